@@ -1,0 +1,1 @@
+"""What happens when something arrives: a message, a command, a button, a vote. Knows no platform."""

@@ -1,0 +1,31 @@
+"""Errors of the conversation. Each carries the sentence that the user reads."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """`str(error)` is one plain sentence with the way out; it is shown to the person who asked."""
+
+
+class TooLong(UserError):
+    """A message is longer than the limit."""
+
+
+class NotAllowed(UserError):
+    """The person may not do this."""
+
+
+class NoSuchPicture(UserError):
+    """A picture number that this thread does not have."""
+
+
+class LanguageModelError(UserError):
+    """The language model did not answer; `str(error)` says what happened and the way out."""
+
+
+class UnreadableUpload(UserError):
+    """An attachment that is not a picture we take."""
+
+
+class QuotaUsedUp(UserError):
+    """The person's, channel's or workspace's quota is used up; the sentence says when it renews."""

@@ -1,0 +1,303 @@
+"""The words of the conversation, as frozen values. See docs/architecture for how they travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from imaging.model import Operation, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKey:
+    """Names a thread on any platform. `str()` of it is stable and unique: the database's key."""
+
+    chat: str
+    """`web`, `terminal`, `discord`, `slack`."""
+    tenant: str
+    """Workspace, server, or `-` where there is none."""
+    channel: str
+    thread: str
+
+    def __str__(self) -> str:
+        return "/".join((self.chat, self.tenant, self.channel, self.thread))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes. `id` is unique within the chat; `name` is what others call them."""
+
+    id: str
+    name: str
+    admin: bool = False
+    moderator: bool = False
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message, already downloaded and size-limited by the chat."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of a person. `event` identifies its delivery: the same message has the same event."""
+
+    event: str
+    thread: ThreadKey
+    person: Person
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    replies_to: int | None = None
+    """Number of the picture that the message answers, where the platform tells."""
+    title: str = ""
+    """What the thread is called, where the platform tells."""
+
+
+class Action(StrEnum):
+    """What the buttons of a picture do; words in a message do the same."""
+
+    SELECT = "select"
+    VARY = "vary"
+    EDIT = "edit"
+    REFINE = "refine"
+    REDO = "redo"
+    UNDO = "undo"
+    RECIPE = "recipe"
+    COMPARE = "compare"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button. For EDIT, `text` is the new full description and `change` small, large or None."""
+
+    event: str
+    thread: ThreadKey
+    person: Person
+    action: Action
+    picture: int | None = None
+    slot: str | None = None
+    """The placeholder meant by CANCEL when the picture has no number's file yet."""
+    text: str = ""
+    change: str | None = None
+
+
+class PictureState(StrEnum):
+    READY = "ready"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a thread. Numbers start at 1 and are never used twice in a thread."""
+
+    thread: ThreadKey
+    number: int
+    operation: Operation
+    parents: tuple[int, ...]
+    description: str
+    recipe: Recipe | None
+    """None for an upload."""
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    person: Person
+    created: datetime
+    turn: str
+    state: PictureState = PictureState.READY
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class SlotState(StrEnum):
+    """The life of a place in a reply where a picture belongs."""
+
+    WAITING = "waiting"
+    RENDERING = "rendering"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Words of the answer, without any tag."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePart:
+    """A picture's place in the answer, from placeholder to picture.
+
+    `slot` is unique and stable across restarts (it is also the job's id). `position` counts what
+    runs before it. `preview` is small encoded bytes of the unfinished picture. `sentence` says what
+    went wrong when FAILED, or an honest remark (a vocabulary substitution) when READY.
+    """
+
+    slot: str
+    number: int
+    operation: Operation
+    description: str
+    parents: tuple[int, ...] = ()
+    state: SlotState = SlotState.WAITING
+    position: int | None = None
+    eta_s: float | None = None
+    step: int = 0
+    total: int = 0
+    preview: bytes | None = None
+    sha256: str | None = None
+    sentence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPart:
+    """The thread's current picture was chosen here; nothing is rendered."""
+
+    number: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePart:
+    """One plain sentence from the program itself: what was left out, refused or went wrong."""
+
+    sentence: str
+
+
+ReplyPart: TypeAlias = TextPart | PicturePart | SelectPart | NoticePart
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer as it stands now. Chats are given snapshots and show the newest at their own pace.
+
+    `turn` is unique and stable across restarts: the marker by which a chat finds a post again.
+    """
+
+    turn: str
+    thread: ThreadKey
+    parts: tuple[ReplyPart, ...] = ()
+    thinking: bool = True
+    """Nothing has come from the language model yet."""
+    final: bool = False
+    """No further snapshot will follow."""
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class TurnState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a person or of the model, in its thread's order (`index` from 1).
+
+    An assistant turn's `text` holds tags with the true numbers; `parts` is what was shown.
+    """
+
+    id: str
+    thread: ThreadKey
+    index: int
+    role: Role
+    person: Person | None
+    text: str
+    created: datetime
+    state: TurnState = TurnState.DONE
+    parts: tuple[ReplyPart, ...] = ()
+    answers: str | None = None
+    """Assistant turns: the id of the user turn."""
+    post: str | None = None
+    """Assistant turns: the chat's own reference to its message(s), as the chat gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A thread's conversation and pictures as the next turn needs them."""
+
+    thread: ThreadKey
+    pictures: tuple[Picture, ...]
+    current: int | None
+    """The selected picture, else the newest."""
+    next_number: int
+    recent: tuple[Turn, ...]
+    """The latest turns, oldest first, bounded: turn 500 costs what turn 5 costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file for people: `alt` describes a picture for those who cannot see it."""
+
+    name: str
+    media_type: str
+    data: bytes
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a button or a command answers at once. `private` answers are for the asker only."""
+
+    text: str = ""
+    files: tuple[File, ...] = ()
+    private: bool = True
+
+
+class OptionKind(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    CHOICE = "choice"
+    PICTURE = "picture"
+    """A picture number of this thread; platforms may complete it with descriptions."""
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One argument of a command. `minimum`/`maximum` bound a number or the length of a text."""
+
+    name: str
+    summary: str
+    kind: OptionKind = OptionKind.TEXT
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """One row of the command table; every platform registers its commands from these rows."""
+
+    name: str
+    summary: str
+    options: tuple[Option, ...] = ()
+    opens_thread: bool = False
+    """The command's text is a turn: the chat opens (or uses) a thread and it is answered there."""
+    admin_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCall:
+    """A command that a person gave. `arguments` has only options of its row; numbers are ints."""
+
+    event: str
+    thread: ThreadKey
+    person: Person
+    name: str
+    arguments: dict[str, str | int] = field(default_factory=dict)

@@ -1,0 +1,155 @@
+"""What the handlers need from the outside. `bot/` implements these; tests bring fakes of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from handlers.model import Answer, CommandCall, Incoming, Person, Picture, Press, Reply, Session, ThreadKey, Turn
+from imaging.model import Abilities, ImageRequest, JobEvent
+from prompts.request import LanguageRequest
+
+
+class ReplyPost(Protocol):
+    """One growing answer in a chat."""
+
+    @property
+    def reference(self) -> str | None:
+        """The chat's own name for its message(s), opaque here, stored so that a restart finds it again."""
+
+    def show(self, reply: Reply) -> None:
+        """Take the newest snapshot; returns at once. The chat shows it at the platform's pace and may
+        skip snapshots that a newer one has overtaken. Never raises."""
+
+    async def finish(self, reply: Reply) -> str | None:
+        """Bring the final snapshot to the platform and return the reference; when this returns,
+        people have it. Called again after a crash it must not post anything twice.
+
+        Raises:
+            ChatUnavailable: the platform refused for good (thread deleted, bot removed)."""
+
+
+class ChatUnavailable(Exception):
+    """A chat platform refuses for good; the turn is closed without a post."""
+
+
+class Chat(Protocol):
+    """A platform where people talk."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
+        """Begin (or, with a `reference` or the same `turn` marker, take up again) an answer."""
+
+    async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+        """One sentence to that person only, where the platform can; else in the thread."""
+
+
+class LanguageModel(Protocol):
+    """Any language model, by prompting alone."""
+
+    @property
+    def name(self) -> str: ...
+
+    def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
+        """The reply in chunks, as they come.
+
+        Raises:
+            handlers.errors.LanguageModelError: with the sentence for the user; chunks that came
+                before it stay valid."""
+
+
+class Claim(StrEnum):
+    """What `Store.claim` found."""
+
+    NEW = "new"
+    AGAIN = "again"
+    """Delivered before, but its work never finished and nobody works on it now: take it up."""
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+class Store(Protocol):
+    """Everything that must survive a restart. Each method is one transaction."""
+
+    async def claim(self, event: str) -> Claim: ...
+    async def finish(self, event: str) -> None: ...
+    async def session(self, thread: ThreadKey) -> Session: ...
+    async def add_user_turn(self, incoming: Incoming, turn: str) -> Turn: ...
+    async def open_assistant_turn(self, thread: ThreadKey, turn: str, answers: str | None) -> Turn: ...
+    async def save_assistant_turn(self, turn: Turn) -> None: ...
+    async def turn(self, turn: str) -> Turn | None: ...
+    async def open_turns(self) -> Sequence[Turn]:
+        """Assistant turns that a crash left open, oldest first."""
+
+    async def turns(self, thread: ThreadKey, *, limit: int | None = None) -> Sequence[Turn]: ...
+    async def reserve_numbers(self, thread: ThreadKey, count: int) -> int:
+        """The first of `count` fresh picture numbers; never handed out again."""
+
+    async def add_picture(self, picture: Picture, data: bytes) -> Picture:
+        """Bytes first, then the row; adding the same (thread, number) again is a no-op that returns
+        what is stored. Makes the picture the newest of its thread."""
+
+    async def picture(self, thread: ThreadKey, number: int) -> Picture | None: ...
+    async def picture_bytes(self, sha256: str) -> bytes: ...
+    async def select(self, thread: ThreadKey, number: int) -> None: ...
+    async def delete_picture(self, thread: ThreadKey, number: int) -> None: ...
+    async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadSummary]: ...
+
+
+class ThreadSummary(Protocol):
+    """A row of a threads list."""
+
+    @property
+    def key(self) -> ThreadKey: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def turns(self) -> int: ...
+    @property
+    def pictures(self) -> int: ...
+    @property
+    def updated(self) -> datetime: ...
+
+
+class Pictures(Protocol):
+    """The picture side as the handlers see it: `imaging.queue.JobQueue` implements it."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """Of the engine that new pictures are rendered with."""
+
+    async def submit(self, request: ImageRequest) -> None:
+        """Accept durably; the same id again is the same job.
+
+        Raises:
+            imaging.errors.QueueFull: with the sentence for the user."""
+
+    def events(self, id: str) -> AsyncIterator[JobEvent]:
+        """What happens to the job from now on, ending with Done, Failed or Cancelled; a job that has
+        already ended yields just its outcome. Any number of listeners, also after a restart."""
+
+    async def cancel(self, id: str, by: str) -> bool:
+        """False when the job has already ended or never was."""
+
+
+class Handlers(Protocol):
+    """What a chat calls. The chat owns the tasks in which it does so; `handlers.desk.Desk` implements it."""
+
+    async def receive(self, incoming: Incoming) -> None:
+        """The whole life of one message, from claim to posted answer. Returns when it is answered
+        (or was a duplicate). Everything that goes wrong is told to people here; never raises but on
+        cancellation."""
+
+    async def press(self, press: Press) -> Answer:
+        """A button. Work that takes time (an edit, a variation) is started and shows as a new reply
+        in the thread; the answer comes at once. Refusals are answers, not exceptions."""
+
+    async def command(self, call: CommandCall) -> Answer:
+        """A command of the table, likewise."""
+
+    async def resume(self, chat: Chat) -> None:
+        """Take up what a crash left unfinished in this chat; called once when the chat is connected."""

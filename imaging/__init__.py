@@ -1,0 +1,1 @@
+"""Pictures: requests and recipes, the job queue, engines, consistency controls, outputs. Knows no chat."""

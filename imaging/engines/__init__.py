@@ -1,0 +1,1 @@
+"""One file an engine. Only this package and `imaging.controls` import torch or diffusers."""

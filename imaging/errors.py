@@ -1,0 +1,19 @@
+"""Errors of the picture side. Each carries the sentence that the user reads."""
+
+from __future__ import annotations
+
+
+class ImagingError(Exception):
+    """Base class; `str(error)` is one plain sentence with the way out."""
+
+
+class EngineError(ImagingError):
+    """An engine cannot load or cannot run a recipe."""
+
+
+class QueueFull(ImagingError):
+    """The queue, the person's or the thread's share of it is full."""
+
+
+class BadPicture(ImagingError):
+    """Bytes that are not a picture we take."""

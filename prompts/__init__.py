@@ -1,0 +1,1 @@
+"""Language: the tag protocol, the system prompt, LLM profiles and the prompt adapter."""

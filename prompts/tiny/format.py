@@ -1,0 +1,238 @@
+"""The compact format: what the tiny model reads, the one line it writes, and its grammar.
+
+The prompt is a picture table and the user's message::
+
+    1: a red fox in the snow
+    2<1: a red fox in the snow at night
+    3*: a round fox badge
+    4* (current): a one-line fox logo
+    User: make the first one blue
+
+``2<1`` is picture 2 derived from 1, ``*`` marks the pictures of the last batch, and ``(current)`` the
+selected picture where that is not the newest. After a turn without pictures the message before is shown
+too (``Before: …``), so that "draw one" has an antecedent. The answer is one line::
+
+    reply
+    image: d            image wide: d        image x3: d        image x2: d1 | d2
+    edit 4 small: full new description
+    variation 3         variation 3 x2       select 2           refine 4
+
+Operations can be joined by `` ; ``. Everything here is pure: no files, no model, no clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+OperationName = Literal["image", "edit", "variation", "select", "refine"]
+Size = Literal["square", "wide", "tall"]
+Change = Literal["small", "large"]
+
+SYSTEM = "Write the command."
+TABLE_LENGTH = 6
+MAX_DESCRIPTION = 320
+MAX_USER = 700
+MAX_BEFORE = 160
+MAX_WRITTEN_COUNT = 9
+MAX_OPERATIONS = 4
+
+_SIZES: tuple[Size, ...] = get_args(Size)
+_MARKUP = re.compile(r"&(?:lt|gt|#0*6[02]|#x0*3[ce]);|[<>＜＞‹›]", re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class TinyPicture:
+    """One row of the picture table."""
+
+    id: int
+    description: str
+    parent: int | None = None
+    batch: bool = False
+    """One of the pictures that the last reply with new pictures brought."""
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TinyTurn:
+    """All that the model is told about a turn."""
+
+    user: str
+    pictures: tuple[TinyPicture, ...] = ()
+    last_user: str | None = None
+    """The user's previous message, if the reply to it had no picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a command line; ``descriptions`` has one entry for an edit, one or more for images."""
+
+    name: OperationName
+    target: int | None = None
+    descriptions: tuple[str, ...] = ()
+    count: int = 1
+    size: Size | None = None
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the model wants to happen; no operation at all means a plain answer."""
+
+    operations: tuple[Operation, ...] = ()
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether this turn is answered in words only."""
+        return not self.operations
+
+
+class CommandError(ValueError):
+    """A line that is no command; the message says why, for the log."""
+
+
+def cut(text: str, limit: int) -> str:
+    """Shorten ``text`` to at most ``limit`` characters, at a word boundary where there is one."""
+    if len(text) <= limit:
+        return text
+    head = text[:limit]
+    if not text[limit].isspace() and " " in head:
+        head = head[: head.rindex(" ")]
+    return head.rstrip(" ,;:-") or text[:limit]
+
+
+def harmless(text: str, limit: int) -> str:
+    """Make any text one short line without markup.
+
+    Line breaks could forge rows of the table, and ``<`` could open a tag of the protocol or a control
+    token of the chat template, so neither reaches the model. Only the first few thousand characters are
+    looked at: a pasted novel costs nothing.
+    """
+    text = text[: limit * 4]
+    text = _MARKUP.sub(" ", text)
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return cut(_SPACE.sub(" ", text).strip(), limit)
+
+
+def table_row(picture: TinyPicture, *, show_current: bool) -> str:
+    """One line of the picture table."""
+    parent = f"<{picture.parent}" if picture.parent is not None else ""
+    batch = "*" if picture.batch else ""
+    current = " (current)" if show_current and picture.current else ""
+    return f"{picture.id}{parent}{batch}{current}: {harmless(picture.description, MAX_DESCRIPTION)}"
+
+
+def shown(pictures: Sequence[TinyPicture]) -> tuple[TinyPicture, ...]:
+    """Pick the pictures that fit the table: the newest ones, and the current one however old it is."""
+    ordered = sorted(pictures, key=lambda p: p.id)
+    tail = ordered[-TABLE_LENGTH:]
+    if any(p.current for p in tail):
+        return tuple(tail)
+    older = [p for p in ordered if p.current]
+    return tuple([*older[-1:], *tail[1:]] if older and len(tail) == TABLE_LENGTH else tail)
+
+
+def user_prompt(turn: TinyTurn) -> str:
+    """Build the user message of the prompt."""
+    rows = shown(turn.pictures)
+    newest = rows[-1].id if rows else None
+    lines = [table_row(p, show_current=p.id != newest) for p in rows]
+    if turn.last_user:
+        lines.append("Before: " + harmless(turn.last_user, MAX_BEFORE))
+    lines.append("User: " + harmless(turn.user, MAX_USER))
+    return "\n".join(lines)
+
+
+def messages(turn: TinyTurn) -> list[dict[str, str]]:
+    """Build the chat messages that ask the model for a command line."""
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user_prompt(turn)}]
+
+
+def grammar(ids: Iterable[int], max_count: int = MAX_WRITTEN_COUNT) -> str:
+    """Write the GBNF grammar of a command line in a thread that has the pictures ``ids``.
+
+    Where there are no pictures only ``reply`` and ``image`` remain, so a reference to nothing cannot be
+    written at all. ``max_count`` is what may be *written*; how many are made is decided with the reply,
+    which can then say honestly that some were left out.
+    """
+    known = sorted(set(ids))
+    counts = "|".join(f'"{n}"' for n in range(2, max(2, min(max_count, MAX_WRITTEN_COUNT)) + 1))
+    rules = [
+        f'root ::= "reply" | op (" ; " op){{0,{MAX_OPERATIONS - 1}}}',
+        'image ::= "image" (" wide" | " tall" | " square")? (": " d | " x" count ": " d (" | " d){0,8})',
+        f"count ::= {counts}",
+        f"d ::= [^|;<>\\n\\r ] [^|;<>\\n\\r]{{0,{MAX_DESCRIPTION - 1}}}",
+    ]
+    if known:
+        rules += [
+            "op ::= image | edit | variation | select | refine",
+            'edit ::= "edit " id (" small" | " large") ": " d',
+            'variation ::= "variation " id (" x" count)?',
+            'select ::= "select " id',
+            'refine ::= "refine " id',
+            "id ::= " + " | ".join(f'"{n}"' for n in known),
+        ]
+    else:
+        rules.append("op ::= image")
+    return "\n".join(rules) + "\n"
+
+
+_IMAGE = re.compile(r"image(?: (?P<size>wide|tall|square))?(?: x(?P<count>\d{1,3}))?:\s*(?P<body>.*)")
+_EDIT = re.compile(r"edit (?P<id>\d{1,9})(?: (?P<change>small|large))?:\s*(?P<body>.*)")
+_POINT = re.compile(r"(?P<name>variation|select|refine) (?P<id>\d{1,9})(?: x(?P<count>\d{1,3}))?")
+
+
+def parse_operation(text: str) -> Operation:
+    """Read one operation; raises `CommandError` for anything that is none."""
+    text = text.strip()
+    if m := _IMAGE.fullmatch(text):
+        bodies = tuple(b for b in (part.strip() for part in m["body"].split("|")) if b)
+        if not bodies:
+            raise CommandError("the image command has no description")
+        size = next((s for s in _SIZES if s == m["size"]), None)
+        return Operation("image", descriptions=bodies, count=max(int(m["count"] or 1), len(bodies), 1), size=size)
+    if m := _EDIT.fullmatch(text):
+        body = m["body"].strip()
+        if not body:
+            raise CommandError("the edit command has no description")
+        change: Change | None = "small" if m["change"] == "small" else "large" if m["change"] == "large" else None
+        return Operation("edit", target=int(m["id"]), descriptions=(body,), change=change)
+    if m := _POINT.fullmatch(text):
+        name: OperationName = (
+            "variation" if m["name"] == "variation" else "select" if m["name"] == "select" else "refine"
+        )
+        count = max(1, int(m["count"] or 1)) if name == "variation" else 1
+        return Operation(name, target=int(m["id"]), count=count)
+    raise CommandError(f"not a command: {text[:60]!r}")
+
+
+def parse_command(line: str) -> Command:
+    """Read a command line as the model wrote it; raises `CommandError` if it is none."""
+    text = line.strip()
+    if text == "reply":
+        return Command()
+    return Command(tuple(parse_operation(part) for part in text.split(" ; ")))
+
+
+def write_operation(operation: Operation) -> str:
+    """Write one operation as the model does; the inverse of `parse_operation`."""
+    match operation.name:
+        case "image":
+            size = f" {operation.size}" if operation.size else ""
+            count = f" x{operation.count}" if operation.count > 1 else ""
+            return f"image{size}{count}: " + " | ".join(operation.descriptions)
+        case "edit":
+            change = f" {operation.change}" if operation.change else ""
+            return f"edit {operation.target}{change}: {operation.descriptions[0]}"
+        case "variation":
+            return f"variation {operation.target}" + (f" x{operation.count}" if operation.count > 1 else "")
+        case "select" | "refine":
+            return f"{operation.name} {operation.target}"
+
+
+def write_command(command: Command) -> str:
+    """Write a command line; the inverse of `parse_command`."""
+    return " ; ".join(write_operation(o) for o in command.operations) or "reply"
