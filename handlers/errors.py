@@ -29,3 +29,7 @@ class UnreadableUpload(UserError):
 
 class QuotaUsedUp(UserError):
     """The person's, channel's or workspace's quota is used up; the sentence says when it renews."""
+
+
+class StoreError(UserError):
+    """The database or the disk refuses; the sentence says what to free or to mend."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from imaging.model import Operation, Recipe
+from imaging.model import ImageRequest, Operation, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Picture:
     turn: str
     state: PictureState = PictureState.READY
     metrics: dict[str, float] = field(default_factory=dict)
+    device_seconds: float = 0.0
 
 
 class SlotState(StrEnum):
@@ -205,6 +207,18 @@ class TurnState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PendingJob:
+    """A job of a reply, stored with its turn before it is submitted, so that a restart submits the same.
+
+    `needs` is the number of a picture whose file the recipe has to name as `source_image` once it is there.
+    """
+
+    request: ImageRequest
+    number: int
+    needs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of a person or of the model, in its thread's order (`index` from 1).
 
@@ -224,6 +238,10 @@ class Turn:
     """Assistant turns: the id of the user turn."""
     post: str | None = None
     """Assistant turns: the chat's own reference to its message(s), as the chat gave it."""
+    jobs: tuple[PendingJob, ...] = ()
+    """Assistant turns: every job that the reply asked for."""
+    written: bool = False
+    """Assistant turns: all words and jobs are there; only pictures are still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +250,14 @@ class Session:
 
     thread: ThreadKey
     pictures: tuple[Picture, ...]
+    """The newest ones and the current one, by number, bounded like the turns; deleted ones are left out."""
     current: int | None
     """The selected picture, else the newest."""
     next_number: int
     recent: tuple[Turn, ...]
     """The latest turns, oldest first, bounded: turn 500 costs what turn 5 costs."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """`style`, `size`, `language`, `refinement` as chosen for the thread, else for its channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +268,17 @@ class File:
     media_type: str
     data: bytes
     alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that a person brought, cleaned: no location, upright, one frame, a size we take."""
+
+    name: str
+    data: bytes
+    media_type: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from handlers.model import Answer, CommandCall, Incoming, Person, Picture, Press, Reply, Session, ThreadKey, Turn
+from handlers.model import (
+    Answer,
+    CommandCall,
+    Incoming,
+    Person,
+    Picture,
+    Press,
+    Reply,
+    Session,
+    ThreadKey,
+    Turn,
+    Upload,
+)
 from imaging.model import Abilities, ImageRequest, JobEvent
 from prompts.request import LanguageRequest
 
@@ -72,8 +85,61 @@ class Claim(StrEnum):
     FINISHED = "finished"
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What `Store.accept` did. `turn` is the open assistant turn; None when there is nothing to do."""
+
+    claim: Claim
+    turn: Turn | None = None
+    asked: Turn | None = None
+    """The person's own turn, with its uploads as ready picture parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one person has had made since a moment."""
+
+    pictures: int
+    device_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What the deletion of one person's data removed."""
+
+    turns: int
+    pictures: int
+
+
 class Store(Protocol):
-    """Everything that must survive a restart. Each method is one transaction."""
+    """Everything that must survive a restart. Each method is one transaction.
+
+    Raises (every method): handlers.errors.StoreError, with the sentence for people, when the disk is
+    full or the database cannot be written or read.
+    """
+
+    async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
+        """Claim the event and store the message, its uploads as numbered pictures, and the open
+        assistant turn `turn` that will answer it: all of it or nothing, once."""
+
+    async def begin(self, turn: Turn, event: str) -> Accepted:
+        """Claim the event of a button and store the open assistant turn that answers it."""
+
+    async def finish_turn(self, turn: Turn) -> None:
+        """Store the turn in its final state and finish the event that it answers."""
+
+    async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
+        """Set (or, with None, unset) settings of a thread or of a channel (`scope` is the key's text)."""
+
+    async def usage(self, thread: ThreadKey, person: Person, since: datetime) -> Usage: ...
+    async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
+        """The thread's pictures that are there, by number."""
+
+    async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
+        """Delete one person's words and pictures, rows and files; threads shared with others stay readable."""
+
+    async def prune(self, before: datetime) -> Forgotten:
+        """Delete turns and pictures made before that moment (retention)."""
 
     async def claim(self, event: str) -> Claim: ...
     async def finish(self, event: str) -> None: ...
