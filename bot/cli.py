@@ -1,0 +1,204 @@
+"""The `easel` command: one row a subcommand; help is instant because a row names its code and imports nothing.
+
+Exit codes: 0 done, 1 it did not work (one sentence on standard error), 2 wrong usage or wrong settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+class CommandFailed(Exception):
+    """`str(error)` is the sentence that the person at the terminal reads; the exit code is 1."""
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, help="port of the web page (default: EASEL_WEB_PORT)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    _home(parser)
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, help="port of the web page (default: EASEL_WEB_PORT)")
+    _home(parser)
+
+
+def _chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--script", metavar="FILE", help="one user message a line, then exit ('-': standard input)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
+    parser.add_argument("--llm", metavar="URL", help="an OpenAI-compatible endpoint instead of the configured one")
+    parser.add_argument("--engine", metavar="NAME", help="mini, sdxl or openai")
+    _home(parser)
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe (JSON), or a picture made here")
+    parser.add_argument("-o", "--output", metavar="OUT.png", required=True)
+    _home(parser)
+
+
+def _recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("picture", metavar="PICTURE.png")
+
+
+def _parse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chunk", type=_positive, metavar="N", help="feed the text N characters at a time")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write what was found as JSON")
+    _home(parser)
+
+
+def _eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=("protocol", "mini", "consistency"))
+    parser.add_argument("--llm", metavar="URL", help="protocol: an OpenAI-compatible endpoint")
+    parser.add_argument("--cases", metavar="FILE", help="protocol: cases, one JSON object a line")
+    parser.add_argument("--out", metavar="FILE", help="write each case's reply and verdict, one JSON object a line")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N cases")
+    _figures(parser)
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=("core", "path", "engine", "queue", "start"))
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: a check that it runs, not a figure")
+    _figures(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("thread", nargs="?", help="the thread's key as `easel export` without arguments lists it")
+    parser.add_argument("-o", "--output", metavar="OUT.zip")
+    _home(parser)
+
+
+def _backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", metavar="OUT.tar")
+    _home(parser)
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backup", metavar="BACKUP.tar")
+    _home(parser)
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--example", action="store_true", help="print .env.example instead of what is set")
+
+
+def _home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", metavar="DIR", help="database and pictures (default: EASEL_HOME)")
+
+
+def _figures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the figures and the machine as JSON")
+    _home(parser)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError("must be between 0 and 65535 (0: any free port)")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row: the module has `run(arguments) -> int`."""
+
+    name: str
+    summary: str
+    module: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+
+
+COMMANDS = (
+    Command("demo", "open the web page with the embedded models; nothing to configure", "bot.commands.serve", _demo),
+    Command("serve", "run on every platform that is configured", "bot.commands.serve", _serve),
+    Command("chat", "talk in the terminal", "bot.commands.chat", _chat),
+    Command("render", "render a recipe again", "bot.commands.render", _render),
+    Command("recipe", "print the recipe of a picture made here", "bot.commands.recipe", _recipe),
+    Command("parse", "read a reply from standard input, print its segments as JSON", "bot.commands.parse", _parse),
+    Command("doctor", "check settings, models, endpoints and disk", "bot.commands.doctor", _doctor),
+    Command("eval", "measure how well the models do", "bot.commands.evaluate", _eval),
+    Command("bench", "measure how fast it is", "bot.commands.bench", _bench),
+    Command("export", "write a thread's pictures, recipes and words to a zip", "bot.commands.export", _export),
+    Command("backup", "copy database and pictures, also while running", "bot.commands.backup", _backup),
+    Command("restore", "bring a backup back into an empty home", "bot.commands.backup", _restore),
+    Command("settings", "print the settings", "bot.commands.settings", _settings),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="easel", description="Turns chat threads into interactive text-to-image sessions."
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for row in COMMANDS:
+        sub = subparsers.add_parser(row.name, help=row.summary, description=row.summary[0].upper() + row.summary[1:])
+        row.arguments(sub)
+        sub.set_defaults(module=row.module)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; nobody sees a traceback for what a person can mend."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        print(_version())
+        return 0
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(importlib.import_module(arguments.module).run(arguments))
+    except CommandFailed as error:
+        print(f"easel: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader (head, less) has gone; the interpreter's own flush at exit must not complain again.
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        code = _known(error)
+        if code is None:
+            raise
+        return code
+
+
+def _known(error: Exception) -> int | None:
+    """The exit code for errors that carry their own sentence; None for a bug, which keeps its traceback."""
+    from bot.settings import SettingsError
+    from handlers.errors import UserError
+    from imaging.errors import ImagingError
+
+    if isinstance(error, SettingsError):
+        print(f"easel: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, UserError | ImagingError):
+        print(f"easel: {error}", file=sys.stderr)
+        return 1
+    return None
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("easel")
+    except PackageNotFoundError:
+        return "0+source"

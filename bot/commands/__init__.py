@@ -1,0 +1,1 @@
+"""The `easel` subcommands, one small module each, imported only when it is called."""

@@ -1,0 +1,240 @@
+"""Every setting in one place: an `EASEL_…` environment variable each, or a line of `.env`.
+
+`.env.example` is printed from these fields (`easel settings --example`), so it cannot drift.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "EASEL_"
+
+
+class SettingsError(Exception):
+    """Everything that is wrong with the settings, one line each."""
+
+
+class EngineName(StrEnum):
+    MINI = "mini"
+    SDXL = "sdxl"
+    OPENAI = "openai"
+
+
+class RefinePrompts(StrEnum):
+    """Whether the language model may embellish descriptions before they are drawn."""
+
+    OFF = "off"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+def _group(title: str, description: str, default: Any, **limits: Any) -> Any:
+    return Field(default=default, description=description, json_schema_extra={"group": title}, **limits)
+
+
+class Settings(BaseSettings):
+    """What can be set. Empty values mean the default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = _group("General", "Database, pictures and caches live here.", Path("~/.easel"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _group("General", "How much is logged.", "INFO")
+    language: str = _group("General", "Language of the prompts: en, zh, or empty to follow the message.", "")
+
+    llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")
+    llm_model: str = _group("Language model", "The model's name at that endpoint; empty: the first it lists.", "")
+    llm_api_key: SecretStr = _group("Language model", "Its key.", SecretStr(""))
+    llm_profile: str = _group("Language model", "Family of the model (see docs); auto: from its name.", "auto")
+    llm_timeout_s: float = _group("Language model", "Longest silence before the model is given up.", 60.0, gt=0)
+    llm_context_tokens: int = _group("Language model", "Token budget of one request.", 8000, ge=512)
+    llm_max_tokens: int = _group("Language model", "Longest reply.", 1024, ge=16)
+    llm_temperature: float = _group("Language model", "Sampling temperature.", 0.7, ge=0, le=2)
+    refine_prompts: RefinePrompts = _group(
+        "Language model", "May it embellish descriptions: off, auto, always.", RefinePrompts.OFF
+    )
+
+    engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
+    devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
+    sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
+    ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")
+    loras: str = _group("Pictures", "SDXL LoRAs: path=weight, several by commas.", "")
+    images_base_url: str = _group("Pictures", "OpenAI-compatible images endpoint (…/v1).", "")
+    images_model: str = _group("Pictures", "The model's name at that endpoint.", "gpt-image-1")
+    images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))
+
+    max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)
+    max_pictures_per_reply: int = _group("Limits", "Pictures of one reply.", 4, ge=1, le=16)
+    max_upload_mb: int = _group("Limits", "Largest reference picture, in MiB.", 20, ge=1, le=200)
+    queue_length: int = _group("Limits", "Jobs that may wait in all.", 500, ge=1)
+    queue_per_person: int = _group("Limits", "Jobs of one person that may wait.", 40, ge=1)
+    queue_per_thread: int = _group("Limits", "Jobs of one thread that may wait.", 60, ge=1)
+
+    web_host: str = _group("Web page", "Address to listen on.", "127.0.0.1")
+    web_port: int = _group("Web page", "Port to listen on; 0: any free one.", 8765, ge=0, le=65535)
+    web_password: SecretStr = _group("Web page", "Asked for when set; needed for any host but loopback.", SecretStr(""))
+    web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
+
+    discord_token: SecretStr = _group("Discord", "Bot token; empty: no Discord.", SecretStr(""))
+    discord_api_base: str = _group("Discord", "REST address.", "https://discord.com/api/v10")
+    discord_gateway: str = _group("Discord", "Gateway address; empty: ask the REST address.", "")
+    discord_cdn: str = _group("Discord", "Where attachments lie.", "https://cdn.discordapp.com")
+
+    slack_bot_token: SecretStr = _group("Slack", "xoxb-… token; empty: no Slack.", SecretStr(""))
+    slack_app_token: SecretStr = _group("Slack", "xapp-… token for Socket Mode.", SecretStr(""))
+    slack_signing_secret: SecretStr = _group("Slack", "For HTTP mode.", SecretStr(""))
+    slack_api_base: str = _group("Slack", "Web API address.", "https://slack.com/api/")
+
+    @field_validator("home")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator(
+        "llm_base_url", "images_base_url", "discord_api_base", "discord_cdn", "slack_api_base", "web_public_url"
+    )
+    @classmethod
+    def _http(cls, value: str) -> str:
+        return _address(value, ("http", "https"))
+
+    @field_validator("discord_gateway")
+    @classmethod
+    def _websocket(cls, value: str) -> str:
+        return _address(value, ("ws", "wss"))
+
+    @field_validator("loras")
+    @classmethod
+    def _loras(cls, value: str) -> str:
+        parse_loras(value)
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        problems = list(self._missing())
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _missing(self) -> list[str]:
+        found = []
+        if self.engine is EngineName.SDXL and not self.sdxl_model:
+            found.append("EASEL_SDXL_MODEL is empty, but EASEL_ENGINE=sdxl needs a checkpoint.")
+        if self.engine is EngineName.OPENAI and not self.images_base_url:
+            found.append("EASEL_IMAGES_BASE_URL is empty, but EASEL_ENGINE=openai needs an endpoint.")
+        if not loopback(self.web_host) and not self.web_password.get_secret_value():
+            found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others.")
+        slack = self.slack_bot_token.get_secret_value()
+        if slack and not (self.slack_app_token.get_secret_value() or self.slack_signing_secret.get_secret_value()):
+            found.append("EASEL_SLACK_BOT_TOKEN needs EASEL_SLACK_APP_TOKEN or EASEL_SLACK_SIGNING_SECRET too.")
+        return found
+
+
+def _address(value: str, schemes: tuple[str, ...]) -> str:
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(f"must be an address that begins with {' or '.join(s + '://' for s in schemes)}")
+    return value
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
+    """`path=weight,…` → pairs; a weight left out is 1.
+
+    Raises:
+        ValueError: a weight is no number.
+    """
+    pairs = []
+    for item in filter(None, (part.strip() for part in value.split(","))):
+        name, _, weight = item.partition("=")
+        try:
+            pairs.append((name.strip(), float(weight or 1)))
+        except ValueError:
+            raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
+    return tuple(pairs)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read environment and `.env`; `overrides` come from the command line and win.
+
+    Raises:
+        SettingsError: names everything that is wrong, one line each.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = _explain(error)
+        wrong = {str(item["loc"][0]).lower() for item in error.errors() if item["loc"]}
+    if wrong:
+        # Checks between fields do not run beside a wrong field: ask again with the defaults in their place.
+        try:
+            Settings(**given | {name: Settings.model_fields[name].default for name in wrong})
+        except ValidationError as error:
+            problems += _explain(error)
+    raise SettingsError("\n  ".join(["These settings are wrong:", *problems]))
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for item in error.errors(include_url=False, include_input=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if item["loc"]:
+            name = str(item["loc"][0]).upper().removeprefix(PREFIX)
+            lines.append(f"{PREFIX}{name}: {message}")
+        else:
+            lines += message.splitlines()
+    return lines
+
+
+def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each `EASEL_…` variable that is no setting: most are misspelt ones."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    sentences = []
+    for name in sorted(environment if environment is not None else os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            sentences.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
+    return sentences
+
+
+def example() -> str:
+    """The text of `.env.example`: every setting, what it means, and its default."""
+    lines = ["# Every setting of Easel with its default. Copy to .env and change what you need."]
+    group = None
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        title = extra["group"] if isinstance(extra, dict) else ""
+        if title != group:
+            lines += ["", f"# --- {title}"]
+            group = title
+        lines += [f"# {field.description}", f"{PREFIX}{name.upper()}={_shown(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
