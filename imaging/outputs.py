@@ -1,0 +1,165 @@
+"""Picture files that leave the program: PNGs that carry their recipe, previews, smaller copies, sheets."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from imaging.errors import BadPicture
+from imaging.model import Recipe
+from imaging.uploads import CleanUpload, read_upload
+
+__all__ = [
+    "RECIPE_KEY",
+    "CleanUpload",
+    "compare_pair",
+    "contact_sheet",
+    "encode_picture",
+    "preview_bytes",
+    "read_recipe",
+    "read_upload",
+    "shrink_to",
+]
+
+RECIPE_KEY = "easel.recipe"
+"""The iTXt keyword under which a PNG of ours carries its recipe as JSON."""
+PREVIEW_SIDE = 256
+"""Longest side of a preview, pixels."""
+MAX_RECIPE_BYTES = 1 << 20
+_GAP = 8
+_CAPTION = 18
+_PAPER = (250, 249, 246)
+_INK = (40, 40, 44)
+
+
+def encode_picture(image: Image.Image, recipe: Recipe) -> bytes:
+    """A PNG with the recipe inside; the same image and recipe give the same bytes."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(RECIPE_KEY, json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True))
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "PNG", pnginfo=info, compress_level=6)
+    return out.getvalue()
+
+
+def read_recipe(data: bytes) -> Recipe:
+    """The recipe inside a PNG of ours.
+
+    Raises:
+        BadPicture: not a picture, no recipe in it, or one that cannot be read; one sentence.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            text = image.info.get(RECIPE_KEY)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadPicture("This file is not a picture that can be opened.") from error
+    if not isinstance(text, str):
+        raise BadPicture("This picture carries no recipe; only PNG files made here do.")
+    if len(text) > MAX_RECIPE_BYTES:
+        raise BadPicture("The recipe in this picture is too long to be one of ours.")
+    try:
+        return Recipe.from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        detail = "" if isinstance(error, json.JSONDecodeError | RecursionError) else f" {error}"
+        raise BadPicture(f"The recipe in this picture cannot be read.{detail}") from error
+
+
+def preview_bytes(image: Image.Image, side: int = PREVIEW_SIDE) -> bytes:
+    """A small WebP; pictures smaller than `side` keep their size."""
+    small = image.convert("RGB")
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=70, method=2)
+    return out.getvalue()
+
+
+def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:
+    """A copy of a picture file that fits an upload limit, and its media type.
+
+    Files that fit already come back as they are. Quality falls before size does.
+
+    Raises:
+        BadPicture: not a picture, or a limit that no picture fits.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            media_type = Image.MIME.get(opened.format or "", "application/octet-stream")
+            if len(data) <= max_bytes:
+                return data, media_type
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadPicture("This file is not a picture that can be opened.") from error
+    while min(image.size) >= 16:
+        for kind, quality in (("WEBP", 90), ("JPEG", 85), ("WEBP", 70), ("JPEG", 60)):
+            out = io.BytesIO()
+            image.save(out, kind, quality=quality)
+            if out.tell() <= max_bytes:
+                return out.getvalue(), f"image/{kind.lower()}"
+        image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)
+    raise BadPicture(f"The picture cannot be made smaller than {max_bytes} bytes.")
+
+
+def contact_sheet(pictures: Sequence[tuple[str, bytes]], columns: int | None = None, cell: int = 256) -> bytes:
+    """Pictures in a grid with a caption under each, as PNG.
+
+    Args:
+        pictures: (caption, picture file) pairs.
+        columns: Pictures a row; the squarest grid if None.
+        cell: Longest side of one picture, pixels.
+
+    Raises:
+        BadPicture: one of the files is not a picture, or there are none.
+    """
+    if not pictures:
+        raise BadPicture("There are no pictures for a sheet.")
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    columns = max(1, min(columns, len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    step_x, step_y = cell + _GAP, cell + _CAPTION + _GAP
+    sheet = Image.new("RGB", (columns * step_x + _GAP, rows * step_y + _GAP), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(12)
+    for index, (caption, data) in enumerate(pictures):
+        left, top = _GAP + index % columns * step_x, _GAP + index // columns * step_y
+        image = _open(data)
+        scale = min(cell / image.width, cell / image.height)
+        image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+        sheet.paste(image, (left + (cell - image.width) // 2, top + (cell - image.height) // 2))
+        draw.text((left, top + cell + 2), _fitted(draw, caption, cell, font), fill=_INK, font=font)
+    out = io.BytesIO()
+    sheet.save(out, "PNG")
+    return out.getvalue()
+
+
+def compare_pair(parent: bytes, child: bytes, labels: tuple[str, str] = ("before", "after")) -> bytes:
+    """Two pictures side by side, at the height of the taller, as PNG.
+
+    Raises:
+        BadPicture: one of the files is not a picture.
+    """
+    height = max(_open(parent).height, _open(child).height)
+    return contact_sheet([(labels[0], parent), (labels[1], child)], columns=2, cell=max(96, min(height, 1024)))
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadPicture("This file is not a picture that can be opened.") from error
+
+
+def _fitted(
+    draw: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> str:
+    """The caption, cut with an ellipsis to the width of its picture."""
+    text = " ".join(text.split())[:200]
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(text + "…", font=font) > width:
+        text = text[:-1]
+    return text + "…"
