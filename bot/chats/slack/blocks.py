@@ -1,0 +1,191 @@
+"""A reply as Slack messages: pure, and within the limits of Block Kit by construction.
+
+Limits (Block Kit reference): 50 blocks a message, 3,000 characters a section, 2,000 an alt text or
+a context element, 25 elements of an actions block, 75 characters a button, 5 options of an overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from bot.chats.slack import marks, mrkdwn
+from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
+
+Block = dict[str, Any]
+
+MAX_BLOCKS = 45
+"""Slack takes 50; the rest is room for what a workspace app may add."""
+MAX_TEXT = 3_900
+"""The fallback text of a message; Slack recommends at most 4,000 characters."""
+ALT_LIMIT = 1_900
+
+LABELS: Mapping[Action, str] = {
+    Action.SELECT: "Select",
+    Action.VARY: "Vary",
+    Action.EDIT: "Edit…",
+    Action.REFINE: "Refine",
+    Action.REDO: "Redo",
+    Action.UNDO: "Undo",
+    Action.RECIPE: "Recipe",
+    Action.COMPARE: "Compare",
+    Action.DELETE: "Delete",
+    Action.CANCEL: "Cancel",
+}
+BUTTONS = (Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE)
+MENU = (Action.REDO, Action.UNDO, Action.RECIPE, Action.COMPARE, Action.DELETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One Slack message: its blocks, and the plain text for notifications and screen readers."""
+
+    blocks: tuple[Block, ...]
+    text: str
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": True}
+
+
+def section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def context(text: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2_000], "verbatim": True}]}
+
+
+def button(action: Action, number: int, *, style: str | None = None) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": "button",
+        "action_id": marks.action_id(action, number),
+        "text": _plain(LABELS[action]),
+        "value": str(number),
+    }
+    return made | ({"style": style} if style else {})
+
+
+def _menu(number: int) -> dict[str, Any]:
+    options = [{"text": _plain(LABELS[action]), "value": marks.action_id(action, number)} for action in MENU]
+    return {"type": "overflow", "action_id": f"easel.menu.{number}", "options": options}
+
+
+def short(text: str, limit: int = 120) -> str:
+    """One line of at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def seconds(value: float) -> str:
+    """A duration as people say it."""
+    return f"{max(1, round(value))} s" if value < 90 else f"{round(value / 60)} min"
+
+
+def progress(part: PicturePart) -> str:
+    """What a placeholder says; every number is true when it is shown."""
+    name = f"*#{part.number}* {mrkdwn.escape(short(part.description))}"
+    if part.state is SlotState.RENDERING:
+        bar = ""
+        if part.total:
+            filled = round(10 * part.step / part.total)
+            bar = f" {'▓' * filled}{'░' * (10 - filled)} step {part.step} of {part.total}"
+        return f":art: {name}{bar}"
+    wait = "next" if not part.position else f"{part.position} before it"
+    eta = f", about {seconds(part.eta_s)}" if part.eta_s is not None else ""
+    return f":hourglass_flowing_sand: {name} — {wait}{eta}"
+
+
+def _card(part: PicturePart, file_id: str) -> list[Block]:
+    title = f"#{part.number} {short(part.description, 150)}"
+    blocks: list[Block] = [
+        {
+            "type": "image",
+            "block_id": f"picture.{part.number}",
+            "slack_file": {"id": file_id},
+            "alt_text": short(part.description, ALT_LIMIT) or f"Picture {part.number}",
+            "title": _plain(title),
+        }
+    ]
+    if part.sentence:
+        blocks.append(context(mrkdwn.escape(part.sentence)))
+    elements = [button(action, part.number) for action in BUTTONS]
+    blocks.append(
+        {"type": "actions", "block_id": f"buttons.{part.number}", "elements": [*elements, _menu(part.number)]}
+    )
+    return blocks
+
+
+def _picture(part: PicturePart, files: Mapping[str, str]) -> list[Block]:
+    match part.state:
+        case SlotState.READY if part.slot in files:
+            return _card(part, files[part.slot])
+        case SlotState.READY:
+            return [context(f":outbox_tray: *#{part.number}* {mrkdwn.escape(short(part.description))} — uploading")]
+        case SlotState.FAILED:
+            return [section(":warning: " + mrkdwn.escape(short(part.sentence or "This picture failed.", 2_500)))]
+        case SlotState.CANCELLED:
+            return [context(f":no_entry_sign: *#{part.number}* was cancelled.")]
+        case SlotState.WAITING | SlotState.RENDERING:
+            cancel = {"type": "actions", "block_id": f"cancel.{part.number}"}
+            return [context(progress(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
+        case _:
+            assert_never(part.state)
+
+
+def _unit(part: ReplyPart, files: Mapping[str, str]) -> list[list[Block]]:
+    """Groups of blocks that stay together in one message."""
+    match part:
+        case TextPart(text):
+            return [[section(piece)] for piece in mrkdwn.split(mrkdwn.from_markdown(text))]
+        case PicturePart():
+            return [_picture(part, files)]
+        case SelectPart(number, description):
+            chosen = f":point_right: *#{number}* is now the current picture: {mrkdwn.escape(short(description))}"
+            return [[context(chosen)]]
+        case NoticePart(sentence):
+            return [[context(":information_source: " + mrkdwn.escape(short(sentence, 1_500)))]]
+        case _:
+            assert_never(part)
+
+
+def _spoken(part: ReplyPart) -> str:
+    match part:
+        case TextPart(text):
+            return mrkdwn.escape(text)
+        case PicturePart():
+            return f"[picture #{part.number}: {mrkdwn.escape(short(part.description))}]"
+        case SelectPart(number, _):
+            return f"[picture #{number} selected]"
+        case NoticePart(sentence):
+            return mrkdwn.escape(sentence)
+        case _:
+            assert_never(part)
+
+
+def _fallback(parts: Iterable[ReplyPart]) -> str:
+    text = " ".join(filter(None, (_spoken(part).strip() for part in parts)))
+    return text[:MAX_TEXT] or "…"
+
+
+def render(reply: Reply, files: Mapping[str, str]) -> Sequence[Message]:
+    """The messages that show this snapshot; `files` maps a slot to its processed Slack file id.
+
+    A reply is one message until it has more than `MAX_BLOCKS` blocks; a picture and its buttons are
+    never parted. A reply without anything yet is one message that says so.
+    """
+    if not reply.parts:
+        quiet = "Thinking…" if reply.thinking and not reply.final else "There is nothing to say here."
+        return (Message((context(f":thought_balloon: {quiet}"),), quiet),)
+    pages: list[tuple[list[Block], list[ReplyPart]]] = [([], [])]
+    for part in reply.parts:
+        for group in _unit(part, files):
+            if len(pages[-1][0]) + len(group) > MAX_BLOCKS:
+                pages.append(([], []))
+            blocks, parts = pages[-1]
+            blocks.extend(group)
+            if part not in parts:
+                parts.append(part)
+    shown = [Message(tuple(blocks), _fallback(parts)) for blocks, parts in pages if blocks]
+    return shown or (Message((context("…"),), "…"),)

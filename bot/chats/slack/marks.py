@@ -1,0 +1,49 @@
+"""The names that Slack carries for us: action ids, callback ids, message metadata. No state but these."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from handlers.model import Action
+
+METADATA_TYPE = "easel_reply"
+EDIT_VIEW = "easel.edit"
+"""`callback_id` of the edit modal."""
+_ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which button of which picture."""
+
+    action: Action
+    number: int
+
+
+def action_id(action: Action, number: int) -> str:
+    return f"easel.{action.value}.{number}"
+
+
+def read_action_id(text: str) -> Mark | None:
+    """None for anything that is not ours, however odd."""
+    match = _ACTION.match(text)
+    if match is None or match["action"] not in set(Action):
+        return None
+    return Mark(Action(match["action"]), int(match["number"]))
+
+
+def metadata(turn: str, index: int) -> dict[str, Any]:
+    """Marks message `index` of the answer `turn`, so that a restart finds it instead of posting again."""
+    return {"event_type": METADATA_TYPE, "event_payload": {"turn": turn, "index": index}}
+
+
+def read_metadata(message: dict[str, Any], turn: str) -> int | None:
+    """The index of a message of this turn, or None for any other message."""
+    found = message.get("metadata") or {}
+    payload = found.get("event_payload") or {}
+    if found.get("event_type") != METADATA_TYPE or payload.get("turn") != turn:
+        return None
+    index = payload.get("index")
+    return index if isinstance(index, int) else None

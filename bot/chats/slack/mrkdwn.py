@@ -1,0 +1,84 @@
+"""Words of the model as Slack text: nothing in them can mention, link or format by accident."""
+
+from __future__ import annotations
+
+import re
+
+SECTION_LIMIT = 3_000
+"""Characters of a section's text (Block Kit reference)."""
+
+_BROADCAST = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]\n]{1,300})\]\((https?://[^\s)<>|]{1,2000})\)")
+_BULLET = re.compile(r"^([ \t]*)[-*][ \t]+", re.MULTILINE)
+_FENCE = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
+
+
+def escape(text: str) -> str:
+    """`&`, `<` and `>` as entities, which is what Slack asks for; broadcasts lose their power.
+
+    With `<` gone no `<!channel>`, `<@U…>` or `<http…|…>` can be written; a zero-width space after
+    the `@` keeps clients from offering a bare `@channel` as a mention.
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _BROADCAST.sub("@\u200b", escaped)
+
+
+def unescape(text: str) -> str:
+    """What a person typed, from the text of an event: entities back to characters."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _inline(text: str) -> str:
+    text = _BULLET.sub(r"\1• ", text)
+    text = _HEADING.sub(r"*\1*", text)
+    text = _BOLD.sub(r"*\1*", text)
+    return _LINK.sub(r"<\2|\1>", text)
+
+
+def from_markdown(text: str) -> str:
+    """Escaped mrkdwn of the Markdown that language models write; code fences stay as they are."""
+    pieces = _FENCE.split(escape(text))
+    return "".join(piece if piece.startswith("```") else _inline(piece) for piece in pieces)
+
+
+def neutral_markdown(text: str) -> str:
+    """Markdown for `chat.appendStream`: it stays Markdown, but cannot mention or link by angle brackets."""
+    return _BROADCAST.sub("@\u200b", text.replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _cut(text: str, limit: int) -> int:
+    """Where to cut `text` so that the first piece has at most `limit` characters: the best place
+    in its second half is a paragraph, then a line, then a sentence, then a word."""
+    window = text[:limit]
+    for mark in ("\n\n", "\n", ". ", " "):
+        at = window.rfind(mark)
+        if at >= limit // 2:
+            return at + len(mark)
+    at = limit
+    entity = window.rfind("&", limit - 6)
+    return entity if entity > 0 and ";" not in window[entity:] else at
+
+
+def split(text: str, limit: int = SECTION_LIMIT) -> list[str]:
+    """Pieces of at most `limit` characters, cut at sensible places; a fence that a cut falls into is
+    closed at the end of its piece and opened again in the next. Joined, the words are all there."""
+    pieces: list[str] = []
+    fenced = False
+    rest = text
+    while rest.strip():
+        prefix = "```\n" if fenced else ""
+        room = limit - len(prefix) - 4
+        if len(rest) <= room:
+            piece, rest = rest, ""
+        else:
+            at = _cut(rest, room)
+            piece, rest = rest[:at], rest[at:]
+        fenced_now = fenced ^ (piece.count("```") % 2 == 1)
+        body = prefix + piece.rstrip("\n")
+        if fenced_now and rest:
+            body += "\n```"
+        pieces.append(body)
+        fenced = fenced_now
+    return pieces
