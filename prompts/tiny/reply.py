@@ -1,0 +1,193 @@
+"""From the command line to the tagged reply of the protocol, while the line is still being written.
+
+A tag is complete as soon as its part of the line is: in ``image x3: d1 | d2 | d3`` the first picture can
+be rendered while the model writes the second description.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+from prompts.tiny.format import Command, Operation, harmless, write_command
+from prompts.tiny.sentences import Occasion, language_of, sentence
+
+_IMAGE_HEAD = re.compile(r"image(?: (wide|tall|square))?(?: x(\d{1,3}))?: ?")
+_EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
+_POINT = re.compile(r"(variation|select|refine) (\d{1,9})(?: x(\d{1,3}))?\s*")
+_PART = re.compile(r" \| ")
+_NEXT = re.compile(r" ; ")
+_MAX_TAG_TEXT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """What the reply needs to know beside the command."""
+
+    next_id: int
+    """The next free picture number of the thread."""
+    max_count: int = 4
+    """How many pictures one reply may bring."""
+    user: str = ""
+    """The message that is answered: it chooses the language and, by its hash, among equal sentences."""
+    language: str | None = None
+
+
+class TaggedReply:
+    """Turns chunks of a command line into chunks of a reply; how the line is cut makes no difference."""
+
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
+        self._language = context.language or language_of(context.user)
+        self._buffer = ""
+        self._next_id = context.next_id
+        self._left = max(1, context.max_count)
+        self._limited = False
+        self._wrote = False
+        self._tags = 0
+        self._head: _Head | None = None
+        self.is_reply = False
+        """The whole line said `reply`: an answer in words is wanted and this object wrote nothing."""
+
+    def feed(self, chunk: str) -> Iterator[str]:
+        """Take some of the line, give what is complete."""
+        self._buffer += chunk
+        yield from self._advance(final=False)
+
+    def finish(self) -> Iterator[str]:
+        """The line has ended."""
+        yield from self._advance(final=True)
+        if not self._wrote:
+            if self._buffer.strip() == "reply":
+                self.is_reply = True
+            else:
+                yield self._say("unclear")
+        elif not self._tags:
+            yield " " + self._say("unclear")
+        elif self._limited:
+            yield " " + self._say("limit", n=self._context.max_count)
+
+    def _advance(self, *, final: bool) -> Iterator[str]:
+        while True:
+            if self._head is None:
+                if not self._buffer.strip() or not (yield from self._start(final=final)):
+                    return
+            elif not (yield from self._describe(final=final)):
+                return
+
+    def _start(self, *, final: bool) -> Generator[str, None, bool]:
+        """Begin the next operation if its head is complete; the return value says whether it was."""
+        text = self._buffer.lstrip()
+        if m := _IMAGE_HEAD.match(text):
+            # `image x1` may still grow to `image x12:`; only the colon completes a head.
+            self._head = _Head("image", None, size=m[1], count=int(m[2] or 1))
+            self._buffer = text[m.end() :]
+            several = self._head.count > 1
+            yield from self._intro("several" if several else "image", n=min(self._head.count, self._left))
+            return True
+        if m := _EDIT_HEAD.match(text):
+            self._head = _Head("edit", int(m[1]), change=m[2])
+            self._buffer = text[m.end() :]
+            yield from self._intro("edit", i=int(m[1]))
+            return True
+        end = _NEXT.search(text)
+        if end is None and not final:
+            return False
+        part, self._buffer = (text[: end.start()], text[end.end() :]) if end else (text, "")
+        if m := _POINT.fullmatch(part):
+            yield from self._point(m[1], int(m[2]), int(m[3] or 1))
+            return True
+        self._buffer = self._buffer if self._wrote else part
+        return False
+
+    def _describe(self, *, final: bool) -> Generator[str, None, bool]:
+        """Write one tag if its description is complete."""
+        head = self._head
+        assert head is not None
+        ends = [
+            m for m in (_NEXT.search(self._buffer), _PART.search(self._buffer) if head.name == "image" else None) if m
+        ]
+        if not ends and not final:
+            return False
+        end = min(ends, key=lambda m: m.start()) if ends else None
+        closes = end is None or end[0] == " ; "
+        text, self._buffer = (self._buffer[: end.start()], self._buffer[end.end() :]) if end else (self._buffer, "")
+        yield from self._tag(head, harmless(text, _MAX_TAG_TEXT), closes=closes)
+        if closes:
+            self._head = None
+        return True
+
+    def _tag(self, head: _Head, description: str, *, closes: bool) -> Iterator[str]:
+        if not description:
+            return
+        if self._left < 1:
+            self._limited = True
+            return
+        wanted = head.count if closes and head.written == 0 else 1
+        count = min(wanted, self._left)
+        self._limited |= count < wanted
+        number, self._next_id = self._next_id, self._next_id + count
+        self._left -= count
+        head.written += 1
+        attributes = f' id="{number}"'
+        if head.target is not None:
+            attributes += f' prev_id="{head.target}"'
+        if count > 1:
+            attributes += f' count="{count}"'
+        attributes += f' size="{head.size}"' if head.size else ""
+        attributes += f' change="{head.change}"' if head.change else ""
+        self._tags += 1
+        yield f" <{head.name}{attributes}> {description} </{head.name}>"
+
+    def _point(self, name: str, target: int, count: int) -> Iterator[str]:
+        if name == "select":
+            yield from self._intro("select", i=target)
+            self._tags += 1
+            yield f" <select>{target}</select>"
+            return
+        if self._left < 1:
+            self._limited = True
+            return
+        yield from self._intro("variation" if name == "variation" else "refine", i=target)
+        made = min(count, self._left)
+        self._limited |= made < count
+        number, self._next_id = self._next_id, self._next_id + made
+        self._left -= made
+        counted = f' count="{made}"' if made > 1 else ""
+        self._tags += 1
+        yield f' <{name} id="{number}"{counted}>{target}</{name}>'
+
+    def _intro(self, occasion: Occasion, *, n: int = 0, i: int | None = None) -> Iterator[str]:
+        gap = " " if self._wrote else ""
+        self._wrote = True
+        yield gap + self._say(occasion, n=n, i=i)
+
+    def _say(self, occasion: Occasion, *, n: int = 0, i: int | None = None) -> str:
+        return sentence(occasion, self._language, f"{self._context.user}{self._next_id}", n=n, i=i)
+
+
+@dataclass
+class _Head:
+    """The operation whose descriptions are being read."""
+
+    name: str
+    target: int | None
+    size: str | None = None
+    count: int = 1
+    change: str | None = None
+    written: int = 0
+
+
+def streaming_reply(chunks: Iterable[str], context: ReplyContext) -> Iterator[str]:
+    """Turn a command line that comes in chunks into the reply, tag by tag; `reply` gives nothing."""
+    reply = TaggedReply(context)
+    for chunk in chunks:
+        yield from reply.feed(chunk)
+    yield from reply.finish()
+
+
+def to_reply(command: Command | Operation, context: ReplyContext) -> str:
+    """Write the whole reply for a command; empty for `reply`, which is answered in words elsewhere."""
+    whole = command if isinstance(command, Command) else Command((command,))
+    return "".join(streaming_reply([write_command(whole)], context))

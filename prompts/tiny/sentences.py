@@ -1,0 +1,143 @@
+"""The words around the tags, in the user's language.
+
+They announce and never claim: the picture may still fail, and then something else stands at its place.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Literal
+
+Occasion = Literal["image", "several", "edit", "variation", "select", "refine", "limit", "unclear"]
+
+SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
+    "en": {
+        "image": ("Let me draw that:", "Here is what I have in mind:", "Coming up:"),
+        "several": ("{n} to choose from:", "Here are {n} directions:", "Let me try {n}:"),
+        "edit": ("Picture {i} with your change:", "A new version of picture {i}:", "Starting from picture {i}:"),
+        "variation": ("Another take on picture {i}:", "More in the spirit of picture {i}:"),
+        "select": ("Picture {i} it is.", "We go on with picture {i}."),
+        "refine": ("Picture {i} again, larger and finer:", "Working out the details of picture {i}:"),
+        "limit": ("I make at most {n} at once; ask again for more.",),
+        "unclear": ("I did not get that. Could you say in other words what you would like to see?",),
+    },
+    "de": {
+        "image": ("Ich zeichne das:", "So stelle ich es mir vor:"),
+        "several": ("{n} zur Auswahl:", "Hier sind {n} Entwürfe:"),
+        "edit": ("Bild {i} mit deiner Änderung:", "Eine neue Fassung von Bild {i}:"),
+        "variation": ("Noch eine Fassung von Bild {i}:",),
+        "select": ("Weiter mit Bild {i}.",),
+        "refine": ("Bild {i} noch einmal, größer und feiner:",),
+        "limit": ("Ich mache höchstens {n} auf einmal; frag einfach noch einmal.",),
+        "unclear": ("Das habe ich nicht verstanden. Was möchtest du sehen?",),
+    },
+    "fr": {
+        "image": ("Je dessine cela :", "Voici mon idée :"),
+        "several": ("{n} au choix :", "Voici {n} pistes :"),
+        "edit": ("L'image {i} avec votre changement :", "Une nouvelle version de l'image {i} :"),
+        "variation": ("Une autre version de l'image {i} :",),
+        "select": ("On continue avec l'image {i}.",),
+        "refine": ("L'image {i}, plus grande et plus fine :",),
+        "limit": ("J'en fais au plus {n} à la fois ; redemandez pour la suite.",),
+        "unclear": ("Je n'ai pas compris. Que voulez-vous voir ?",),
+    },
+    "es": {
+        "image": ("Voy a dibujarlo:", "Así me lo imagino:"),
+        "several": ("{n} para elegir:", "Aquí van {n} ideas:"),
+        "edit": ("La imagen {i} con tu cambio:", "Una nueva versión de la imagen {i}:"),
+        "variation": ("Otra versión de la imagen {i}:",),
+        "select": ("Seguimos con la imagen {i}.",),
+        "refine": ("La imagen {i}, más grande y más fina:",),
+        "limit": ("Hago como máximo {n} a la vez; pide más después.",),
+        "unclear": ("No lo he entendido. ¿Qué te gustaría ver?",),
+    },
+    "it": {
+        "image": ("Lo disegno:", "Ecco la mia idea:"),
+        "several": ("{n} tra cui scegliere:", "Ecco {n} proposte:"),
+        "edit": ("L'immagine {i} con la tua modifica:", "Una nuova versione dell'immagine {i}:"),
+        "variation": ("Un'altra versione dell'immagine {i}:",),
+        "select": ("Continuiamo con l'immagine {i}.",),
+        "refine": ("L'immagine {i}, più grande e più fine:",),
+        "limit": ("Ne faccio al massimo {n} alla volta; chiedi ancora per le altre.",),
+        "unclear": ("Non ho capito. Che cosa vorresti vedere?",),
+    },
+    "pt": {
+        "image": ("Vou desenhar:", "Imagino assim:"),
+        "several": ("{n} para escolher:", "Aqui estão {n} ideias:"),
+        "edit": ("A imagem {i} com a sua mudança:", "Uma nova versão da imagem {i}:"),
+        "variation": ("Outra versão da imagem {i}:",),
+        "select": ("Continuamos com a imagem {i}.",),
+        "refine": ("A imagem {i}, maior e mais detalhada:",),
+        "limit": ("Faço no máximo {n} de cada vez; peça mais depois.",),
+        "unclear": ("Não entendi. O que você gostaria de ver?",),
+    },
+    "nl": {
+        "image": ("Ik teken het:", "Zo stel ik het me voor:"),
+        "several": ("{n} om uit te kiezen:", "Hier zijn {n} ideeën:"),
+        "edit": ("Plaatje {i} met jouw wijziging:", "Een nieuwe versie van plaatje {i}:"),
+        "variation": ("Nog een versie van plaatje {i}:",),
+        "select": ("We gaan verder met plaatje {i}.",),
+        "refine": ("Plaatje {i} nog eens, groter en fijner:",),
+        "limit": ("Ik maak er hoogstens {n} tegelijk; vraag gerust om meer.",),
+        "unclear": ("Dat begreep ik niet. Wat wil je zien?",),
+    },
+    "zh": {
+        "image": ("我来画：", "我是这样想的："),
+        "several": ("{n} 张供你选择：",),
+        "edit": ("按你的要求修改图 {i}：", "图 {i} 的新版本："),
+        "variation": ("图 {i} 的另一个版本：",),
+        "select": ("接下来用图 {i}。",),
+        "refine": ("图 {i}，更大更精细：",),
+        "limit": ("一次最多画 {n} 张，想要更多请再说一次。",),
+        "unclear": ("我没听懂。你想看什么？",),
+    },
+    "ja": {
+        "image": ("描いてみます：", "こんな感じでどうでしょう："),
+        "several": ("{n} 枚の候補です：",),
+        "edit": ("画像 {i} を変更します：", "画像 {i} の新しい版です："),
+        "variation": ("画像 {i} の別の案です：",),
+        "select": ("画像 {i} で続けます。",),
+        "refine": ("画像 {i} をより大きく細かく描きます：",),
+        "limit": ("一度に {n} 枚までです。続きはもう一度言ってください。",),
+        "unclear": ("うまく理解できませんでした。何を見たいですか？",),
+    },
+}
+
+_MARKER_WORDS = {
+    "de": "ein eine einen der die das und bitte mit auf im am ich mach mir zeichne bild nicht ist wie noch dem den",
+    "fr": "un une le la les des et avec sur dans je mets moi plutôt dessine est du au s'il ajoute pas même",
+    "es": "un una el la los las y con en por favor quiero hazlo dibuja pero más es del muéstrame imagen",
+    "it": "un una il lo la gli e con nel nella per favore disegna vorrei più è di fallo dell immagine mi",
+    "pt": "um uma o a os as e com no na em por favor quero desenhe desenha mais é do da para imagem você",
+    "nl": "een de het en met op in ik teken maak graag niet naar van voor plaatje wil is er nog",
+    "en": "a an the and with on in i make draw please show it is to of me can you for that this at give",
+}
+_MARKERS = {language: frozenset(words.split()) for language, words in _MARKER_WORDS.items()}
+
+
+def language_of(text: str) -> str:
+    """Guess the language of a message among those we have sentences for; English where nothing tells."""
+    if re.search(r"[぀-ヿ]", text):
+        return "ja"
+    if re.search(r"[一-鿿]", text):
+        return "zh"
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
+    scores = {language: sum(word in markers for word in words) for language, markers in _MARKERS.items()}
+    best = max(scores.values(), default=0)
+    if best == 0 or scores["en"] == best:
+        return "en"
+    leaders = [language for language, score in scores.items() if score == best]
+    return leaders[0] if len(leaders) == 1 else _by_letters(text, leaders)
+
+
+def _by_letters(text: str, leaders: list[str]) -> str:
+    """Break a tie by letters that only one of the languages uses."""
+    telling = {"de": "äöüß", "fr": "çèêàùœ", "es": "ñ¿¡áíú", "it": "òì", "pt": "ãõ", "nl": "ĳ"}
+    return max(leaders, key=lambda language: sum(c in telling.get(language, "") for c in text.lower()))
+
+
+def sentence(occasion: Occasion, language: str, seed: str, *, n: int = 0, i: int | None = None) -> str:
+    """One sentence for the occasion; the same seed gives the same one, so a replay reads the same."""
+    choices = SENTENCES.get(language, SENTENCES["en"])[occasion]
+    return choices[zlib.crc32(f"{occasion}|{seed}".encode()) % len(choices)].format(n=n, i=i)
