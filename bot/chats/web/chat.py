@@ -1,0 +1,244 @@
+"""The page as a `Chat`: what people write becomes `Incoming`, what handlers answer goes to the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from bot.chats import ChatNotStarted
+from bot.chats.web import views
+from bot.chats.web.events import Hub
+from bot.chats.web.security import LOOPBACK, Gate
+from bot.chats.web.server import Pages, build
+from handlers.model import Answer, Incoming, Person, PicturePart, Press, Reply, Role, SlotState, ThreadKey
+from handlers.ports import Handlers, ReplyPost, Store
+
+log = logging.getLogger(__name__)
+
+THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """Where the page listens and how it is protected. `names` are further host names it answers to."""
+
+    host: str
+    port: int
+    password: str = ""
+    names: frozenset[str] = frozenset()
+    trusted: bool = True
+    """Whether whoever reaches the page owns this machine (loopback): they may moderate."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the page says of itself: which models answer, honestly, and what to begin with."""
+
+    lines: tuple[str, ...] = ()
+    ideas: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"lines": list(self.lines), "ideas": list(self.ideas)}
+
+
+class WebPost:
+    """One growing answer on every page that has its thread open."""
+
+    def __init__(self, chat: WebChat, thread: ThreadKey, turn: str) -> None:
+        self._chat = chat
+        self._thread = thread
+        self._turn = turn
+
+    @property
+    def reference(self) -> str | None:
+        return self._turn
+
+    def show(self, reply: Reply) -> None:
+        self._chat.publish(reply)
+
+    async def finish(self, reply: Reply) -> str | None:
+        self._chat.publish(reply)
+        await self._chat.publish_pictures(self._thread)
+        return self._turn
+
+
+class WebChat:
+    """The web page and its server."""
+
+    name = "web"
+
+    def __init__(
+        self,
+        store: Store,
+        address: WebAddress,
+        *,
+        max_upload_bytes: int,
+        readiness: Callable[[], list[str]] = list,
+        metrics: Callable[[], bytes] = bytes,
+        about: About | None = None,
+    ) -> None:
+        self._store = store
+        self._address = address
+        self._max_upload_bytes = max_upload_bytes
+        self._readiness = readiness
+        self._metrics = metrics
+        self._about = about or About()
+        self._handlers: Handlers | None = None
+        self._runner: web.AppRunner | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready_slots: dict[str, int] = {}
+        self.hub = Hub()
+        self.port = 0
+
+    async def start(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        pages = Pages(
+            self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes, self._about.to_json()
+        )
+        hosts = frozenset() if self._address.password else LOOPBACK | self._address.names
+        self._runner = web.AppRunner(
+            build(pages, Gate(hosts, self._address.password)), access_log=None, shutdown_timeout=2.0
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._address.host, self._address.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ChatNotStarted(
+                f"Port {self._address.port} on {self._address.host} cannot be used ({error.strerror or error}); "
+                "choose another with --port or EASEL_WEB_PORT."
+            ) from None
+        self.port = int(self._runner.addresses[0][1])
+        self._own(handlers.resume(self), "resume")
+
+    async def stop(self) -> None:
+        self.hub.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def health(self) -> str | None:
+        return None if self._runner is not None else "The web page is not running."
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        return f"http://{host}:{self.port}/"
+
+    def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
+        if to is not None and to.attachments:
+            self._own(self._publish_stored(to), "uploads")
+        return WebPost(self, thread, turn)
+
+    async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+        self.hub.notice(thread.thread, person.id, sentence)
+
+    def key(self, thread: str) -> ThreadKey:
+        """The page's name of a thread as a key.
+
+        Raises:
+            web.HTTPNotFound: no such name can exist.
+        """
+        if not THREAD.fullmatch(thread):
+            raise web.HTTPNotFound(text="There is no such thread.")
+        return ThreadKey("web", "-", "web", thread)
+
+    def person(self, cookie: str) -> Person:
+        """Whoever holds the cookie. The id is not the cookie itself: ids are seen by others, cookies are not."""
+        import hashlib
+
+        digest = hashlib.sha256(cookie.encode()).hexdigest()[:16]
+        return Person(digest, f"Guest {digest[:4]}", admin=self._address.trusted, moderator=self._address.trusted)
+
+    def deliver(self, incoming: Incoming) -> None:
+        """Hand a message over; it is answered in a task that this chat owns."""
+        thread = incoming.thread.thread
+        message = {
+            "type": "said",
+            "event": incoming.event,
+            "name": incoming.person.name,
+            "person": incoming.person.id,
+            "text": incoming.text,
+            "uploads": len(incoming.attachments),
+        }
+        self.hub.open_said(thread, incoming.event, message)
+        self._own(self._receive(incoming), f"message {incoming.event}")
+
+    async def _receive(self, incoming: Incoming) -> None:
+        assert self._handlers is not None
+        try:
+            await self._handlers.receive(incoming)
+        finally:
+            self.hub.close_said(incoming.thread.thread, incoming.event)
+        await self.publish_pictures(incoming.thread)
+
+    async def _publish_stored(self, incoming: Incoming) -> None:
+        """Show a message's uploads as the numbered pictures that they have become."""
+        for turn in reversed(await self._store.turns(incoming.thread, limit=8)):
+            if turn.role is Role.USER and turn.parts and turn.text == incoming.text:
+                message = {"type": "stored", "event": incoming.event, "turn": views.turn(turn)}
+                self.hub.publish(incoming.thread.thread, f"stored/{incoming.event}", message)
+                break
+        await self.publish_pictures(incoming.thread)
+
+    async def press(self, press: Press) -> Answer:
+        assert self._handlers is not None
+        answer = await self._handlers.press(press)
+        await self.publish_pictures(press.thread)
+        return answer
+
+    def publish(self, reply: Reply) -> None:
+        """Show the newest state of an answer, and the family tree when a picture has come."""
+        ready = 0
+        for part in reply.parts:
+            if isinstance(part, PicturePart):
+                if part.preview is not None and part.state is SlotState.RENDERING and not reply.final:
+                    self.hub.keep_preview(part.slot, part.step, part.preview)
+                else:
+                    self.hub.drop_preview(part.slot)
+                ready += part.state is SlotState.READY
+        self.hub.show(reply.thread.thread, reply.turn, views.reply(reply), final=reply.final)
+        if ready != self._ready_slots.get(reply.turn, 0):
+            self._ready_slots[reply.turn] = ready
+            self._own(self.publish_pictures(reply.thread), "pictures")
+        if reply.final:
+            self._ready_slots.pop(reply.turn, None)
+
+    async def publish_pictures(self, thread: ThreadKey) -> None:
+        self.hub.publish(thread.thread, "pictures", await self.pictures(thread))
+
+    async def pictures(self, thread: ThreadKey) -> dict[str, Any]:
+        """The thread's pictures and which is current, as a message to the page."""
+        session = await self._store.session(thread)
+        gallery = await self._store.gallery(thread)
+        return {
+            "type": "pictures",
+            "current": session.current,
+            "pictures": [views.picture(picture) for picture in gallery],
+        }
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"web {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s failed", task.get_name(), exc_info=task.exception())
+
+
+def new_thread() -> str:
+    """A fresh thread name that nobody can guess."""
+    return secrets.token_urlsafe(9)

@@ -1,0 +1,123 @@
+"""What browsers are told as it happens, with newest-wins delivery.
+
+A subscriber that is slow (or was away) never gets a backlog: messages about the same thing replace each
+other, and everyone who connects gets a whole snapshot first, so reconnecting is catching up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Message = Mapping[str, Any]
+
+
+@dataclass(eq=False, slots=True)
+class Subscriber:
+    """One open page. `pending` keeps the newest message for each key, in order of first arrival."""
+
+    person: str
+    pending: dict[str, Message] = field(default_factory=dict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, key: str, message: Message) -> None:
+        self.pending[key] = message
+        self.wake.set()
+
+    def take(self) -> list[Message]:
+        """Everything that has come since the last call."""
+        self.wake.clear()
+        messages = list(self.pending.values())
+        self.pending.clear()
+        return messages
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    step: int
+    data: bytes
+
+
+class Hub:
+    """The open pages of every thread, the answers that are still growing, and their newest previews."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, set[Subscriber]] = {}
+        self._live: dict[str, dict[str, Message]] = {}
+        self._said: dict[str, dict[str, Message]] = {}
+        self._previews: dict[str, Preview] = {}
+        self._notices = 0
+        self.closed = False
+
+    def subscribe(self, thread: str, person: str) -> Subscriber:
+        subscriber = Subscriber(person)
+        self._subscribers.setdefault(thread, set()).add(subscriber)
+        return subscriber
+
+    def unsubscribe(self, thread: str, subscriber: Subscriber) -> None:
+        pages = self._subscribers.get(thread, set())
+        pages.discard(subscriber)
+        if not pages:
+            self._subscribers.pop(thread, None)
+
+    @property
+    def pages(self) -> int:
+        """How many pages are open."""
+        return sum(len(pages) for pages in self._subscribers.values())
+
+    def live(self, thread: str) -> list[Message]:
+        """Answers of the thread that are still growing."""
+        return list(self._live.get(thread, {}).values())
+
+    def said(self, thread: str) -> list[Message]:
+        """Messages of people that are being answered, oldest first."""
+        return list(self._said.get(thread, {}).values())
+
+    def open_said(self, thread: str, event: str, message: Message) -> None:
+        self._said.setdefault(thread, {})[event] = message
+        self.publish(thread, f"said/{event}", message)
+
+    def close_said(self, thread: str, event: str) -> None:
+        messages = self._said.get(thread, {})
+        messages.pop(event, None)
+        if not messages:
+            self._said.pop(thread, None)
+
+    def show(self, thread: str, turn: str, message: Message, *, final: bool) -> None:
+        """The newest state of an answer."""
+        if final:
+            self._live.get(thread, {}).pop(turn, None)
+            if not self._live.get(thread):
+                self._live.pop(thread, None)
+        else:
+            self._live.setdefault(thread, {})[turn] = message
+        self.publish(thread, f"reply/{turn}", message)
+
+    def publish(self, thread: str, key: str, message: Message, *, person: str | None = None) -> None:
+        """Tell everyone who has the thread open (or only `person`)."""
+        for subscriber in self._subscribers.get(thread, ()):
+            if person is None or subscriber.person == person:
+                subscriber.put(key, message)
+
+    def notice(self, thread: str, person: str, sentence: str) -> None:
+        """One sentence to one person; sentences never replace each other."""
+        self._notices += 1
+        self.publish(thread, f"notice/{self._notices}", {"type": "notice", "sentence": sentence}, person=person)
+
+    def keep_preview(self, slot: str, step: int, data: bytes) -> None:
+        self._previews[slot] = Preview(step, data)
+
+    def drop_preview(self, slot: str) -> None:
+        self._previews.pop(slot, None)
+
+    def preview(self, slot: str) -> Preview | None:
+        return self._previews.get(slot)
+
+    def close(self) -> None:
+        """Wake every page's stream so that it ends; browsers come back by themselves."""
+        self.closed = True
+        for pages in self._subscribers.values():
+            for subscriber in pages:
+                subscriber.wake.set()

@@ -1,0 +1,285 @@
+"""The routes of the page. Each translates and delegates; what things mean is decided in `chat` and handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import BodyPartReader, web
+
+from bot.chats.web import security, views
+from bot.chats.web.events import Hub, Subscriber
+from bot.chats.web.security import PERSON, Gate
+from handlers.errors import UserError
+from handlers.model import Action, Attachment, Incoming, Press
+from handlers.ports import Store
+
+if TYPE_CHECKING:
+    from bot.chats.web.chat import WebChat
+
+log = logging.getLogger(__name__)
+
+MAX_TEXT = 200_000
+"""Characters of one message that are taken in at all; the handlers say what is too long to answer."""
+MAX_FILES = 4
+PACE_S = 0.05
+PING_S = 15.0
+_SHA = re.compile(r"[0-9a-f]{64}")
+_EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+ASSETS = (
+    "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
+    "dialogs.js", "composer.js", "tree.js", "dom.js",
+)  # fmt: skip
+
+
+class Pages:
+    """The handlers of the routes."""
+
+    def __init__(
+        self,
+        chat: WebChat,
+        hub: Hub,
+        store: Store,
+        readiness: Callable[[], list[str]],
+        metrics: Callable[[], bytes],
+        max_upload_bytes: int,
+        about: dict[str, Any],
+    ) -> None:
+        self.chat = chat
+        self.hub = hub
+        self.store = store
+        self.readiness = readiness
+        self.metrics = metrics
+        self.max_upload_bytes = max_upload_bytes
+        self._about = about | {"max_upload_mb": max_upload_bytes // 2**20}
+        folder = resources.files("bot.chats.web") / "static"
+        self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
+
+    async def page(self, request: web.Request) -> web.Response:
+        return self._asset("page.html")
+
+    async def asset(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise web.HTTPNotFound(text="There is no such file.")
+        return self._asset(name)
+
+    def _asset(self, name: str) -> web.Response:
+        kind = _TYPES["." + name.rpartition(".")[2]]
+        charset = None if kind == "image/svg+xml" else "utf-8"
+        return web.Response(
+            body=self._assets[name], content_type=kind, charset=charset, headers={"Cache-Control": "no-cache"}
+        )
+
+    async def about(self, request: web.Request) -> web.Response:
+        return web.json_response(self._about)
+
+    async def threads(self, request: web.Request) -> web.Response:
+        rows = await self.store.threads("web", "-")
+        return web.json_response({"threads": [views.summary(row) for row in rows]})
+
+    async def new_thread(self, request: web.Request) -> web.Response:
+        from bot.chats.web.chat import new_thread
+
+        return web.json_response({"id": new_thread()}, status=201)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """The thread as it stands, then everything that happens in it (text/event-stream)."""
+        key = self.chat.key(request.match_info["thread"])
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        security.seal(request, response)
+        await response.prepare(request)
+        subscriber = self.hub.subscribe(key.thread, self.chat.person(request[PERSON]).id)
+        try:
+            await _send(response, await self._snapshot(request))
+            await self._follow(response, subscriber)
+        except (ConnectionError, asyncio.CancelledError):
+            log.debug("a page has gone")
+        finally:
+            self.hub.unsubscribe(key.thread, subscriber)
+        return response
+
+    async def _snapshot(self, request: web.Request) -> dict[str, Any]:
+        key = self.chat.key(request.match_info["thread"])
+        turns = [views.turn(turn) for turn in await self.store.turns(key, limit=400)]
+        live = {message["turn"]["id"]: message["turn"] for message in self.hub.live(key.thread)}
+        turns = [live.pop(turn["id"], turn) for turn in turns] + list(live.values())
+        stored = {turn["text"] for turn in turns if turn["role"] == "user"}
+        return {
+            "type": "snapshot",
+            "me": self.chat.person(request[PERSON]).id,
+            "turns": turns,
+            "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
+        } | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
+
+    async def _follow(self, response: web.StreamResponse, subscriber: Subscriber) -> None:
+        while not self.hub.closed:
+            try:
+                await asyncio.wait_for(subscriber.wake.wait(), PING_S)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            for message in subscriber.take():
+                await _send(response, message)
+            await asyncio.sleep(PACE_S)
+
+    async def message(self, request: web.Request) -> web.Response:
+        """Take a message (multipart: text, event, replies_to, files); 202 at once, the answer comes as events."""
+        key = self.chat.key(request.match_info["thread"])
+        fields, files = await self._form(request)
+        replies_to = fields.get("replies_to", "")
+        event = fields.get("event", "")
+        person = self.chat.person(request[PERSON])
+        self.chat.deliver(
+            Incoming(
+                event=f"web:{person.id}:{event if _EVENT.fullmatch(event) else secrets.token_urlsafe(12)}",
+                thread=key,
+                person=person,
+                text=fields.get("text", ""),
+                attachments=tuple(files),
+                replies_to=int(replies_to) if replies_to.isascii() and replies_to.isdigit() else None,
+            )
+        )
+        return web.json_response({"accepted": True}, status=202)
+
+    async def _form(self, request: web.Request) -> tuple[dict[str, str], list[Attachment]]:
+        if not request.content_type.startswith("multipart/"):
+            raise web.HTTPUnsupportedMediaType(text="A message is sent as multipart/form-data.")
+        fields: dict[str, str] = {}
+        files: list[Attachment] = []
+        async for item in await request.multipart():
+            if not isinstance(item, BodyPartReader):
+                raise web.HTTPBadRequest(text="Nested parts are not taken.")
+            if item.filename:
+                if len(files) == MAX_FILES:
+                    raise web.HTTPRequestEntityTooLarge(0, text=f"At most {MAX_FILES} pictures fit into one message.")
+                files.append(Attachment(item.filename[:200], await self._read(item, self.max_upload_bytes)))
+            else:
+                data = await self._read(item, MAX_TEXT * 4)
+                fields[item.name or ""] = data.decode("utf-8", "replace")[:MAX_TEXT]
+        return fields, files
+
+    async def _read(self, item: BodyPartReader, limit: int) -> bytes:
+        data = bytearray()
+        while chunk := await item.read_chunk(65536):
+            data += chunk
+            if len(data) > limit:
+                size = f"{self.max_upload_bytes // 2**20} MiB" if item.filename else f"{MAX_TEXT} characters"
+                raise web.HTTPRequestEntityTooLarge(limit, text=f"That is too large; the limit is {size}.")
+        return bytes(data)
+
+    async def press(self, request: web.Request) -> web.Response:
+        key = self.chat.key(request.match_info["thread"])
+        data = await _json(request)
+        try:
+            action = Action(str(data.get("action")))
+        except ValueError:
+            raise web.HTTPBadRequest(text="There is no such button.") from None
+        event = str(data.get("event", ""))
+        person = self.chat.person(request[PERSON])
+        picture, change = data.get("picture"), data.get("change")
+        answer = await self.chat.press(
+            Press(
+                event=f"web:{person.id}:{event if _EVENT.fullmatch(event) else secrets.token_urlsafe(12)}",
+                thread=key,
+                person=person,
+                action=action,
+                picture=picture if isinstance(picture, int) and not isinstance(picture, bool) else None,
+                slot=str(data["slot"])[:200] if data.get("slot") else None,
+                text=str(data.get("text") or "")[:MAX_TEXT],
+                change=change if change in ("small", "large") else None,
+            )
+        )
+        return web.json_response(views.answer(answer))
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """A stored file by its SHA-256: it can never change, so browsers may keep it."""
+        sha256 = request.match_info["sha256"]
+        if not _SHA.fullmatch(sha256):
+            raise web.HTTPNotFound(text="There is no such picture.")
+        try:
+            data = await self.store.picture_bytes(sha256)
+        except (UserError, KeyError, OSError):
+            raise web.HTTPNotFound(text="This picture is not there any more.") from None
+        kind, ending = _sniff(data)
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        if "download" in request.query:
+            headers["Content-Disposition"] = f'attachment; filename="easel-{sha256[:12]}.{ending}"'
+        return web.Response(body=data, content_type=kind, headers=headers)
+
+    async def preview(self, request: web.Request) -> web.Response:
+        preview = self.hub.preview(request.match_info["slot"])
+        if preview is None:
+            raise web.HTTPNotFound(text="This preview has passed.")
+        return web.Response(
+            body=preview.data, content_type=_sniff(preview.data)[0], headers={"Cache-Control": "no-store"}
+        )
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        problems = self.readiness()
+        return web.json_response(
+            {"status": "ready" if not problems else "not ready", "problems": problems}, status=503 if problems else 200
+        )
+
+    async def numbers(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _send(response: web.StreamResponse, message: Any) -> None:
+    await response.write(b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\n\n")
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        data = await request.json()
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise web.HTTPBadRequest(text="A JSON object is needed.")
+    return data
+
+
+def _sniff(data: bytes) -> tuple[str, str]:
+    if data.startswith(b"\x89PNG"):
+        return "image/png", "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp", "webp"
+    if data.startswith(b"\xff\xd8"):
+        return "image/jpeg", "jpg"
+    return "application/octet-stream", "bin"
+
+
+def build(pages: Pages, gate: Gate) -> web.Application:
+    """The application with all its routes."""
+    app = web.Application(middlewares=[security.middleware(gate)], client_max_size=2**20)
+    app.add_routes(
+        [
+            web.get("/", pages.page),
+            web.get("/t/{thread}", pages.page),
+            web.get("/static/{name}", pages.asset),
+            web.get("/api/about", pages.about),
+            web.get("/api/threads", pages.threads),
+            web.post("/api/threads", pages.new_thread),
+            web.get("/api/threads/{thread}/events", pages.events),
+            web.post("/api/threads/{thread}/messages", pages.message),
+            web.post("/api/threads/{thread}/press", pages.press),
+            web.get("/api/previews/{slot}/{step}", pages.preview),
+            web.get("/pictures/{sha256}", pages.picture),
+            web.get("/healthz", pages.health),
+            web.get("/readyz", pages.ready),
+            web.get("/metrics", pages.numbers),
+        ]
+    )
+    return app

@@ -1,0 +1,136 @@
+// Wires the page together: which thread is open, what comes in, what the buttons do.
+import * as api from "./api.js";
+import { Composer } from "./composer.js";
+import { comparePictures, editDialog, showAnswer, viewPicture } from "./dialogs.js";
+import { $, el, toast } from "./dom.js";
+import { Board } from "./messages.js";
+import { drawTree } from "./tree.js";
+
+let thread = null, stopFollowing = () => {};
+const board = new Board($("turns"), $("log"), act);
+const narrow = matchMedia("(max-width: 1080px)");
+
+function open(id, push = true) {
+  stopFollowing();
+  thread = id;
+  board.reset();
+  board.settled = new Set();
+  if (push) history.pushState(null, "", `/t/${id}`);
+  stopFollowing = api.follow(id, receive, (connected) => { $("connection").hidden = connected; });
+  closePanel("threads-panel");
+  refreshThreads();
+  refresh();
+}
+
+function receive(message) {
+  if (message.type === "snapshot") board.snapshot(message);
+  else if (message.type === "said") board.heard(message);
+  else if (message.type === "stored") board.stored(message.event, message.turn);
+  else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
+  else if (message.type === "pictures") board.pushed(message);
+  else if (message.type === "notice") toast(message.sentence, "info");
+  refresh();
+}
+
+function refresh() {
+  $("welcome").hidden = !board.complete || board.turns.size > 0;
+  $("stop").hidden = !board.growing.length;
+  const pictures = [...board.pictures.values()];
+  drawTree($("tree"), pictures, board.current, (number) => {
+    if (narrow.matches) closePanel("tree-panel");
+    board.cards.get(number)?.reveal();
+  });
+}
+
+async function refreshThreads() {
+  let rows;
+  try { rows = await api.threads(); } catch (error) { return; }
+  const here = rows.find((row) => row.id === thread);
+  $("title").textContent = here?.title || "New thread";
+  document.title = here?.title ? `${here.title} · Easel` : "Easel";
+  $("threads").replaceChildren(...rows.map((row) => el("li", {}, el("a", {
+    href: `/t/${row.id}`, "aria-current": row.id === thread ? "page" : null,
+    onclick: (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); open(row.id); } },
+  }, el("b", {}, row.title || "Untitled"), el("small", {}, `${row.pictures} ${row.pictures === 1 ? "picture" : "pictures"} · ${when(row.updated)}`)))));
+}
+
+function when(iso) {
+  const date = new Date(iso), today = new Date().toDateString() === date.toDateString();
+  return today ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : date.toLocaleDateString([], { day: "numeric", month: "short" });
+}
+
+async function act(action, part) {
+  if (action === "view") return viewPicture(part);
+  if (action === "talk") return composer.talkAbout(part.number);
+  if (action === "edit") return editDialog(part, (details) => run("edit", part, details));
+  if (action === "compare") {
+    const parent = board.known(part.parents[0]);
+    return parent ? comparePictures(parent, { ...part }) : toast("The parent of this picture was deleted.");
+  }
+  if (action === "delete" && !confirm(`Delete picture #${part.number} for everybody?`)) return undefined;
+  return run(action, part);
+}
+
+async function run(action, part, details = {}) {
+  try {
+    const answer = await api.press(thread, action, { picture: part.number, slot: part.slot, ...details });
+    if (action === "recipe") showAnswer(`Recipe of #${part.number}`, answer);
+    else if (answer.text) toast(answer.text, "info");
+  } catch (error) { toast(error.message); }
+}
+
+async function stop() {
+  try {
+    const answer = await api.press(thread, "stop");
+    if (answer.text) toast(answer.text, "info");
+  } catch (error) { toast(error.message); }
+}
+
+function closePanel(id) {
+  if (id === "tree-panel") { $("app").classList.remove("with-tree"); $("open-tree").setAttribute("aria-expanded", "false"); remember(false); }
+  else $(id).classList.remove("open");
+  $("shade").hidden = true;
+}
+
+function openTree(yes) {
+  $("app").classList.toggle("with-tree", yes);
+  $("open-tree").setAttribute("aria-expanded", String(yes));
+  $("shade").hidden = !(yes && narrow.matches);
+  remember(yes);
+}
+
+function remember(yes) { try { localStorage.setItem("tree", yes ? "1" : "0"); } catch { /* private windows may forbid it */ } }
+function remembered() { try { return localStorage.getItem("tree") !== "0"; } catch { return true; } }
+
+async function fresh() {
+  try { open(await api.newThread()); $("message").focus(); } catch (error) { toast(error.message); }
+}
+
+const composer = new Composer(20, (text, files, about) => api.send(thread, text, files, about));
+
+$("new-thread").addEventListener("click", fresh);
+$("stop").addEventListener("click", stop);
+$("open-tree").addEventListener("click", () => openTree(!$("app").classList.contains("with-tree")));
+$("open-threads").addEventListener("click", () => { $("threads-panel").classList.add("open"); $("shade").hidden = false; $("new-thread").focus(); });
+$("shade").addEventListener("click", () => { closePanel("threads-panel"); closePanel("tree-panel"); });
+for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => closePanel(button.dataset.close));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !$("shade").hidden) { closePanel("threads-panel"); if (narrow.matches) closePanel("tree-panel"); }
+});
+addEventListener("popstate", () => { const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1]; if (id) open(id, false); });
+
+async function start() {
+  if (!narrow.matches && remembered()) openTree(true);
+  api.about().then((data) => {
+    $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));
+    composer.limit = data.max_upload_mb * 2 ** 20;
+    $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
+  }).catch((error) => toast(error.message));
+  const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
+  if (id) return open(id, false);
+  const rows = await api.threads().catch(() => []);
+  if (rows.length) { history.replaceState(null, "", `/t/${rows[0].id}`); return open(rows[0].id, false); }
+  return fresh();
+}
+
+start();

@@ -1,0 +1,56 @@
+// Editing a picture, and showing something: a large picture, a comparison, a recipe.
+import { $, el, pictureUrl } from "./dom.js";
+import { render } from "./markdown.js";
+
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-dismiss]")) dialog.close();
+  });
+}
+
+/** Ask for the new description; `done({text, change})` when the person sends it. */
+export function editDialog(part, done) {
+  const dialog = $("edit-dialog"), form = $("edit-form"), text = $("edit-text");
+  $("edit-title").textContent = `Edit picture #${part.number}`;
+  $("edit-picture").src = pictureUrl(part.sha256);
+  text.value = part.description;
+  form.reset();
+  text.value = part.description;
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return;
+    dialog.close();
+    done({ text: text.value.trim(), change: new FormData(form).get("change") || null });
+  };
+  text.onkeydown = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); };
+  dialog.showModal();
+  text.focus();
+  text.setSelectionRange(text.value.length, text.value.length);
+}
+
+function show(title, wide, ...nodes) {
+  const dialog = $("show-dialog");
+  dialog.classList.toggle("wide", wide);
+  $("show-title").textContent = title;
+  $("show-body").replaceChildren(...nodes);
+  if (!dialog.open) dialog.showModal();
+}
+
+export const viewPicture = (part) =>
+  show(`#${part.number}`, true, el("img", { src: pictureUrl(part.sha256), alt: part.description }), el("figcaption", {}, part.description));
+
+export function comparePictures(first, second) {
+  const figure = (picture) => el("figure", {}, el("img", { src: pictureUrl(picture.sha256), alt: picture.description }), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
+  show(`#${first.number} and #${second.number}`, true, el("div", { class: "pair" }, figure(first), figure(second)));
+}
+
+/** What a button answered, when it is more than a sentence. */
+export function showAnswer(title, answer) {
+  const text = el("div", { class: "text" });
+  render(text, answer.text);
+  const files = answer.files.map((file) => {
+    const address = `data:${file.media_type};base64,${file.data}`;
+    return file.media_type.startsWith("image/") ? el("img", { src: address, alt: file.alt }) : el("p", {}, el("a", { href: address, download: file.name }, file.name));
+  });
+  show(title, false, text, ...files);
+}

@@ -1,0 +1,35 @@
+// Small helpers. Text always goes in as text nodes, so nothing that people or models write can become markup.
+
+export const $ = (id) => document.getElementById(id);
+
+/** Make an element: el("button", {class: "x", onclick: f}, "text", child). */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function svg(tag, attributes = {}) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+/** Say something to screen readers without moving the focus. */
+export function announce(sentence) { $("status").textContent = sentence; }
+
+export function toast(sentence, kind = "error") {
+  const node = el("div", { class: `toast ${kind}` }, el("span", {}, sentence));
+  const close = el("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: () => node.remove() }, "✕");
+  node.append(close);
+  $("toasts").append(node);
+  setTimeout(() => node.remove(), kind === "error" ? 12000 : 6000);
+}
+
+export const pictureUrl = (sha256) => `/pictures/${sha256}`;

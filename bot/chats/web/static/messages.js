@@ -1,0 +1,201 @@
+// The conversation: one view a turn, updated in place so that nothing flickers or loses the focus.
+import { announce, el, pictureUrl } from "./dom.js";
+import { render } from "./markdown.js";
+import { Card } from "./pictures.js";
+
+const blank = (part) => part.kind === "text" && !/[\p{L}\p{N}]/u.test(part.text);
+const short = (part) => part.text.length <= 110 && !part.text.trim().includes("\n");
+
+/** Punctuation that followed a tag in the model's sentence looks lost below a picture. */
+const tidy = (text) => text.replace(/^\s*[,.;:]?\s+/, "").trimEnd();
+
+class TurnView {
+  constructor(turn, board, mine) {
+    this.board = board;
+    this.node = el("article", { class: `turn ${turn.role}`, "aria-label": turn.role === "user" ? `${turn.name} said` : "Easel answered" });
+    this.views = new Map();
+    this.mine = mine;
+  }
+
+  update(turn) {
+    this.turn = turn;
+    const nodes = turn.role === "user" ? this.#user(turn) : [];
+    let row = null, rows = 0, lead = "";
+    turn.parts.forEach((part, index) => {
+      if (part.kind === "picture") {
+        if (!row) {
+          row = this.#keyed(`row${rows++}`, () => ({ node: el("div", { class: "row" }) })).node;
+          row.wanted = [];
+          nodes.push(row);
+        }
+        row.wanted.push(this.#column(part, lead));
+        lead = "";
+        return;
+      }
+      // A few words between two pictures introduce the second one: they stand above it, side by side.
+      if (row && part.kind === "text" && turn.parts[index + 1]?.kind === "picture" && (blank(part) || short(part))) {
+        lead = blank(part) ? "" : tidy(part.text);
+        return;
+      }
+      row = null;
+      const node = this.#words(part, index);
+      if (node) nodes.push(node);
+    });
+    if (turn.thinking && !nodes.length) nodes.push(this.#keyed("dots", dots).node);
+    for (const node of nodes) if (node.wanted) { place(node, node.wanted); }
+    place(this.node, nodes);
+  }
+
+  #user(turn) {
+    const nodes = [];
+    if (!this.mine(turn.person)) nodes.push(this.#keyed("who", () => ({ node: el("div", { class: "who" }, turn.name) })).node);
+    if (turn.text) {
+      const said = this.#keyed("said", () => ({ node: el("div", { class: "said", dir: "auto" }) })).node;
+      if (said.textContent !== turn.text) said.textContent = turn.text;
+      nodes.push(said);
+    }
+    return nodes;
+  }
+
+  #card(part) {
+    const view = this.#keyed(`slot/${part.slot}`, () => new Card(part, this.board.act));
+    this.board.cards.set(part.number, view);
+    view.update(part, this.board.known(part.number), this.board.current, this.board.gone(part));
+    return view;
+  }
+
+  #column(part, lead) {
+    const view = this.#keyed(`column/${part.slot}`, () => ({ node: el("div", { class: "column" }), lead: el("div", { class: "lead", dir: "auto" }) }));
+    if (view.lead.textContent !== lead) view.lead.textContent = lead;
+    place(view.node, lead ? [view.lead, this.#card(part).node] : [this.#card(part).node]);
+    return view.node;
+  }
+
+  #words(part, index) {
+    if (part.kind === "text") {
+      const text = tidy(part.text);
+      if (!text.trim()) return null;
+      const view = this.#keyed(`text/${index}`, () => ({ node: el("div", { class: "text", dir: "auto" }), text: null }));
+      if (view.text !== text) render(view.node, (view.text = text));
+      return view.node;
+    }
+    if (part.kind === "notice") return this.#keyed(`notice/${index}/${part.text}`, () => ({ node: el("div", { class: "notice" }, el("span", {}, part.text)) })).node;
+    const known = this.board.known(part.number);
+    return this.#keyed(`select/${index}/${part.number}/${known ? 1 : 0}`, () => ({
+      node: el("div", { class: "chosen" }, known ? el("img", { src: pictureUrl(known.sha256), alt: "" }) : null, `Selected #${part.number}: ${part.description}`),
+    })).node;
+  }
+
+  #keyed(key, make) {
+    if (!this.views.has(key)) this.views.set(key, make());
+    return this.views.get(key);
+  }
+}
+
+const dots = () => ({ node: el("div", { class: "thinking", role: "img", "aria-label": "Thinking" }, el("i"), el("i"), el("i")) });
+
+/** Make `nodes` the children of `parent`, touching only what changed. */
+function place(parent, nodes) {
+  nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
+  while (parent.children.length > nodes.length) parent.lastElementChild.remove();
+}
+
+export class Board {
+  constructor(root, log, act) {
+    this.root = root;
+    this.log = log;
+    this.act = act;
+    this.reset();
+  }
+
+  reset() {
+    this.turns = new Map();
+    this.cards = new Map();
+    this.pictures = new Map();
+    this.complete = false;
+    this.current = null;
+    this.me = null;
+    this.root.replaceChildren();
+  }
+
+  known(number) { return this.pictures.get(number) || null; }
+
+  gone(part) { return part.state === "ready" && this.complete && !this.pictures.has(part.number) && this.settled.has(part.number); }
+
+  snapshot(message) {
+    this.me = message.me;
+    this.#learn(message);
+    const ids = new Set(message.turns.map((turn) => turn.id));
+    for (const [id, view] of this.turns) if (!ids.has(id)) { view.node.remove(); this.turns.delete(id); }
+    this.#keepDown(() => {
+      for (const turn of message.turns) this.#turn(turn);
+      place(this.root, message.turns.map((turn) => this.turns.get(turn.id).node));
+      for (const said of message.said) this.#said(said);
+    }, true);
+  }
+
+  pushed(message) {
+    this.#learn(message);
+    for (const view of this.turns.values()) view.update(view.turn);
+  }
+
+  #learn(message) {
+    this.pictures = new Map(message.pictures.filter((picture) => !picture.deleted).map((picture) => [picture.number, picture]));
+    this.settled = new Set([...(this.settled || []), ...this.pictures.keys()]);
+    if (!this.complete) for (let number = 1; number <= Math.max(0, ...this.pictures.keys()); number++) this.settled.add(number);
+    this.current = message.current;
+    this.complete = true;
+  }
+
+  heard(message) { this.#keepDown(() => this.#said(message), true); }
+
+  /** What a person said, as it was stored: with the pictures that came along. */
+  stored(event, turn) { this.turns.get(`said/${event}`)?.update(turn); }
+
+  reply(turn) {
+    const before = this.turns.get(turn.id)?.turn;
+    this.#keepDown(() => this.#turn(turn));
+    this.#announce(turn, before);
+  }
+
+  get growing() { return [...this.turns.values()].filter((view) => !view.turn.final).map((view) => view.turn); }
+
+  #turn(turn) {
+    let view = this.turns.get(turn.id);
+    if (!view) {
+      view = new TurnView(turn, this, (person) => person === this.me);
+      this.turns.set(turn.id, view);
+      this.root.append(view.node);
+    }
+    view.update(turn);
+  }
+
+  #said(message) {
+    const id = `said/${message.event}`;
+    const view = new TurnView({ role: "user", name: message.name }, this, (person) => person === this.me);
+    this.turns.set(id, view);
+    this.root.append(view.node);
+    view.update({ id, role: "user", name: message.name, person: message.person, text: message.text, final: true,
+      parts: message.uploads ? [{ kind: "notice", text: message.uploads === 1 ? "1 picture was sent along." : `${message.uploads} pictures were sent along.` }] : [] });
+  }
+
+  #announce(turn, before) {
+    for (const part of turn.parts) {
+      const was = before?.parts.find((other) => other.slot && other.slot === part.slot);
+      if (part.kind === "picture" && part.state === "ready" && was?.state !== "ready") announce(`Picture ${part.number} is ready: ${part.description}`);
+      if (part.kind === "picture" && part.state === "failed" && was?.state !== "failed") announce(part.sentence || "A picture failed.");
+    }
+    const words = turn.parts.filter((part) => part.kind === "text" || part.kind === "notice").map((part) => part.text).join(" ").trim();
+    if (turn.final && before && !before.final && !turn.parts.some((part) => part.kind === "picture")) announce(words);
+    else if (!before) announce("Easel is answering.");
+  }
+
+  /** Stay at the end if the reader was there; never pull somebody away who reads above. */
+  #keepDown(change, always = false) {
+    const near = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 160;
+    change();
+    if (near || always) this.down();
+  }
+
+  down() { requestAnimationFrame(() => this.log.scrollTo({ top: this.log.scrollHeight, behavior: "instant" })); }
+}

@@ -1,0 +1,139 @@
+// One picture's card: placeholder, live preview, finished picture with its buttons.
+import { el, pictureUrl, svg } from "./dom.js";
+
+function dots() {
+  const icon = svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" });
+  for (const x of [3, 8, 13]) icon.append(svg("circle", { cx: x, cy: 8, r: 1.5 }));
+  return icon;
+}
+
+const DOING = { image: "Drawing", edit: "Editing", variation: "Varying", refine: "Refining" };
+
+export function statusOf(part) {
+  if (part.state === "rendering") {
+    const doing = DOING[part.operation] || "Drawing";
+    return part.total ? `${doing} · step ${part.step} of ${part.total}` : `${doing} …`;
+  }
+  const ahead = part.position === null || part.position === undefined ? "Waiting"
+    : part.position === 0 ? "Next in line" : `${part.position} ahead of this one`;
+  return part.eta_s ? `${ahead} · about ${duration(part.eta_s)}` : ahead;
+}
+
+const duration = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`);
+
+export class Card {
+  /** `act(action, picture, part)` is called for every button. */
+  constructor(part, act) {
+    this.act = act;
+    this.node = el("figure", { class: "card", tabindex: "-1" });
+    this.key = "";
+    this.update(part, null);
+  }
+
+  /** `known` is the thread's picture of that number, or null; `gone` says that it was deleted. */
+  update(part, known, current = null, gone = false) {
+    this.part = part;
+    const isCurrent = current === part.number && part.state === "ready" && !gone;
+    this.node.classList.toggle("current", isCurrent);
+    this.node.dataset.number = part.number;
+    const key = JSON.stringify([part, isCurrent, gone, known && known.description]);
+    if (key === this.key) return;
+    this.key = key;
+    if (gone) this.#sentence("gone", "This picture was deleted.");
+    else if (part.state === "ready") this.#ready(part, isCurrent);
+    else if (part.state === "failed") this.#sentence("failed", part.sentence || "This picture could not be made.");
+    else if (part.state === "cancelled") this.#sentence("gone", part.sentence || "Cancelled.");
+    else this.#waiting(part);
+  }
+
+  #kind(kind) {
+    for (const name of ["waiting", "failed", "gone"]) this.node.classList.toggle(name, name === kind);
+  }
+
+  #sentence(kind, sentence) {
+    this.#kind(kind);
+    const badge = el("span", { class: "badge" }, `#${this.part.number}`);
+    const caption = el("figcaption", {}, this.part.description);
+    const actions = el("div", { class: "actions" });
+    if (kind === "failed") actions.append(this.#button("redo", "Try again"));
+    this.node.replaceChildren(badge, el("div", { class: "frame" }, sentence), caption, actions);
+  }
+
+  #waiting(part) {
+    this.#kind("waiting");
+    if (!this.status || !this.node.contains(this.status)) {
+      this.frame = el("div", { class: "frame" });
+      this.status = el("div", { class: "status" });
+      this.progress = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
+      const cancel = this.#button("cancel", "Cancel");
+      this.node.replaceChildren(el("span", { class: "badge" }, `#${part.number}`), this.frame,
+        el("figcaption", {}, part.description), el("div", { class: "actions" }, cancel));
+      this.frame.append(this.status, this.progress);
+    }
+    this.status.textContent = statusOf(part);
+    this.progress.hidden = !part.total;
+    if (part.total) this.progress.value = part.step / part.total;
+    if (part.preview) this.#preview(part.preview);
+  }
+
+  #preview(address) {
+    let image = this.frame.querySelector("img");
+    if (!image) this.frame.prepend(image = el("img", { class: "unfinished", alt: "" }));
+    if (image.getAttribute("src") !== address) image.src = address;
+  }
+
+  #ready(part, isCurrent) {
+    this.#kind("");
+    const upload = part.operation === "upload";
+    const picture = el("img", { src: pictureUrl(part.sha256), alt: part.description, decoding: "async" });
+    const frame = el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
+    const select = this.#button("select", "Select");
+    select.setAttribute("aria-pressed", String(isCurrent));
+    const actions = el("div", { class: "actions" }, select, this.#button("vary", "Vary"), this.#button("edit", "Edit…"),
+      this.#button("refine", "Refine"), this.#menu(part, upload));
+    this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
+      part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
+  }
+
+  #menu(part, upload) {
+    const box = el("div", {});
+    if (!upload) box.append(this.#button("redo", "Redo with a new seed"));
+    if (part.parents.length) box.append(this.#button("compare", "Compare with its parent"), this.#button("undo", "Undo: back to its parent"));
+    box.append(this.#button("talk", "Talk about this one"));
+    if (!upload) box.append(this.#button("recipe", "Recipe"));
+    box.append(el("a", { href: `${pictureUrl(part.sha256)}?download`, download: `easel-${part.number}.png` }, "Download"));
+    const remove = this.#button("delete", "Delete");
+    remove.classList.add("danger");
+    box.append(remove);
+    const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `More for picture ${part.number}`, title: "More" }, dots()), box);
+    menu.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && menu.open) { menu.open = false; menu.firstChild.focus(); event.stopPropagation(); }
+    });
+    menu.addEventListener("toggle", () => {
+      const log = document.getElementById("log").getBoundingClientRect();
+      menu.classList.remove("below");
+      if (menu.open && box.getBoundingClientRect().top < log.top) menu.classList.add("below");
+    });
+    box.addEventListener("click", () => { menu.open = false; });
+    return menu;
+  }
+
+  #button(action, label) {
+    return el("button", { type: "button", "data-action": action, onclick: () => this.#do(action) }, label);
+  }
+
+  #do(action) { this.act(action, this.part); }
+
+  reveal() {
+    this.node.scrollIntoView({ block: "center" });
+    this.node.focus({ preventScroll: true });
+    this.node.classList.remove("flash");
+    void this.node.offsetWidth;
+    this.node.classList.add("flash");
+  }
+}
+
+// A menu closes when something else is clicked.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});

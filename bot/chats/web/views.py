@@ -1,0 +1,121 @@
+"""Values of the conversation as the page's JSON."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, assert_never
+
+from handlers.model import (
+    Answer,
+    NoticePart,
+    Picture,
+    PicturePart,
+    PictureState,
+    Reply,
+    ReplyPart,
+    SelectPart,
+    TextPart,
+    Turn,
+)
+from handlers.ports import ThreadSummary
+
+Json = dict[str, Any]
+
+
+def part(value: ReplyPart) -> Json:
+    match value:
+        case TextPart():
+            return {"kind": "text", "text": value.text}
+        case PicturePart():
+            return {
+                "kind": "picture",
+                "slot": value.slot,
+                "number": value.number,
+                "operation": value.operation.value,
+                "description": value.description,
+                "parents": list(value.parents),
+                "state": value.state.value,
+                "position": value.position,
+                "eta_s": value.eta_s,
+                "step": value.step,
+                "total": value.total,
+                "preview": None if value.preview is None else f"/api/previews/{value.slot}/{value.step}",
+                "sha256": value.sha256,
+                "sentence": value.sentence,
+            }
+        case SelectPart():
+            return {"kind": "select", "number": value.number, "description": value.description}
+        case NoticePart():
+            return {"kind": "notice", "text": value.sentence}
+    assert_never(value)
+
+
+def reply(value: Reply) -> Json:
+    return {
+        "type": "reply",
+        "turn": {
+            "id": value.turn,
+            "role": "assistant",
+            "name": "Easel",
+            "text": "",
+            "parts": [part(item) for item in value.parts],
+            "thinking": value.thinking,
+            "final": value.final,
+        },
+    }
+
+
+def turn(value: Turn) -> Json:
+    """A stored turn; an assistant turn that is still open has been shown before the page was opened."""
+    person = value.person
+    return {
+        "id": value.id,
+        "role": value.role.value,
+        "name": person.name if person else "Easel",
+        "person": person.id if person else None,
+        "text": value.text if person else "",
+        "parts": [part(item) for item in value.parts],
+        "thinking": False,
+        "final": True,
+        "created": value.created.isoformat(),
+    }
+
+
+def picture(value: Picture) -> Json:
+    return {
+        "number": value.number,
+        "operation": value.operation.value,
+        "parents": list(value.parents),
+        "description": value.description,
+        "sha256": value.sha256,
+        "width": value.width,
+        "height": value.height,
+        "author": value.person.name,
+        "deleted": value.state is PictureState.DELETED,
+        "style": value.recipe.style if value.recipe else None,
+    }
+
+
+def summary(value: ThreadSummary) -> Json:
+    return {
+        "id": value.key.thread,
+        "title": value.title,
+        "turns": value.turns,
+        "pictures": value.pictures,
+        "updated": value.updated.isoformat(),
+    }
+
+
+def answer(value: Answer) -> Json:
+    return {
+        "text": value.text,
+        "files": [
+            {
+                "name": file.name,
+                "media_type": file.media_type,
+                "data": base64.b64encode(file.data).decode(),
+                "alt": file.alt,
+            }
+            for file in value.files
+        ],
+    }
