@@ -54,7 +54,7 @@ def section(text: str) -> Block:
 
 
 def context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2_000], "verbatim": True}]}
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": mrkdwn.clip(text, 2_000), "verbatim": True}]}
 
 
 def button(action: Action, number: int, *, style: str | None = None) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _picture(part: PicturePart, files: Mapping[str, str]) -> list[Block]:
         case SlotState.READY:
             return [context(f":outbox_tray: *#{part.number}* {mrkdwn.escape(short(part.description))} — uploading")]
         case SlotState.FAILED:
-            return [section(":warning: " + mrkdwn.escape(short(part.sentence or "This picture failed.", 2_500)))]
+            return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(part.sentence or "This picture failed."), 3_000))]
         case SlotState.CANCELLED:
             return [context(f":no_entry_sign: *#{part.number}* was cancelled.")]
         case SlotState.WAITING | SlotState.RENDERING:
@@ -166,7 +166,7 @@ def _spoken(part: ReplyPart) -> str:
 
 def _fallback(parts: Iterable[ReplyPart]) -> str:
     text = " ".join(filter(None, (_spoken(part).strip() for part in parts)))
-    return text[:MAX_TEXT] or "…"
+    return mrkdwn.clip(text, MAX_TEXT) or "…"
 
 
 def render(reply: Reply, files: Mapping[str, str]) -> Sequence[Message]:

@@ -61,6 +61,13 @@ def _cut(text: str, limit: int) -> int:
     return entity if entity > 0 and ";" not in window[entity:] else at
 
 
+def clip(escaped: str, limit: int) -> str:
+    """At most `limit` characters of escaped text, never cut inside an entity."""
+    if len(escaped) <= limit:
+        return escaped
+    return escaped[: _cut(escaped, limit - 1)].rstrip() + "…"
+
+
 def split(text: str, limit: int = SECTION_LIMIT) -> list[str]:
     """Pieces of at most `limit` characters, cut at sensible places; a fence that a cut falls into is
     closed at the end of its piece and opened again in the next. Joined, the words are all there."""

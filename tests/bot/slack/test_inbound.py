@@ -1,0 +1,201 @@
+"""Slack's payloads, whole and broken, as our words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chats.slack import inbound, marks, modals
+from bot.chats.slack.config import SlackConfig
+from bot.chats.slack.files import is_home
+from bot.chats.slack.manifest import EVENTS, SCOPES, manifest, missing_scopes
+from handlers.model import Action, CommandSpec, Option, OptionKind, Person, ThreadKey
+
+ADA = Person("U1", "Ada")
+SPECS = (
+    CommandSpec("imagine", "Draw", (Option("text", "What", required=True),), opens_thread=True),
+    CommandSpec(
+        "gallery",
+        "See",
+        (Option("picture", "Which", OptionKind.PICTURE, minimum=1), Option("style", "How", choices=("logo", "photo"))),
+    ),
+    CommandSpec("help", "Help"),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+KEYS = [
+    "user",
+    "channel",
+    "ts",
+    "text",
+    "thread_ts",
+    "files",
+    "type",
+    "actions",
+    "container",
+    "view",
+    "bot_id",
+    "state",
+]
+
+
+def message(**more: Any) -> dict[str, Any]:
+    return {"type": "message", "user": "U1", "channel": "C1", "ts": "10.1", "text": "hello"} | more
+
+
+def test_a_mention_and_its_message_are_one_event() -> None:
+    one = inbound.read_message(message(type="app_mention", text="<@B1> a fox"), "T1", "B1")
+    two = inbound.read_message(message(text="<@B1> a fox"), "T1", "B1")
+    assert one is not None
+    assert two is not None
+    assert one.event == two.event
+    assert one.text == two.text == "a fox"
+    assert one.mentioned
+    assert two.mentioned
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(subtype="message_changed"),
+        message(bot_id="B9"),
+        message(user="B1"),
+        message(user=None),
+        message(ts=12),
+        {},
+    ],
+)
+def test_what_no_person_said_is_not_for_us(event: dict[str, Any]) -> None:
+    assert inbound.read_message(event, "T1", "B1") is None
+
+
+def test_text_comes_as_the_person_meant_it() -> None:
+    raw = "<@B1> see <https://a.b|the site> &amp; <#C2|general> &lt;image&gt; <!here> <@U7>"
+    assert inbound.clean_text(raw, "B1") == "see the site & #general <image> @here @U7"
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), json_values))
+def test_no_payload_is_too_strange(payload: dict[str, Any]) -> None:
+    inbound.read_message(payload, "T1", "B1")
+    inbound.read_action(payload, "T1", ADA)
+    inbound.read_edit_view(payload)
+
+
+def click(action: dict[str, Any]) -> dict[str, Any]:
+    container = {"channel_id": "C1", "message_ts": "11.0", "thread_ts": "10.1"}
+    return {"actions": [action], "container": container, "trigger_id": "t"}
+
+
+def test_a_button_names_its_picture_and_thread() -> None:
+    press = inbound.read_action(click({"action_id": marks.action_id(Action.VARY, 3)}), "T1", ADA)
+    assert press is not None
+    assert (press.action, press.picture, press.thread) == (Action.VARY, 3, ThreadKey("slack", "T1", "C1", "10.1"))
+
+
+def test_a_menu_counts_by_its_chosen_row() -> None:
+    chosen = {"action_id": "easel.menu.4", "selected_option": {"value": marks.action_id(Action.RECIPE, 4)}}
+    press = inbound.read_action(click(chosen), "T1", ADA)
+    assert press is not None
+    assert (press.action, press.picture) == (Action.RECIPE, 4)
+
+
+@given(st.text(max_size=60))
+def test_only_our_own_action_ids_are_read(text: str) -> None:
+    mark = marks.read_action_id(text)
+    assert mark is None or marks.action_id(mark.action, mark.number) == text or text.endswith("\n")
+
+
+def test_commands_take_named_and_free_arguments() -> None:
+    spec, given_ = inbound.read_command("imagine a fox: in the snow", SPECS)
+    assert (spec.name, given_) == ("imagine", {"text": "a fox: in the snow"})
+    assert inbound.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
+    assert inbound.read_command("", SPECS)[0].name == "help"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dance", "There is no /easel dance; try one of: imagine, gallery, help."),
+        ("imagine", "needs text"),
+        ("gallery style:cubism", "one of: logo, photo"),
+        ("gallery picture:three", "must be a number"),
+        ("gallery picture:0", "between 1"),
+        ("help me out", "does not take"),
+    ],
+)
+def test_a_command_that_cannot_be_read_says_how_to_write_it(text: str, words: str) -> None:
+    with pytest.raises(inbound.BadCommand, match=words.replace("(", r"\(")):
+        inbound.read_command(text, SPECS)
+
+
+def test_the_edit_modal_comes_back_with_its_thread_and_words() -> None:
+    press = inbound.read_action(click({"action_id": marks.action_id(Action.EDIT, 3)}), "T1", ADA)
+    assert press is not None
+    view = modals.edit_view(press, "a fox " * 900)
+    assert len(view["blocks"][0]["element"]["initial_value"]) <= 2_000
+    assert modals.read_private(view["private_metadata"]) == (press.thread, 3)
+    values = {
+        "description": {"value": {"value": " a blue fox "}},
+        "change": {"value": {"selected_option": {"value": "small"}}},
+    }
+    body = {"view": {"state": {"values": values}}}
+    assert inbound.read_edit_view(body) == ("a blue fox", "small", {})
+    values["description"]["value"]["value"] = "  "
+    assert "description" in inbound.read_edit_view(body)[2]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"tenant": 1}', '{"picture": "x"}'])
+def test_a_strange_modal_is_left_alone(text: str) -> None:
+    assert modals.read_private(text) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "home"),
+    [
+        ("https://files.slack.com/x.png", True),
+        ("https://slack.com/x.png", True),
+        ("http://files.slack.com/x.png", False),
+        ("https://evil-slack.com/x.png", False),
+        ("https://slack.com.evil.org/x.png", False),
+        ("https://evil.org/?slack.com", False),
+        ("file:///etc/passwd", False),
+        ("", False),
+    ],
+)
+def test_the_token_goes_to_slacks_hosts_only(url: str, home: bool) -> None:
+    assert is_home(url, SlackConfig().file_hosts) is home
+
+
+def test_the_manifest_asks_for_what_the_code_uses() -> None:
+    made = manifest(SPECS)
+    assert made["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
+    assert made["settings"]["event_subscriptions"]["bot_events"] == sorted(EVENTS)
+    assert made["settings"]["socket_mode_enabled"]
+    http = manifest(SPECS, request_url="https://easel.example")
+    assert http["settings"]["event_subscriptions"]["request_url"] == "https://easel.example/slack/events"
+    assert not http["settings"]["socket_mode_enabled"]
+
+
+def test_missing_scopes_are_named_with_their_reason() -> None:
+    granted = ",".join(scope for scope in SCOPES if scope != "files:write")
+    assert missing_scopes(granted) == ["files:write (to post pictures)"]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (SlackConfig(bot_token="abc", app_token="xapp-1"), "xoxb-"),
+        (SlackConfig(bot_token="xoxb-1", app_token="zzz"), "xapp-"),
+        (SlackConfig(app_token="xapp-1"), "needs EASEL_SLACK_BOT_TOKEN"),
+        (SlackConfig(bot_token="xoxb-1"), "EASEL_SLACK_APP_TOKEN for Socket Mode"),
+        (SlackConfig(signing_secret="s"), "client id and secret"),
+    ],
+)
+def test_a_configuration_that_cannot_work_says_why(config: SlackConfig, words: str) -> None:
+    assert any(words in problem for problem in config.problems())
