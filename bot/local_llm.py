@@ -1,0 +1,295 @@
+"""The embedded language model: a small tuned model in a process of its own, started on demand.
+
+It implements the LanguageModel port like any endpoint does, but speaks the compact format: one
+constrained command line per turn, from which `prompts.tiny.reply` builds the tagged reply while it is
+being written. Turns that want no picture are answered by the same model without its adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from handlers.errors import LanguageModelError
+from prompts.request import LanguageRequest
+from prompts.tiny import weights_file
+from prompts.tiny.format import TinyPicture, TinyTurn, grammar, harmless, messages, shown, table_row
+from prompts.tiny.reply import ReplyContext, TaggedReply
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 120.0
+COMMAND_TOKENS = 320
+ANSWER_TOKENS = 120
+SILENCE_S = 60.0
+
+ANSWER_SYSTEM = (
+    "You are Easel, a small and modest assistant in a chat where people make pictures together. "
+    "Answer in one to three short, friendly sentences. If you do not know something, say so."
+)
+_TAG = re.compile(r"<\s*(?:image|edit|variation|select|refine)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?<=[.!?。！？\n])\s+|(?<=[。！？\n])")
+
+
+class _Gone(Exception):
+    """The process or its connection went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    url: str
+    key: str
+
+
+def tiny_turn(request: LanguageRequest) -> TinyTurn:
+    """Reduce a request to what the compact format shows."""
+    pictures = tuple(
+        TinyPicture(p.number, p.description, p.parent, batch=p.latest_batch, current=p.current)
+        for p in request.pictures
+    )
+    if sum(p.batch for p in pictures) < 2:
+        # A batch of one is just the newest picture, which the model was never shown with a mark.
+        pictures = tuple(TinyPicture(p.id, p.description, p.parent, current=p.current) for p in pictures)
+    last_user: str | None = None
+    said = list(request.history)
+    if len(said) >= 2 and said[-1].role == "assistant" and said[-2].role == "user" and not _TAG.search(said[-1].text):
+        last_user = said[-2].text
+    return TinyTurn(request.user.text, pictures, last_user)
+
+
+class EmbeddedLanguageModel:
+    """Owns the model's process: starts it when it is first needed, again when it died, and ends it."""
+
+    def __init__(self, cache: Path, *, threads: int = 1, adapter: Path | None = weights_file.ADAPTER) -> None:
+        self._cache = cache
+        self._threads = threads
+        self._adapter = adapter
+        self._lock = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._address: _Address | None = None
+        self._client: aiohttp.ClientSession | None = None
+
+    @property
+    def name(self) -> str:
+        """What people may call it."""
+        return "smollm2-135m (embedded)"
+
+    async def start(self) -> None:
+        """Start the process now, so that the first message does not wait for it.
+
+        Raises:
+            LanguageModelError: when it cannot run here.
+        """
+        await self._running()
+
+    async def close(self) -> None:
+        """End the process."""
+        async with self._lock:
+            await self._stop()
+
+    async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
+        """Write the reply in chunks, as the LanguageModel port wants it."""
+        if request.plain:
+            async for chunk in self._plain(request):
+                yield chunk
+            return
+        turn = tiny_turn(request)
+        context = ReplyContext(
+            request.next_number, max_count=request.max_pictures, user=request.user.text, language=request.language
+        )
+        reply = TaggedReply(context)
+        async for piece in self._complete(
+            messages(turn),
+            max_tokens=COMMAND_TOKENS,
+            adapter=1.0,
+            slot=0,
+            grammar=grammar(p.id for p in shown(turn.pictures)),
+        ):
+            for chunk in reply.feed(piece):
+                yield chunk
+        for chunk in reply.finish():
+            yield chunk
+        if reply.is_reply:
+            async for chunk in self._answer(turn):
+                yield chunk
+
+    async def _answer(self, turn: TinyTurn) -> AsyncIterator[str]:
+        """Answer in words, with the adapter off, whole sentences only."""
+        system = ANSWER_SYSTEM
+        if turn.pictures:
+            rows = "\n".join(table_row(p, show_current=False) for p in shown(turn.pictures))
+            system += f"\nPictures in this chat so far:\n{rows}"
+        asked = [{"role": "system", "content": system}]
+        if turn.last_user:
+            asked.append({"role": "user", "content": harmless(turn.last_user, 160)})
+            asked.append({"role": "assistant", "content": "(answered)"})
+        asked.append({"role": "user", "content": harmless(turn.user, 700)})
+        held, wrote = "", False
+        async for piece in self._complete(asked, max_tokens=ANSWER_TOKENS, adapter=0.0, slot=1, repeat=1.1):
+            held += _untagged(piece)
+            *whole, held = _SENTENCE.split(held)
+            for sentence in whole:
+                wrote = True
+                yield sentence + " "
+        if held and (not wrote or held.rstrip().endswith((".", "!", "?", "。", "！", "？"))):
+            # What the token limit cut off in the middle is dropped, unless it is all there is.
+            yield held
+            wrote = True
+        if not wrote:
+            yield "I am not sure what to say to that."
+
+    async def _plain(self, request: LanguageRequest) -> AsyncIterator[str]:
+        """Write for a helper: its own system prompt, no tags, no pictures."""
+        asked = [{"role": "system", "content": harmless(request.system or ANSWER_SYSTEM, 2500)}]
+        asked += [{"role": said.role, "content": harmless(said.text, 600)} for said in request.history[-4:]]
+        asked.append({"role": "user", "content": harmless(request.user.text, 1500)})
+        limit = min(request.max_tokens, 400)
+        async for piece in self._complete(asked, max_tokens=limit, adapter=0.0, slot=1, stop=request.stop):
+            yield _untagged(piece)
+
+    async def _complete(
+        self,
+        asked: list[dict[str, str]],
+        *,
+        max_tokens: int,
+        adapter: float,
+        slot: int,
+        grammar: str | None = None,
+        repeat: float = 1.0,
+        stop: tuple[str, ...] = (),
+    ) -> AsyncIterator[str]:
+        """Stream one completion; a process that died before the first word is started again, once."""
+        body: dict[str, Any] = {
+            "messages": asked, "max_tokens": max_tokens, "temperature": 0, "stream": True, "cache_prompt": True,
+            "id_slot": slot, "repeat_penalty": repeat,
+        }  # fmt: skip
+        if self._adapter is not None:
+            body["lora"] = [{"id": 0, "scale": adapter}]
+        if grammar is not None:
+            body["grammar"] = grammar
+        if stop:
+            body["stop"] = list(stop)
+        for attempt in (1, 2):
+            started = False
+            try:
+                async for piece in self._post(await self._running(), body):
+                    started = True
+                    yield piece
+                return
+            except _Gone as error:
+                log.warning("the embedded language model went away: %s", error)
+                if started or attempt == 2:
+                    raise LanguageModelError("The embedded language model stopped; please try again.") from error
+                async with self._lock:
+                    await self._stop()
+
+    async def _post(self, address: _Address, body: dict[str, Any]) -> AsyncIterator[str]:
+        assert self._client is not None
+        headers = {"Authorization": f"Bearer {address.key}"}
+        try:
+            async with self._client.post(f"{address.url}/v1/chat/completions", json=body, headers=headers) as answer:
+                if answer.status != 200:
+                    detail = (await answer.text())[:300]
+                    log.error("the embedded language model answered %s: %s", answer.status, detail)
+                    raise LanguageModelError("The embedded language model could not work on this message.")
+                async for line in answer.content:
+                    piece = _piece(line)
+                    if piece:
+                        yield piece
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise _Gone(str(error) or type(error).__name__) from error
+        except TimeoutError as error:
+            raise LanguageModelError("The embedded language model took too long; please try again.") from error
+
+    async def _running(self) -> _Address:
+        async with self._lock:
+            alive = self._process is not None and self._process.returncode is None
+            if not alive or self._address is None:
+                await self._stop()
+                self._address = await self._launch()
+            return self._address
+
+    async def _launch(self) -> _Address:
+        key = secrets.token_hex(16)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot.local_llm_server",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=Path(__file__).parent.parent,
+        )
+        config = {"cache": str(self._cache), "adapter": str(self._adapter or ""), "threads": self._threads, "key": key}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(config).encode() + b"\n")
+        try:
+            await self._process.stdin.drain()
+            line = await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT_S)
+            answer = json.loads(line)
+        except (TimeoutError, ValueError, ConnectionError) as error:
+            await self._stop()
+            raise LanguageModelError(
+                "The embedded language model did not start; `easel doctor` may tell why."
+            ) from error
+        if "error" in answer:
+            await self._stop()
+            raise LanguageModelError(f"The embedded language model cannot run: {answer['error']}")
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
+        # The runtime closes connections after a stream; reusing one would look like a crash.
+        connector = aiohttp.TCPConnector(force_close=True)
+        self._client = aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False)
+        return _Address(str(answer["address"]), key)
+
+    async def _stop(self) -> None:
+        """Leave nothing behind: connection, pipe, process."""
+        self._address = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+
+def _piece(line: bytes) -> str:
+    """Read the text of one server-sent event; empty for everything else."""
+    if not line.startswith(b"data:"):
+        return ""
+    data = line[5:].strip()
+    if data == b"[DONE]":
+        return ""
+    try:
+        event = json.loads(data)
+    except ValueError:
+        return ""
+    if "error" in event:
+        raise _Gone(str(event["error"]))
+    choices = event.get("choices") or []
+    return str(choices[0].get("delta", {}).get("content") or "") if choices else ""
+
+
+def _untagged(text: str) -> str:
+    """Keep the words of a plain answer from ever being read as a tag."""
+    return text.replace("<", "‹").replace("&lt;", "‹").replace("＜", "‹")
