@@ -25,6 +25,11 @@ class ThreadKey:
     def __str__(self) -> str:
         return "/".join((self.chat, self.tenant, self.channel, self.thread))
 
+    @property
+    def channel_scope(self) -> str:
+        """Names the thread's channel: the scope of settings that hold for all its threads."""
+        return "/".join((self.chat, self.tenant, self.channel))
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -120,7 +120,8 @@ class Store(Protocol):
 
     async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
         """Claim the event and store the message, its uploads as numbered pictures, and the open
-        assistant turn `turn` that will answer it: all of it or nothing, once."""
+        assistant turn `turn` that will answer it: all of it or nothing, once. A delivery that is not
+        finished gives back the turns as they are stored."""
 
     async def begin(self, turn: Turn, event: str) -> Accepted:
         """Claim the event of a button and store the open assistant turn that answers it."""

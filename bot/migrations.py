@@ -1,0 +1,80 @@
+"""The database's schema, one function a change; each runs once, in order, inside a transaction.
+
+A published migration is never edited: a new one is added below it and to `MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+SCHEMA = """
+CREATE TABLE events (
+    id TEXT PRIMARY KEY, boot TEXT NOT NULL, turn TEXT, finished INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX events_turn ON events (turn) WHERE turn IS NOT NULL;
+CREATE INDEX events_created ON events (created);
+
+CREATE TABLE threads (
+    key TEXT PRIMARY KEY, chat TEXT NOT NULL, tenant TEXT NOT NULL, channel TEXT NOT NULL, thread TEXT NOT NULL,
+    title TEXT NOT NULL DEFAULT '', next_number INTEGER NOT NULL DEFAULT 1, turns INTEGER NOT NULL DEFAULT 0,
+    pictures INTEGER NOT NULL DEFAULT 0, selected INTEGER, selected_before INTEGER, updated REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX threads_updated ON threads (chat, tenant, updated);
+
+CREATE TABLE turns (
+    id TEXT PRIMARY KEY, thread TEXT NOT NULL, idx INTEGER NOT NULL, role TEXT NOT NULL, state TEXT NOT NULL,
+    person TEXT, person_id TEXT, text TEXT NOT NULL, parts TEXT NOT NULL, jobs TEXT NOT NULL,
+    written INTEGER NOT NULL, answers TEXT, post TEXT, created REAL NOT NULL
+);
+CREATE UNIQUE INDEX turns_thread ON turns (thread, idx);
+CREATE INDEX turns_open ON turns (created) WHERE state = 'open';
+CREATE INDEX turns_person ON turns (person_id, thread);
+CREATE INDEX turns_created ON turns (created);
+
+CREATE TABLE pictures (
+    thread TEXT NOT NULL, number INTEGER NOT NULL, operation TEXT NOT NULL, parents TEXT NOT NULL,
+    description TEXT NOT NULL, recipe TEXT, sha256 TEXT NOT NULL, media_type TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, person TEXT NOT NULL, person_id TEXT NOT NULL,
+    turn TEXT NOT NULL, state TEXT NOT NULL, metrics TEXT NOT NULL, device_seconds REAL NOT NULL,
+    created REAL NOT NULL, PRIMARY KEY (thread, number)
+) WITHOUT ROWID;
+CREATE INDEX pictures_file ON pictures (sha256);
+CREATE INDEX pictures_person ON pictures (person_id, created);
+CREATE INDEX pictures_created ON pictures (created);
+
+CREATE TABLE settings (
+    scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
+"""
+
+
+def first_tables(db: Database) -> None:
+    """Events, threads, turns, pictures and settings."""
+    for statement in SCHEMA.split(";"):
+        if statement.strip():
+            db.conn.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables,)
+
+
+def migrate(db: Database) -> None:
+    """Bring the database to the newest schema.
+
+    Raises:
+        ValueError: the file was written by a newer version; one sentence.
+    """
+    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise ValueError("The database was written by a newer version of Easel; start that version.")
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            step(db)
+            db.conn.execute(f"PRAGMA user_version = {number}")
+        except BaseException:
+            db.conn.execute("ROLLBACK")
+            raise
+        db.conn.execute("COMMIT")

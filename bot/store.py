@@ -1,0 +1,273 @@
+"""The Store on SQLite through sqlite-utils: one file in WAL mode, one thread that talks to it.
+
+What can be lost: nothing when the process dies. When the machine loses power, `synchronous=NORMAL`
+(the default here) may lose the transactions of the last moments, never the file's integrity;
+`synchronous="FULL"` syncs every transaction and loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from uuid import uuid4
+
+from sqlite_utils import Database
+
+from bot.migrations import migrate
+from bot.store_sql import Tables, ThreadRow
+from handlers.errors import StoreError
+from handlers.model import Incoming, Person, Picture, Role, Session, ThreadKey, Turn, TurnState, Upload
+from handlers.ports import Accepted, Claim, Forgotten, Usage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Files(Protocol):
+    """Where picture bytes lie, by SHA-256; `imaging.files.PictureFiles` is one."""
+
+    def put(self, data: bytes) -> str: ...
+    def get(self, sha256: str) -> bytes: ...
+    def delete(self, sha256: str) -> object: ...
+
+
+def sentence_for(error: OSError | sqlite3.Error) -> str:
+    """What people read when the database or the disk refuses."""
+    text = str(error).lower()
+    if "disk is full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full, so this could not be saved; free some space and ask again."
+    if "locked" in text or "busy" in text:
+        return "The database is locked by another program; close it and ask again."
+    if "readonly" in text or "read-only" in text or getattr(error, "errno", None) in (errno.EROFS, errno.EACCES):
+        return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
+    if isinstance(error, FileNotFoundError):
+        return "The picture's file is gone from the disk; ask for the picture again."
+    return "The database could not be used; `easel doctor` says what is wrong with it."
+
+
+def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> Database:
+    """Open (and if needed create) the database file and bring it to the newest schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA secure_delete = ON")
+        db = Database(connection)
+        migrate(db)
+    except BaseException:
+        connection.close()
+        raise
+    return db
+
+
+class SqliteStore:
+    """Implements `handlers.ports.Store`. Open it with `await SqliteStore.open(...)`, close it with `close()`."""
+
+    def __init__(self, db: Database, files: Files, executor: ThreadPoolExecutor, tables: Tables) -> None:
+        self._db = db
+        self._files = files
+        self._executor = executor
+        self._tables = tables
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        files: Files,
+        *,
+        synchronous: str = "NORMAL",
+        recent_turns: int = 24,
+        recent_pictures: int = 24,
+        busy_s: float = 2.0,
+    ) -> SqliteStore:
+        """Open the database at `path`; picture bytes go to `files`.
+
+        Raises:
+            StoreError: the file cannot be opened, is no database, or comes from a newer version.
+        """
+        executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            db = await asyncio.get_running_loop().run_in_executor(
+                executor, lambda: connect(path, synchronous=synchronous, busy_s=busy_s)
+            )
+        except (sqlite3.Error, OSError) as error:
+            executor.shutdown()
+            raise StoreError(sentence_for(error)) from error
+        except ValueError as error:
+            executor.shutdown()
+            raise StoreError(str(error)) from error
+        tables = Tables(db, uuid4().hex, recent_turns=recent_turns, recent_pictures=recent_pictures)
+        return cls(db, files, executor, tables)
+
+    async def close(self) -> None:
+        """Wait for what is running, then close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._db.conn.close)
+        self._executor.shutdown()
+
+    async def _run(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*args, **kwargs))
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(sentence_for(error)) from error
+
+    # Messages and turns
+
+    async def claim(self, event: str) -> Claim:
+        return await self._run(self._tables.claim, event, _now().timestamp())
+
+    async def finish(self, event: str) -> None:
+        await self._run(self._tables.finish, event)
+
+    async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
+        def work() -> Accepted:
+            stored = [(upload, self._files.put(upload.data)) for upload in uploads]
+            return self._tables.accept(incoming, asked, turn, stored, _now())
+
+        return await self._run(work)
+
+    async def begin(self, turn: Turn, event: str) -> Accepted:
+        return await self._run(self._tables.begin, turn, event, _now())
+
+    async def add_user_turn(self, incoming: Incoming, turn: str) -> Turn:
+        asked = Turn(turn, incoming.thread, 0, Role.USER, incoming.person, incoming.text, _now())
+        return await self._run(self._tables.add_turn, asked, asked.created, incoming.title or incoming.text[:80])
+
+    async def open_assistant_turn(self, thread: ThreadKey, turn: str, answers: str | None) -> Turn:
+        opened = Turn(turn, thread, 0, Role.ASSISTANT, None, "", _now(), TurnState.OPEN, answers=answers)
+        return await self._run(self._tables.add_turn, opened, opened.created)
+
+    async def save_assistant_turn(self, turn: Turn) -> None:
+        await self._run(self._tables.save_turn, turn, finish=False)
+
+    async def finish_turn(self, turn: Turn) -> None:
+        await self._run(self._tables.save_turn, turn, finish=True)
+
+    async def turn(self, turn: str) -> Turn | None:
+        return await self._run(self._tables.turn, turn)
+
+    async def open_turns(self) -> Sequence[Turn]:
+        return await self._run(self._tables.open_turns)
+
+    async def turns(self, thread: ThreadKey, *, limit: int | None = None) -> Sequence[Turn]:
+        return await self._run(self._tables.turns, thread, limit)
+
+    # Threads
+
+    async def session(self, thread: ThreadKey) -> Session:
+        return await self._run(self._tables.session, thread)
+
+    async def reserve_numbers(self, thread: ThreadKey, count: int) -> int:
+        return await self._run(self._tables.reserve_numbers, thread, count, _now().timestamp())
+
+    async def select(self, thread: ThreadKey, number: int) -> None:
+        await self._run(self._tables.select, thread, number)
+
+    async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadRow]:
+        return await self._run(self._tables.threads, chat, tenant, limit)
+
+    async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
+        await self._run(self._tables.choose, scope, settings)
+
+    # Pictures
+
+    async def add_picture(self, picture: Picture, data: bytes) -> Picture:
+        def work() -> Picture:
+            known = self._tables.picture(picture.thread, picture.number)
+            if known is not None:
+                return known
+            return self._tables.add_picture(replace(picture, sha256=self._files.put(data)))
+
+        return await self._run(work)
+
+    async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
+        return await self._run(self._tables.picture, thread, number)
+
+    async def picture_bytes(self, sha256: str) -> bytes:
+        return await self._run(self._files.get, sha256)
+
+    async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
+        return await self._run(self._tables.gallery, thread, limit)
+
+    async def delete_picture(self, thread: ThreadKey, number: int) -> None:
+        def work() -> None:
+            for sha in self._tables.delete_picture(thread, number):
+                self._files.delete(sha)
+
+        await self._run(work)
+
+    # People and housekeeping
+
+    async def usage(self, thread: ThreadKey, person: Person, since: datetime) -> Usage:
+        return await self._run(self._tables.usage, thread, person, since.timestamp())
+
+    async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
+        def work() -> Forgotten:
+            forgotten, files = self._tables.forget(chat, tenant, person)
+            for sha in files:
+                self._files.delete(sha)
+            return forgotten
+
+        return await self._run(work)
+
+    async def prune(self, before: datetime) -> Forgotten:
+        def work() -> Forgotten:
+            forgotten, files = self._tables.prune(before.timestamp())
+            for sha in files:
+                self._files.delete(sha)
+            return forgotten
+
+        return await self._run(work)
+
+    async def backup(self, path: Path) -> None:
+        """Copy the database while it is in use (SQLite's online backup); picture files are copied apart."""
+
+        def work() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            target = sqlite3.connect(path)
+            try:
+                self._db.conn.backup(target)
+            finally:
+                target.close()
+
+        await self._run(work)
+
+    async def check(self) -> str:
+        """`ok`, or what SQLite's integrity check says."""
+        return await self._run(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
+
+
+def restore(backup: Path, path: Path) -> None:
+    """Put a backup in the database's place; nothing may have it open.
+
+    Raises:
+        StoreError: the backup is no database of ours.
+    """
+    try:
+        source = sqlite3.connect(f"file:{backup}?mode=ro", uri=True)
+        try:
+            if source.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                raise StoreError("The backup is damaged; choose another one.")
+            source.execute("SELECT 1 FROM turns LIMIT 1")
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            target = sqlite3.connect(path)
+            try:
+                source.backup(target)
+            finally:
+                target.close()
+        finally:
+            source.close()
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError("The backup is not a database of Easel; choose another file.") from error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

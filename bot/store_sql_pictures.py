@@ -1,0 +1,171 @@
+"""Transactions on pictures and on what one person has made; see `bot.store_sql`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlite_utils import Database
+
+from bot import store_rows as rows
+from handlers.model import Person, Picture, ThreadKey
+from handlers.ports import Forgotten, Usage
+
+FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
+GONE = "(deleted)"
+
+
+class PictureTables:
+    """One transaction a method, on one connection. Not thread-safe."""
+
+    def __init__(self, db: Database, boot: str, *, recent_turns: int, recent_pictures: int) -> None:
+        self._db: sqlite3.Connection = db.conn
+        self._boot = boot
+        self._recent_turns = recent_turns
+        self._recent_pictures = recent_pictures
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # a full disk has already rolled back
+                self._db.execute("ROLLBACK")
+            raise
+
+    def add_picture(self, picture: Picture) -> Picture:
+        name = rows.clean(str(picture.thread))
+        with self._transaction():
+            known = self.picture(picture.thread, picture.number)
+            if known is not None:
+                return known
+            self._add_picture(picture, name)
+        return picture
+
+    def _add_picture(self, picture: Picture, name: str) -> None:
+        self._db.execute(
+            f"INSERT INTO pictures ({rows.PICTURE_COLUMNS}, person_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            rows.picture_values(picture),
+        )
+        self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
+
+    def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
+        found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
+        return [rows.picture_from_row(row, thread) for row in found]
+
+    def picture(self, thread: ThreadKey, number: int) -> Picture | None:
+        found = self._pictures(thread, "number = ?", (rows.clean(str(thread)), number))
+        return found[0] if found else None
+
+    def gallery(self, thread: ThreadKey, limit: int) -> list[Picture]:
+        name = rows.clean(str(thread))
+        return self._pictures(thread, "state = 'ready' ORDER BY number DESC LIMIT ?", (name, limit))[::-1]
+
+    def delete_picture(self, thread: ThreadKey, number: int) -> list[str]:
+        """Mark it deleted (its number stays used). Returns the files that nothing needs any more."""
+        name = rows.clean(str(thread))
+        with self._transaction():
+            row = self._db.execute(
+                "UPDATE pictures SET state = 'deleted' WHERE thread = ? AND number = ? AND state = 'ready' "
+                "RETURNING sha256",
+                (name, number),
+            ).fetchone()
+            if row is None:
+                return []
+            self._db.execute("UPDATE threads SET pictures = pictures - 1 WHERE key = ?", (name,))
+            return self._unneeded([row[0]])
+
+    def _unneeded(self, files: list[str]) -> list[str]:
+        needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
+        return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
+
+    def usage(self, thread: ThreadKey, person: Person, since: float) -> Usage:
+        """Rendered pictures only: uploads, failures and cancelled jobs never count."""
+        row = self._db.execute(
+            "SELECT count(*), coalesce(sum(device_seconds), 0) FROM pictures "
+            "WHERE person_id = ? AND created >= ? AND operation != 'upload'",
+            (rows.clean(rows.person_key(thread, person.id)), since),
+        ).fetchone()
+        return Usage(int(row[0]), float(row[1]))
+
+    # Deletion
+
+    def forget(self, chat: str, tenant: str, person: Person) -> tuple[Forgotten, list[str]]:
+        """Blank a person's words, name and pictures everywhere; returns the files that nothing needs any more.
+
+        Rows stay, emptied, so that numbers, order and the family tree of shared threads still hold.
+        """
+        key = rows.clean(rows.person_key(ThreadKey(chat, tenant, "", ""), person.id))
+        with self._transaction():
+            pictures = self._db.execute(
+                "SELECT thread, number, sha256 FROM pictures WHERE person_id = ?", (key,)
+            ).fetchall()
+            turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
+            mine = {(thread, number) for thread, number, _ in pictures}
+            threads = {thread for thread, _ in mine} | {thread for _, thread, _ in turns}
+            for id_, thread, parts in turns:
+                kept = [
+                    part for part in json.loads(parts) if (thread, part.get("number")) not in mine and "slot" in part
+                ]
+                self._db.execute(
+                    "UPDATE turns SET text = ?, parts = ?, jobs = '[]', person = ?, person_id = NULL, written = 1, "
+                    "state = CASE WHEN state = 'open' THEN 'stopped' ELSE state END WHERE id = ?",
+                    (GONE, json.dumps([*kept, {"notice": GONE}]), FORGOTTEN, id_),
+                )
+                self._db.execute("UPDATE events SET finished = 1 WHERE turn = ?", (id_,))
+            self._erase("person_id = ?", (key,))
+            self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
+            for thread in threads:
+                self._retitle(thread)
+            self._cut_ancestors(mine)
+            return Forgotten(len(turns), len(mine)), self._unneeded([sha for _, _, sha in pictures])
+
+    def _erase(self, where: str, values: tuple[Any, ...]) -> None:
+        self._db.execute(
+            "UPDATE threads SET pictures = pictures - "
+            f"(SELECT count(*) FROM pictures p WHERE p.thread = threads.key AND p.state = 'ready' AND p.{where}) "
+            f"WHERE key IN (SELECT thread FROM pictures WHERE {where})",
+            values + values,
+        )
+        self._db.execute(
+            f"UPDATE pictures SET state = 'deleted', description = '{GONE}', recipe = NULL WHERE {where}", values
+        )
+
+    def _retitle(self, thread: str) -> None:
+        self._db.execute("UPDATE threads SET title = '' WHERE key = ?", (thread,))
+
+    def _cut_ancestors(self, gone: set[tuple[str, int]]) -> None:
+        """Other people's edits carry the words of their parents in their recipes: those go too."""
+        for thread in {thread for thread, _ in gone}:
+            found = self._db.execute(
+                "SELECT number, parents, recipe FROM pictures WHERE thread = ? AND recipe IS NOT NULL", (thread,)
+            ).fetchall()
+            numbers = {number for name, number in gone if name == thread}
+            for number, parents, recipe in sorted(found):
+                if numbers.isdisjoint(json.loads(parents)):
+                    continue
+                numbers.add(number)
+                bare = json.loads(recipe) | {"source": None}
+                self._db.execute(
+                    "UPDATE pictures SET recipe = ? WHERE thread = ? AND number = ?", (rows.dumps(bare), thread, number)
+                )
+
+    def prune(self, before: float) -> tuple[Forgotten, list[str]]:
+        """Delete what was made before a moment; counters stay, so no number is used again."""
+        with self._transaction():
+            files = self._db.execute(
+                "SELECT sha256 FROM pictures WHERE created < ? AND state = 'ready'", (before,)
+            ).fetchall()
+            self._erase("created < ?", (before,))
+            pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
+            turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
+            self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
+            self._db.execute(
+                "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
+            )
+            return Forgotten(turns, pictures), self._unneeded([row[0] for row in files])

@@ -1,0 +1,238 @@
+"""The buttons of a picture. They do what words do, without the language model.
+
+Whether the person may is checked at the click, against what is stored: a button outlives restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from prompts.adapter import adapt
+
+from handlers.conversation import Conversation, may_cancel
+from handlers.director import Services, parent_of
+from handlers.errors import NoSuchPicture, NotAllowed, UserError
+from handlers.ids import slot_id, turn_id
+from handlers.model import (
+    Action,
+    Answer,
+    File,
+    PendingJob,
+    Picture,
+    PicturePart,
+    PictureState,
+    Press,
+    Role,
+    Session,
+    Turn,
+    TurnState,
+)
+from handlers.recipe_text import recipe_text
+from handlers.router import Built, Planned, build, seed_of
+from imaging.errors import ImagingError
+from imaging.model import Control, ImageRequest, Operation, Owner, Technique
+from prompts.protocol import Directive, render_directive
+
+log = logging.getLogger(__name__)
+
+OVER = "There is nothing under way any more."
+
+
+class Buttons:
+    """Answers presses; what takes time becomes a new reply in the thread."""
+
+    def __init__(
+        self,
+        services: Services,
+        conversation: Conversation,
+        spawn: Callable[[Turn], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._services = services
+        self._store = services.store
+        self._conversation = conversation
+        self._spawn = spawn
+        self._clock = clock
+
+    async def press(self, press: Press) -> Answer:
+        """What the button answers at once.
+
+        Raises:
+            UserError: it cannot be done; the sentence says why.
+        """
+        match press.action:
+            case Action.CANCEL:
+                return await self._cancel(press)
+            case Action.STOP:
+                stopped = await self._conversation.stop(press.thread, press.person)
+                return Answer("Stopped." if stopped else OVER)
+        picture = await self._picture(press)
+        match press.action:
+            case Action.SELECT:
+                await self._store.select(press.thread, picture.number)
+                return Answer(f"Picture {picture.number} is the current one now.", private=False)
+            case Action.UNDO:
+                return await self._undo(press, picture)
+            case Action.RECIPE:
+                return Answer(recipe_text(picture))
+            case Action.COMPARE:
+                return await self._compare(press, picture)
+            case Action.DELETE:
+                return await self._delete(press, picture)
+            case Action.VARY | Action.EDIT | Action.REFINE | Action.REDO:
+                return await self._make(press, picture)
+            case _:
+                assert_never(press.action)
+
+    async def _picture(self, press: Press) -> Picture:
+        if press.picture is None:
+            raise NoSuchPicture("This button belongs to a picture; which one is meant got lost.")
+        return await existing(self._services, press, press.picture)
+
+    # At once
+
+    async def _cancel(self, press: Press) -> Answer:
+        for run in self._conversation.runs(press.thread):
+            for part in run.assembly.slots():
+                if press.slot not in (None, part.slot) or press.picture not in (None, part.number):
+                    continue
+                if not may_cancel(press.person, run.person):
+                    raise NotAllowed(f"This picture is for {run.person.name}; they or a moderator can cancel it.")
+                if await run.slots.cancel(press.person.name, part.slot):
+                    return Answer(f"Picture {part.number} is cancelled.")
+        return Answer(OVER)
+
+    async def _undo(self, press: Press, picture: Picture) -> Answer:
+        if not picture.parents:
+            return Answer(f"Picture {picture.number} was the beginning; there is nothing before it.")
+        parent = await existing(self._services, press, picture.parents[0])
+        await self._store.select(press.thread, parent.number)
+        sentence = f"Back to picture {parent.number}; picture {picture.number} stays in the tree."
+        return Answer(sentence, private=False)
+
+    async def _compare(self, press: Press, picture: Picture) -> Answer:
+        if not picture.parents:
+            return Answer(f"Picture {picture.number} has no parent to compare it with.")
+        parent = await existing(self._services, press, picture.parents[0])
+        before = await self._store.picture_bytes(parent.sha256)
+        after = await self._store.picture_bytes(picture.sha256)
+        labels = (f"{parent.number}", f"{picture.number}")
+        try:
+            data = await asyncio.to_thread(_side_by_side, before, after, labels)
+        except ImagingError as error:
+            raise UserError(str(error)) from error
+        alt = f"Picture {parent.number}: {parent.description}. Picture {picture.number}: {picture.description}."
+        name = f"compare-{parent.number}-{picture.number}.png"
+        return Answer(f"Pictures {parent.number} and {picture.number}.", (File(name, "image/png", data, alt),))
+
+    async def _delete(self, press: Press, picture: Picture) -> Answer:
+        if not may_cancel(press.person, picture.person):
+            raise NotAllowed(f"Picture {picture.number} is {picture.person.name}'s; they or a moderator can delete it.")
+        await self._store.delete_picture(press.thread, picture.number)
+        return Answer(f"Picture {picture.number} is deleted.", private=False)
+
+    # A new reply
+
+    async def _make(self, press: Press, picture: Picture) -> Answer:
+        turn = turn_id(press)
+        if await self._store.turn(turn) is not None:
+            return Answer("That is under way already.")
+        session = await self._store.session(press.thread)
+        slot = slot_id(turn, 0)
+        built = self._build(press, picture, session, seed_of(slot))
+        quota = self._services.quota
+        await quota.take(press.thread, press.person, 1)
+        quota.give_back(press.thread, press.person)  # the reply's own job holds it from here on
+        number = await self._store.reserve_numbers(press.thread, 1)
+        accepted = await self._store.begin(self._turn(press, picture, built, slot, number), press.event)
+        if accepted.turn is None:
+            return Answer("That is done already.")
+        self._spawn(accepted.turn)
+        return Answer(f"Picture {number} is on its way.")
+
+    def _build(self, press: Press, picture: Picture, session: Session, seed: int) -> Built:
+        operation, description = _wanted(press, picture)
+        abilities = self._services.pictures.abilities
+        style = (picture.recipe.style if picture.recipe else None) or session.settings.get("style")
+        if press.action is Action.REDO and picture.recipe is not None:
+            return _again(picture, seed)
+        adapted = adapt(description, style=style, negative=None, abilities=abilities)
+        directive = Directive(operation, source=picture.number, description=description, change=press.change)
+        keep = {"small": True, "large": False}.get(press.change or "")
+        plan = Planned(directive, parent_of(picture))
+        return build(plan, adapted, abilities=abilities, seed=seed, style=style, keep_layout=keep)
+
+    def _turn(self, press: Press, picture: Picture, built: Built, slot: str, number: int) -> Turn:
+        recipe = built.recipe
+        parents = picture.parents if press.action is Action.REDO else (picture.number,)
+        operation = recipe.operation
+        described = recipe.description if operation in (Operation.IMAGE, Operation.EDIT) else ""
+        source = parents[0] if parents else None
+        tag = Directive(operation, id=number, source=source, description=described, change=press.change)
+        thread = press.thread
+        owner = Owner(f"{thread.chat}/{thread.tenant}", press.person.id, str(thread))
+        return Turn(
+            id=turn_id(press),
+            thread=thread,
+            index=0,
+            role=Role.ASSISTANT,
+            person=press.person,
+            text=render_directive(tag),
+            created=self._clock(),
+            state=TurnState.OPEN,
+            parts=(PicturePart(slot, number, operation, recipe.description, parents),),
+            jobs=(PendingJob(ImageRequest(slot, recipe, owner), number, built.needs),),
+            written=True,
+        )
+
+
+def _wanted(press: Press, picture: Picture) -> tuple[Operation, str]:
+    match press.action:
+        case Action.EDIT:
+            description = press.text.strip()
+            if not description:
+                raise UserError("An edit needs the description of the picture that you want.")
+            return Operation.EDIT, description
+        case Action.REFINE:
+            return Operation.REFINE, picture.description
+        case _:
+            return Operation.VARIATION, picture.description
+
+
+def _again(picture: Picture, seed: int) -> Built:
+    """The same request with a new seed. An edit that ran beside its parent becomes a free draw of its words:
+    with the parent's seed it would be the same picture, with another it would follow nothing."""
+    assert picture.recipe is not None
+    recipe = picture.recipe
+    technique = recipe.control.technique if recipe.control else Technique.NONE
+    if recipe.source_image is not None:
+        return Built(replace(recipe, seed=seed))
+    if technique is Technique.NONE:
+        return Built(replace(recipe, seed=seed, source=None))
+    control = Control(Technique.NONE, 0.0, "Asked for again: a new draw of the same words.")
+    return Built(replace(recipe, seed=seed, control=control, source=None))
+
+
+async def existing(services: Services, press: Press, number: int) -> Picture:
+    """A picture of this thread.
+
+    Raises:
+        NoSuchPicture: the number is another thread's, or the picture was deleted.
+    """
+    picture = await services.store.picture(press.thread, number)
+    if picture is None:
+        raise NoSuchPicture(f"There is no picture {number} in this thread.")
+    if picture.state is PictureState.DELETED:
+        raise NoSuchPicture(f"Picture {number} was deleted.")
+    return picture
+
+
+def _side_by_side(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
+    from imaging.outputs import compare_pair
+
+    return compare_pair(before, after, labels)

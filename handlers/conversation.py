@@ -1,0 +1,224 @@
+"""One message from arrival to posted pictures.
+
+After a crash an open turn is taken up like this, so that there is exactly one answer. If nothing of it
+was stored, the language model is asked again: nothing had been submitted. If jobs were stored, the
+answer goes on with them: the words stay as stored, the jobs are submitted again under the same ids
+(the queue knows them), and if the model had not finished its text, a sentence says so. The chat finds
+its post again by the turn's id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import datetime
+
+from handlers.assembly import Assembly
+from handlers.director import Director, Services
+from handlers.errors import UserError
+from handlers.ids import asked_id, turn_id
+from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
+from handlers.lines import ThreadLines
+from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn
+from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
+from handlers.run import CLOSED, Run
+from handlers.slots import Slots
+from handlers.transcript import language_request
+from handlers.writing import BROKE, Writer
+
+log = logging.getLogger(__name__)
+
+SOMEBODY = Person("", "somebody")
+NOTHING = Brought()
+
+
+class Conversation:
+    """Answers messages: one turn at a time in a thread, any number of threads at once."""
+
+    def __init__(
+        self,
+        services: Services,
+        model: LanguageModel,
+        chats: Mapping[str, Chat],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._services = services
+        self._store = services.store
+        self._model = model
+        self._chats = chats
+        self._clock = clock
+        self._lines = ThreadLines()
+        self._busy: set[str] = set()
+        self._runs: dict[str, Run] = {}
+
+    # What is under way
+
+    def runs(self, thread: ThreadKey) -> list[Run]:
+        """The replies under way in a thread, oldest first."""
+        return [run for run in self._runs.values() if run.assembly.turn.thread == thread]
+
+    @property
+    def busy(self) -> int:
+        """How many replies are under way or waiting."""
+        return len(self._busy)
+
+    # Messages
+
+    async def receive(self, incoming: Incoming) -> None:
+        turn = turn_id(incoming)
+        if turn in self._busy:
+            return
+        self._busy.add(turn)
+        try:
+            await self._receive(incoming, turn)
+        except UserError as error:
+            await self._tell(incoming, str(error))
+        except Exception:
+            log.exception("message %s could not be answered", turn)
+            await self._tell(incoming, BROKE)
+        finally:
+            self._busy.discard(turn)
+
+    async def _receive(self, incoming: Incoming, turn: str) -> None:
+        try:
+            check(incoming, self._services.limits)
+        except UserError as error:
+            if await self._store.claim(incoming.event) is not Claim.FINISHED:
+                await self._tell(incoming, str(error))
+                await self._store.finish(incoming.event)
+            return
+        if asks_to_stop(incoming.text) and self.runs(incoming.thread):
+            await self._stop_word(incoming)
+            return
+        brought = await read_uploads(incoming.attachments, self._services.limits)
+        accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
+        if accepted.claim is Claim.FINISHED or accepted.turn is None:
+            return
+        await self._answer(accepted.turn, accepted.asked, incoming, brought)
+
+    async def _stop_word(self, incoming: Incoming) -> None:
+        if await self._store.claim(incoming.event) is Claim.FINISHED:
+            return
+        try:
+            await self.stop(incoming.thread, incoming.person)
+        except UserError as error:
+            await self._tell(incoming, str(error))
+        await self._store.finish(incoming.event)
+
+    async def stop(self, thread: ThreadKey, person: Person) -> bool:
+        """Stop the person's replies in a thread, or everybody's for a moderator; False when there is none.
+
+        Raises:
+            UserError: all that is under way is somebody else's.
+        """
+        runs = self.runs(thread)
+        mine = [run for run in runs if may_cancel(person, run.person)]
+        if runs and not mine:
+            raise UserError(f"This answer is for {runs[0].person.name}; they or a moderator can stop it.")
+        return any([await run.stop(person.name) for run in mine])
+
+    async def _tell(self, incoming: Incoming, sentence: str) -> None:
+        try:
+            await self._chats[incoming.thread.chat].tell(incoming.thread, incoming.person, sentence)
+        except ChatUnavailable as error:
+            log.warning("a sentence could not be told: %s", error)
+
+    # Answers
+
+    async def _answer(
+        self, turn: Turn, asked: Turn | None, incoming: Incoming | None, brought: Brought = NOTHING
+    ) -> None:
+        post = self._chats[turn.thread.chat].open_reply(turn.id, turn.thread, incoming, turn.post)
+        assembly = Assembly(turn, post)
+        assembly.show()
+        person = turn.person or (asked.person if asked else None) or SOMEBODY
+        slots = Slots(
+            assembly,
+            person,
+            store=self._store,
+            pictures=self._services.pictures,
+            quota=self._services.quota,
+            clock=self._clock,
+        )
+        run = Run(assembly, slots, post, self._store, person)
+        in_order = self._lines.turn(turn.thread) if asked is not None else nullcontext()
+        async with in_order:
+            self._runs[turn.id] = run
+            try:
+                await self._carry_out(run, asked, incoming, brought)
+            finally:
+                del self._runs[turn.id]
+                await slots.abandon()
+
+    async def _carry_out(self, run: Run, asked: Turn | None, incoming: Incoming | None, brought: Brought) -> None:
+        turn = run.assembly.turn
+        if turn.jobs or turn.written or asked is None:
+            for job in turn.jobs:
+                run.slots.start(job, again=True)
+            if not turn.written:
+                run.assembly.add(NoticePart(CLOSED))
+            await run.finish()
+            return
+        run.assembly.clear()
+        for sentence in brought.sentences:
+            run.assembly.add(NoticePart(sentence))
+        uploads = [part.number for part in asked.parts if isinstance(part, PicturePart)]
+        if is_blank(asked.text):
+            if uploads:
+                run.assembly.add(NoticePart(_welcome(uploads)))
+            await run.finish()
+            return
+        await self._ask(run, asked, incoming.replies_to if incoming else None)
+
+    async def _ask(self, run: Run, asked: Turn, replies_to: int | None) -> None:
+        session = await self._store.session(asked.thread)
+        services = self._services
+        request = language_request(
+            session,
+            asked,
+            replies_to=replies_to,
+            max_pictures=services.limits.pictures_per_reply,
+            vocabulary=services.pictures.abilities.vocabulary,
+        )
+        current = next((line.number for line in request.pictures if line.current), None)
+        director = Director(services, session, run.person, run.assembly, run.slots, current=current)
+        writer = Writer(self._model, director, run.assembly, services.limits)
+        await run.write(writer.write(request))
+        await run.finish(failed=writer.failed)
+
+    # After a restart, and for buttons
+
+    async def take_up(self, turn: Turn) -> None:
+        """Finish an open turn; one that is under way here is left alone. Never raises but on cancellation."""
+        if turn.id in self._busy:
+            return
+        self._busy.add(turn.id)
+        try:
+            asked = await self._store.turn(turn.answers) if turn.answers else None
+            await self._answer(turn, asked, None)
+        except Exception:
+            log.exception("turn %s could not be taken up", turn.id)
+        finally:
+            self._busy.discard(turn.id)
+
+    async def resume(self, chat: Chat) -> None:
+        """Take up every turn that a crash left open in this chat, each thread's in order."""
+        try:
+            turns = [turn for turn in await self._store.open_turns() if turn.thread.chat == chat.name]
+        except UserError as error:
+            log.error("open turns could not be read: %s", error)
+            return
+        await asyncio.gather(*(self.take_up(turn) for turn in turns))
+
+
+def may_cancel(person: Person, owner: Person) -> bool:
+    """One's own, or anybody's for a moderator or an admin."""
+    return person.id == owner.id or person.moderator or person.admin
+
+
+def _welcome(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"Your picture is number {numbers[0]} in this thread; say what to make of it."
+    return f"Your pictures are numbers {', '.join(map(str, numbers))} in this thread; say what to make of them."

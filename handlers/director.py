@@ -1,0 +1,179 @@
+"""Carries out one directive of a reply: limits, parents, numbers, recipe, and off it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from prompts.adapter import adapt
+
+from handlers.assembly import Assembly, Place
+from handlers.errors import UserError
+from handlers.ids import slot_id
+from handlers.limits import Limits
+from handlers.model import NoticePart, PendingJob, Person, Picture, PicturePart, PictureState, SelectPart, Session
+from handlers.ports import Pictures, Store
+from handlers.quota import Quota
+from handlers.refinement import Refinement
+from handlers.router import Built, Parent, Planned, Refused, Selected, View, build, resolve, seed_of, source_of
+from handlers.slots import Slots
+from imaging.model import ImageRequest, Operation, Owner, Priority
+from prompts.protocol import Directive
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What carrying out a directive needs from the outside."""
+
+    store: Store
+    pictures: Pictures
+    limits: Limits
+    quota: Quota
+    refinement: Refinement
+
+
+def parent_of(picture: Picture) -> Parent:
+    return Parent(
+        picture.number,
+        picture.operation,
+        picture.description,
+        picture.recipe,
+        picture.sha256,
+        picture.width,
+        picture.height,
+    )
+
+
+class Director:
+    """For the directives of one reply, in order."""
+
+    def __init__(
+        self,
+        services: Services,
+        session: Session,
+        person: Person,
+        assembly: Assembly,
+        slots: Slots,
+        *,
+        current: int | None = None,
+    ) -> None:
+        self._services = services
+        self._session = session
+        self._person = person
+        self._assembly = assembly
+        self._slots = slots
+        self._written: dict[int, int] = {}
+        self._parents = {picture.number: parent_of(picture) for picture in session.pictures}
+        self._current = current if current is not None else session.current
+        self._made = 0
+        self.left_out = 0
+        """Pictures that went over the limit of one reply."""
+
+    async def direct(self, directive: Directive, place: Place | None = None) -> None:
+        """Route and submit a directive; `place` is where a broken one stood, for a repaired one."""
+        try:
+            await self._direct(directive, place)
+        except UserError as error:
+            self._put(place, NoticePart(str(error)))
+
+    async def _direct(self, directive: Directive, place: Place | None) -> None:
+        await self._fetch_parent(directive)
+        match resolve(directive, View(self._written, self._parents, self._current)):
+            case Refused(problem):
+                if place is None:
+                    self._assembly.add_broken(problem)
+                else:
+                    place.parts[:] = [NoticePart(problem)]
+            case Selected(number, description):
+                await self._services.store.select(self._session.thread, number)
+                self._current = number
+                tag = replace(directive, id=None, source=number)
+                self._put(place, SelectPart(number, description), tag=tag)
+            case Planned() as plan:
+                await self._make(plan, place)
+
+    async def _fetch_parent(self, directive: Directive) -> None:
+        """Old pictures are not in the session's bounded list: look the meant one up."""
+        number = source_of(directive, View(self._written, self._parents, self._current))
+        if number is None or number in self._parents or not 0 < number < self._session.next_number:
+            return
+        picture = await self._services.store.picture(self._session.thread, number)
+        if picture is not None and picture.state is PictureState.READY:
+            self._parents[number] = parent_of(picture)
+
+    async def _make(self, plan: Planned, place: Place | None) -> None:
+        room = self._services.limits.pictures_per_reply - self._made
+        count = min(plan.directive.count, room)
+        self.left_out += plan.directive.count - count
+        if count <= 0:
+            return
+        await self._services.quota.take(self._session.thread, self._person, count)
+        try:
+            built, remark = await self._build(plan, count)
+            first = await self._services.store.reserve_numbers(self._session.thread, count)
+            filled = self._note(plan, first, built, place, remark)
+            try:
+                await self._services.store.save_assistant_turn(self._assembly.stored())
+            except UserError:
+                self._assembly.withdraw(filled)
+                raise
+        except BaseException:
+            self._services.quota.give_back(self._session.thread, self._person, count)
+            raise
+        for job in self._assembly.jobs[-count:]:
+            self._slots.start(job)
+        self._assembly.show()
+
+    async def _build(self, plan: Planned, count: int) -> tuple[list[Built], str | None]:
+        settings = self._session.settings
+        abilities = self._services.pictures.abilities
+        directive = plan.directive
+        description = directive.description or (plan.parent.description if plan.parent else "")
+        style = directive.style or settings.get("style")
+        words, note = await self._services.refinement.refine(description, settings.get("refinement"), abilities)
+        adapted = adapt(words, style=style, negative=directive.negative, abilities=abilities)
+        if note is not None:
+            adapted = replace(adapted, notes=(note, *adapted.notes))
+        plan = replace(plan, directive=replace(directive, description=description))
+        slots = [slot_id(self._assembly.turn.id, self._made + at) for at in range(count)]
+        built = [
+            build(plan, adapted, abilities=abilities, seed=seed_of(slot), size=settings.get("size"), style=style)
+            for slot in slots
+        ]
+        return built, adapted.remark
+
+    def _note(self, plan: Planned, first: int, built: list[Built], place: Place | None, remark: str | None) -> Place:
+        """Put the placeholders where the tag stood, and let later directives refer to them."""
+        directive = plan.directive
+        thread = self._session.thread
+        owner = Owner(f"{thread.chat}/{thread.tenant}", self._person.id, str(thread))
+        parents = () if plan.parent is None else (plan.parent.number,)
+        parts: list[PicturePart] = []
+        for at, order in enumerate(built):
+            number = first + at
+            slot = slot_id(self._assembly.turn.id, self._made)
+            self._made += 1
+            description = order.recipe.description
+            parts.append(PicturePart(slot, number, directive.operation, description, parents, sentence=remark))
+            job = PendingJob(ImageRequest(slot, order.recipe, owner, Priority.INTERACTIVE), number, order.needs)
+            self._assembly.jobs.append(job)
+            self._parents[number] = Parent(number, directive.operation, description, order.recipe, None)
+            if directive.id is not None:
+                self._written[directive.id + at] = number
+        self._current = first + len(built) - 1
+        operation = directive.operation
+        tag = replace(
+            directive,
+            id=first,
+            source=parents[0] if parents else None,
+            count=len(built),
+            description="" if operation in (Operation.VARIATION, Operation.REFINE) else directive.description,
+        )
+        return self._put(place, *parts, tag=tag)
+
+    def _put(
+        self, place: Place | None, *parts: PicturePart | SelectPart | NoticePart, tag: Directive | None = None
+    ) -> Place:
+        if place is None:
+            return self._assembly.add(*parts, tag=tag)
+        self._assembly.fill(place, *parts, tag=tag)
+        return place

@@ -1,0 +1,84 @@
+"""What may come in: checks on a message before anything is stored or asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handlers.errors import TooLong, UnreadableUpload, UserError
+from handlers.limits import Limits
+from handlers.model import Attachment, Incoming, Upload
+from imaging.errors import BadPicture
+
+log = logging.getLogger(__name__)
+
+STOP_WORDS = frozenset({"stop", "stop!", "stop.", "/stop", "halt", "stopp", "alto", "arrête", "停", "停止", "стоп"})
+LONGEST_FILE_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The pictures that came with a message, and a sentence for each one that cannot be taken."""
+
+    uploads: tuple[Upload, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+def is_blank(text: str) -> bool:
+    """Nothing to read: only spaces, controls and invisible characters (zero-width, direction marks)."""
+    return not any(unicodedata.category(char)[0] not in "ZC" for char in text)
+
+
+def asks_to_stop(text: str) -> bool:
+    return text.strip().casefold() in STOP_WORDS
+
+
+def check(incoming: Incoming, limits: Limits) -> None:
+    """Whether a message can be taken as it is.
+
+    Raises:
+        TooLong: more characters than the limit.
+        UserError: nothing in it.
+    """
+    if len(incoming.text) > limits.message_chars:
+        raise TooLong(
+            f"Your message has {len(incoming.text):,} characters; I take up to {limits.message_chars:,}. "
+            "Please shorten it."
+        )
+    if is_blank(incoming.text) and not incoming.attachments:
+        raise UserError("Your message is empty; say what you would like to see.")
+
+
+async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Brought:
+    """Clean the attached pictures; decoding runs beside the event loop."""
+    if not attachments:
+        return Brought()
+    uploads: list[Upload] = []
+    sentences: list[str] = []
+    for attachment in attachments[: limits.attachments]:
+        name = " ".join(attachment.name.split())[:LONGEST_FILE_NAME] or "picture"
+        try:
+            uploads.append(await asyncio.to_thread(_read, name, attachment.data))
+        except UnreadableUpload as error:
+            sentences.append(f"{name}: {error}")
+    if len(attachments) > limits.attachments:
+        left = len(attachments) - limits.attachments
+        sentences.append(f"I take {limits.attachments} attachments with a message; {left} were left out.")
+    return Brought(tuple(uploads), tuple(sentences))
+
+
+def _read(name: str, data: bytes) -> Upload:
+    from imaging.uploads import read_upload  # decoders are loaded by the first upload only
+
+    try:
+        clean = read_upload(data)
+    except BadPicture as error:
+        raise UnreadableUpload(str(error)) from error
+    except Exception as error:
+        # Decoders see bytes from anybody: whatever one of them trips over is an unreadable file.
+        log.warning("an upload of %d bytes could not be read: %r", len(data), error)
+        raise UnreadableUpload("The file is not a picture that can be opened.") from error
+    return Upload(name, clean.data, "image/png", clean.width, clean.height)

@@ -1,0 +1,78 @@
+"""One reply under way: who asked for it, how to stop it, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+
+from handlers.assembly import Assembly
+from handlers.errors import StoreError
+from handlers.model import NoticePart, Person, TurnState
+from handlers.ports import ChatUnavailable, ReplyPost, Store
+from handlers.slots import Slots
+
+log = logging.getLogger(__name__)
+
+CLOSED = "The program stopped in the middle of this answer; its end was lost."
+
+
+class Run:
+    """The life of one assistant turn, from its first word to its stored end."""
+
+    def __init__(self, assembly: Assembly, slots: Slots, post: ReplyPost, store: Store, person: Person) -> None:
+        self.assembly = assembly
+        self.slots = slots
+        self.person = person
+        self._post = post
+        self._store = store
+        self._writing: asyncio.Task[None] | None = None
+        self._stopped_by: str | None = None
+
+    async def write(self, work: Coroutine[None, None, None]) -> None:
+        """Let the language model write; `stop` ends it early."""
+        self._writing = asyncio.create_task(work, name=f"write {self.assembly.turn.id}")
+        try:
+            await self._writing
+        except asyncio.CancelledError:
+            if self._stopped_by is None:
+                raise
+        finally:
+            self._writing = None
+
+    async def stop(self, by: str) -> bool:
+        """Stop writing and cancel all jobs of this reply; False when it was already over."""
+        writing = self._writing is not None
+        self._stopped_by = by
+        if self._writing is not None:
+            self._writing.cancel()
+        cancelled = await self.slots.cancel(by)
+        if not writing and not cancelled:
+            self._stopped_by = None
+        return writing or cancelled
+
+    async def finish(self, *, failed: bool = False) -> None:
+        """Wait for the pictures, bring the answer to the chat, and close the turn."""
+        for place in self.assembly.broken:
+            place.broken = False
+        if self._stopped_by is not None:
+            self.assembly.add(NoticePart(f"Stopped by {self._stopped_by}."))
+        try:
+            # From here on a restart finishes exactly this answer instead of asking again.
+            await self._store.save_assistant_turn(self.assembly.stored(written=True))
+        except StoreError as error:
+            self.assembly.add(NoticePart(str(error)))
+        self.assembly.show()
+        await self.slots.join()
+        reference = self.assembly.reference
+        try:
+            reference = await self._post.finish(self.assembly.reply(final=True)) or reference
+        except ChatUnavailable as error:
+            log.warning("turn %s was closed without a post: %s", self.assembly.turn.id, error)
+        state = TurnState.STOPPED if self._stopped_by else TurnState.FAILED if failed else TurnState.DONE
+        try:
+            await self._store.finish_turn(replace(self.assembly.stored(state=state, written=True), post=reference))
+        except StoreError as error:
+            # The answer is with the people; a restart finds the turn open and closes it without a second post.
+            log.error("turn %s could not be closed: %s", self.assembly.turn.id, error)

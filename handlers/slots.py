@@ -1,0 +1,188 @@
+"""The pictures of one reply, from submission to the stored file: one owned task a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from handlers.assembly import Assembly
+from handlers.errors import UserError
+from handlers.model import PendingJob, Person, Picture, SlotState
+from handlers.ports import Pictures, Store
+from handlers.quota import Quota
+from imaging.errors import ImagingError
+from imaging.model import Cancelled, Done, Failed, Queued, RenderedPicture, Started, Step
+
+log = logging.getLogger(__name__)
+
+ENDED = frozenset({SlotState.READY, SlotState.FAILED, SlotState.CANCELLED})
+BROKE = "Something went wrong while this picture was made; ask for it again."
+
+
+class Slots:
+    """Submits jobs and carries what happens to them into the reply's places."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        person: Person,
+        *,
+        store: Store,
+        pictures: Pictures,
+        quota: Quota,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._assembly = assembly
+        self._person = person
+        self._store = store
+        self._pictures = pictures
+        self._quota = quota
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._files: dict[int, asyncio.Future[str | None]] = {}
+        self._submitted: set[str] = set()
+        self._cancelled_by: dict[str, str] = {}
+
+    def start(self, job: PendingJob, *, again: bool = False) -> None:
+        """Submit a job and follow it; returns at once. `again` after a restart: its picture may be stored.
+
+        The job's share of the person's quota, set aside before, is given back when it ends.
+        """
+        slot = job.request.id
+        self._files[job.number] = asyncio.get_running_loop().create_future()
+        part = self._assembly.slot(slot)
+        if part.state in ENDED:
+            self._files[job.number].set_result(part.sha256)
+            return
+        if again:
+            self._quota.hold(self._assembly.turn.thread, self._person, 1)
+        self._tasks[slot] = asyncio.create_task(self._follow(job, again), name=f"slot {slot}")
+
+    async def join(self) -> None:
+        """Wait until every picture has its outcome; a place that nobody follows (any more) gets one too."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        for part in self._assembly.slots():
+            if part.state not in ENDED:
+                self._assembly.update(part.slot, state=SlotState.CANCELLED, sentence="This picture was not made.")
+
+    async def abandon(self) -> None:
+        """Stop following (shutdown); the jobs go on and a restart follows them again."""
+        running = [task for task in self._tasks.values() if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    async def cancel(self, by: str, slot: str | None = None) -> bool:
+        """Cancel one job, or all that have not ended; False when none was left."""
+        names = [name for name in self._tasks if slot in (None, name)]
+        left = [name for name in names if self._assembly.slot(name).state not in ENDED]
+        for name in left:
+            self._cancelled_by[name] = by
+            if not await self._pictures.cancel(name, by) and name not in self._submitted:
+                self._tasks[name].cancel()
+        return bool(left)
+
+    async def _follow(self, job: PendingJob, again: bool) -> None:
+        slot = job.request.id
+        try:
+            await self._render(job, again)
+        except asyncio.CancelledError:
+            by = self._cancelled_by.get(slot)
+            if by is None:
+                raise
+            await self._pictures.cancel(slot, by)
+            self._end(job, SlotState.CANCELLED, f"Cancelled by {by}.")
+        except (UserError, ImagingError) as error:
+            self._end(job, SlotState.FAILED, str(error))
+        except Exception:
+            log.exception("following the job of slot %s failed", slot)
+            self._end(job, SlotState.FAILED, BROKE)
+        finally:
+            self._quota.give_back(self._assembly.turn.thread, self._person)
+            if not self._files[job.number].done():
+                self._files[job.number].set_result(None)
+
+    async def _render(self, job: PendingJob, again: bool) -> None:
+        if again:
+            stored = await self._store.picture(self._assembly.turn.thread, job.number)
+            if stored is not None:
+                self._ready(job, stored)
+                return
+        request = job.request
+        if job.needs is not None:
+            sha = await self._file_of(job.needs)
+            if sha is None:
+                self._end(job, SlotState.FAILED, f"It builds on picture {job.needs}, which was not made.")
+                return
+            request = replace(request, recipe=replace(request.recipe, source_image=sha))
+        await self._pictures.submit(request)
+        self._submitted.add(request.id)
+        async for event in self._pictures.events(request.id):
+            match event:
+                case Queued(position, eta):
+                    self._assembly.update(request.id, position=position, eta_s=eta)
+                case Started():
+                    self._assembly.update(request.id, state=SlotState.RENDERING, position=None, eta_s=None)
+                case Step(step, total, preview):
+                    self._step(request.id, step, total, preview)
+                case Done(picture):
+                    self._ready(job, await self._keep(job, picture))
+                    return
+                case Failed(sentence):
+                    self._end(job, SlotState.FAILED, sentence)
+                    return
+                case Cancelled(by):
+                    self._end(job, SlotState.CANCELLED, f"Cancelled by {by}.")
+                    return
+        self._end(job, SlotState.FAILED, BROKE)
+
+    async def _file_of(self, number: int) -> str | None:
+        """The file of a picture that this one is made from, once it is there."""
+        waiting = self._files.get(number)
+        if waiting is not None:
+            return await asyncio.shield(waiting)
+        picture = await self._store.picture(self._assembly.turn.thread, number)
+        return None if picture is None else picture.sha256
+
+    def _step(self, slot: str, step: int, total: int, preview: bytes | None) -> None:
+        newest = preview if preview is not None else self._assembly.slot(slot).preview
+        self._assembly.update(
+            slot, state=SlotState.RENDERING, position=None, eta_s=None, step=step, total=total, preview=newest
+        )
+
+    async def _keep(self, job: PendingJob, rendered: RenderedPicture) -> Picture:
+        part = self._assembly.slot(job.request.id)
+        return await self._store.add_picture(
+            Picture(
+                thread=self._assembly.turn.thread,
+                number=job.number,
+                operation=part.operation,
+                parents=part.parents,
+                description=part.description,
+                recipe=rendered.recipe,
+                sha256="",  # the store names the file
+                media_type=rendered.media_type,
+                width=rendered.width,
+                height=rendered.height,
+                person=self._person,
+                created=self._clock(),
+                turn=self._assembly.turn.id,
+                metrics=dict(rendered.metrics),
+                device_seconds=rendered.device_seconds,
+            ),
+            rendered.data,
+        )
+
+    def _ready(self, job: PendingJob, picture: Picture) -> None:
+        self._files[job.number].set_result(picture.sha256)
+        self._assembly.update(
+            job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None
+        )
+
+    def _end(self, job: PendingJob, state: SlotState, sentence: str) -> None:
+        self._assembly.update(job.request.id, state=state, sentence=sentence, preview=None, position=None, eta_s=None)
