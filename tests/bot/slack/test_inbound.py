@@ -140,7 +140,7 @@ def test_the_edit_modal_comes_back_with_its_thread_and_words() -> None:
     view = modals.edit_view(press, "a fox " * 900)
     assert len(view["blocks"][0]["element"]["initial_value"]) <= 2_000
     assert modals.read_private(view["private_metadata"]) == (press.thread, 3)
-    values = {
+    values: dict[str, Any] = {
         "description": {"value": {"value": " a blue fox "}},
         "change": {"value": {"selected_option": {"value": "small"}}},
     }
