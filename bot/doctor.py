@@ -1,0 +1,244 @@
+"""`easel doctor`: looks at everything that a start needs and says what is wrong with the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bot.home import Home
+from bot.settings import EngineName, Settings, unknown_names
+
+GIB = 2**30
+ENDPOINT_TIMEOUT_S = 10.0
+DEVICE_TIMEOUT_S = 120.0
+_DISCORD_TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `sentence` has the way out when it is not OK."""
+
+    what: str
+    level: Level
+    sentence: str
+
+
+def ok(what: str, sentence: str) -> Finding:
+    return Finding(what, Level.OK, sentence)
+
+
+def warning(what: str, sentence: str) -> Finding:
+    return Finding(what, Level.WARNING, sentence)
+
+
+def broken(what: str, sentence: str) -> Finding:
+    return Finding(what, Level.BROKEN, sentence)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; the slow looks (endpoints, device) run at the same time."""
+    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _database, _port, _weights, _tokens)
+    findings = [finding for check in checks for finding in check(settings)]
+    slow: list[Awaitable[Finding]] = []
+    if settings.engine is not EngineName.OPENAI:
+        slow.append(device(settings))
+    if settings.llm_base_url:
+        key, model = settings.llm_api_key.get_secret_value(), settings.llm_model
+        slow.append(endpoint("language model", "LLM", settings.llm_base_url, key, model))
+    if settings.engine is EngineName.OPENAI:
+        key, model = settings.images_api_key.get_secret_value(), settings.images_model
+        slow.append(endpoint("images endpoint", "IMAGES", settings.images_base_url, key, model))
+    return findings + list(await asyncio.gather(*slow))
+
+
+def _names(settings: Settings) -> Iterable[Finding]:
+    misspelt = unknown_names()
+    yield from (warning("settings", sentence) for sentence in misspelt)
+    if not misspelt:
+        yield ok("settings", "all of them are readable")
+
+
+def _disk(settings: Settings) -> Iterable[Finding]:
+    place = settings.home
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free / GIB
+    if free < 1:
+        yield broken("disk", f"only {free:.1f} GiB are free at {place}; free some, or set EASEL_HOME to another disk")
+    else:
+        yield (ok if free >= 5 else warning)("disk", f"{free:.0f} GiB are free at {place}")
+    probe = settings.home if settings.home.exists() else place
+    try:
+        with (probe / ".easel-doctor").open("wb"):
+            pass
+        (probe / ".easel-doctor").unlink()
+        yield ok("home", f"{settings.home} can be written")
+    except OSError as error:
+        yield broken("home", f"{probe} cannot be written ({error.strerror}); set EASEL_HOME to a folder of yours")
+
+
+def _database(settings: Settings) -> Iterable[Finding]:
+    home = Home(settings.home)
+    for path in (home.database, home.ledger):
+        if not path.exists():
+            continue
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as connection:
+                answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.Error as error:
+            answer = str(error)
+        if answer == "ok":
+            yield ok("database", f"{path.name} is sound")
+        else:
+            yield broken("database", f"{path} is damaged ({answer}); move it away and `easel restore` a backup")
+    if not home.database.exists():
+        yield ok("database", "none yet; the first start makes it")
+
+
+def _port(settings: Settings) -> Iterable[Finding]:
+    host, port = settings.web_host, settings.web_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            yield warning(
+                "web page",
+                f"port {port} on {host} cannot be used now ({error.strerror}); Easel may be running there, "
+                "else choose another with --port or EASEL_WEB_PORT",
+            )
+            return
+    yield ok("web page", f"port {port} on {host} is free")
+
+
+def _weights(settings: Settings) -> Iterable[Finding]:
+    if not settings.llm_base_url:
+        yield _embedded_weights()
+    if settings.engine is EngineName.MINI:
+        from imaging.mini import WEIGHTS
+
+        files = list(WEIGHTS.rglob("*.safetensors"))
+        if len(files) < 4:
+            yield broken("picture model", f"weights are missing in {WEIGHTS}; check the project out again")
+        else:
+            size = sum(file.stat().st_size for file in files) / 2**20
+            yield ok("picture model", f"the bundled miniature model is there ({size:.0f} MiB)")
+    elif settings.engine is EngineName.SDXL:
+        yield _checkpoint(settings.sdxl_model)
+
+
+def _embedded_weights() -> Finding:
+    from prompts.tiny.weights_file import ADAPTER, WeightsError, packaged_weights
+
+    try:
+        path = packaged_weights()
+    except WeightsError as error:
+        return broken("language model", str(error))
+    if not ADAPTER.exists():
+        return broken("language model", f"{ADAPTER} is missing; check the project out again")
+    return ok("language model", f"the embedded one is there and unchanged ({path.stat().st_size / 2**20:.0f} MiB)")
+
+
+def _checkpoint(name: str) -> Finding:
+    path = Path(name).expanduser()
+    if path.exists():
+        return ok("picture model", f"{path} is there")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return warning("picture model", f"{name} is no file here; it is fetched from the hub at the first start")
+    return broken("picture model", f"EASEL_SDXL_MODEL={name} is neither a file, a folder nor a hub id (owner/name)")
+
+
+def _tokens(settings: Settings) -> Iterable[Finding]:
+    discord = settings.discord_token.get_secret_value()
+    if discord and not _DISCORD_TOKEN.fullmatch(discord):
+        yield broken("discord", "EASEL_DISCORD_TOKEN has not the shape of a bot token; copy it again (Bot page)")
+    elif discord:
+        yield ok("discord", "the token has the right shape")
+    bot, app = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
+    if bot and not bot.startswith("xoxb-"):
+        yield broken("slack", "EASEL_SLACK_BOT_TOKEN must begin with xoxb- (OAuth & Permissions page)")
+    if app and not app.startswith("xapp-"):
+        yield broken("slack", "EASEL_SLACK_APP_TOKEN must begin with xapp- (Basic Information page)")
+    if bot.startswith("xoxb-") and (not app or app.startswith("xapp-")):
+        yield ok("slack", "the tokens have the right shape")
+
+
+async def endpoint(what: str, prefix: str, base_url: str, key: str, model: str) -> Finding:
+    """Ask an OpenAI-compatible endpoint for its models."""
+    import aiohttp
+
+    address = f"{base_url.rstrip('/')}/models"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        timeout = aiohttp.ClientTimeout(total=ENDPOINT_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as client, client.get(address, headers=headers) as answer:
+            status, body = answer.status, await answer.text()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return broken(
+            what, f"{address} cannot be reached ({error or type(error).__name__}); check EASEL_{prefix}_BASE_URL"
+        )
+    if status in (401, 403):
+        return broken(what, f"{address} refuses the key ({status}); check EASEL_{prefix}_API_KEY")
+    if status != 200:
+        return warning(what, f"{address} answers {status}; the endpoint may work without a model list")
+    names = _model_names(body)
+    if names is None:
+        return warning(what, f"{address} answers something that is no model list")
+    if model and model not in names:
+        few = ", ".join(names[:8]) or "none"
+        return broken(what, f"{address} has no model {model!r}; it lists {few}: set EASEL_{prefix}_MODEL to one")
+    return ok(what, f"{base_url} answers; models: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
+
+
+def _model_names(body: str) -> list[str] | None:
+    try:
+        return [str(row["id"]) for row in json.loads(body)["data"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+_ASK_TORCH = (
+    "import json,torch;c=torch.cuda.is_available();"
+    "print(json.dumps({'torch':torch.__version__,'cuda':[torch.cuda.get_device_name(i) for i in "
+    "range(torch.cuda.device_count())] if c else [],'mps':torch.backends.mps.is_available()}))"
+)
+
+
+async def device(settings: Settings) -> Finding:
+    """Ask torch about its devices, in a process of its own: this one never loads torch."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _ASK_TORCH, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), DEVICE_TIMEOUT_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return broken("device", f"torch did not answer within {DEVICE_TIMEOUT_S:.0f} s; install it again (see README)")
+    if process.returncode != 0:
+        last = (err.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        return broken("device", f"torch cannot be loaded ({last}); install it again (see README)")
+    found = json.loads(out)
+    wanted = [name.strip() for name in settings.devices.split(",")]
+    for name in wanted:
+        if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= len(found["cuda"]):
+            return broken("device", f"EASEL_DEVICES names {name}, but torch {found['torch']} sees no such GPU")
+    seen = found["cuda"] or (["Apple GPU"] if found["mps"] else ["CPU"])
+    return ok("device", f"torch {found['torch']} on {', '.join(seen)}")

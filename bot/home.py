@@ -1,0 +1,55 @@
+"""EASEL_HOME: where things lie in it, and that only one program uses it at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.cli import CommandFailed
+
+
+class Home:
+    """The folders and files of one home; nothing is created before `claim`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "easel.db"
+        self.ledger = root / "jobs.db"
+        self.pictures = root / "pictures"
+        self.cache = root / "cache"
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Own the home until the block ends; the lock goes with the process, however it ends.
+
+        Raises:
+            CommandFailed: another program owns it, or it cannot be written.
+        """
+        import fcntl
+
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / "easel.lock").open("a+")
+        except OSError as error:
+            raise CommandFailed(
+                f"{self.root} cannot be written ({error.strerror}); choose another folder with --home or EASEL_HOME."
+            ) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                lock.seek(0)
+                owner = lock.read(20).strip() or "unknown"
+                raise CommandFailed(
+                    f"Easel already runs with {self.root} (process {owner}); stop it, or use another --home."
+                ) from None
+            lock.seek(0)
+            lock.truncate()
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
