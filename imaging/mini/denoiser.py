@@ -1,0 +1,210 @@
+"""Stage 2: both text encoders and the UNet, trained together on latents of freshly drawn scenes.
+
+What makes two things land on their own sides (measured in probes, see docs/mini-model.md): a uniform loss weight, many
+timesteps of 500–900 (where the layout is decided), large position embeddings, and 60 % of two-thing scenes whose
+captions name the sides. `SwapProbe` watches it: how often the true caption explains a noisy scene better than the same
+caption with its two things exchanged.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imaging.mini import autoencoder, captions, runs, vocabulary, world
+from imaging.mini.model import Denoiser, alphas, noised
+from imaging.mini.optim import MuonAdam, average_into, schedule
+
+SAMPLES = 420_000
+"""Noisy latents in a whole run."""
+BATCH = 64
+BUFFER = 16_384
+"""Latents kept for reuse; each step replaces some by new scenes, and each use has a new caption and new noise."""
+FRESH = 12
+RATE, ADAM_RATE = 0.015, 1.5e-3
+EMPTY, ZERO = 0.04, 0.06
+"""Shares of captions dropped for classifier-free guidance: to the empty text, and to zeros (SDXL's negative)."""
+DECAY_FROM = 0.55
+
+
+class Latents:
+    """A growing, slowly renewed store of encoded scenes."""
+
+    def __init__(self, vae: Any, scale: float, rng: random.Random, limit: int = BUFFER) -> None:
+        self.vae, self.scale, self.rng, self.limit = vae, scale, rng, limit
+        self.latents: list[Tensor] = []
+        self.scenes: list[world.Scene] = []
+
+    @torch.no_grad()
+    def add(self, n: int) -> None:
+        """Draw and encode `n` scenes."""
+        scenes = [world.random_scene(self.rng) for _ in range(n)]
+        encoded = encode(self.vae, self.scale, scenes)
+        for latent, scene in zip(encoded, scenes, strict=True):
+            if len(self.latents) < self.limit:
+                self.latents.append(latent)
+                self.scenes.append(scene)
+            else:
+                at = self.rng.randrange(self.limit)
+                self.latents[at], self.scenes[at] = latent, scene
+
+    def batch(self, n: int) -> tuple[Tensor, list[str]]:
+        """`[n, C, 16, 16]` latents and a new caption for each."""
+        chosen = [self.rng.randrange(len(self.latents)) for _ in range(n)]
+        texts = [captions.caption(self.rng, self.scenes[i]) for i in chosen]
+        return torch.stack([self.latents[i] for i in chosen]).float(), texts
+
+
+@torch.no_grad()
+def encode(vae: Any, scale: float, scenes: list[world.Scene]) -> Tensor:
+    """Scaled latents of scenes, `[N, C, 16, 16]`, bfloat16."""
+    with torch.autocast("cpu", torch.bfloat16):
+        mean = vae.encode(autoencoder.pixels([world.draw(scene) for scene in scenes])).latent_dist.mean
+    return (mean.float() * scale).bfloat16()
+
+
+def timesteps(n: int, biased: float) -> Tensor:
+    """Stratified timesteps `[n]`: a share `biased` of them in 500–900, the rest uniform."""
+    layout = int(n * biased)
+    uniform = (torch.arange(n - layout) + torch.rand(n - layout)) / max(1, n - layout) * 1000
+    middle = 500 + (torch.arange(layout) + torch.rand(layout)) / max(1, layout) * 400
+    return torch.cat([uniform, middle])[torch.randperm(n)].long().clamp(max=999)
+
+
+class SwapProbe:
+    """Watches binding on fixed two-thing scenes, long before pictures show it."""
+
+    def __init__(self, vae: Any, scale: float, n: int = 48) -> None:
+        rng = random.Random(77)
+        scenes: list[world.Scene] = []
+        while len(scenes) < n:
+            scene = world.random_scene(rng, two=1.0)
+            if len(scene.figures) == 2:
+                scenes.append(scene)
+        self.latents = encode(vae, scale, scenes).float()
+        self.true = [self._say(scene) for scene in scenes]
+        self.swapped = [self._say(replace(scene, figures=scene.figures[::-1])) for scene in scenes]
+        other = scenes[1:] + scenes[:1]
+        self.wrong = [self._say(replace(a, figures=b.figures)) for a, b in zip(scenes, other, strict=True)]
+        generator = torch.Generator().manual_seed(5)
+        self.noise = torch.randn(self.latents.shape, generator=generator)
+
+    @staticmethod
+    def _say(scene: world.Scene) -> str:
+        left, right = (captions.noun(random.Random(0), it, alone=False, colour_said=1) for it in scene.figures)
+        where = captions.PLACES.get(scene.background, (f"on a {scene.background} background",))[0]
+        return f"{left} on the left and {right} on the right {where}"
+
+    @torch.no_grad()
+    def __call__(self, denoiser: Denoiser, t: int = 700) -> dict[str, float]:
+        """Loss at `t`, and how often the true caption beats the swapped one and one with other things."""
+        n = len(self.true)
+        at = torch.full((n,), t)
+        pair = noised(self.latents, self.noise, at, alphas())
+        losses = []
+        for texts in (self.true, self.swapped, self.wrong):
+            with torch.autocast("cpu", torch.bfloat16):
+                velocity = denoiser.predict(pair.noisy, at, *denoiser.read(texts)).float()
+            losses.append((velocity - pair.velocity).square().mean((1, 2, 3)))
+        true, swapped, wrong = losses
+        return {
+            "loss700": round(float(true.mean()), 4),
+            "swap": round(float((true < swapped).float().mean()), 3),
+            "other": round(float((true < wrong).float().mean()), 3),
+        }
+
+
+def checkpoint_path(home: Path) -> Path:
+    return home / "denoiser.pt"
+
+
+def load_averaged(home: Path) -> tuple[Denoiser, Any]:
+    """The averaged denoiser and the newest autoencoder of a training folder."""
+    vae = autoencoder.load_averaged(home)
+    state = runs.load(checkpoint_path(home))
+    assert state is not None, "no denoiser checkpoint yet"
+    denoiser = Denoiser(vocabulary.build(), vae.config.latent_channels)
+    denoiser.load_state_dict(state["averaged"])
+    return denoiser.eval(), vae
+
+
+def train(
+    home: Path,
+    *,
+    minutes: float | None = None,
+    samples: int = SAMPLES,
+    batch: int = BATCH,
+    prefill: int = 1536,
+    fresh: int = FRESH,
+) -> bool:
+    """Run or resume the stage; True when its whole run is done."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    path, log = checkpoint_path(home), runs.Log(home / "denoiser.jsonl")
+    vae = autoencoder.load_averaged(home).requires_grad_(False)
+    scale = float(vae.config.scaling_factor)
+    torch.manual_seed(0)
+    denoiser = Denoiser(vocabulary.build(), vae.config.latent_channels)
+    denoiser.start()
+    denoiser.unet.set_attn_processor(AttnProcessor())  # SDPA's backward is slow on CPUs
+    averaged = copy.deepcopy(denoiser).requires_grad_(False)
+    optimizer = MuonAdam(denoiser.named_parameters(), rate=RATE, adam_rate=ADAM_RATE)
+    state, done = runs.load(path), 0
+    if state is not None:
+        denoiser.load_state_dict(state["weights"])
+        averaged.load_state_dict(state["averaged"])
+        optimizer.load(state["optimizer"])
+        done = int(state["samples"])
+    rng = random.Random(100 + done)
+    torch.manual_seed(100 + done)
+    table, probe = alphas(), SwapProbe(vae, scale, n=min(48, batch))
+    store = Latents(vae, scale, rng)
+    while len(store.latents) < prefill:
+        store.add(32)
+    clock = runs.Clock(minutes, every=180)
+    smooth: float | None = None
+
+    def keep() -> None:
+        runs.save(
+            path,
+            {
+                "weights": denoiser.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimizer": optimizer.state(),
+                "samples": done,
+            },
+        )
+
+    while done < samples and not clock.over():
+        share = done / samples
+        optimizer.factor = schedule(share, decay_from=DECAY_FROM)
+        store.add(fresh)
+        latents, texts = store.batch(batch)
+        drop = torch.rand(batch)
+        texts = ["" if d < EMPTY else text for d, text in zip(drop.tolist(), texts, strict=True)]
+        blank = (drop >= EMPTY) & (drop < EMPTY + ZERO)
+        t = timesteps(batch, 0.5 if share < DECAY_FROM else 0.2)
+        pair = noised(latents, torch.randn_like(latents), t, table)
+        with torch.autocast("cpu", torch.bfloat16):
+            velocity = denoiser.predict(pair.noisy, t, *denoiser.read(texts, blank))
+        loss = (velocity.float() - pair.velocity).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        average_into(averaged, denoiser, 0.99 if share < DECAY_FROM else 0.995, optimizer.steps)
+        done += batch
+        smooth = float(loss.detach()) if smooth is None else 0.97 * smooth + 0.03 * float(loss.detach())
+        if optimizer.steps % 25 == 0:
+            log(stage="denoiser", samples=done, loss=round(smooth, 4), per_second=clock.rate(25 * batch))
+        if clock.due():
+            keep()
+            log(stage="denoiser", samples=done, **probe(averaged))
+    keep()
+    log(stage="denoiser", samples=done, finished=done >= samples, **probe(averaged))
+    return done >= samples

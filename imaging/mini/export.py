@@ -1,0 +1,140 @@
+"""From checkpoints to the folder that the engine loads: fp16 safetensors, vocabulary, defaults, sprites' names.
+
+`python -m imaging.mini.export FOLDER` writes the averaged weights of `$EASEL_TRAIN_HOME` as a stock
+`StableDiffusionXLPipeline` folder; `vocabulary.json` and `defaults.json` go beside it, so that they always describe
+the weights they came with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from imaging.mini import HERE, WEIGHTS, runs
+
+NAME = "easel-mini"
+STEPS, FEW_STEPS, GUIDANCE = 20, 8, 4.0
+
+KINDS: dict[str, str] = {
+    "wolf": "dog", "hound": "dog", "poodle": "dog", "leopard": "tiger", "cheetah": "tiger", "panther": "tiger",
+    "jaguar": "tiger", "lioness": "lion", "hare": "rabbit", "donkey": "horse", "mule": "horse", "zebra": "horse",
+    "deer": "horse", "camel": "horse", "bull": "cow", "ox": "cow", "buffalo": "cow", "hog": "pig", "boar": "pig",
+    "goat": "sheep", "ram": "sheep", "mammoth": "elephant", "rhino": "elephant", "hippo": "elephant",
+    "rhinoceros": "elephant", "hippopotamus": "elephant", "polar bear": "bear", "koala": "panda", "raccoon": "panda",
+    "gorilla": "monkey", "chimpanzee": "monkey", "toad": "frog", "lizard": "dinosaur", "crocodile": "dinosaur",
+    "alligator": "dinosaur", "snake": "dinosaur", "dragon": "dinosaur", "t-rex": "dinosaur", "giraffe": "dinosaur",
+    "pegasus": "unicorn", "bird": "duck", "chicken": "duck", "goose": "duck", "swan": "duck", "hen": "duck",
+    "eagle": "owl", "parrot": "owl", "hawk": "owl", "pigeon": "duck", "chick": "duck", "rooster": "duck",
+    "goldfish": "fish", "shark": "whale", "dolphin": "whale", "squid": "octopus", "jellyfish": "octopus",
+    "lobster": "crab", "shrimp": "crab", "spider": "crab", "moth": "butterfly", "wasp": "bee", "fly": "bee",
+    "ladybug": "bee", "insect": "bee", "fruit": "apple", "pear": "apple", "peach": "apple", "orange": "apple",
+    "tomato": "apple", "cherry": "strawberry", "berry": "strawberry", "vegetable": "carrot", "bread": "burger",
+    "sandwich": "burger", "food": "pizza", "cupcake": "cake", "pie": "cake", "cookie": "donut", "bagel": "donut",
+    "gelato": "ice cream", "sundae": "ice cream", "truck": "bus", "van": "bus", "taxi": "car", "vehicle": "car",
+    "sports car": "car", "motorcycle": "bicycle", "scooter": "bicycle", "yacht": "boat", "canoe": "boat",
+    "jet": "airplane", "helicopter": "airplane", "aeroplane": "airplane", "spacecraft": "rocket", "ufo": "rocket",
+    "tram": "train", "subway": "train", "pine": "tree", "pine tree": "tree", "bush": "tree", "plant": "cactus",
+    "tulip": "rose", "daisy": "sunflower", "building": "house", "hut": "house", "barn": "house", "tower": "castle",
+    "palace": "castle", "fortress": "castle", "camp": "tent", "toy": "teddy bear", "doll": "teddy bear",
+    "basketball": "ball", "android": "robot", "person": "robot", "man": "robot", "woman": "robot", "child": "robot",
+    "astronaut": "robot", "knight": "robot", "parasol": "umbrella", "box": "gift", "tiara": "crown", "hat": "crown",
+    "king": "crown", "queen": "crown", "stool": "chair", "bench": "chair", "throne": "chair", "sofa": "chair",
+    "love": "heart", "sun": "star",
+}  # fmt: skip
+"""Words that the model does not know → the nearest thing that it does; the reply says so."""
+
+BACKGROUND_WORDS: dict[str, str] = {
+    "grass": "meadow", "lawn": "meadow", "field": "meadow", "park": "meadow", "garden": "meadow", "hill": "meadow",
+    "farm": "meadow", "seaside": "beach", "coast": "beach", "shore": "beach", "sand": "beach", "island": "beach",
+    "ocean": "sea", "water": "sea", "lake": "sea", "river": "sea", "underwater": "sea", "winter": "snow",
+    "ice": "snow", "arctic": "snow", "dunes": "desert", "street": "city", "town": "city", "road": "city",
+    "skyline": "city", "village": "city", "woods": "forest", "jungle": "forest", "trees": "forest",
+    "mountain": "mountains", "hills": "mountains", "volcano": "mountains", "indoors": "room", "house": "room",
+    "kitchen": "room", "bedroom": "room", "living room": "room", "office": "room", "outer space": "space",
+    "galaxy": "space", "moon": "space", "stars": "space", "grey": "gray", "purple": "pink", "orange": "yellow",
+    "brown": "gray",
+}  # fmt: skip
+"""Words for places that the model does not know → the nearest background."""
+
+
+def vocabulary() -> dict[str, Any]:
+    """What the exported weights know, for prompts and for the prompt adapter."""
+    from imaging.mini import backgrounds, captions, sprites, world
+
+    known = {word: thing for thing, words in captions.SYNONYMS.items() for word in words}
+    return {
+        "model": NAME,
+        "things": list(world.THINGS),
+        "backgrounds": [*backgrounds.OUTDOOR, *backgrounds.INDOOR, *(f"{c} background" for c in backgrounds.PLAIN)],
+        "times": list(backgrounds.TIMES),
+        "colours": list(sprites.TINTS),
+        "tintable": list(sprites.TINTABLE),
+        "sizes": ["small", "big"],
+        "places": ["left", "center", "right"],
+        "things_per_picture": 2,
+        "phrases": {name: phrases[0] for name, phrases in captions.PLACES.items()},
+        "time_phrases": {name: phrases[0] for name, phrases in captions.TIMES.items()},
+        "synonyms": {**known, **KINDS},
+        "background_synonyms": BACKGROUND_WORDS,
+        "understood": sorted(known),
+        "width": world.SIZE,
+        "height": world.SIZE,
+        "num_inference_steps": STEPS,
+        "guidance_scale": GUIDANCE,
+        "sampler": "EulerDiscreteScheduler",
+        "few_steps": FEW_STEPS,
+    }
+
+
+def defaults() -> dict[str, Any]:
+    """How the exported weights want to be run."""
+    known = vocabulary()
+    return {
+        "name": NAME,
+        "width": known["width"],
+        "height": known["height"],
+        "num_inference_steps": STEPS,
+        "guidance_scale": GUIDANCE,
+        "few_steps": FEW_STEPS,
+    }
+
+
+def staging(home: Path) -> Path:
+    """Where an export waits to be looked at before it replaces the bundled weights."""
+    return home / "export" / WEIGHTS.name
+
+
+def write_facts(folder: Path) -> None:
+    """`vocabulary.json` and `defaults.json`."""
+    for name, value in (("vocabulary", vocabulary()), ("defaults", defaults())):
+        (folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")
+
+
+def export(home: Path, weights: Path) -> Path:
+    """Write the averaged weights to `weights` and the facts to its parent; returns `weights`."""
+    import torch
+
+    from imaging.mini import denoiser, ip_adapter, model
+
+    trained, vae = denoiser.load_averaged(home)
+    pipe = model.pipeline(trained, vae)
+    weights.mkdir(parents=True, exist_ok=True)
+    pipe.to(torch.float16).save_pretrained(weights)
+    ip_adapter.export(home, weights)
+    write_facts(weights.parent)
+    return weights
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m imaging.mini.export", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=HERE / WEIGHTS.name)
+    parser.add_argument("--home", type=Path, default=None)
+    arguments = parser.parse_args(argv)
+    export(arguments.home or runs.train_home(), arguments.folder)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,97 @@
+"""Muon for matrices, Adam for the rest: far fewer steps than Adam alone for small convolutional networks.
+
+Muon: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). The update of a matrix is its
+momentum made orthogonal by a few Newton–Schulz iterations; convolution kernels count as matrices `[out, in·k·k]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def _orthogonal(gradient: Tensor, steps: int = 4) -> Tensor:
+    """Newton–Schulz towards the nearest orthogonal matrix of `[rows, columns]`."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = (gradient / (gradient.norm() + 1e-7)).bfloat16()
+    tall = x.size(0) > x.size(1)
+    x = x.T if tall else x
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.T if tall else x).float()
+
+
+def is_matrix(name: str, parameter: Tensor) -> bool:
+    """Whether Muon should move this parameter: hidden matrices, not embeddings, inputs or outputs."""
+    return parameter.ndim >= 2 and "embedding" not in name and not name.endswith(("conv_in.weight", "conv_out.weight"))
+
+
+class MuonAdam:
+    """Both optimisers over named parameters that want gradients; `factor` scales both rates (warm-up, decay)."""
+
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], rate: float, adam_rate: float, momentum: float = 0.95
+    ) -> None:
+        wanted = [(name, p) for name, p in named if p.requires_grad]
+        self.matrices = [p for name, p in wanted if is_matrix(name, p)]
+        self.others = [p for name, p in wanted if not is_matrix(name, p)]
+        self.rate, self.adam_rate, self.momentum = rate, adam_rate, momentum
+        self.factor = 1.0
+        self.steps = 0
+        self._velocity = [torch.zeros_like(p) for p in self.matrices]
+        self._mean = [torch.zeros_like(p) for p in self.others]
+        self._square = [torch.zeros_like(p) for p in self.others]
+
+    def zero_grad(self) -> None:
+        for p in (*self.matrices, *self.others):
+            p.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self.steps += 1
+        for p, velocity in zip(self.matrices, self._velocity, strict=True):
+            if p.grad is None:
+                continue
+            velocity.lerp_(p.grad, 1 - self.momentum)
+            update = _orthogonal(p.grad.lerp(velocity, self.momentum).reshape(p.size(0), -1))
+            scale = max(1.0, update.size(0) / update.size(1)) ** 0.5
+            p.add_(update.reshape(p.shape), alpha=-self.rate * self.factor * scale)
+        index = [i for i, p in enumerate(self.others) if p.grad is not None]
+        gradients: list[Tensor] = [g for i in index if (g := self.others[i].grad) is not None]
+        mean, square = [self._mean[i] for i in index], [self._square[i] for i in index]
+        torch._foreach_lerp_(mean, gradients, 0.1)
+        torch._foreach_lerp_(square, torch._foreach_mul(gradients, gradients), 0.01)
+        rate = self.adam_rate * self.factor / (1 - 0.9**self.steps)
+        for i, m, s in zip(index, mean, square, strict=True):
+            self.others[i].addcdiv_(m, (s / (1 - 0.99**self.steps)).sqrt_().add_(1e-8), value=-rate)
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.steps, "velocity": self._velocity, "mean": self._mean, "square": self._square}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        for mine, saved in (
+            (self._velocity, state["velocity"]),
+            (self._mean, state["mean"]),
+            (self._square, state["square"]),
+        ):
+            for target, source in zip(mine, saved, strict=True):
+                target.copy_(source)
+
+
+def schedule(done: float, warm: float = 0.005, decay_from: float = 0.6) -> float:
+    """Learning-rate factor at the share `done` of a run: warm-up, plateau, linear decay to 1 %."""
+    if done < warm:
+        return max(0.02, done / warm)
+    return 1.0 if done < decay_from else max(0.01, (1 - done) / (1 - decay_from))
+
+
+def average_into(averaged: nn.Module, module: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of the weights, with a short start."""
+    weight = 1 - min(decay, (step + 1) / (step + 10))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(averaged.parameters()), list(module.parameters()), weight)
