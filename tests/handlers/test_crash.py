@@ -1,0 +1,133 @@
+"""A crash at any moment: every accepted message still gets exactly one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from handlers.model import Action, Press, SlotState, TurnState
+from tests.fakes import ANNA, THREAD, message, pictures, words
+from tests.handlers.conftest import World
+
+TWO = 'One <image id="1"> a fox </image> and two <image id="2"> a cat </image> done.'
+
+
+async def crash(world: World, answering: asyncio.Task[None]) -> None:
+    """The process goes away while it answers; the queue and the files stay."""
+    answering.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await answering
+    await world.restart()
+
+
+async def test_a_crash_before_any_job_asks_the_model_again(world: World) -> None:
+    world.model.scripts.append(["Thinking", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    await world.chat.until(world.chat.shows("Thinking"))
+    await crash(world, answering)
+    world.model.scripts.append(TWO)
+    await world.desk.resume(world.chat)
+    assert [part.number for part in pictures(world.chat.last)] == [1, 2]
+    assert world.model.requests[-1].user.text == "two"
+    assert not await world.store.open_turns()
+    await world.desk.receive(message("two", "e1"))
+    assert len(world.chat.finishes) == 1
+
+
+async def test_a_crash_in_the_middle_of_the_words_goes_on_with_the_jobs(world: World) -> None:
+    world.pictures.held = True
+    world.model.scripts.append(["One <image> a fox </image> and", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    await world.pictures.submitted(1)
+    await crash(world, answering)
+    resuming = asyncio.create_task(world.desk.resume(world.chat))
+    await world.chat.until(lambda: bool(world.chat.opened))
+    await world.pictures.complete_all()
+    await resuming
+    (part,) = pictures(world.chat.last)
+    assert part.state is SlotState.READY
+    assert "its end was lost" in words(world.chat.last)
+    assert len(world.pictures.requests) == 1
+    assert len(world.model.requests) == 1
+
+
+async def test_a_crash_while_pictures_render_posts_them_once(world: World) -> None:
+    world.pictures.held = True
+    world.model.scripts.append(TWO)
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    await world.pictures.submitted(2)
+    await world.chat.until(world.chat.shows("done."))
+    await world.pictures.complete(next(iter(world.pictures.requests)))
+    await world.chat.until(lambda: pictures(world.chat.opened[0].snapshots[-1])[0].state is SlotState.READY)
+    await crash(world, answering)
+    redelivered = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    resuming = asyncio.create_task(world.desk.resume(world.chat))
+    await world.chat.until(lambda: bool(world.chat.opened))
+    await world.pictures.complete_all()
+    await asyncio.gather(resuming, redelivered)
+    assert [part.state for part in pictures(world.chat.last)] == [SlotState.READY] * 2
+    assert words(world.chat.last).split() == ["One", "and", "two", "done."]
+    assert len(world.chat.opened) == 1
+    assert len(world.chat.finishes) == 1
+    assert len(world.files.names()) == 2
+    world.model.scripts.append("Hi.")
+    await world.desk.receive(message("hello"))
+    assert 'id="2"' in world.model.requests[-1].history[-1].text
+
+
+async def test_a_message_that_waits_behind_another_survives_too(world: World) -> None:
+    world.model.scripts.append(["One", asyncio.Event()])
+    first = asyncio.create_task(world.desk.receive(message("first")))
+    await world.chat.until(world.chat.shows("One"))
+    second = asyncio.create_task(world.desk.receive(message("second")))
+    await world.chat.until(lambda: len(world.chat.opened) == 2)
+    second.cancel()
+    await crash(world, first)
+    world.model.scripts += ["First answer.", "Second answer."]
+    await world.desk.resume(world.chat)
+    assert [words(reply) for reply in world.chat.replies] == ["First answer.", "Second answer."]
+
+
+async def test_a_button_survives_a_crash(world: World) -> None:
+    await world.say("a fox", "<image> a fox </image>")
+    world.pictures.held = True
+    await world.desk.press(Press("p1", THREAD, ANNA, Action.VARY, 1))
+    await world.pictures.submitted(2)
+    await world.restart()
+    resuming = asyncio.create_task(world.desk.resume(world.chat))
+    await world.chat.until(lambda: bool(world.chat.opened))
+    await world.pictures.complete_all()
+    await resuming
+    assert [part.number for part in pictures(world.chat.last)] == [2]
+    assert [turn.state for turn in await world.store.turns(THREAD)] == [TurnState.DONE] * 3
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("moment", range(1, 16))
+async def test_a_crash_at_any_snapshot_ends_in_one_whole_answer(world: World, moment: int, held: bool) -> None:
+    """Each snapshot is a step of the answer's life; the process dies right after it."""
+    world.pictures.held = held
+    world.model.scripts.append(TWO)
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+
+    def reached() -> bool:
+        shots = world.chat.opened[-1].snapshots if world.chat.opened else []
+        return len(shots) >= moment or (held and bool(shots) and "done." in words(shots[-1]))
+
+    waiting = asyncio.create_task(world.chat.until(reached))
+    await asyncio.wait([waiting, answering], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    await crash(world, answering)
+    world.pictures.held = False
+    world.model.scripts.append(TWO)
+    await world.pictures.complete_all()
+    await asyncio.gather(world.desk.resume(world.chat), world.desk.receive(message("two", "e1")))
+    assert len(world.chat.posts) == 1
+    shown = pictures(world.chat.last)
+    assert shown
+    assert all(part.state is SlotState.READY for part in shown)
+    assert not await world.store.open_turns()
+    assert world.files.names() == {part.sha256 for part in shown}
+    assert set(world.pictures.requests) == {part.slot for part in shown}
