@@ -192,7 +192,8 @@ def adjust(control: Control | None, measured: float) -> Control | None:
         strength, why = min(1.0, control.strength + STEP), "it changed everything, so it was made stronger"
     else:
         return None
-    options = {**control.options, RETRIED: 1.0}
+    # The numbers that followed from the old strength would win over the new one.
+    options = {RETRIED: 1.0}
     return Control(control.technique, round(strength, 2), f"{control.reason} At first {why}.", options)
 
 

@@ -1,0 +1,129 @@
+"""IP-Adapter: a picture as prompt (Ye et al. 2023, arXiv 2308.06721, section 3.2), and its Plus form.
+
+A CLIP vision encoder and a small projection turn a picture into image tokens [tokens, C]; each
+cross-attention layer has its own key and value matrices for them, [h · d, C], and adds
+scale · Attention(Q, K_image, V_image) to what the words give. The tokens of a row are its own: they are
+made into keys and values once per request and travel with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imaging.engines.attention import layer_numbers
+from imaging.errors import EngineError
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+"""Of CLIP's pictures (Radford et al. 2021)."""
+STYLE, LAYOUT = "up_blocks.0.attentions.1", "down_blocks.2.attentions.1"
+"""SDXL blocks that carry style and layout alone (Wang et al. 2024, InstantStyle, arXiv 2404.02733)."""
+
+KeysValues = Mapping[int, tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTokens:
+    """One picture, ready for every cross-attention layer, conditional and unconditional."""
+
+    conditional: KeysValues
+    unconditional: KeysValues
+
+
+class IpAdapter:
+    """Weights of one IP-Adapter beside a UNet; the UNet itself is not changed."""
+
+    def __init__(self, unet: Any, weights: Mapping[str, Tensor], image_encoder: Any) -> None:
+        """Take weights in the published layout: `image_proj.*` and `ip_adapter.N.to_[kv]_ip.weight`, N odd.
+
+        Raises:
+            EngineError: the weights do not fit this UNet.
+        """
+        projection = {k.removeprefix("image_proj."): v for k, v in weights.items() if k.startswith("image_proj.")}
+        numbers = layer_numbers(unet)
+        crosses = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+        dtype, device = unet.dtype, unet.device
+        self._layers: dict[int, tuple[Tensor, Tensor, int]] = {}
+        self._names = {numbers[name]: name for name in crosses}
+        try:
+            self._projection = unet._convert_ip_adapter_image_proj_to_diffusers(projection).to(device, dtype).eval()
+            for index, name in enumerate(crosses):
+                key = weights[f"ip_adapter.{2 * index + 1}.to_k_ip.weight"].to(device, dtype)
+                value = weights[f"ip_adapter.{2 * index + 1}.to_v_ip.weight"].to(device, dtype)
+                attention = unet.get_submodule(name.removesuffix(".processor"))
+                if key.shape != (attention.to_k.out_features, unet.config.cross_attention_dim):
+                    raise ValueError(name)
+                self._layers[numbers[name]] = (key, value, attention.heads)
+        except (KeyError, ValueError, RuntimeError, UnboundLocalError) as error:
+            raise EngineError("The IP-Adapter weights do not fit this checkpoint; choose those made for it.") from error
+        self._plus = "latents" in projection or any(k.startswith("perceiver") for k in projection)
+        self._encoder = image_encoder.to(device, dtype).eval()
+
+    @torch.inference_mode()
+    def tokens(self, image: Image.Image) -> ImageTokens:
+        """Keys and values of a picture, with those of "no picture" for the unconditional rows."""
+        pixels = self._pixels(image)
+        if self._plus:
+            seen = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
+            blank = self._encoder(torch.zeros_like(pixels), output_hidden_states=True).hidden_states[-2]
+        else:
+            seen = self._encoder(pixels).image_embeds
+            blank = torch.zeros_like(seen)
+        return ImageTokens(self._keys_values(self._projection(seen)), self._keys_values(self._projection(blank)))
+
+    def scales(self, scale: float, blocks: str) -> dict[int, float]:
+        """Scale per layer: everywhere, or in the `style` or `layout` blocks of SDXL alone."""
+        if not scale:
+            return {}
+        prefix = {"style": STYLE, "layout": LAYOUT}.get(blocks, "")
+        chosen = {layer: scale for layer, name in self._names.items() if name.startswith(prefix)}
+        return chosen or dict.fromkeys(self._names, scale)
+
+    def _keys_values(self, tokens: Tensor) -> KeysValues:
+        """[1, tokens, C] → per layer ([1, h, tokens, d], the same)."""
+        found = {}
+        for layer, (key, value, heads) in self._layers.items():
+            k, v = tokens @ key.T, tokens @ value.T
+            shape = (1, tokens.shape[1], heads, key.shape[0] // heads)
+            found[layer] = (k.view(shape).transpose(1, 2), v.view(shape).transpose(1, 2))
+        return found
+
+    def _pixels(self, image: Image.Image) -> Tensor:
+        side = int(self._encoder.config.image_size)
+        scale = side / min(image.size)
+        small = image.convert("RGB").resize(
+            (max(side, round(image.width * scale)), max(side, round(image.height * scale))), Image.Resampling.BICUBIC
+        )
+        left, top = (small.width - side) // 2, (small.height - side) // 2
+        cropped = np.asarray(small.crop((left, top, left + side, top + side)), dtype=np.float32)
+        pixels = torch.from_numpy(cropped / 255.0).permute(2, 0, 1)
+        pixels = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+        return pixels[None].to(self._encoder.device, self._encoder.dtype)
+
+
+def load_ip_adapter(unet: Any, folder: Path) -> IpAdapter:
+    """Read `*.safetensors` and `image_encoder/` from a folder.
+
+    Raises:
+        EngineError: the folder has not both, or they do not fit.
+    """
+    from safetensors.torch import load_file
+    from transformers import CLIPVisionModelWithProjection
+
+    files = sorted(folder.glob("*.safetensors"))
+    if not files or not (folder / "image_encoder").is_dir():
+        raise EngineError(f"The IP-Adapter folder {folder.name} needs one .safetensors file and image_encoder/.")
+    try:
+        weights = load_file(files[0])
+        encoder = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder", local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EngineError(f"The IP-Adapter in {folder.name} cannot be read.") from error
+    return IpAdapter(unet, weights, encoder)

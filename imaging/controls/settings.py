@@ -1,0 +1,80 @@
+"""From a control's strength to the published numbers of its technique, per checkpoint family.
+
+Pure; no torch. A recipe that was rendered names the numbers that it used, so that a later change of
+this table never changes an old picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imaging.model import Control, Technique
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Defaults of checkpoints that share a layout."""
+
+    name: str
+    start_layer: int
+    """MasaCtrl: first layer that reads the source, in order of execution."""
+    start_share: float
+    """MasaCtrl: share of the steps before it starts, at strength 0.5."""
+    self_shrink: int
+    """Prompt-to-Prompt: self-attention maps are lent in layers of at most latent area / self_shrink positions."""
+    self_share: float
+    """Prompt-to-Prompt: share of steps with lent self-attention maps at strength 1."""
+    blend_shrink: int
+    """LocalBlend reads cross-attention at latent area / blend_shrink positions."""
+    blend: float
+    """LocalBlend threshold, 0–1; 0 is off."""
+    ip_scale: float
+    """IP-Adapter scale at strength 1."""
+    refine_strength: float
+    """Denoising strength of a refinement that does not say its own."""
+
+
+# SDXL: values of the papers (MasaCtrl section 4: step 4 of 50, its SDXL layer about 44; Prompt-to-Prompt
+# section 4: 0.8 and 0.4) until they are measured on a GPU.
+SDXL = Family("sdxl", 44, 0.08, 16, 0.5, 16, 0.3, 1.0, 0.35)
+MINI = Family("mini", 3, 0.3, 1, 0.5, 1, 0.3, 1.0, 0.15)
+
+
+def resolve(control: Control, family: Family, steps: int) -> dict[str, float | str]:
+    """The numbers of a control on `steps` denoising steps; options that the control names win."""
+    strength = min(1.0, max(0.0, control.strength))
+    found: dict[str, float | str] = {}
+    match control.technique:
+        case Technique.PROMPT_TO_PROMPT:
+            found = {
+                "cross_replace_steps": round(strength, 3),
+                "self_replace_steps": round(strength * family.self_share, 3),
+                "local_blend": family.blend,
+            }
+        case Technique.MASACTRL:
+            found = _masactrl(strength, family, steps)
+        case Technique.IP_ADAPTER:
+            found = {"scale": round(strength * family.ip_scale, 3), "blocks": "all"}
+        case Technique.MASACTRL_IP_ADAPTER:
+            found = {
+                **_masactrl(strength, family, steps),
+                "scale": round(strength * family.ip_scale, 3),
+                "blocks": "all",
+            }
+        case Technique.IMAGE_TO_IMAGE:
+            found = {"denoising_strength": round(0.95 - 0.75 * strength, 3)}
+        case Technique.NONE | Technique.SAME_SEED:
+            found = {}
+    return {**found, **control.options}
+
+
+def _masactrl(strength: float, family: Family, steps: int) -> dict[str, float | str]:
+    start = round(steps * min(1.0, 2 * family.start_share * (1 - strength)))
+    return {"start_step": float(start), "start_layer": float(family.start_layer)}
+
+
+def number(options: Mapping[str, float | str], name: str, default: float) -> float:
+    """An option as a finite number, or the default where it is missing or words."""
+    value = options.get(name, default)
+    return float(value) if isinstance(value, int | float) and value == value and abs(value) < 1e6 else default

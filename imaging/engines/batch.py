@@ -1,0 +1,151 @@
+"""One denoising step of any rows of one size: one UNet call, then every row's own sampler step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from imaging.controls.prompt_to_prompt import LocalBlend
+from imaging.engines.attention import ImagePrompt, MutualAttention, Probe, PromptEdit, RowControl
+from imaging.engines.loading import Parts
+from imaging.engines.rows import Row, pairs
+
+BLEND_FROM = 0.2
+"""Share of the steps before LocalBlend begins: early maps are too vague (Hertz et al., their code)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where each row stands in the UNet's batch: unconditional rows first, as stock pipelines have it."""
+
+    conditional: dict[int, int]
+    unconditional: dict[int, int]
+
+    @property
+    def size(self) -> int:
+        return len(self.conditional) + len(self.unconditional)
+
+
+def _layout(rows: list[Row]) -> _Layout:
+    guided = [index for index, row in enumerate(rows) if row.guided]
+    return _Layout(
+        {index: len(guided) + index for index in range(len(rows))},
+        {index: place for place, index in enumerate(guided)},
+    )
+
+
+@torch.inference_mode()
+def advance(parts: Parts, rows: list[Row], *, at_least: int = 1) -> list[Tensor]:
+    """Move every row one step on, and return the picture so far of each, [1, C, h, w].
+
+    The rows have one latent size and one number of text positions; sources stand among them, before
+    their targets. A row's result does not depend on the other rows.
+
+    Args:
+        at_least: The UNet's batch is filled up to this by repeating a row.
+    """
+    layout = _layout(rows)
+    control, blends = _control(parts, rows, layout)
+    outputs = _unet(parts, rows, layout, control, at_least)
+    # Latents keep full precision whatever the UNet computes in.
+    latents = torch.cat([row.latents for row in rows])
+    seen = _column(rows, "seen", latents) * latents + _column(rows, "guessed", latents) * outputs
+    following = _column(rows, "keep", latents) * latents + _column(rows, "model", latents) * outputs
+    for index, row in enumerate(rows):
+        fresh = row.schedule.noise[row.index]
+        row.latents = following[index : index + 1]
+        if fresh:
+            row.latents = row.latents + fresh * noise(row)
+        row.index += 1
+    for index, blend, probes in blends:
+        _blend(rows[index], blend, probes)
+    return [seen[index : index + 1] for index in range(len(rows))]
+
+
+def noise(row: Row) -> Tensor:
+    """Fresh noise like the row's latents, from its own CPU generator."""
+    return torch.randn(row.latents.shape, generator=row.draw).to(row.latents.device)
+
+
+def _column(rows: list[Row], name: str, like: Tensor) -> Tensor:
+    """[rows, 1, 1, 1]: a number of each row's schedule at its own step."""
+    numbers = [getattr(row.schedule, name)[row.index] for row in rows]
+    return torch.tensor(numbers, device=like.device, dtype=like.dtype).view(-1, 1, 1, 1)
+
+
+def _unet(parts: Parts, rows: list[Row], layout: _Layout, control: RowControl, at_least: int) -> Tensor:
+    """Guided prediction of every row, float32 [rows, C, h, w]."""
+    order = [*layout.unconditional, *range(len(rows))]
+    order += [order[-1]] * (at_least - len(order))
+    texts: list[tuple[Tensor, Tensor]] = []
+    for place, index in enumerate(order):
+        row = rows[index]
+        prompt = row.negative if place < len(layout.unconditional) and row.negative is not None else row.prompt
+        texts.append((prompt.embeds, prompt.pooled))
+    latents = torch.cat([rows[index].latents for index in order])
+    scales = [rows[index].schedule.input_scale[rows[index].index] for index in order]
+    latents = latents * torch.tensor(scales, device=latents.device, dtype=latents.dtype).view(-1, 1, 1, 1)
+    times = [rows[index].schedule.timesteps[rows[index].index] for index in order]
+    sizes = [[r.height, r.width, 0, 0, r.height, r.width] for r in (rows[index].recipe for index in order)]
+    output = parts.unet(
+        latents.to(parts.dtype),
+        torch.tensor(times, device=latents.device),
+        encoder_hidden_states=torch.stack([embeds for embeds, _ in texts]).to(parts.dtype),
+        added_cond_kwargs={
+            "text_embeds": torch.stack([pooled for _, pooled in texts]).to(parts.dtype),
+            "time_ids": torch.tensor(sizes, device=latents.device, dtype=parts.dtype),
+        },
+        cross_attention_kwargs={"control": control} if control else None,
+        return_dict=False,
+    )[0].float()
+    found = []
+    for index, row in enumerate(rows):
+        worded = output[layout.conditional[index]]
+        if index in layout.unconditional:
+            plain = output[layout.unconditional[index]]
+            worded = plain + row.recipe.guidance_scale * (worded - plain)
+        found.append(worded)
+    return torch.stack(found)
+
+
+def _control(
+    parts: Parts, rows: list[Row], layout: _Layout
+) -> tuple[RowControl, list[tuple[int, LocalBlend, tuple[tuple[str, Probe], ...]]]]:
+    """Every row's control at its own step, and what LocalBlend will need afterwards."""
+    mutual: list[MutualAttention] = []
+    edits: list[PromptEdit] = []
+    images: list[ImagePrompt] = []
+    probes: list[Probe] = []
+    blends: list[tuple[int, LocalBlend, tuple[tuple[str, Probe], ...]]] = []
+    like = torch.empty(0, device=parts.device, dtype=parts.dtype)
+    beside = pairs(rows, layout.conditional, layout.unconditional)
+    for index, row in enumerate(rows):
+        if row.masactrl is not None and index in beside:
+            mutual += row.masactrl.at(row.index, beside[index])
+        if row.prompt_to_prompt is not None and index in beside:
+            target, source = beside[index][0]
+            edit = row.prompt_to_prompt.at(row.index, len(row.schedule), source, target, like)
+            if edit is not None:
+                edits.append(edit)
+            wanted = row.prompt_to_prompt.probes(source, target, like)
+            if wanted and row.prompt_to_prompt.blend is not None:
+                probes += [probe for _, probe in wanted]
+                blends.append((index, row.prompt_to_prompt.blend, wanted))
+        if row.image is not None and row.image_scales:
+            images.append(ImagePrompt(layout.conditional[index], row.image.conditional, row.image_scales))
+            if index in layout.unconditional:
+                images.append(ImagePrompt(layout.unconditional[index], row.image.unconditional, row.image_scales))
+    return RowControl(tuple(mutual), tuple(edits), tuple(images), tuple(probes)), blends
+
+
+def _blend(row: Row, blend: LocalBlend, probes: tuple[tuple[str, Probe], ...]) -> None:
+    for name, probe in probes:
+        blend.take(name, probe.maps)
+    if row.source is None or row.share < BLEND_FROM:
+        return
+    mask = blend.mask((row.latents.shape[-2], row.latents.shape[-1]))
+    if mask is not None:
+        kept = row.source.latents
+        row.latents = kept + mask.to(kept) * (row.latents - kept)

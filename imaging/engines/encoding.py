@@ -1,0 +1,106 @@
+"""Words to embeddings: both CLIP text encoders of SDXL, in chunks when a prompt is long, cached."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CACHE_SIZE = 512
+MAX_CHUNKS = 4
+"""Longer prompts than this many chunks are cut, which the recipe's notes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One encoded text. `tokens` are the first tokenizer's ids without start and end marks."""
+
+    embeds: Tensor
+    """[chunks · length, width of both encoders]"""
+    pooled: Tensor
+    """[projection of the second encoder]"""
+    tokens: tuple[int, ...]
+    words: tuple[tuple[str, int], ...]
+    """Each word with how many tokens it takes; together they are `tokens`."""
+
+
+class TextEncoding:
+    """Both tokenizers and encoders of a checkpoint. One text at a time, so that its numbers never
+    depend on who else asks."""
+
+    def __init__(
+        self, tokenizers: tuple[Any, Any], encoders: tuple[Any, Any], *, zero_empty: bool, device: torch.device
+    ) -> None:
+        self._tokenizers = tokenizers
+        self._encoders = encoders
+        self._zero_empty = zero_empty
+        self._device = device
+        self._cache: OrderedDict[tuple[str, int, bool], Prompt] = OrderedDict()
+        self.length = min(int(t.model_max_length) for t in tokenizers)
+        """Positions of one chunk, start and end marks included (77 for SDXL)."""
+
+    def chunks(self, text: str) -> int:
+        """How many chunks a text needs, at least 1."""
+        room = self.length - 2
+        longest = max(len(self._ids(tokenizer, text)) for tokenizer in self._tokenizers)
+        return min(MAX_CHUNKS, max(1, -(-longest // room)))
+
+    def encode(self, text: str, chunks: int, *, negative: bool = False) -> Prompt:
+        """Encode `text` into exactly `chunks` chunks.
+
+        An empty negative prompt becomes zeros where the checkpoint was trained so.
+        """
+        key = (text, chunks, negative)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        prompt = self._encode(text, chunks)
+        if negative and not text and self._zero_empty:
+            prompt = Prompt(torch.zeros_like(prompt.embeds), torch.zeros_like(prompt.pooled), (), ())
+        self._cache[key] = prompt
+        while len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return prompt
+
+    @torch.inference_mode()
+    def _encode(self, text: str, chunks: int) -> Prompt:
+        parts: list[Tensor] = []
+        pooled: Tensor | None = None
+        for tokenizer, encoder in zip(self._tokenizers, self._encoders, strict=True):
+            rows = self._rows(tokenizer, self._ids(tokenizer, text), chunks)
+            states = []
+            for row in rows:
+                out = encoder(torch.tensor([row], device=self._device), output_hidden_states=True)
+                # SDXL reads the last layer but one (Podell et al. 2023, section 2.1).
+                states.append(out.hidden_states[-2][0])
+                if encoder is self._encoders[1] and len(states) == 1:
+                    pooled = out[0][0]
+            parts.append(torch.cat(states))
+        assert pooled is not None
+        ids = self._ids(self._tokenizers[0], text)
+        return Prompt(torch.cat(parts, dim=-1), pooled, tuple(ids), self._words(text, ids))
+
+    def _rows(self, tokenizer: Any, ids: list[int], chunks: int) -> list[list[int]]:
+        room = self.length - 2
+        rows = []
+        for index in range(chunks):
+            body = ids[index * room : (index + 1) * room]
+            row = [tokenizer.bos_token_id, *body, tokenizer.eos_token_id]
+            rows.append(row + [tokenizer.pad_token_id] * (self.length - len(row)))
+        return rows
+
+    def _ids(self, tokenizer: Any, text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
+
+    def _words(self, text: str, ids: list[int]) -> tuple[tuple[str, int], ...]:
+        words = []
+        joined: list[int] = []
+        for word in text.split():
+            own = self._ids(self._tokenizers[0], word)
+            joined += own
+            words.append((word.lower().strip(".,;:!?"), len(own)))
+        # A tokenizer that reads across spaces leaves no words; each token then stands for itself.
+        return tuple(words) if joined == ids else tuple((str(token), 1) for token in ids)

@@ -1,0 +1,90 @@
+"""The bundled picture model as an engine: small enough for one CPU thread, and the same code as SDXL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imaging.controls.settings import MINI
+from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
+from imaging.errors import EngineError
+from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
+from imaging.model import Abilities, Vocabulary
+
+IP_ADAPTER = WEIGHTS / "ip_adapter"
+"""Optional: one .safetensors file and `image_encoder/`; the ability is declared where it is there."""
+
+
+def mini_engine(home: Path, device: str | None = None, threads: int = 1) -> SdxlEngine:
+    """The bundled model. `home` keeps measured row caps; one thread gives the same bytes on any machine size.
+
+    Raises:
+        EngineError: the bundled files are missing or damaged.
+    """
+    ip_adapter = IP_ADAPTER if _has_ip_adapter() else None
+    options = EngineOptions(str(WEIGHTS), home, MINI, device or "cpu", threads, ip_adapter=ip_adapter)
+    return SdxlEngine(mini_abilities(), options)
+
+
+def mini_abilities() -> Abilities:
+    """What the bundled model can do, from its JSON files alone.
+
+    Raises:
+        EngineError: the bundled files are missing or damaged.
+    """
+    defaults, words = _read(DEFAULTS), _read(VOCABULARY)
+    try:
+        width, height = int(defaults["width"]), int(defaults["height"])
+        ip_adapter = _has_ip_adapter()
+        return Abilities(
+            name="mini",
+            model=str(defaults["name"]),
+            techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter else frozenset()),
+            sizes={"square": (width, height), **_other_sizes(defaults)},
+            num_inference_steps=int(defaults["num_inference_steps"]),
+            guidance_scale=float(defaults["guidance_scale"]),
+            sampler=str(defaults.get("sampler", "euler")),
+            samplers=SAMPLERS,
+            edits_uploads=ip_adapter,
+            refine_scale=float(defaults.get("refine_scale", 1.5)),
+            vocabulary=_vocabulary(words),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError("The bundled picture model's files are damaged; install the program again.") from error
+
+
+def _other_sizes(defaults: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    sizes = defaults.get("sizes", {})
+    return {str(name): (int(size[0]), int(size[1])) for name, size in sizes.items()}
+
+
+def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:
+    things, backgrounds = _words(words, "things"), _words(words, "backgrounds")
+    nearest = {**words.get("background_synonyms", {}), **words.get("synonyms", {})}
+    return Vocabulary(
+        things=things,
+        backgrounds=backgrounds,
+        colours=_words(words, "colours"),
+        nearest={str(word): str(known) for word, known in nearest.items()},
+        words=frozenset(_words(words, "sizes") + _words(words, "places") + _words(words, "times")),
+    )
+
+
+def _words(words: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(word) for word in words.get(key, ()))
+
+
+def _has_ip_adapter() -> bool:
+    return (IP_ADAPTER / "image_encoder").is_dir() and any(IP_ADAPTER.glob("*.safetensors"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"The bundled file {path.name} is missing or damaged; install the program again.") from error
+    if not isinstance(data, dict):
+        raise EngineError(f"The bundled file {path.name} is damaged; install the program again.")
+    return data

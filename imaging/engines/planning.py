@@ -1,0 +1,162 @@
+"""From a recipe to rows: checks, embeddings, starting noise, and each technique's settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+
+import torch
+from PIL import Image
+
+from imaging.controls.masactrl import MasaCtrl
+from imaging.controls.prompt_to_prompt import PromptToPrompt
+from imaging.controls.settings import Family, number, resolve
+from imaging.engines.latents import Latents, fitted
+from imaging.engines.loading import Parts
+from imaging.engines.rows import BESIDE, Job, Row, lineage
+from imaging.engines.samplers import Schedule, schedule
+from imaging.errors import EngineError
+from imaging.model import Abilities, Control, Operation, Recipe, Technique
+
+MAX_GUIDANCE = 50.0
+LARGEST = 4
+"""Pixels of the largest picture, relative to the checkpoint's square."""
+
+
+class Planner:
+    """Makes jobs of recipes. Text is encoded here, off the step loop."""
+
+    def __init__(self, abilities: Abilities, parts: Parts, family: Family, latents: Latents) -> None:
+        self._abilities = abilities
+        self._parts = parts
+        self._family = family
+        self._latents = latents
+        self._schedules: dict[tuple[str, int], Schedule] = {}
+
+    def plan(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
+        """A job that stands at its first step.
+
+        Raises:
+            EngineError: the recipe cannot run here; one sentence.
+        """
+        self._check(recipe)
+        recipe = self._named(recipe)
+        recipes = lineage(recipe)
+        text = self._parts.text
+        chunks = max(text.chunks(words) for each in recipes for words in (each.prompt, each.negative_prompt))
+        rows: list[Row] = []
+        for each in recipes:
+            rows.append(self._row(each, rows[-1] if rows else None, chunks, images))
+        parent = images.get(recipe.source_image) if recipe.source_image else None
+        return Job(id, recipe, images, rows, parent, begun=rows[-1].index)
+
+    def _named(self, recipe: Recipe) -> Recipe:
+        """The recipe with every number of its control written down, so that it renders the same later."""
+        if recipe.control is None:
+            return recipe
+        options = resolve(recipe.control, self._family, recipe.num_inference_steps)
+        return dataclasses.replace(recipe, control=dataclasses.replace(recipe.control, options=options))
+
+    def _check(self, recipe: Recipe) -> None:
+        scale = self._parts.scale
+        width, height = recipe.width, recipe.height
+        square = self._abilities.sizes["square"]
+        if width % scale or height % scale or min(width, height) < 8 * scale:
+            raise EngineError(
+                f"Pictures of {width} × {height} cannot be made; sizes are multiples of {scale} from {8 * scale} on."
+            )
+        if width * height > LARGEST * max(square[0] * square[1], 96 * 96) or max(width, height) > 4096:
+            raise EngineError(f"{width} × {height} is too large for {self._abilities.name}; ask for a smaller picture.")
+        if not 0 <= recipe.guidance_scale <= MAX_GUIDANCE:
+            raise EngineError(f"A guidance of {recipe.guidance_scale:g} cannot be used; 0 to {MAX_GUIDANCE:g} can.")
+        if recipe.operation is Operation.UPLOAD:
+            raise EngineError("An uploaded picture was not rendered, so it cannot be rendered again.")
+        wanted = Technique.NONE if recipe.control is None else recipe.control.technique
+        if wanted is not Technique.NONE and wanted not in self._abilities.techniques:
+            raise EngineError(f"The engine {self._abilities.name} has no {wanted.value}.")
+        if wanted in BESIDE and recipe.source is None:
+            raise EngineError(f"An edit by {wanted.value} needs the parent's recipe.")
+
+    def _row(self, recipe: Recipe, source: Row | None, chunks: int, images: Mapping[str, bytes]) -> Row:
+        table = self._schedule(recipe.sampler, recipe.num_inference_steps)
+        text = self._parts.text
+        guided = recipe.guidance_scale > 1
+        draw = torch.Generator().manual_seed(recipe.seed % 2**63)
+        shape = (1, self._parts.channels, recipe.height // self._parts.scale, recipe.width // self._parts.scale)
+        noise = torch.randn(shape, generator=draw)
+        row = Row(
+            recipe=recipe,
+            prompt=text.encode(recipe.prompt, chunks),
+            negative=text.encode(recipe.negative_prompt, chunks, negative=True) if guided else None,
+            schedule=table,
+            latents=(noise * table.initial).to(self._parts.device),
+            index=0,
+            draw=draw,
+            source=source,
+        )
+        options = {} if recipe.control is None else resolve(recipe.control, self._family, len(table))
+        self._start_from_image(row, noise, options, images)
+        if source is not None and source.index > 0 and row.index == 0:
+            # The source began at a noised picture; its target has to begin where it did.
+            row.latents, row.index = source.latents.clone(), source.index
+        if recipe.control is not None:
+            self._add_control(row, recipe.control, options, images)
+        return row
+
+    def _start_from_image(
+        self, row: Row, noise: torch.Tensor, options: Mapping[str, float | str], images: Mapping[str, bytes]
+    ) -> None:
+        """Image-to-image and refine: enter the schedule late, at the parent's noised latents."""
+        recipe = row.recipe
+        by_control = recipe.control is not None and recipe.control.technique is Technique.IMAGE_TO_IMAGE
+        refine = recipe.operation is Operation.REFINE and recipe.source_image is not None
+        if not (by_control or refine):
+            return
+        strength = number(options, "denoising_strength", self._family.refine_strength)
+        image = fitted(_picture(recipe, images), recipe.width, recipe.height)
+        steps = len(row.schedule)
+        start = min(steps - 1, max(0, steps - int(steps * strength)))
+        clean = self._latents.encode(image)
+        started = row.schedule.start_signal[start] * clean + row.schedule.start_noise[start] * noise
+        row.latents, row.index = started.to(self._parts.device), start
+
+    def _add_control(
+        self, row: Row, control: Control, options: Mapping[str, float | str], images: Mapping[str, bytes]
+    ) -> None:
+        source, technique = row.source, control.technique
+        if technique is Technique.PROMPT_TO_PROMPT and source is not None:
+            row.prompt_to_prompt = PromptToPrompt.of(
+                options,
+                source.prompt,
+                row.prompt,
+                length=self._parts.text.length,
+                latent_size=(row.latents.shape[-2], row.latents.shape[-1]),
+                self_shrink=self._family.self_shrink,
+                blend_shrink=self._family.blend_shrink,
+            )
+        if technique in (Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER) and source is not None:
+            row.masactrl = MasaCtrl.of(options)
+        if technique in (Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER) and self._parts.ip_adapter is not None:
+            scale = number(options, "scale", 0.5)
+            row.image_scales = self._parts.ip_adapter.scales(scale, str(options.get("blocks", "all")))
+            if row.image_scales:
+                row.image = self._parts.ip_adapter.tokens(_picture(row.recipe, images))
+
+    def _schedule(self, sampler: str, steps: int) -> Schedule:
+        key = (sampler, steps)
+        if key not in self._schedules:
+            self._schedules[key] = schedule(sampler, steps, self._parts.scheduler)
+        return self._schedules[key]
+
+
+def _picture(recipe: Recipe, images: Mapping[str, bytes]) -> Image.Image:
+    """The parent's pixels that a recipe names."""
+    data = images.get(recipe.source_image or "")
+    if data is None:
+        raise EngineError("The parent's picture is not there any more, so this edit cannot be rendered.")
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise EngineError("The parent's picture cannot be opened, so this edit cannot be rendered.") from error

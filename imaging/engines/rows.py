@@ -1,0 +1,160 @@
+"""The state of one picture while it is denoised, and of one job: a picture with the sources beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imaging.controls.ip_adapter import ImageTokens
+from imaging.controls.masactrl import MasaCtrl
+from imaging.controls.prompt_to_prompt import PromptToPrompt
+from imaging.engines.encoding import Prompt
+from imaging.engines.samplers import Schedule
+from imaging.model import Recipe, Technique
+
+BESIDE = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
+"""Techniques whose source is denoised beside the target."""
+MAX_SOURCES = 3
+"""Sources of sources that run beside an edit. An older ancestor is drawn without its own control."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One picture on its way. `latents` are float32 [1, C, h, w] on the device."""
+
+    recipe: Recipe
+    prompt: Prompt
+    negative: Prompt | None
+    """None where guidance is off (1 or less): the UNet then runs one row instead of two."""
+    schedule: Schedule
+    latents: Tensor
+    index: int
+    draw: torch.Generator
+    """On the CPU, so that every device gets the same noise."""
+    source: Row | None = None
+    masactrl: MasaCtrl | None = None
+    prompt_to_prompt: PromptToPrompt | None = None
+    image: ImageTokens | None = None
+    image_scales: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def guided(self) -> bool:
+        return self.negative is not None
+
+    @property
+    def share(self) -> float:
+        """How much of the whole schedule lies behind, 0–1."""
+        return self.index / len(self.schedule)
+
+
+@dataclass(slots=True)
+class Job:
+    """One request. `rows` run together, sources first; the last one is the picture that was asked for."""
+
+    id: str
+    recipe: Recipe
+    images: Mapping[str, bytes]
+    rows: list[Row]
+    parent: Image.Image | bytes | None
+    """What the change is measured against, where it is known before the end."""
+    turn: int = 0
+    """When the job was advanced last; the lowest goes next."""
+    done: int = 0
+    """Steps of earlier tries."""
+    retries: int = 0
+    preview_at: float = 0.0
+    device_seconds: float = 0.0
+    begun: int = 0
+
+    @property
+    def target(self) -> Row:
+        return self.rows[-1]
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What rows must have in common to run together: latent size and text positions."""
+        height, width = self.target.latents.shape[-2:]
+        return int(height), int(width), int(self.target.prompt.embeds.shape[0])
+
+    @property
+    def unet_rows(self) -> int:
+        return sum(1 + row.guided for row in self.rows)
+
+    @property
+    def step(self) -> int:
+        return self.done + self.target.index - self.begun
+
+    @property
+    def total(self) -> int:
+        return self.done + len(self.target.schedule) - self.begun
+
+    @property
+    def finished(self) -> bool:
+        return self.target.index >= len(self.target.schedule)
+
+
+def lineage(recipe: Recipe) -> list[Recipe]:
+    """The recipes that run together for a picture, oldest source first.
+
+    Sources take their child's size, steps and sampler, because they are denoised in step with it.
+    """
+    chain = [recipe]
+    while (
+        chain[-1].control is not None
+        and chain[-1].control.technique in BESIDE
+        and chain[-1].source is not None
+        and len(chain) <= MAX_SOURCES
+    ):
+        chain.append(chain[-1].source)
+    oldest = chain[-1]
+    if len(chain) > 1 and oldest.control is not None and oldest.control.technique in BESIDE:
+        chain[-1] = dataclasses.replace(oldest, control=None, source=None)
+    aligned = [
+        dataclasses.replace(
+            each,
+            width=recipe.width,
+            height=recipe.height,
+            num_inference_steps=recipe.num_inference_steps,
+            sampler=recipe.sampler,
+        )
+        for each in chain
+    ]
+    return aligned[::-1]
+
+
+def pairs(
+    rows: list[Row], conditional: Mapping[int, int], unconditional: Mapping[int, int]
+) -> dict[int, list[tuple[int, int]]]:
+    """For each row with a source: (target, source) rows of the UNet's batch, conditional first."""
+    places = {id(row): index for index, row in enumerate(rows)}
+    found: dict[int, list[tuple[int, int]]] = {}
+    for index, row in enumerate(rows):
+        if row.source is None:
+            continue
+        source = places[id(row.source)]
+        found[index] = [(conditional[index], conditional[source])]
+        if index in unconditional and source in unconditional:
+            found[index].append((unconditional[index], unconditional[source]))
+    return found
+
+
+def chunked(jobs: list[Job], cap: int) -> list[list[Job]]:
+    """Jobs in groups of at most `cap` UNet rows; a job is never split."""
+    groups: list[list[Job]] = []
+    for job in jobs:
+        if groups and sum(each.unet_rows for each in groups[-1]) + job.unet_rows <= cap:
+            groups[-1].append(job)
+        else:
+            groups.append([job])
+    return groups
+
+
+def all_rows(jobs: list[Job]) -> list[Row]:
+    """Every row of the jobs, in order."""
+    return list(itertools.chain.from_iterable(job.rows for job in jobs))

@@ -1,0 +1,255 @@
+"""The engine at work: admission, whose turn it is, memory, previews, and finished pictures."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from imaging.engine import Advance
+from imaging.engines import attention, stable_rows
+from imaging.engines.batch import advance
+from imaging.engines.finishing import Finisher
+from imaging.engines.latents import Latents
+from imaging.engines.loading import Parts, choose_device, choose_dtype, load_parts
+from imaging.engines.memory import LEAST, SMALL_MODEL, RowCaps, fitting_rows, is_out_of_memory
+from imaging.engines.memory import stable_rows as measure_stable_rows
+from imaging.engines.planning import Planner
+from imaging.engines.rows import Job, Row, all_rows, chunked
+from imaging.errors import BadPicture, EngineError
+from imaging.model import Abilities, Recipe
+from imaging.outputs import preview_bytes
+
+if TYPE_CHECKING:
+    from imaging.engines.sdxl import EngineOptions
+
+log = logging.getLogger(__name__)
+
+PREVIEW_EVERY_S = 0.5
+Forward = Callable[[Parts, list[Row], int], list[Tensor]]
+
+
+def _advance(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+    return advance(parts, rows, at_least=at_least)
+
+
+def open_runtime(abilities: Abilities, options: EngineOptions) -> Runtime:
+    """Load the weights and put the row-controlled attention in.
+
+    Raises:
+        EngineError: one sentence that says what is wrong with the model or the device.
+    """
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    parts = load_parts(
+        options.model,
+        device=device,
+        dtype=choose_dtype(device),
+        loras=options.loras,
+        ip_adapter=options.ip_adapter,
+    )
+    return Runtime(abilities, parts, options)
+
+
+class Runtime:
+    """Everything in flight on one device. Not thread-safe.
+
+    On a CPU a picture's bytes do not depend on what renders beside it: batches are no larger than what
+    was measured to be bit-equal to rendering alone. On a GPU, batched pictures can differ from solo
+    ones in the last bit of a few pixels, as in any batched pipeline.
+    """
+
+    def __init__(
+        self,
+        abilities: Abilities,
+        parts: Parts,
+        options: EngineOptions,
+        *,
+        forward: Forward = _advance,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts = parts
+        self._latents = Latents(parts.vae, parts.scale)
+        self._planner = Planner(abilities, parts, options.family, self._latents)
+        self._finisher = Finisher(self._latents)
+        self._limit = options.max_pictures
+        self._caps = RowCaps(options.home, _place(parts, options))
+        self._forward = forward
+        self._clock = clock
+        self._jobs: dict[str, Job] = {}
+        self._turn = 0
+        self._on_cpu = parts.device.type == "cpu"
+        self._before = attention.install(parts.unet)
+        if self._on_cpu:
+            stable_rows.install(parts.unet)
+
+    def close(self) -> None:
+        """Take everything of ours out of the UNet again."""
+        self._jobs.clear()
+        attention.uninstall(self._parts.unet, self._before)
+        stable_rows.uninstall(self._parts.unet)
+
+    @property
+    def room(self) -> int:
+        return max(0, self._limit - sum(len(job.rows) for job in self._jobs.values()))
+
+    def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
+        """Take a request in, with its sources.
+
+        Raises:
+            EngineError: the recipe cannot run here, or the id is in flight already.
+        """
+        if id in self._jobs:
+            raise EngineError("This request is being rendered already.")
+        job = self._planner.plan(id, recipe, images)
+        job.turn = self._turn
+        job.preview_at = self._clock() + PREVIEW_EVERY_S
+        self._jobs[id] = job
+
+    def cancel(self, id: str) -> None:
+        """Drop a request; its rows are free at the next step."""
+        self._jobs.pop(id, None)
+
+    def step(self) -> Sequence[Advance]:
+        """One UNet call for those whose turn it is: the longest waiting, and whoever fits beside them."""
+        if not self._jobs:
+            return ()
+        self._turn += 1
+        waiting = sorted(self._jobs.values(), key=lambda job: job.turn)
+        same = [job for job in waiting if job.key == waiting[0].key]
+        group = chunked(same, self._cap(waiting[0]))[0]
+        started = self._clock()
+        seen, errors = self._run(group)
+        spent = self._clock() - started
+        rows = sum(job.unet_rows for job in group)
+        found = []
+        for job in group:
+            job.turn = self._turn
+            job.device_seconds += spent * job.unet_rows / rows
+            if job.id in errors:
+                self._jobs.pop(job.id, None)
+                found.append(Advance(job.id, job.step, job.total, error=errors[job.id]))
+            else:
+                found.append(self._after(job, seen[job.id]))
+        return found
+
+    def _run(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Run a group in one call; out of memory splits it, and only a job that fails alone has failed."""
+        rows = all_rows(group)
+        state = [(row.latents, row.index, row.draw.get_state()) for row in rows]
+        try:
+            seen = self._forward(self._parts, rows, LEAST if self._on_cpu else 1)
+        except (RuntimeError, MemoryError) as error:
+            for row, (latents, index, draw) in zip(rows, state, strict=True):
+                row.latents, row.index = latents, index
+                row.draw.set_state(draw)
+            return self._after_failure(group, error)
+        ends: dict[str, Tensor] = {}
+        offset = 0
+        for job in group:
+            offset += len(job.rows)
+            ends[job.id] = seen[offset - 1]
+        return ends, {}
+
+    def _after_failure(self, group: list[Job], error: BaseException) -> tuple[dict[str, Tensor], dict[str, str]]:
+        memory = is_out_of_memory(error)
+        recipe = group[0].target.recipe
+        if memory:
+            if self._parts.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self._caps.lower(recipe.width, recipe.height, sum(job.unet_rows for job in group))
+        if len(group) > 1:
+            # Whatever it was, nobody fails for another's sake: each half is tried on its own.
+            middle = len(group) // 2
+            first, first_errors = self._run(group[:middle])
+            second, second_errors = self._run(group[middle:])
+            return first | second, first_errors | second_errors
+        log.error("a step failed for job %s", group[0].id, exc_info=error)
+        sentence = (
+            f"There is not enough memory for a picture of {recipe.width} × {recipe.height}; ask for a smaller one."
+            if memory
+            else "The picture engine failed on this picture; please try again."
+        )
+        return {}, {group[0].id: sentence}
+
+    def _after(self, job: Job, seen: Tensor) -> Advance:
+        if job.finished:
+            return self._finish(job)
+        preview = None
+        now = self._clock()
+        if now >= job.preview_at:
+            preview = preview_bytes(self._latents.preview(seen))
+            job.preview_at = now + PREVIEW_EVERY_S
+        return Advance(job.id, job.step, job.total, preview=preview)
+
+    def _finish(self, job: Job) -> Advance:
+        started = self._clock()
+        try:
+            picture, again = self._finisher.finish(job)
+            if again is not None:
+                retry = self._planner.plan(job.id, again, job.images)
+                retry.turn, retry.preview_at = job.turn, job.preview_at
+                retry.done, retry.retries = job.step, job.retries + 1
+                retry.device_seconds = job.device_seconds + self._clock() - started
+                self._jobs[job.id] = retry
+                return Advance(job.id, retry.step, retry.total)
+        except (RuntimeError, MemoryError, EngineError, BadPicture) as error:
+            log.exception("job %s could not be finished", job.id)
+            self._jobs.pop(job.id, None)
+            memory = is_out_of_memory(error)
+            sentence = "There is not enough memory to finish the picture; ask for a smaller one."
+            return Advance(
+                job.id, job.step, job.total, error=sentence if memory else "The picture could not be finished."
+            )
+        self._jobs.pop(job.id, None)
+        return Advance(job.id, job.step, job.total, picture=picture(self._clock() - started))
+
+    def _cap(self, job: Job) -> int:
+        recipe = job.target.recipe
+        return self._caps.cap(recipe.width, recipe.height, lambda: self._measure(job))
+
+    def _measure(self, job: Job) -> int:
+        """Rows that run together at this job's size on this device."""
+        device = self._parts.device
+        if device.type == "cpu" and sum(p.numel() for p in self._parts.unet.parameters()) > SMALL_MODEL:
+            return LEAST
+        try:
+            if device.type == "cuda":
+                return fitting_rows(lambda rows: self._trial(job, rows), device)
+            return measure_stable_rows(lambda rows: self._trial(job, rows))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return LEAST
+
+    @torch.inference_mode()
+    def _trial(self, job: Job, rows: int) -> Tensor:
+        """The UNet on `rows` random rows, the same for any number of rows: [rows, C, h, w]."""
+        draw = torch.Generator().manual_seed(0)
+        _, channels, height, width = job.target.latents.shape
+        samples = torch.stack([torch.randn(channels, height, width, generator=draw) for _ in range(rows)])
+        prompt, device, dtype = job.target.prompt, self._parts.device, self._parts.dtype
+        found = self._parts.unet(
+            samples.to(device, dtype),
+            torch.linspace(900, 100, 32)[:rows].to(device),
+            encoder_hidden_states=torch.stack([prompt.embeds] * rows).to(device, dtype),
+            added_cond_kwargs={
+                "text_embeds": torch.stack([prompt.pooled] * rows).to(device, dtype),
+                "time_ids": torch.tensor([[height, width, 0, 0, height, width]] * rows, device=device, dtype=dtype),
+            },
+            return_dict=False,
+        )[0]
+        assert isinstance(found, Tensor)
+        return found
+
+
+def _place(parts: Parts, options: EngineOptions) -> str:
+    device = torch.cuda.get_device_name(parts.device) if parts.device.type == "cuda" else parts.device.type
+    weights = sum(p.numel() for p in parts.unet.parameters())
+    threads = torch.get_num_threads() if parts.device.type == "cpu" else 0
+    return f"{device}|{options.family.name}-{weights}|{parts.dtype}|torch {torch.__version__}|{threads} threads"

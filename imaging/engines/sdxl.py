@@ -1,0 +1,136 @@
+"""The engine for SDXL checkpoints: what it can do is known at once, torch comes with `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imaging.controls.settings import SDXL, Family
+from imaging.engine import Advance
+from imaging.errors import EngineError
+from imaging.model import Abilities, Recipe, Technique
+
+if TYPE_CHECKING:
+    from imaging.engines.runtime import Runtime
+
+SAMPLERS = frozenset({"euler", "euler-trailing", "ddim", "lcm"})
+BUILT_IN = frozenset(
+    {
+        Technique.NONE,
+        Technique.SAME_SEED,
+        Technique.IMAGE_TO_IMAGE,
+        Technique.PROMPT_TO_PROMPT,
+        Technique.MASACTRL,
+    }
+)
+WITH_IP_ADAPTER = frozenset({Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER})
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an SDXL engine is set up."""
+
+    model: str
+    """Folder, .safetensors file or hub id."""
+    home: Path
+    """Where measured row caps are kept."""
+    family: Family = SDXL
+    device: str | None = None
+    threads: int | None = None
+    """CPU threads; None takes what torch chooses. One thread gives the same bytes on every machine size."""
+    loras: tuple[tuple[str, float], ...] = ()
+    ip_adapter: Path | None = None
+    max_pictures: int = 8
+    """Pictures in flight, sources included."""
+
+
+class SdxlEngine:
+    """`imaging.engine.Engine` over one set of SDXL weights. See `imaging.engines.runtime` for the work."""
+
+    def __init__(self, abilities: Abilities, options: EngineOptions) -> None:
+        self._abilities = abilities
+        self._options = options
+        self._runtime: Runtime | None = None
+
+    @property
+    def abilities(self) -> Abilities:
+        return self._abilities
+
+    def load(self) -> None:
+        """Bring the weights onto the device; a second call does nothing.
+
+        Raises:
+            EngineError: one sentence that says what is wrong with the model or the device.
+        """
+        if self._runtime is None:
+            from imaging.engines.runtime import open_runtime
+
+            self._runtime = open_runtime(self._abilities, self._options)
+
+    def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
+        """Take a request in; see `imaging.engine.Engine.admit`."""
+        self._loaded.admit(id, recipe, images)
+
+    def cancel(self, id: str) -> None:
+        """Drop a request; unknown ids are ignored."""
+        if self._runtime is not None:
+            self._runtime.cancel(id)
+
+    def step(self) -> Sequence[Advance]:
+        """Advance those whose turn it is by one denoising step; empty when nothing is in flight."""
+        return self._loaded.step()
+
+    @property
+    def room(self) -> int:
+        return self._loaded.room
+
+    @property
+    def _loaded(self) -> Runtime:
+        if self._runtime is None:
+            raise EngineError("The engine is not loaded yet; load it first.")
+        return self._runtime
+
+
+def sdxl_engine(
+    model: str,
+    home: Path,
+    device: str | None = None,
+    *,
+    loras: Sequence[tuple[str, float]] = (),
+    ip_adapter: Path | None = None,
+) -> SdxlEngine:
+    """An engine for any SDXL checkpoint.
+
+    Few-step checkpoints are known by their names: Turbo, Lightning and LCM get their own number of
+    steps, guidance and sampler.
+
+    Args:
+        model: A folder in diffusers' layout, one .safetensors file, or a hub id.
+        home: Folder where measured row caps are kept.
+        device: `cpu`, `cuda`, `cuda:1`, `mps`; the best there is if None.
+        loras: (file or hub id, weight), fused into the weights.
+        ip_adapter: Folder with IP-Adapter weights and their `image_encoder/`.
+    """
+    name = model.rstrip("/").rsplit("/", 1)[-1].lower()
+    steps, guidance, sampler = 30, 6.0, "euler"
+    if "turbo" in name:
+        steps, guidance, sampler = 4, 1.0, "euler-trailing"
+    elif "lightning" in name:
+        steps, guidance, sampler = 8 if "8step" in name else 4, 1.0, "euler-trailing"
+    elif "lcm" in name:
+        steps, guidance, sampler = 6, 1.5, "lcm"
+    abilities = Abilities(
+        name="sdxl",
+        model=model,
+        techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter is not None else frozenset()),
+        sizes={"square": (1024, 1024), "wide": (1216, 832), "tall": (832, 1216)},
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        sampler=sampler,
+        samplers=SAMPLERS,
+        edits_uploads=ip_adapter is not None,
+    )
+    options = EngineOptions(model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter)
+    return SdxlEngine(abilities, options)
