@@ -1,0 +1,76 @@
+"""What a button or a command answers: through the interaction while its token lives, else through the channel."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+
+from bot.chats.discord.media import Media
+from bot.chats.discord.outlet import NO_MENTIONS, UPLOAD_LIMIT
+from bot.chats.discord.people import Interaction
+from bot.chats.discord.text import split_text
+from bot.chats.discord.trouble import FAILURES
+from handlers.model import Answer, File
+
+log = logging.getLogger(__name__)
+MAX_CONTENT = 2000
+MAX_FILES = 10
+
+
+class Answers:
+    def __init__(self, client: discord.Client, media: Media) -> None:
+        self._client = client
+        self._media = media
+
+    async def give(self, interaction: Interaction, answer: Answer) -> None:
+        """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
+        files, problems = await self._fitting(answer.files, _limit(interaction))
+        texts = list(split_text("\n".join([answer.text, *problems]), MAX_CONTENT))
+        if files and not texts:
+            texts = [""]
+        for index, text in enumerate(texts):
+            last = index == len(texts) - 1
+            await self._send(interaction, text, files[:MAX_FILES] if last else [], answer.private)
+        for start in range(MAX_FILES, len(files), MAX_FILES):
+            await self._send(interaction, "", files[start : start + MAX_FILES], answer.private)
+
+    async def say(self, interaction: Interaction, sentence: str) -> None:
+        await self.give(interaction, Answer(sentence))
+
+    async def _send(self, interaction: Interaction, text: str, files: Sequence[discord.File], private: bool) -> None:
+        try:
+            if not interaction.is_expired():
+                await interaction.followup.send(
+                    text, files=list(files), ephemeral=private, allowed_mentions=NO_MENTIONS, wait=True
+                )
+            else:
+                await self._late(interaction, text, files, private)
+        except FAILURES as error:
+            log.warning("an answer could not be given in channel %s: %s", interaction.channel_id, error)
+
+    async def _late(self, interaction: Interaction, text: str, files: Sequence[discord.File], private: bool) -> None:
+        """The interaction's token is dead: private words go by direct message, others to the channel."""
+        target: Any = interaction.user
+        if not private and interaction.channel_id is not None:
+            target = self._client.get_partial_messageable(interaction.channel_id)
+        await target.send(text, files=list(files), allowed_mentions=NO_MENTIONS)
+
+    async def _fitting(self, files: Sequence[File], limit: int) -> tuple[list[discord.File], list[str]]:
+        ready, problems = [], []
+        for file in files:
+            data: bytes | None = file.data
+            if len(file.data) > limit:
+                data = await self._media.within(file.data, limit) if file.media_type.startswith("image/") else None
+            if data is None:
+                problems.append(f"{file.name} is too large for this server ({len(file.data) // 1_000_000} MB).")
+            else:
+                ready.append(discord.File(io.BytesIO(data), file.name, description=file.alt[:1024] or None))
+        return ready, problems
+
+
+def _limit(interaction: Interaction) -> int:
+    return interaction.guild.filesize_limit if interaction.guild else UPLOAD_LIMIT

@@ -1,0 +1,141 @@
+"""Messages of people: which are for the bot, to which session they belong, and what they bring."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+
+from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.files import Remote, download, remote
+from bot.chats.discord.ids import number_of_file
+from bot.chats.discord.people import age_restricted, person_of, words_of
+from bot.chats.discord.text import shorten
+from bot.chats.discord.threads import chain_root, session_of, title_of
+from bot.chats.discord.trouble import FAILURES
+from handlers.model import Incoming
+from handlers.ports import Chat, Handlers
+
+log = logging.getLogger(__name__)
+SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
+BLIND = (
+    "I cannot read this message: the Message Content Intent is switched off for me. Mention me or use /imagine; "
+    "whoever runs me can switch it on in Discord's developer portal."
+)
+
+
+class Arrivals:
+    def __init__(
+        self, client: discord.Client, chat: Chat, handlers: Handlers, config: DiscordConfig, memory: KeyValue
+    ) -> None:
+        self._client = client
+        self._chat = chat
+        self._handlers = handlers
+        self._config = config
+        self._memory = memory
+
+    @property
+    def _me(self) -> int:
+        return self._client.user.id if self._client.user else 0
+
+    def ours(self, message: discord.Message) -> bool:
+        """Whether the message is meant for the bot."""
+        if message.author.bot or message.webhook_id is not None or message.type not in SPOKEN:
+            return False
+        channel = message.channel
+        return (
+            message.guild is None
+            or (isinstance(channel, discord.Thread) and channel.owner_id == self._me)
+            or self._mentioned(message)
+            or chain_root(message, self._me) is not None
+        )
+
+    def _mentioned(self, message: discord.Message) -> bool:
+        own_role = message.guild.self_role if message.guild else None
+        return any(user.id == self._me for user in message.mentions) or own_role in message.role_mentions
+
+    async def take(self, message: discord.Message) -> None:
+        """One message from arrival to answer; messages for others are left alone."""
+        if not self.ours(message):
+            return
+        person = person_of(message.author)
+        refusal = self._config.access.refusal(
+            _channels(message), frozenset(person.roles), age_restricted=age_restricted(message.channel)
+        )
+        text = words_of(message, self._me)
+        try:
+            if refusal is not None:
+                await message.reply(refusal, mention_author=False)
+                return
+            if self._blind(message):
+                await self._say_blind(message)
+                return
+            key = await session_of(message, self._me, title_of(text, person.name))
+        except FAILURES:
+            log.exception("message %d could not be taken up", message.id)
+            return
+        got = await download(self._client, self._config, self._brought(message))
+        for problem in got.problems:
+            await self._chat.tell(key, person, problem)
+        if not text and not got.files and got.problems:
+            return
+        await self._handlers.receive(
+            Incoming(
+                event=f"discord:m{message.id}",
+                thread=key,
+                person=person,
+                text=text,
+                attachments=got.files,
+                replies_to=picture_of(message, self._me),
+                title=_title(message, text, person.name),
+            )
+        )
+
+    def _brought(self, message: discord.Message) -> list[Remote]:
+        """Its own files; those of the message it answers too, where a session begins with that answer."""
+        found = [remote(attachment) for attachment in message.attachments]
+        answered = message.reference.resolved if message.reference else None
+        if isinstance(answered, discord.Message) and answered.author.id != self._me and _begins(message):
+            found += [file for file in map(remote, answered.attachments) if file.picture]
+        return found
+
+    def _blind(self, message: discord.Message) -> bool:
+        """Discord hid the words from us."""
+        hidden = not message.content and not message.attachments and not message.stickers
+        return hidden and not self._client.intents.message_content and message.guild is not None
+
+    async def _say_blind(self, message: discord.Message) -> None:
+        key = f"blind:{message.channel.id}"
+        if await self._memory.get(key) is None:
+            await self._memory.put(key, "told")
+            await message.reply(BLIND, mention_author=False)
+
+
+def _channels(message: discord.Message) -> frozenset[str]:
+    channel = message.channel
+    ids = {channel.id, getattr(channel, "parent_id", None), getattr(channel, "category_id", None)}
+    return frozenset(str(id) for id in ids if id is not None)
+
+
+def _begins(message: discord.Message) -> bool:
+    return message.guild is not None and not isinstance(message.channel, discord.Thread)
+
+
+def _title(message: discord.Message, text: str, name: str) -> str:
+    channel = message.channel
+    return shorten(channel.name, 100) if isinstance(channel, discord.Thread) else title_of(text, name)
+
+
+def picture_of(message: discord.Message, me: int) -> int | None:
+    """The number of the picture that a message answers; None when it answers none, or one of several."""
+    answered = message.reference.resolved if message.reference else None
+    if not isinstance(answered, discord.Message) or answered.author.id != me:
+        return None
+    numbers = pictures_in(answered)
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def pictures_in(message: discord.Message) -> list[int]:
+    """Numbers of the pictures that a message of ours shows."""
+    found = (number_of_file(attachment.filename) for attachment in message.attachments)
+    return sorted({number for number in found if number is not None})

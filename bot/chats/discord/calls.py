@@ -1,0 +1,102 @@
+"""Slash commands: acknowledged at once, then a turn in a thread or a call of the handlers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import discord
+
+from bot.chats.discord.answers import Answers
+from bot.chats.discord.config import DiscordConfig
+from bot.chats.discord.outlet import NO_MENTIONS, Tokens
+from bot.chats.discord.people import (
+    Interaction,
+    age_restricted,
+    channels_of,
+    key_of_interaction,
+    member_of,
+    person_of_interaction,
+)
+from bot.chats.discord.tasks import Tasks
+from bot.chats.discord.text import plain, shorten
+from bot.chats.discord.threads import open_thread, title_of
+from bot.chats.discord.trouble import FAILURES
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind, Picture, ThreadKey
+from handlers.ports import Handlers, Store
+
+log = logging.getLogger(__name__)
+
+
+class Calls:
+    def __init__(
+        self,
+        client: discord.Client,
+        handlers: Handlers,
+        store: Store,
+        answers: Answers,
+        tokens: Tokens,
+        tasks: Tasks,
+        config: DiscordConfig,
+    ) -> None:
+        self._client = client
+        self._handlers = handlers
+        self._store = store
+        self._answers = answers
+        self._tokens = tokens
+        self._tasks = tasks
+        self._config = config
+
+    async def call(self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
+        key = key_of_interaction(self._client, interaction)
+        person = person_of_interaction(interaction)
+        refusal = self._config.access.refusal(
+            channels_of(key), frozenset(person.roles), age_restricted=age_restricted(interaction.channel)
+        )
+        if refusal is not None:
+            await interaction.response.send_message(refusal, ephemeral=True)
+            return
+        await interaction.response.defer(ephemeral=not spec.opens_thread, thinking=True)
+        if not member_of(self._client, interaction):
+            await self._tokens.keep(key, interaction)
+        work = self._open(interaction, key, spec, arguments) if spec.opens_thread else None
+        call = CommandCall(f"discord:i{interaction.id}", key, person, spec.name, arguments)
+        self._tasks.spawn(work or self._answer(interaction, call), f"discord /{spec.name} {interaction.id}")
+
+    async def _answer(self, interaction: Interaction, call: CommandCall) -> None:
+        answer = await self._handlers.command(call)
+        await self._answers.give(interaction, answer if answer.text or answer.files else Answer("Done."))
+
+    async def _open(
+        self, interaction: Interaction, key: ThreadKey, spec: CommandSpec, arguments: dict[str, str | int]
+    ) -> None:
+        """Show the words, open a thread on them where there is none, and answer there."""
+        text = _turn_text(spec, arguments)
+        person = person_of_interaction(interaction)
+        try:
+            shown = await interaction.edit_original_response(
+                content=f"**{plain(person.name)}:** {shorten(plain(text), 1800)}", allowed_mentions=NO_MENTIONS
+            )
+            if member_of(self._client, interaction) and interaction.guild_id and key.thread == key.channel:
+                channel = self._client.get_channel(shown.channel.id) or shown.channel
+                message = await self._client.get_partial_messageable(channel.id).fetch_message(shown.id)
+                key = await open_thread(message, title_of(text, person.name))
+        except FAILURES as error:
+            log.info("/%s in channel %s: %s", spec.name, interaction.channel_id, error)
+            await self._answers.say(interaction, "I cannot post in this channel; a server admin can allow it.")
+            return
+        title = title_of(text, person.name)
+        if sum(option.name in arguments for option in spec.options) > 1:
+            call = CommandCall(f"discord:i{interaction.id}", key, person, spec.name, arguments)
+            await self._answer(interaction, call)
+        else:
+            await self._handlers.receive(Incoming(f"discord:i{interaction.id}", key, person, text, title=title))
+
+    async def pictures(self, interaction: Interaction) -> Sequence[Picture]:
+        """The pictures that a number in this place can mean."""
+        return await self._store.gallery(key_of_interaction(self._client, interaction))
+
+
+def _turn_text(spec: CommandSpec, arguments: dict[str, str | int]) -> str:
+    first = next((option.name for option in spec.options if option.kind is OptionKind.TEXT), "")
+    return str(arguments.get(first, ""))

@@ -1,0 +1,185 @@
+"""The Discord chat: a `handlers.ports.Chat` over discord.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import discord
+
+from bot.chats.discord.answers import Answers
+from bot.chats.discord.arrivals import Arrivals
+from bot.chats.discord.calls import Calls
+from bot.chats.discord.catchup import CatchUp
+from bot.chats.discord.client import EaselClient
+from bot.chats.discord.config import DiscordConfig, KeyValue, Shrink
+from bot.chats.discord.endpoints import point
+from bot.chats.discord.health import NO_INTENT, Health, invite_link, server_problems
+from bot.chats.discord.ids import CHAT
+from bot.chats.discord.layout import layout
+from bot.chats.discord.media import Media
+from bot.chats.discord.outlet import Tokens, outlet
+from bot.chats.discord.post import DiscordPost
+from bot.chats.discord.presses import Presses
+from bot.chats.discord.render import MessageView, Words
+from bot.chats.discord.tasks import Tasks
+from bot.chats.discord.text import plain, shorten
+from bot.chats.discord.trouble import FAILURES
+from handlers.model import CommandSpec, Incoming, Person, ThreadKey
+from handlers.ports import ChatUnavailable, Handlers, Store
+
+log = logging.getLogger(__name__)
+RETRY_S = 30.0
+SEEN_S = 60.0
+
+
+class DiscordRefused(Exception):
+    """Discord will not let the bot in; `str(error)` is the sentence for whoever runs it."""
+
+
+class DiscordChat:
+    def __init__(
+        self,
+        config: DiscordConfig,
+        handlers: Handlers,
+        store: Store,
+        commands: Sequence[CommandSpec],
+        memory: KeyValue,
+        shrink: Shrink,
+    ) -> None:
+        self._config = config
+        self._handlers = handlers
+        self._store = store
+        self._commands = commands
+        self._memory = memory
+        self._media = Media(store, shrink)
+        self._tokens = Tokens(memory)
+        self._tasks = Tasks()
+        self._resumed = False
+        self._problem: str | None = None
+        self._message_content = config.message_content
+        self.client = self.new_client()
+
+    @property
+    def name(self) -> str:
+        return CHAT
+
+    def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> DiscordPost:
+        place = outlet(self.client, self._tokens, thread)
+        return DiscordPost(place, self._media, self._memory, self._tasks, self._config, turn, reference)
+
+    async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+        """A message of a person has no private answer on Discord: the sentence names whom it is for."""
+        words = Words(f"-# **{plain(person.name)}**, {shorten(sentence, 1500)}")
+        nonce = discord.utils.time_snowflake(discord.utils.utcnow())
+        try:
+            place = outlet(self.client, self._tokens, thread)
+            await place.send(layout(MessageView((words,)), {}), (), str(nonce))
+        except (*FAILURES, ChatUnavailable) as error:
+            log.info("%s could not be told %r: %s", person.id, sentence, error)
+            await self._write_to(person, sentence)
+
+    async def _write_to(self, person: Person, sentence: str) -> None:
+        try:
+            user = await self.client.fetch_user(int(person.id))
+            await user.send(shorten(sentence, 1900))
+        except FAILURES as error:
+            log.info("%s takes no direct messages: %s", person.id, error)
+
+    # ----------------------------------------------------------- start and stop
+
+    def new_client(self) -> EaselClient:
+        """A client that is wired but not connected; one that was closed cannot be used again."""
+        client = EaselClient(self._config, self._tasks, self._memory, message_content=self._message_content)
+        answers = Answers(client, self._media)
+        arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
+        client.wire(
+            arrivals,
+            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._config),
+            Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config),
+            self._commands,
+            self._connected,
+        )
+        self.client = client
+        return client
+
+    async def start(self) -> None:
+        """Log in and go on in the background; an unreachable Discord is tried again.
+
+        Raises:
+            DiscordRefused: the token is wrong.
+        """
+        point(self.client, self._config)
+        try:
+            await self.client.login(self._config.token)
+        except discord.LoginFailure:
+            await self.client.close()
+            raise DiscordRefused(
+                "Discord refuses the token: copy it again from the developer portal (Bot, Reset Token) into "
+                "EASEL_DISCORD_TOKEN."
+            ) from None
+        except FAILURES as error:
+            self._problem = f"Discord cannot be reached: {error}"
+            log.warning("%s", self._problem)
+        self._tasks.spawn(self._run(), "discord connection")
+        self._tasks.spawn(self._note_seen(), "discord cursor")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self.client.is_closed() or self.client.application_id is None:
+                    await self.client.close()
+                    point(self.new_client(), self._config)
+                    await self.client.login(self._config.token)
+                await self.client.connect(reconnect=True)
+            except discord.PrivilegedIntentsRequired:
+                log.warning("%s", NO_INTENT)
+                self._message_content = False
+                await self.client.close()
+                continue
+            except discord.LoginFailure:
+                self._problem = "Discord refuses the token; copy it again into EASEL_DISCORD_TOKEN."
+                log.error("%s", self._problem)
+                return
+            except FAILURES as error:
+                self._problem = f"Discord cannot be reached: {error}"
+                log.warning("%s", self._problem)
+            await asyncio.sleep(RETRY_S)
+
+    async def _connected(self) -> None:
+        """Events arrive. Called again after each session that could not be taken up."""
+        self._problem = None
+        for sentence in self.health().problems:
+            log.warning("%s", sentence)
+        log.info("invite me with %s", invite_link(self.client.application_id or 0))
+        catch_up = CatchUp(self.client, self._memory, self.client.arrivals.take, self._config.catch_up_s)
+        self._tasks.spawn(catch_up.run(), "discord catch-up")
+        if not self._resumed:
+            self._resumed = True
+            self._tasks.spawn(self._handlers.resume(self), "discord resume")
+
+    async def _note_seen(self) -> None:
+        """Keep the moment until which everything has arrived; the catch-up begins there."""
+        while True:
+            await asyncio.sleep(SEEN_S)
+            if self.client.is_ready() and not self.client.is_ws_ratelimited():
+                await CatchUp(self.client, self._memory, self.client.arrivals.take, 0).seen()
+
+    async def stop(self) -> None:
+        """End every task, then leave. What was unfinished is taken up by the next start."""
+        await self._tasks.close()
+        await self.client.close()
+
+    def health(self) -> Health:
+        client = self.client
+        problems = [self._problem, client.sync_problem, None if client.intents.message_content else NO_INTENT]
+        connected = client.is_ready() and not client.is_closed()
+        latency = client.latency if connected else None
+        return Health(
+            connected=connected,
+            problems=(*filter(None, problems), *server_problems(client)),
+            invite=invite_link(client.application_id) if client.application_id else "",
+            servers=len(client.guilds),
+            latency_s=latency,
+        )

@@ -1,0 +1,107 @@
+"""discord.py's callbacks: each translates and delegates. No decision is made here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.chats.discord.arrivals import Arrivals
+from bot.chats.discord.buttons import ActionButton, ActionMenu
+from bot.chats.discord.calls import Calls
+from bot.chats.discord.commands import message_menu, slash_command, sync_when_changed
+from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.modals import read_form
+from bot.chats.discord.people import Interaction
+from bot.chats.discord.presses import Presses
+from bot.chats.discord.tasks import Tasks
+from bot.chats.discord.trouble import FAILURES
+from handlers.model import CommandSpec
+
+log = logging.getLogger(__name__)
+
+
+def intents(*, message_content: bool) -> discord.Intents:
+    """No more than the bot needs: servers, messages and (privileged) their words."""
+    wanted = discord.Intents.none()
+    wanted.guilds = True
+    wanted.guild_messages = True
+    wanted.dm_messages = True
+    wanted.message_content = message_content
+    return wanted
+
+
+class Tree(app_commands.CommandTree[Any]):
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        log.error("interaction %d failed", interaction.id, exc_info=error)
+        if not interaction.response.is_done():
+            await interaction.response.send_message("That did not work; please try again.", ephemeral=True)
+
+
+class EaselClient(discord.AutoShardedClient):
+    """`wire` is called once with the parts that do the work; until then nothing is connected."""
+
+    arrivals: Arrivals
+    calls: Calls
+    presses: Presses
+
+    def __init__(self, config: DiscordConfig, tasks: Tasks, memory: KeyValue, *, message_content: bool) -> None:
+        super().__init__(
+            intents=intents(message_content=message_content),
+            shard_count=config.shard_count,
+            # The pictures and words that matter are in the store: caches would only grow.
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self.tree = Tree(self)
+        self._tasks = tasks
+        self._memory = memory
+        self._on_connected: Callable[[], Awaitable[None]] | None = None
+        self.sync_problem: str | None = None
+
+    def wire(
+        self,
+        arrivals: Arrivals,
+        calls: Calls,
+        presses: Presses,
+        commands: Sequence[CommandSpec],
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.arrivals, self.calls, self.presses, self._on_connected = arrivals, calls, presses, ready
+        for spec in commands:
+            self.tree.add_command(slash_command(spec, calls.call, calls.pictures))
+        self.tree.add_command(message_menu("Edit this picture", presses.edit_message))
+        self.tree.add_command(message_menu("Use as reference", presses.use_message))
+        self.tree.add_command(message_menu("Recipe", presses.recipe_of_message))
+        self.add_dynamic_items(ActionButton, ActionMenu)
+
+    async def setup_hook(self) -> None:
+        try:
+            sent = await sync_when_changed(self.tree, self.application_id or 0, self._memory)
+            log.info("commands %s", "sent to Discord" if sent else "unchanged")
+        except (*FAILURES, app_commands.AppCommandError) as error:
+            self.sync_problem = f"Discord does not take the commands: {error}"
+            log.error("%s", self.sync_problem)
+
+    async def on_ready(self) -> None:
+        if self._on_connected is not None:
+            await self._on_connected()
+
+    async def on_message(self, message: discord.Message) -> None:
+        if self.arrivals.ours(message):
+            self._tasks.spawn(self.arrivals.take(message), f"discord message {message.id}")
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        if interaction.type is discord.InteractionType.modal_submit and (filled := read_form(interaction)):
+            await self.presses.submitted(interaction, filled)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        log.info("joined the server %s", guild.id)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        log.info("left the server %s; its sessions stay stored", guild.id)

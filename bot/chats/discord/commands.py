@@ -1,0 +1,144 @@
+"""The command table → Discord's slash commands and context menus; sent to Discord only when they changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import discord
+from discord import app_commands
+
+from bot.chats.discord.config import KeyValue
+from bot.chats.discord.people import Interaction
+from bot.chats.discord.text import shorten
+from handlers.errors import UserError
+from handlers.model import CommandSpec, Option, OptionKind, Picture
+
+log = logging.getLogger(__name__)
+MAX_CHOICES = 25
+MAX_TEXT = 6000
+LOOK_UP_S = 2.0
+Call: TypeAlias = Callable[[Interaction, CommandSpec, dict[str, str | int]], Awaitable[None]]
+PicturesOf: TypeAlias = Callable[[Interaction], Awaitable[Sequence[Picture]]]
+OnMessage: TypeAlias = Callable[[Interaction, discord.Message], Awaitable[None]]
+
+
+def slash_command(spec: CommandSpec, call: Call, pictures: PicturesOf) -> app_commands.Command[Any, ..., None]:
+    """One row of the table as a slash command, with completion of picture numbers and of long choices."""
+
+    async def callback(interaction: Interaction, **arguments: Any) -> None:
+        given = {name: _plain(value) for name, value in arguments.items() if value is not None}
+        await call(interaction, spec, given)
+
+    first = inspect.Parameter("interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=discord.Interaction)
+    # Required options come first: Discord insists.
+    options = sorted(spec.options, key=lambda option: not option.required)
+    setattr(callback, "__signature__", inspect.Signature([first, *map(_parameter, options)]))  # noqa: B010
+    if options:
+        app_commands.describe(**{option.name: _summary(option.summary) for option in options})(callback)
+    command: app_commands.Command[Any, ..., None] = app_commands.Command(
+        name=spec.name, description=_summary(spec.summary), callback=callback
+    )
+    for option in options:
+        if option.kind is OptionKind.PICTURE:
+            command.autocomplete(option.name)(_picture_completion(pictures))
+        elif option.kind is OptionKind.CHOICE and len(option.choices) > MAX_CHOICES:
+            command.autocomplete(option.name)(_choice_completion(option.choices))
+    everywhere = not spec.admin_only
+    command.allowed_installs = app_commands.AppInstallationType(guild=True, user=everywhere)
+    command.allowed_contexts = app_commands.AppCommandContext(
+        guild=True, dm_channel=everywhere, private_channel=everywhere
+    )
+    if spec.admin_only:
+        command.default_permissions = discord.Permissions(manage_guild=True)
+    return command
+
+
+def message_menu(name: str, act: OnMessage) -> app_commands.ContextMenu:
+    """An entry of the menu on messages."""
+
+    async def callback(interaction: Interaction, message: discord.Message) -> None:
+        await act(interaction, message)
+
+    menu = app_commands.ContextMenu(name=name, callback=callback)
+    menu.allowed_installs = app_commands.AppInstallationType(guild=True, user=True)
+    menu.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
+    return menu
+
+
+def _summary(text: str) -> str:
+    return shorten(text, 100) or "…"
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    default = inspect.Parameter.empty if option.required else None
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, annotation=_annotation(option), default=default
+    )
+
+
+def _annotation(option: Option) -> Any:
+    match option.kind:
+        case OptionKind.NUMBER:
+            return app_commands.Range[int, option.minimum, option.maximum]
+        case OptionKind.PICTURE:
+            return app_commands.Range[int, option.minimum or 1, option.maximum]
+        case OptionKind.CHOICE if 0 < len(option.choices) <= MAX_CHOICES:
+            return Literal[option.choices]
+        case OptionKind.PERSON:
+            return discord.User
+        case _:
+            return app_commands.Range[str, option.minimum or 1, min(option.maximum or MAX_TEXT, MAX_TEXT)]
+
+
+def _plain(value: Any) -> str | int:
+    if isinstance(value, (discord.User, discord.Member)):
+        return str(value.id)
+    return value if isinstance(value, int) else str(value)
+
+
+def _picture_completion(pictures: PicturesOf) -> Any:
+    async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
+        try:
+            known = await asyncio.wait_for(pictures(interaction), LOOK_UP_S)
+        except (TimeoutError, UserError) as error:
+            log.warning("no completion in channel %s: %s", interaction.channel_id, error)
+            return []
+        return [
+            app_commands.Choice(name=shorten(f"#{picture.number} {picture.description}", 100), value=picture.number)
+            for picture in _matching(known, str(current))
+        ][:MAX_CHOICES]
+
+    return complete
+
+
+def _matching(pictures: Iterable[Picture], typed: str) -> list[Picture]:
+    """Newest first; by the number's beginning or by words of the description."""
+    text = typed.strip().lstrip("#").casefold()
+    newest = sorted(pictures, key=lambda picture: -picture.number)
+    return [p for p in newest if str(p.number).startswith(text) or text in p.description.casefold()]
+
+
+def _choice_completion(choices: tuple[str, ...]) -> Any:
+    async def complete(_: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        fitting = [choice for choice in choices if current.casefold() in choice.casefold()]
+        return [app_commands.Choice(name=shorten(choice, 100), value=choice) for choice in fitting[:MAX_CHOICES]]
+
+    return complete
+
+
+async def sync_when_changed(tree: app_commands.CommandTree[Any], application: int, memory: KeyValue) -> bool:
+    """Send the commands to Discord unless they are those of the last time. True when they were sent."""
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    text = json.dumps(payload, sort_keys=True, default=str)
+    digest = hashlib.sha256(f"{application} {text}".encode()).hexdigest()
+    if await memory.get("commands") == digest:
+        return False
+    await tree.sync()
+    await memory.put("commands", digest)
+    return True

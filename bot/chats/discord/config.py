@@ -1,0 +1,99 @@
+"""What the Discord chat is told from outside, and the little that it must remember."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+MIB = 1024 * 1024
+API_BASE = "https://discord.com/api/v10"
+CDN = "https://cdn.discordapp.com"
+
+Shrink: TypeAlias = Callable[[bytes, int], tuple[bytes, str]]
+"""(encoded picture, most bytes allowed) → (encoded picture within the limit, its media type).
+Raises imaging.errors.BadPicture when no encoding is small enough."""
+
+
+class AgeRestricted(StrEnum):
+    """What age-restricted channels mean to the bot."""
+
+    SAME = "same"
+    """They are channels like any other; pictures and words never leave them."""
+    NEVER = "never"
+    """The bot does not work in them."""
+    ONLY = "only"
+    """The bot works in them alone: for models that may draw what is not for everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where and for whom the bot works: ids of channels and roles. Empty allow lists allow all; deny wins."""
+
+    allow_channels: frozenset[str] = frozenset()
+    deny_channels: frozenset[str] = frozenset()
+    allow_roles: frozenset[str] = frozenset()
+    deny_roles: frozenset[str] = frozenset()
+    age_restricted: AgeRestricted = AgeRestricted.SAME
+
+    def refusal(self, channels: frozenset[str], roles: frozenset[str], *, age_restricted: bool) -> str | None:
+        """The sentence for the person, or None when all is well. `channels` are the thread and its parents."""
+        if channels & self.deny_channels or (self.allow_channels and not channels & self.allow_channels):
+            return "I am not switched on in this channel; a server admin can change that, or use me in another one."
+        if roles & self.deny_roles or (self.allow_roles and not roles & self.allow_roles):
+            return "Your roles do not let you use me here; a server admin can change that."
+        if age_restricted and self.age_restricted is AgeRestricted.NEVER:
+            return "I do not work in age-restricted channels; use me in another channel."
+        if not age_restricted and self.age_restricted is AgeRestricted.ONLY:
+            return "I am set up for age-restricted channels only; use me in one of them."
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordConfig:
+    """Where Discord is and how the bot behaves there. Sizes are bytes, times seconds."""
+
+    token: str
+    api_base: str = API_BASE
+    gateway: str = ""
+    """Empty: ask the REST address."""
+    cdn: str = CDN
+    message_content: bool = True
+    """Ask for the privileged intent; without it the bot goes on by mentions, commands and replies."""
+    shard_count: int | None = None
+    """None: as many as Discord recommends."""
+    access: Access = field(default_factory=Access)
+    max_upload_bytes: int = 20 * MIB
+    max_attachments: int = 4
+    edit_interval_s: float = 1.3
+    """Shortest time between two edits of an answer: five in five seconds is what a channel takes."""
+    preview_interval_s: float = 4.0
+    """Shortest time between two uploads of unfinished pictures of one answer."""
+    catch_up_s: float = 24 * 3600.0
+    """How old a missed message may be to be answered after an outage."""
+
+
+class KeyValue(Protocol):
+    """A few lines of text that outlive a restart: synced commands, posts, interaction tokens."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Set, or with None remove."""
+
+
+class InMemoryKeyValue:
+    """A `KeyValue` that forgets at exit: good enough for a trial, and for tests."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        return self._values.get(key)
+
+    async def put(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._values.pop(key, None)
+        else:
+            self._values[key] = value

@@ -1,0 +1,99 @@
+"""The form of an edit, and what comes back from it. Nothing is kept: a form sent after a restart works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.chats.discord.files import Remote
+from bot.chats.discord.ids import ButtonId
+from bot.chats.discord.people import Interaction
+
+FORM = re.compile(r"e1:(edit|made):.*", re.DOTALL)
+"""`edit` changes a numbered picture; `made` begins with the pictures of somebody's message."""
+MAX_DESCRIPTION = 4000
+ANY = "any"
+CHANGES = (
+    (ANY, "Decide for me", "The words tell how far it goes."),
+    ("small", "Keep the layout", "Same picture, changed details."),
+    ("large", "Change more", "Same subject, new scene or style."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What somebody sent. `change` is small, large or None."""
+
+    id: ButtonId
+    description: str
+    change: str | None
+    files: tuple[Remote, ...]
+
+
+def edit_form(id: ButtonId, description: str) -> ui.Modal:
+    """`description` is the full one of the picture, there to be changed."""
+    title = "Edit this picture" if id.picture is None else f"Edit picture #{id.picture}"
+    form = ui.Modal(title=title, custom_id=str(id), timeout=900)
+    form.add_item(
+        ui.Label(
+            text="The whole picture as you want it",
+            component=ui.TextInput(
+                style=discord.TextStyle.paragraph,
+                custom_id="description",
+                default=description[:MAX_DESCRIPTION],
+                max_length=MAX_DESCRIPTION,
+            ),
+        )
+    )
+    options = [
+        discord.RadioGroupOption(label=label, value=value, description=text, default=value == ANY)
+        for value, label, text in CHANGES
+    ]
+    form.add_item(
+        ui.Label(text="How far", component=ui.RadioGroup(custom_id="change", required=False, options=options))
+    )
+    form.add_item(
+        ui.Label(
+            text="A picture to go by",
+            description="Optional: your own picture as a reference.",
+            component=ui.FileUpload(custom_id="reference", required=False, max_values=1),
+        )
+    )
+    return form
+
+
+def read_form(interaction: Interaction) -> Filled | None:
+    """The form as it was sent, read from the raw event; None when it is no form of ours."""
+    data: Mapping[str, Any] = interaction.data or {}
+    custom_id = str(data.get("custom_id", ""))
+    if FORM.fullmatch(custom_id) is None or (id := ButtonId.parse(custom_id)) is None:
+        return None
+    fields = {str(field.get("custom_id")): field for field in _fields(data.get("components", ()))}
+    change = fields.get("change", {}).get("value")
+    there: Mapping[str, Any] = data.get("resolved", {}).get("attachments", {})
+    chosen = fields.get("reference", {}).get("values") or ()
+    return Filled(
+        id,
+        str(fields.get("description", {}).get("value") or "").strip(),
+        change if change in ("small", "large") else None,
+        tuple(_remote(there[file]) for file in chosen if file in there),
+    )
+
+
+def _fields(components: Any) -> Iterator[Mapping[str, Any]]:
+    for component in components:
+        if "component" in component:
+            yield component["component"]
+        elif "components" in component:
+            yield from _fields(component["components"])
+        else:
+            yield component
+
+
+def _remote(data: Mapping[str, Any]) -> Remote:
+    return Remote(str(data["filename"]), str(data["url"]), int(data["size"]), str(data.get("content_type") or ""))

@@ -1,0 +1,274 @@
+"""One growing answer: the newest snapshot wins, edits keep Discord's pace, every message is sent once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
+
+import discord
+
+from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.layout import layout
+from bot.chats.discord.media import Media
+from bot.chats.discord.outlet import Outlet
+from bot.chats.discord.render import Gallery, MessageView, Words, render
+from bot.chats.discord.tasks import Tasks
+from bot.chats.discord.trouble import FAILURES, Trouble, trouble
+from handlers.model import PicturePart, Reply, SlotState
+from handlers.ports import ChatUnavailable
+
+log = logging.getLogger(__name__)
+_Step: TypeAlias = Callable[[], Awaitable[None]]
+_Act: TypeAlias = Callable[[MessageView, int], Awaitable[discord.Message]]
+ATTEMPTS = 8
+"""Tries of a final message before the platform counts as gone; about four minutes with the waits between."""
+MAX_WAIT_S = 60.0
+NO_FILES = Words(
+    "-# ⚠️ I cannot post pictures here: I lack the permission **Attach Files**. A server admin can grant it; "
+    "the pictures are kept."
+)
+TOO_LARGE = Words("-# ⚠️ A picture is too large for this server; `/export` gives it in full size.")
+
+
+@dataclass
+class _Message:
+    """A message of the answer as Discord has it."""
+
+    id: int
+    view: MessageView | None = None
+    attachments: dict[str, discord.Attachment] = field(default_factory=dict)
+    """By the stem of the file's name."""
+
+
+class DiscordPost:
+    """See `handlers.ports.ReplyPost`."""
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        media: Media,
+        memory: KeyValue,
+        tasks: Tasks,
+        config: DiscordConfig,
+        turn: str,
+        reference: str | None,
+    ) -> None:
+        self._outlet = outlet
+        self._media = media
+        self._memory = memory
+        self._tasks = tasks
+        self._config = config
+        self._turn = turn
+        self._reference = reference
+        self._messages: list[_Message] = []
+        self._adopted = False
+        self._newest: Reply | None = None
+        self._editor: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._gone: str | None = None
+        self._previews: dict[str, bytes] = {}
+        self._previewed = float("-inf")
+        self._without_files = False
+
+    @property
+    def reference(self) -> str | None:
+        return ",".join(str(message.id) for message in self._messages) or self._reference
+
+    def show(self, reply: Reply) -> None:
+        self._newest = reply
+        if self._gone is None and (self._editor is None or self._editor.done()):
+            self._editor = self._tasks.spawn(self._edit(), f"discord answer {self._turn}")
+
+    async def finish(self, reply: Reply) -> str | None:
+        self._newest = None
+        async with self._lock:
+            if self._editor is not None:
+                self._editor.cancel()
+            await self._bring(reply, last=True)
+        return self.reference
+
+    async def redraw(self, reply: Reply, deleted: frozenset[int]) -> None:
+        """Show a finished answer again without the pictures that were deleted."""
+        async with self._lock:
+            await self._bring(reply, last=True, deleted=deleted)
+
+    async def _edit(self) -> None:
+        """Bring snapshots until none is newer, one edit an interval."""
+        while self._gone is None:
+            async with self._lock:
+                reply, self._newest = self._newest, None
+                if reply is None:
+                    return
+                try:
+                    await self._bring(self._calm(reply), last=False)
+                except ChatUnavailable as error:
+                    # `finish` says it to the handlers; until then there is nobody to show anything to.
+                    log.info("answer %s: %s", self._turn, error)
+                    return
+            await asyncio.sleep(self._config.edit_interval_s)
+
+    def _calm(self, reply: Reply) -> Reply:
+        """Keep the previews that are shown until it is time for new ones: each is an upload."""
+        now = asyncio.get_running_loop().time()
+        rendering = [p for p in reply.parts if isinstance(p, PicturePart) and p.state is SlotState.RENDERING]
+        fresh = {part.slot: part.preview for part in rendering if part.preview is not None}
+        if now - self._previewed >= self._config.preview_interval_s and fresh != self._previews:
+            self._previews = fresh
+            self._previewed = now
+        parts = tuple(
+            replace(part, preview=self._previews.get(part.slot)) if isinstance(part, PicturePart) else part
+            for part in reply.parts
+        )
+        return replace(reply, parts=parts)
+
+    async def _bring(self, reply: Reply, *, last: bool, deleted: frozenset[int] = frozenset()) -> None:
+        """
+        Raises:
+            ChatUnavailable: Discord refuses for good.
+        """
+        if self._gone is not None:
+            raise ChatUnavailable(self._gone)
+        await self._persist(self._adopt, last=True)
+        views = render(reply, deleted=deleted)
+        for index, view in enumerate(views):
+            if not await self._persist(partial(self._place, index, view), last=last):
+                return
+        for surplus in self._messages[len(views) :]:
+            await self._remove(surplus)
+        del self._messages[len(views) :]
+
+    async def _persist(self, step: _Step, *, last: bool) -> bool:
+        """Do `step`, again after passing troubles when it is the last word; a passing snapshot has no second try.
+
+        False when it was not done; the next snapshot will do it.
+        """
+        for attempt in range(ATTEMPTS if last else 1):
+            try:
+                await step()
+                return True
+            except FAILURES as error:
+                if trouble(error) is not Trouble.LATER:
+                    raise self._give_up(error) from error
+                log.warning("answer %s waits for Discord: %s", self._turn, error)
+                if attempt + 1 < ATTEMPTS and last:
+                    await asyncio.sleep(min(MAX_WAIT_S, 2.0**attempt))
+        if last:
+            raise ChatUnavailable("Discord does not take the answer")
+        return False
+
+    def _give_up(self, error: BaseException) -> ChatUnavailable:
+        self._gone = f"{trouble(error)} ({error})"
+        return ChatUnavailable(self._gone)
+
+    async def _adopt(self) -> None:
+        """Take up the messages that an earlier run posted."""
+        if self._adopted:
+            return
+        known = await self._memory.get(f"post:{self._turn}") or self._reference or ""
+        messages = []
+        for id in filter(str.isdigit, known.split(",")):
+            try:
+                messages.append(_read(await self._outlet.fetch(int(id))))
+            except discord.NotFound as error:
+                if trouble(error) is not Trouble.MESSAGE_DELETED:
+                    raise
+        self._messages, self._adopted = messages, True
+
+    async def _place(self, index: int, view: MessageView) -> None:
+        """Make the message number `index` of the answer show `view`."""
+        message = self._messages[index] if index < len(self._messages) else None
+        if message is not None and message.view == view:
+            return
+        if message is None:
+            await self._send(index, view, after=0)
+            return
+        try:
+            await self._change(message, view)
+        except discord.HTTPException as error:
+            match trouble(error):
+                case Trouble.ARCHIVED:
+                    await self._outlet.unarchive()
+                    await self._change(message, view)
+                case Trouble.TOO_OLD:
+                    await self._send(index, view, after=message.id)
+                    await self._remove(message)
+                case Trouble.MESSAGE_DELETED:
+                    await self._send(index, view, after=message.id)
+                case _:
+                    raise
+
+    async def _send(self, index: int, view: MessageView, *, after: int) -> None:
+        """A new message; `after` is the one that it takes the place of, so that its nonce is another."""
+        nonce = hashlib.blake2b(f"{self._turn}/{index}/{after}".encode(), digest_size=12).hexdigest()
+
+        async def send(view: MessageView, limit: int) -> discord.Message:
+            files, names, _ = await self._files(view, {}, limit)
+            return await self._outlet.send(layout(view, names), files, nonce)
+
+        sent = _read(await self._fitting(view, send))
+        sent.view = view
+        self._messages[index : index + 1] = [sent]
+        await self._memory.put(f"post:{self._turn}", self.reference)
+
+    async def _change(self, message: _Message, view: MessageView) -> None:
+        async def edit(view: MessageView, limit: int) -> discord.Message:
+            files, names, kept = await self._files(view, message.attachments, limit)
+            return await self._outlet.edit(message.id, layout(view, names), [*kept, *files])
+
+        edited = _read(await self._fitting(view, edit))
+        message.view, message.attachments = view, edited.attachments
+
+    async def _fitting(self, view: MessageView, act: _Act) -> discord.Message:
+        """Do `act` with the pictures as they are, else smaller, else without them and a word about it."""
+        limit = self._outlet.limit
+        if self._without_files:
+            return await act(_bare(view, NO_FILES), limit)
+        try:
+            return await act(view, limit)
+        except discord.HTTPException as error:
+            kind = trouble(error)
+            if not view.pictures or kind not in (Trouble.TOO_LARGE, Trouble.NOT_ALLOWED):
+                raise
+            self._without_files = kind is Trouble.NOT_ALLOWED
+        if self._without_files:
+            return await act(_bare(view, NO_FILES), limit)
+        try:
+            return await act(view, limit // (4 * len(view.pictures)))
+        except discord.HTTPException as error:
+            if trouble(error) is not Trouble.TOO_LARGE:
+                raise
+            return await act(_bare(view, TOO_LARGE), limit)
+
+    async def _files(
+        self, view: MessageView, there: dict[str, discord.Attachment], limit: int
+    ) -> tuple[list[discord.File], dict[str, str], list[discord.Attachment]]:
+        """New uploads, the attachment's name of every picture, and the attachments to keep."""
+        files, names, kept = [], {}, []
+        for shown in view.pictures:
+            stem = shown.file.rpartition(".")[0]
+            if stem in there:
+                kept.append(there[stem])
+                names[shown.file] = there[stem].filename
+            elif (file := await self._media.upload(shown, limit)) is not None:
+                files.append(file)
+                names[shown.file] = file.filename
+        return files, names, kept
+
+    async def _remove(self, message: _Message) -> None:
+        try:
+            await self._outlet.delete(message.id)
+        except FAILURES as error:
+            log.info("message %d stays: %s", message.id, error)
+
+
+def _read(message: discord.Message) -> _Message:
+    return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in message.attachments})
+
+
+def _bare(view: MessageView, word: Words) -> MessageView:
+    return MessageView((*(block for block in view.blocks if not isinstance(block, Gallery)), word))

@@ -1,0 +1,246 @@
+"""Buttons, menus, forms and context menus: acknowledged at once, then handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import discord
+
+from bot.chats.discord.answers import Answers
+from bot.chats.discord.arrivals import pictures_in
+from bot.chats.discord.config import DiscordConfig
+from bot.chats.discord.files import download, remote
+from bot.chats.discord.ids import ButtonId, number_of_file
+from bot.chats.discord.modals import Filled, edit_form
+from bot.chats.discord.outlet import Tokens
+from bot.chats.discord.people import (
+    NOWHERE,
+    Interaction,
+    age_restricted,
+    channels_of,
+    key_of_interaction,
+    member_of,
+    person_of_interaction,
+)
+from bot.chats.discord.post import DiscordPost
+from bot.chats.discord.tasks import Tasks
+from bot.chats.discord.text import shorten
+from bot.chats.discord.threads import open_thread, title_of
+from bot.chats.discord.trouble import FAILURES
+from handlers.errors import UserError
+from handlers.model import Action, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
+from handlers.ports import Chat, ChatUnavailable, Handlers, Store
+
+log = logging.getLogger(__name__)
+LOOK_UP_S = 1.5
+"""A form must be the first answer, within 3 s: the store gets half of that."""
+NO_PICTURE = "That message shows no picture."
+
+
+class Presses:
+    def __init__(
+        self,
+        client: discord.Client,
+        chat: Chat,
+        handlers: Handlers,
+        store: Store,
+        answers: Answers,
+        tokens: Tokens,
+        tasks: Tasks,
+        config: DiscordConfig,
+    ) -> None:
+        self._client = client
+        self._chat = chat
+        self._handlers = handlers
+        self._store = store
+        self._answers = answers
+        self._tokens = tokens
+        self._tasks = tasks
+        self._config = config
+
+    async def press(self, interaction: Interaction, id: ButtonId, action: Action) -> None:
+        """Acknowledge, then act. A form is its own acknowledgement."""
+        key = id.key(str(interaction.guild_id or NOWHERE))
+        if action is Action.EDIT:
+            await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, id.picture)))
+            return
+        await interaction.response.defer()
+        self._tasks.spawn(self._act(interaction, key, id, action), f"discord {action} {interaction.id}")
+
+    async def _act(self, interaction: Interaction, key: ThreadKey, id: ButtonId, action: Action) -> None:
+        picture = await self._picture(key, id.picture) if action is Action.DELETE else None
+        press = Press(
+            event=f"discord:i{interaction.id}",
+            thread=key,
+            person=person_of_interaction(interaction),
+            action=action,
+            picture=id.picture,
+            slot=id.slot or None,
+        )
+        await self._deliver(interaction, press)
+        if picture is not None:
+            await self._redraw(picture)
+
+    async def _deliver(self, interaction: Interaction, press: Press) -> None:
+        refusal = self._refusal(interaction, press.thread)
+        if refusal is not None:
+            await self._answers.say(interaction, refusal)
+            return
+        if not member_of(self._client, interaction):
+            await self._tokens.keep(press.thread, interaction)
+        answer = await self._handlers.press(press)
+        await self._answers.give(interaction, answer)
+
+    def _refusal(self, interaction: Interaction, key: ThreadKey) -> str | None:
+        if str(interaction.channel_id) not in channels_of(key):
+            return "That button belongs to another place; use it there."
+        roles = frozenset(person_of_interaction(interaction).roles)
+        return self._config.access.refusal(channels_of(key), roles, age_restricted=age_restricted(interaction.channel))
+
+    # ------------------------------------------------------------------ forms
+
+    async def submitted(self, interaction: Interaction, filled: Filled) -> None:
+        """A form was sent."""
+        await interaction.response.defer()
+        self._tasks.spawn(self._edit(interaction, filled), f"discord form {interaction.id}")
+
+    async def _edit(self, interaction: Interaction, filled: Filled) -> None:
+        got = await download(self._client, self._config, filled.files)
+        for problem in got.problems:
+            await self._answers.say(interaction, problem)
+        key = filled.id.key(str(interaction.guild_id or NOWHERE))
+        person = person_of_interaction(interaction)
+        if filled.id.action == "made":
+            await self._begin(interaction, int(filled.id.slot), filled.description)
+        elif got.files:
+            # A picture to go by makes it a message: it becomes a numbered picture of the thread.
+            words = f"{filled.description} (an edit of picture #{filled.id.picture}, going by this picture)"
+            event = f"discord:i{interaction.id}"
+            await self._receive(interaction, Incoming(event, key, person, words, got.files, filled.id.picture))
+        else:
+            press = Press(
+                f"discord:i{interaction.id}",
+                key,
+                person,
+                Action.EDIT,
+                filled.id.picture,
+                text=filled.description,
+                change=filled.change,
+            )
+            await self._deliver(interaction, press)
+
+    async def _receive(self, interaction: Interaction, incoming: Incoming) -> None:
+        refusal = self._refusal(interaction, incoming.thread)
+        if refusal is not None:
+            await self._answers.say(interaction, refusal)
+            return
+        if not member_of(self._client, interaction):
+            await self._tokens.keep(incoming.thread, interaction)
+        await self._handlers.receive(incoming)
+
+    # ---------------------------------------------------------- context menus
+
+    async def edit_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """'Edit this picture' on any message."""
+        key = key_of_interaction(self._client, interaction)
+        numbers = self._numbers(message)
+        if numbers:
+            id = ButtonId(Action.EDIT.value, key.channel, key.thread, numbers[0])
+            await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, numbers[0])))
+        elif any(remote(attachment).picture for attachment in message.attachments):
+            id = ButtonId("made", key.channel, key.thread, None, str(message.id))
+            await interaction.response.send_modal(edit_form(id, ""))
+        else:
+            await interaction.response.send_message(NO_PICTURE, ephemeral=True)
+
+    async def use_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """'Use as reference': a picture of ours becomes the current one, somebody's own a numbered one."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        numbers = self._numbers(message)
+        if numbers:
+            await self._on_picture(interaction, numbers[0], Action.SELECT)
+        elif any(remote(attachment).picture for attachment in message.attachments):
+            await self._answers.say(interaction, "I take it as a reference.")
+            work = self._begin(interaction, message.id, "Use this picture as a reference.", message)
+            self._tasks.spawn(work, f"discord reference {interaction.id}")
+        else:
+            await self._answers.say(interaction, NO_PICTURE)
+
+    async def recipe_of_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """'Recipe' of every picture that the message shows."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        numbers = self._numbers(message)
+        for number in numbers:
+            await self._on_picture(interaction, number, Action.RECIPE)
+        if not numbers:
+            await self._answers.say(interaction, NO_PICTURE)
+
+    async def _on_picture(self, interaction: Interaction, number: int, action: Action) -> None:
+        key = key_of_interaction(self._client, interaction)
+        event = f"discord:i{interaction.id}:{number}"
+        await self._deliver(interaction, Press(event, key, person_of_interaction(interaction), action, number))
+
+    async def _begin(
+        self, interaction: Interaction, message_id: int, text: str, message: discord.Message | None = None
+    ) -> None:
+        """A turn about the pictures of somebody's message, in a thread on it where there is none."""
+        key = key_of_interaction(self._client, interaction)
+        try:
+            if message is None:
+                message = await self._client.get_partial_messageable(interaction.channel_id or 0).fetch_message(
+                    message_id
+                )
+            if member_of(self._client, interaction) and interaction.guild_id and key.thread == key.channel:
+                key = await open_thread(message, title_of(text, interaction.user.display_name))
+        except FAILURES as error:
+            log.info("message %d cannot be used: %s", message_id, error)
+            await self._answers.say(interaction, "I cannot read that message any more; send the picture once more.")
+            return
+        got = await download(self._client, self._config, [remote(attachment) for attachment in message.attachments])
+        for problem in got.problems:
+            await self._answers.say(interaction, problem)
+        if got.files:
+            person = person_of_interaction(interaction)
+            event = f"discord:i{interaction.id}"
+            await self._receive(interaction, Incoming(event, key, person, text, got.files, title=shorten(text, 80)))
+
+    # -------------------------------------------------------------- the store
+
+    def _numbers(self, message: discord.Message) -> list[int]:
+        me = self._client.user
+        return pictures_in(message) if me is not None and message.author.id == me.id else []
+
+    async def _picture(self, key: ThreadKey, number: int | None) -> Picture | None:
+        if number is None:
+            return None
+        try:
+            return await asyncio.wait_for(self._store.picture(key, number), LOOK_UP_S)
+        except (TimeoutError, UserError) as error:
+            log.warning("picture %d of %s is not known in time: %s", number, key, error)
+            return None
+
+    async def _description(self, interaction: Interaction, key: ThreadKey, number: int | None) -> str:
+        """The full one; when the store is slow, the alt text of the message, which is cut at 1,024 characters."""
+        picture = await self._picture(key, number)
+        if picture is not None:
+            return picture.description
+        attachments = interaction.message.attachments if interaction.message else []
+        alts = (a.description or "" for a in attachments if number_of_file(a.filename) == number)
+        return next(alts, "").removeprefix(f"#{number}: ")
+
+    async def _redraw(self, before: Picture) -> None:
+        """After a deletion: take the picture out of the message that shows it."""
+        after = await self._picture(before.thread, before.number)
+        turn = await self._store.turn(before.turn)
+        if turn is None or (after is not None and after.state is PictureState.READY):
+            return
+        left = {picture.number for picture in await self._store.gallery(before.thread)}
+        reply = Reply(turn.id, turn.thread, turn.parts, thinking=False, final=True)
+        shown = {part.number for part in turn.parts if isinstance(part, PicturePart)}
+        post = self._chat.open_reply(turn.id, turn.thread, None, turn.post)
+        if isinstance(post, DiscordPost) and turn.post is not None:
+            try:
+                await post.redraw(reply, frozenset(shown - left))
+            except ChatUnavailable as error:
+                log.info("deleted picture #%d stays shown: %s", before.number, error)

@@ -1,0 +1,290 @@
+"""A reply as it stands → what its messages show. Pure: no Discord object, no bytes but previews.
+
+Limits of one message with Components V2: 40 components, 4,000 characters of text, 10 pictures a gallery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.chats.discord.ids import MORE, ButtonId, button_id, file_name, menu_value
+from bot.chats.discord.text import close_fence, plain, shorten, split_text
+from handlers.model import (
+    Action,
+    NoticePart,
+    PicturePart,
+    Reply,
+    ReplyPart,
+    SelectPart,
+    SlotState,
+    TextPart,
+    ThreadKey,
+)
+from imaging.model import Operation
+
+MAX_COMPONENTS = 40
+MAX_TEXT = 4000
+MAX_ALT = 1024
+MAX_GROUP = 5
+"""A row holds five buttons, so at most five pictures stand side by side."""
+THINKING = "-# ✨ thinking…"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture of a gallery: a stored file by `sha256`, or the bytes of a preview."""
+
+    file: str
+    alt: str
+    sha256: str | None = None
+    preview: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    items: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    label: str
+    id: str
+    emoji: str = ""
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    items: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A menu of (label, value) entries, at most 25."""
+
+    id: str
+    placeholder: str
+    entries: tuple[tuple[str, str], ...]
+
+
+Block: TypeAlias = Words | Gallery | Buttons | Menu
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    blocks: tuple[Block, ...]
+
+    @property
+    def pictures(self) -> tuple[Shown, ...]:
+        return tuple(item for block in self.blocks if isinstance(block, Gallery) for item in block.items)
+
+
+def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = frozenset()) -> tuple[MessageView, ...]:
+    """The messages of an answer, at least one. `deleted` are numbers of pictures that are gone."""
+    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, deleted)]
+    if reply.thinking and not reply.final and not blocks:
+        blocks = [(Words(THINKING),)]
+    if not reply.final:
+        stop = Button("Stop", button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
+        blocks.append((Buttons((stop,)),))
+    return _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
+
+
+Unit: TypeAlias = tuple[Block, ...]
+"""Blocks that stay in one message."""
+
+
+def _grouped(parts: Sequence[ReplyPart]) -> Iterator[ReplyPart | tuple[PicturePart, ...]]:
+    """Pictures with nothing but space between them stand side by side."""
+    group: list[PicturePart] = []
+    for part in parts:
+        if isinstance(part, PicturePart):
+            if len(group) == MAX_GROUP:
+                yield tuple(group)
+                group = []
+            group.append(part)
+            continue
+        if isinstance(part, TextPart) and not part.text.strip():
+            continue
+        if group:
+            yield tuple(group)
+            group = []
+        yield part
+    if group:
+        yield tuple(group)
+
+
+def _units(
+    part: ReplyPart | tuple[PicturePart, ...], reply: Reply, previews: bool, deleted: frozenset[int]
+) -> Iterator[Unit]:
+    match part:
+        case TextPart(text):
+            # The last words may still grow inside a code block.
+            shown = text if reply.final else close_fence(text)
+            for piece in split_text(shown.strip("\n"), MAX_TEXT):
+                yield (Words(piece),)
+        case SelectPart(number, description):
+            yield (Words(f"-# 👉 **#{number}** is the current picture: {plain(shorten(description, 200))}"),)
+        case NoticePart(sentence):
+            yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
+        case PicturePart():
+            yield _pictures((part,), reply.thread, previews, deleted)
+        case tuple():
+            yield _pictures(part, reply.thread, previews, deleted)
+
+
+def _pictures(parts: tuple[PicturePart, ...], thread: ThreadKey, previews: bool, deleted: frozenset[int]) -> Unit:
+    blocks: list[Block] = [Words("\n".join(_caption(part, part.number in deleted) for part in parts))]
+    shown = [item for part in parts if part.number not in deleted and (item := _shown(part, previews))]
+    if shown:
+        blocks.append(Gallery(tuple(shown)))
+    ready = [part for part in parts if part.state is SlotState.READY and part.number not in deleted]
+    if len(ready) == 1:
+        blocks += _controls(ready[0], thread)
+    elif ready:
+        blocks += _group_controls(ready, thread)
+    blocks += _cancels([part for part in parts if part.state in (SlotState.WAITING, SlotState.RENDERING)], thread)
+    return tuple(blocks)
+
+
+def _caption(part: PicturePart, deleted: bool) -> str:
+    if deleted:
+        return f"-# **#{part.number}** was deleted"
+    head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
+    match part.state:
+        case SlotState.WAITING:
+            return f"⏳ {head}\n-# {waiting(part.position, part.eta_s)}"
+        case SlotState.RENDERING:
+            steps = f"step {part.step} of {part.total}" if part.total else "starting"
+            return f"🎨 {head}\n-# {steps}{_about(part.eta_s)}"
+        case SlotState.READY:
+            remark = f"\n-# {shorten(part.sentence, 200)}" if part.sentence else ""
+            return f"{head}{_origin(part)}{remark}"
+        case SlotState.FAILED:
+            return f"❌ {head}\n-# {shorten(part.sentence or 'This picture could not be made.', 300)}"
+        case SlotState.CANCELLED:
+            return f"-# 🚫 {head} was cancelled"
+
+
+def waiting(position: int | None, eta_s: float | None) -> str:
+    """What a placeholder says: only what is known."""
+    if position is None:
+        return "waiting"
+    ahead = {0: "next", 1: "1 picture before it"}.get(position, f"{position} pictures before it")
+    return ahead + _about(eta_s)
+
+
+def _about(eta_s: float | None) -> str:
+    if eta_s is None:
+        return ""
+    if eta_s < 90:
+        return f", about {max(1, round(eta_s))} s"
+    return f", about {round(eta_s / 60)} min"
+
+
+def _origin(part: PicturePart) -> str:
+    parents = ", ".join(f"#{number}" for number in part.parents)
+    if part.operation is Operation.UPLOAD:
+        return " · your picture"
+    return f" · {part.operation.value} of {parents}" if parents else ""
+
+
+def _shown(part: PicturePart, previews: bool) -> Shown | None:
+    alt = shorten(f"#{part.number}: {part.description}", MAX_ALT)
+    if part.state is SlotState.READY and part.sha256:
+        return Shown(file_name(part.number, part.sha256, "img"), alt, sha256=part.sha256)
+    if previews and part.state is SlotState.RENDERING and part.preview:
+        digest = hashlib.sha256(part.preview).hexdigest()
+        return Shown(
+            file_name(part.number, digest, "webp").replace("picture", "preview"),
+            shorten(f"Unfinished {alt}", MAX_ALT),
+            preview=part.preview,
+        )
+    return None
+
+
+def _controls(part: PicturePart, thread: ThreadKey) -> Iterable[Block]:
+    number = part.number
+    rows = (
+        ("Edit…", Action.EDIT, "✏️"),
+        ("Vary", Action.VARY, "🎲"),
+        ("Refine", Action.REFINE, "🔍"),
+        ("Redo", Action.REDO, "🔁"),
+        ("Select", Action.SELECT, "👉"),
+    )
+    yield Buttons(tuple(Button(label, button_id(action, thread, number), emoji) for label, action, emoji in rows))
+    entries = [("Recipe", Action.RECIPE), ("Undo", Action.UNDO)]
+    if part.parents:
+        entries.append(("Compare with what it came from", Action.COMPARE))
+    entries.append(("Delete", Action.DELETE))
+    yield Menu(
+        str(ButtonId(MORE, thread.channel, thread.thread, number)),
+        f"More with #{number}…",
+        tuple((label, menu_value(action, number)) for label, action in entries),
+    )
+
+
+def _group_controls(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
+    for action, emoji in ((Action.EDIT, "✏️"), (Action.VARY, "🎲")):
+        yield Buttons(tuple(Button(f"#{part.number}", button_id(action, thread, part.number), emoji) for part in parts))
+    choices = (
+        ("Select", Action.SELECT),
+        ("Refine", Action.REFINE),
+        ("Redo", Action.REDO),
+        ("Recipe of", Action.RECIPE),
+        ("Delete", Action.DELETE),
+    )
+    yield Menu(
+        str(ButtonId(MORE, thread.channel, thread.thread, parts[0].number)),
+        "More… (✏️ edits, 🎲 varies)",
+        tuple((f"{label} #{p.number}", menu_value(action, p.number)) for label, action in choices for p in parts),
+    )
+
+
+def _cancels(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
+    if parts:
+        yield Buttons(
+            tuple(
+                Button(f"Cancel #{p.number}", button_id(Action.CANCEL, thread, p.number, p.slot), danger=True)
+                for p in parts
+            )
+        )
+
+
+def components(block: Block) -> int:
+    """How many of the 40 components a block takes."""
+    match block:
+        case Words() | Gallery():
+            return 1
+        case Buttons(items):
+            return 1 + len(items)
+        case Menu():
+            return 2
+
+
+def _text_length(block: Block) -> int:
+    return len(block.text) if isinstance(block, Words) else 0
+
+
+def _pack(units: Sequence[Unit]) -> tuple[MessageView, ...]:
+    """Fill messages in order; a unit never straddles two."""
+    messages: list[MessageView] = []
+    current: list[Block] = []
+    for unit in units:
+        size = sum(components(block) for block in [*current, *unit])
+        length = sum(_text_length(block) for block in [*current, *unit])
+        if current and (size > MAX_COMPONENTS or length > MAX_TEXT):
+            messages.append(MessageView(tuple(current)))
+            current = []
+        current += unit
+    if current:
+        messages.append(MessageView(tuple(current)))
+    return tuple(messages)

@@ -1,0 +1,60 @@
+"""What Discord's errors mean for an answer on its way (codes: Discord developer docs, opcodes and status codes)."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+import aiohttp
+import discord
+
+FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+"""What talking to Discord may raise."""
+
+
+class Trouble(StrEnum):
+    MESSAGE_DELETED = "message deleted"
+    TOO_OLD = "message too old to be edited again"
+    ARCHIVED = "thread archived"
+    TOO_LARGE = "upload too large"
+    NOT_ALLOWED = "permission missing"
+    GONE = "thread, server or access gone"
+    REFUSED = "refused as wrong"
+    LATER = "worth another try"
+
+
+CODES = {
+    10003: Trouble.GONE,  # unknown channel
+    10004: Trouble.GONE,  # unknown server
+    10008: Trouble.MESSAGE_DELETED,
+    10015: Trouble.GONE,  # unknown webhook: the interaction's token is over
+    10062: Trouble.GONE,  # unknown interaction
+    20016: Trouble.LATER,  # slow mode
+    20028: Trouble.LATER,  # channel write rate
+    30046: Trouble.TOO_OLD,
+    40005: Trouble.TOO_LARGE,
+    50001: Trouble.GONE,  # missing access
+    50007: Trouble.GONE,  # cannot write to this person
+    50013: Trouble.NOT_ALLOWED,
+    50027: Trouble.GONE,  # invalid webhook token
+    50083: Trouble.ARCHIVED,
+    160005: Trouble.GONE,  # thread locked
+}
+
+NO_THREAD = frozenset({50001, 50013, 50024, 30033, 160005, 160006})
+"""Codes that mean that a thread cannot be opened here: answer in the channel instead."""
+THREAD_EXISTS = 160004
+
+
+def trouble(error: BaseException) -> Trouble:
+    if not isinstance(error, discord.HTTPException):
+        return Trouble.LATER
+    if error.code in CODES:
+        return CODES[error.code]
+    if error.status == 413:
+        return Trouble.TOO_LARGE
+    if error.status == 429 or error.status >= 500:
+        return Trouble.LATER
+    if error.status == 404:
+        return Trouble.GONE
+    return Trouble.NOT_ALLOWED if error.status == 403 else Trouble.REFUSED

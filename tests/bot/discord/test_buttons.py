@@ -1,0 +1,229 @@
+"""Buttons, menus, forms and context menus: right away, after a restart, and under load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.chats.discord.ids import ButtonId
+from handlers.model import Action, Answer, File, SlotState, TextPart
+from tests.bot.discord.conftest import World
+from tests.bot.discord.fakes import picture, ready
+from tests.fakes import png
+
+
+async def shown(world: World, *numbers: int, parents: tuple[int, ...] = (), description: str = "a red fox") -> Any:
+    """A thread in which an answer with these pictures stands; its message."""
+    world.handlers.parts = ()
+    thread = await world.begin()
+    key = world.handlers.received[0].thread
+    parts = tuple(
+        ready(n, world.store.add(key, n, description, turn="turn-x"), description, parents=parents) for n in numbers
+    )
+    await world.handlers.reply("turn-x", key, parts)
+    return thread.last_message
+
+
+@pytest.mark.parametrize(
+    ("label", "action"),
+    [("Vary", Action.VARY), ("Refine", Action.REFINE), ("Redo", Action.REDO), ("Select", Action.SELECT)],
+)
+async def test_a_button_is_acknowledged_and_handed_over(world: World, label: str, action: Action) -> None:
+    message = await shown(world, 3)
+    result = await world.ann.click(message, label=label)
+    [press] = world.handlers.pressed
+    assert result.acknowledged
+    assert (press.action, press.picture, press.person.name) == (action, 3, "Ann")
+    assert press.thread == world.handlers.received[0].thread
+    assert [followup.content for followup in result.followups] == ["Noted."]
+    assert result.followups[0].ephemeral
+
+
+@pytest.mark.parametrize("action", [Action.RECIPE, Action.UNDO, Action.COMPARE, Action.DELETE])
+async def test_the_menu_has_the_rest(world: World, action: Action) -> None:
+    message = await shown(world, 3, parents=(1,))
+    await world.ann.select(message, [f"{action}:3"])
+    [press] = world.handlers.pressed
+    assert (press.action, press.picture) == (action, 3)
+
+
+async def test_pictures_side_by_side_each_have_their_buttons(world: World) -> None:
+    message = await shown(world, 1, 2, 3, 4)
+    assert len(message.attachments) == 4
+    await world.ann.click(message, custom_id=_id(message, "vary", 3))
+    await world.ann.select(message, ["refine:4"])
+    assert [(press.action, press.picture) for press in world.handlers.pressed] == [
+        (Action.VARY, 3),
+        (Action.REFINE, 4),
+    ]
+
+
+async def test_a_placeholder_can_be_cancelled_by_its_slot(world: World) -> None:
+    world.handlers.parts = ()
+    thread = await world.begin()
+    post = world.chat.open_reply("turn-y", world.handlers.received[0].thread, None, None)
+    from handlers.model import Reply
+
+    post.show(Reply("turn-y", world.handlers.received[0].thread, (picture(5, position=2, eta_s=40.0),), thinking=False))
+    await world.env.settle()
+    message = thread.last_message
+    assert "2 pictures before it, about 40 s" in message.components[0].content
+    await world.ann.click(message, label="Cancel #5")
+    await world.ann.click(message, label="Stop")
+    cancel, stop = world.handlers.pressed
+    assert (cancel.action, cancel.picture, cancel.slot) == (Action.CANCEL, 5, "slot-5")
+    assert (stop.action, stop.slot) == (Action.STOP, "turn-y")
+
+
+async def test_buttons_work_after_a_restart(world: World) -> None:
+    message = await shown(world, 3)
+    await world.env.restart_bot(world.chat_again().client)
+    await world.ann.click(message, label="Vary")
+    assert world.handlers.pressed[0].picture == 3
+
+
+async def test_buttons_work_after_a_year(world: World) -> None:
+    message = await shown(world, 3)
+    later = world.env.now().timestamp() + 366 * 86400
+    world.env._move_clock(world.env._virtual_time + later - world.env.now().timestamp())
+    await world.ann.click(message, label="Refine")
+    assert world.handlers.pressed[0].action is Action.REFINE
+
+
+async def test_edit_opens_a_form_with_the_whole_description(world: World) -> None:
+    description = "a red fox " * 150
+    message = await shown(world, 3, description=description)
+    form = await world.ann.click(message, label="Edit…")
+    assert form.modal is not None
+    text = form.modal["components"][0]["component"]
+    assert text["value"] == description
+    await world.ann.submit_modal(form, {"description": "a blue fox", "change": "small"})
+    [press] = world.handlers.pressed
+    assert (press.action, press.picture, press.text, press.change) == (Action.EDIT, 3, "a blue fox", "small")
+
+
+async def test_a_form_that_was_open_during_a_restart_still_works(world: World) -> None:
+    message = await shown(world, 3)
+    form = await world.ann.click(message, label="Edit…")
+    await world.env.restart_bot(world.chat_again().client)
+    await world.ann.submit_modal(form, {"description": "a blue fox", "change": "large"})
+    assert world.handlers.pressed[0].change == "large"
+
+
+async def test_a_reference_in_the_form_makes_it_a_message_with_that_picture(world: World) -> None:
+    message = await shown(world, 3)
+    form = await world.ann.click(message, label="Edit…")
+    await world.ann.submit_modal(form, {"description": "like this", "reference": ("ref.png", png(9))})
+    incoming = world.handlers.received[-1]
+    assert incoming.attachments[0].data == png(9)
+    assert incoming.replies_to == 3
+    assert "like this" in incoming.text
+
+
+async def test_a_slow_database_does_not_cost_the_form(world: World) -> None:
+    message = await shown(world, 3)
+    world.store.broken = True
+    form = await world.ann.click(message, label="Edit…")
+    assert form.modal is not None
+    assert form.modal["components"][0]["component"]["value"] == "a red fox"
+
+
+async def test_an_answer_with_a_file_goes_to_the_asker_only(world: World) -> None:
+    message = await shown(world, 3)
+    world.handlers.answer = Answer("seed 7", (File("recipe.json", "application/json", b"{}"),))
+    result = await world.ann.select(message, ["recipe:3"])
+    assert result.followups[0].ephemeral
+    assert [file.filename for file in result.followups[0].attachments] == ["recipe.json"]
+
+
+async def test_a_long_answer_comes_in_several_pieces(world: World) -> None:
+    message = await shown(world, 3)
+    world.handlers.answer = Answer("word " * 900)
+    result = await world.ann.click(message, label="Vary")
+    assert len(result.followups) == 3
+
+
+async def test_a_deleted_picture_disappears_from_its_message(world: World) -> None:
+    message = await shown(world, 3, 4)
+    await world.bea.select(message, ["delete:3"])
+    after = world.thread().last_message
+    assert [file.filename.split("-")[1] for file in after.attachments] == ["4"]
+    assert "#3** was deleted" in after.components[0].content
+
+
+async def test_a_button_of_another_place_does_nothing(world: World) -> None:
+    message = await shown(world, 3)
+    elsewhere = world.guild.create_text_channel("elsewhere")
+    stored = world.env.backend.messages[message.channel.id][message.id]
+    assert elsewhere.id
+    for row in stored.components:
+        for item in row.get("components", ()):
+            item["custom_id"] = str(item.get("custom_id", "")).replace(str(message.channel.id), str(elsewhere.id))
+            item["custom_id"] = item["custom_id"].replace(str(world.channel.id), str(elsewhere.id))
+    result = await world.ann.click(message, label="Vary")
+    assert world.handlers.pressed == []
+    assert "another place" in result.followups[0].content
+
+
+async def test_context_menu_edit_on_a_picture_of_ours(world: World) -> None:
+    message = await shown(world, 3)
+    form = await world.ann.context_menu(world.thread(), "Edit this picture", message)
+    await world.ann.submit_modal(form, {"description": "a green fox"})
+    assert world.handlers.pressed[0].text == "a green fox"
+    assert world.handlers.pressed[0].change is None
+
+
+async def test_context_menu_edit_on_somebodys_picture_begins_a_session(world: World) -> None:
+    photo = await world.bea.send(world.channel, "my cat", attachments=[("cat.png", png(1))])
+    form = await world.ann.context_menu(world.channel, "Edit this picture", photo)
+    await world.ann.submit_modal(form, {"description": "as a sticker"})
+    [incoming] = world.handlers.received
+    assert incoming.text == "as a sticker"
+    assert incoming.attachments[0].data == png(1)
+    assert incoming.thread.thread == str(photo.id)
+
+
+async def test_context_menu_use_as_reference(world: World) -> None:
+    photo = await world.bea.send(world.channel, "my cat", attachments=[("cat.png", png(1))])
+    await world.ann.context_menu(world.channel, "Use as reference", photo)
+    assert world.handlers.received[0].attachments[0].name == "cat.png"
+    message = await shown_in(world, 3)
+    await world.ann.context_menu(world.thread(), "Use as reference", message)
+    assert (world.handlers.pressed[0].action, world.handlers.pressed[0].picture) == (Action.SELECT, 3)
+
+
+async def test_context_menu_recipe(world: World) -> None:
+    message = await shown(world, 3, 4)
+    await world.ann.context_menu(world.thread(), "Recipe", message)
+    assert [press.picture for press in world.handlers.pressed] == [3, 4]
+    words = await world.ann.send(world.thread(), "no picture here")
+    result = await world.ann.context_menu(world.thread(), "Recipe", words)
+    assert "no picture" in (result.followups[-1] if result.followups else result.response).content
+
+
+async def shown_in(world: World, number: int) -> Any:
+    key = world.handlers.received[-1].thread
+    await world.handlers.reply("turn-z", key, (TextPart("look"), ready(number, world.store.add(key, number, "x"))))
+    return world.thread().last_message
+
+
+def _id(message: Any, action: str, number: int) -> str:
+    for row in message.components:
+        for item in getattr(row, "children", ()):
+            id = ButtonId.parse(item.custom_id or "")
+            if id is not None and (id.action, id.picture) == (action, number):
+                return str(id)
+    raise AssertionError(f"no {action} #{number}")
+
+
+def test_ids_fit_and_come_back() -> None:
+    for slot in ("", "slot-1", "s" * 300):
+        id = ButtonId("cancel", "9" * 20, "r" + "9" * 20, 123456789, slot)
+        assert len(str(id)) <= 100
+        read = ButtonId.parse(str(id))
+        assert read is not None
+        assert (read.action, read.channel, read.thread, read.picture) == (id.action, id.channel, id.thread, id.picture)
+        assert read.slot in (slot, "")
+    assert ButtonId.parse("e2:other") is None
+    assert SlotState.READY

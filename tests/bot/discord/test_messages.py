@@ -1,0 +1,183 @@
+"""Which messages become turns, in which session, and what they bring."""
+
+from __future__ import annotations
+
+import discord
+import pytest
+
+from bot.chats.discord import Access, AgeRestricted, DiscordConfig
+from handlers.model import TextPart
+from tests.bot.discord.conftest import World
+from tests.bot.discord.fakes import ready
+from tests.fakes import png
+
+
+async def test_a_mention_opens_a_thread_on_the_message_and_is_answered_there(world: World) -> None:
+    thread = await world.begin("a red fox")
+    [incoming] = world.handlers.received
+    assert incoming.text == "a red fox"
+    assert (incoming.person.name, incoming.person.id) == ("Ann", str(world.ann.id))
+    assert str(incoming.thread) == f"discord/{world.guild.id}/{world.channel.id}/{thread.id}"
+    assert thread.name == "a red fox"
+    assert len(thread.history()) == 1
+    assert thread.last_message.components[0].content == "Here you are."
+
+
+async def test_every_message_in_its_own_thread_is_a_turn_of_the_same_session(world: World) -> None:
+    thread = await world.begin()
+    await world.bea.send(thread, "make it blue")
+    first, second = world.handlers.received
+    assert second.text == "make it blue"
+    assert second.thread == first.thread
+    assert second.person.name == "Bea"
+    assert second.person.moderator
+    assert not first.person.moderator
+
+
+async def test_the_same_message_is_the_same_event(world: World) -> None:
+    message = await world.ann.send(world.channel, f"{world.me} hi")
+    assert world.handlers.received[0].event == f"discord:m{message.id}"
+
+
+async def test_talk_among_people_is_left_alone(world: World) -> None:
+    await world.ann.send(world.channel, "lunch?")
+    bot = world.guild.add_member(world.env.create_user("otherbot", bot=True))
+    await bot.send(world.channel, f"{world.me} hello")
+    assert world.handlers.received == []
+
+
+async def test_names_take_the_place_of_ids(world: World) -> None:
+    await world.ann.send(world.channel, f"{world.me} draw {world.bea.mention} in {world.channel.mention}")
+    assert world.handlers.received[0].text == "draw @Bea in #ideas"
+
+
+async def test_a_direct_message_needs_no_mention_and_no_thread(world: World) -> None:
+    user = world.env.create_user("dora")
+    await user.send_dm("a boat")
+    [incoming] = world.handlers.received
+    assert incoming.thread.tenant == "-"
+    assert incoming.thread.channel == incoming.thread.thread
+    assert user.dm_channel.last_message.components[0].content == "Here you are."
+
+
+async def test_a_picture_that_comes_along_is_handed_over(world: World) -> None:
+    data = png(7)
+    await world.ann.send(world.channel, f"{world.me} like this", attachments=[("cat.png", data)])
+    [file] = world.handlers.received[0].attachments
+    assert (file.name, file.data) == ("cat.png", data)
+
+
+async def test_too_many_too_large_and_unreadable_files_are_told_and_the_rest_is_used(world: World) -> None:
+    pictures = [(f"{n}.png", png(n)) for n in range(6)]
+    await world.ann.send(world.channel, f"{world.me} these", attachments=[*pictures, ("x.exe", b"MZ")])
+    assert len(world.handlers.received[0].attachments) == 4
+    told = " ".join(message.components[0].content for message in world.thread().history())
+    assert "I take 4 pictures at once; 4.png was left out." in told
+    assert "x.exe is no picture that I can read" in told
+
+
+class TestSmallFilesOnly:
+    @pytest.fixture
+    def config(self) -> DiscordConfig:
+        return DiscordConfig(token="t", shard_count=1, max_upload_bytes=20)
+
+    async def test_a_message_that_was_only_a_file_too_large_is_no_turn(self, world: World) -> None:
+        await world.ann.send(world.channel, world.me, attachments=[("big.png", png(1))])
+        assert world.handlers.received == []
+        assert "big.png is larger than" in world.thread().last_message.components[0].content
+
+
+async def test_answering_a_picture_means_that_picture(world: World) -> None:
+    thread = await world.begin()
+    sha = world.store.add(world.handlers.received[0].thread, 3, "a red fox")
+    world.handlers.parts = (ready(3, sha),)
+    await world.ann.send(thread, "again")
+    shown = thread.last_message
+    world.handlers.parts = ()
+    await world.bea.send(thread, "bluer", reply_to=shown)
+    assert world.handlers.received[-1].replies_to == 3
+
+
+async def test_answering_somebodys_picture_with_a_mention_brings_that_picture(world: World) -> None:
+    photo = await world.bea.send(world.channel, "my cat", attachments=[("cat.png", png(1))])
+    await world.ann.send(world.channel, f"{world.me} as a sticker", reply_to=photo)
+    assert [file.name for file in world.handlers.received[0].attachments] == ["cat.png"]
+
+
+async def test_where_threads_are_impossible_a_chain_of_replies_is_the_session(world: World) -> None:
+    voice = world.guild.create_voice_channel("voice")
+    asked = await world.ann.send(voice, f"{world.me} a red fox")
+    answer = voice.last_message
+    assert answer.reference.message_id == asked.id
+    await world.bea.send(voice, "bluer", reply_to=answer)
+    first, second = world.handlers.received
+    assert first.thread == second.thread
+    assert second.text == "bluer"
+
+
+async def test_without_the_permission_to_open_threads_it_answers_in_the_channel(world: World) -> None:
+    no_threads = discord.PermissionOverwrite(create_public_threads=False)
+    channel = world.guild.create_text_channel("flat", overwrites={world.guild.default_role: no_threads})
+    asked = await world.ann.send(channel, f"{world.me} a red fox")
+    assert channel.last_message.reference.message_id == asked.id
+
+
+async def test_when_the_server_has_too_many_threads_it_answers_in_the_channel(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages/*/threads", status=400, code=160006)
+    asked = await world.ann.send(world.channel, f"{world.me} a red fox")
+    assert world.channel.last_message.reference.message_id == asked.id
+
+
+async def test_a_thread_that_somebody_opened_meanwhile_is_used(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages/*/threads", status=400, code=160004)
+    asked = await world.ann.send(world.channel, f"{world.me} a red fox")
+    assert world.handlers.received[0].thread.thread == str(asked.id)
+
+
+class TestWithoutMessageContent:
+    @pytest.fixture
+    def config(self) -> DiscordConfig:
+        return DiscordConfig(token="t", shard_count=1, message_content=False)
+
+    async def test_mentions_work_and_other_messages_are_answered_once_with_the_way_out(self, world: World) -> None:
+        thread = await world.begin("a red fox")
+        assert world.handlers.received[0].text == "a red fox"
+        await world.ann.send(thread, "make it blue")
+        await world.ann.send(thread, "or green")
+        told = [message.content for message in thread.history() if "Message Content Intent" in message.content]
+        assert len(told) == 1
+        assert len(world.handlers.received) == 1
+        await world.ann.send(thread, f"{world.me} make it blue")
+        assert world.handlers.received[1].text == "make it blue"
+
+    async def test_health_says_what_is_missing(self, world: World) -> None:
+        assert any("Message Content Intent" in problem for problem in world.chat.health().problems)
+
+
+class TestAccess:
+    @pytest.fixture
+    def config(self) -> DiscordConfig:
+        return DiscordConfig(token="t", shard_count=1, access=Access(age_restricted=AgeRestricted.ONLY))
+
+    async def test_a_place_that_is_not_allowed_gets_one_sentence(self, world: World) -> None:
+        await world.ann.send(world.channel, f"{world.me} a fox")
+        assert world.handlers.received == []
+        assert "age-restricted channels only" in world.channel.last_message.content
+
+
+def test_access_lists() -> None:
+    access = Access(allow_channels=frozenset({"1"}), deny_channels=frozenset({"9"}), deny_roles=frozenset({"r"}))
+    assert access.refusal(frozenset({"1"}), frozenset(), age_restricted=True) is None
+    assert access.refusal(frozenset({"2"}), frozenset(), age_restricted=False) is not None
+    assert access.refusal(frozenset({"1", "9"}), frozenset(), age_restricted=False) is not None
+    assert access.refusal(frozenset({"1"}), frozenset({"r"}), age_restricted=False) is not None
+    assert Access(age_restricted=AgeRestricted.NEVER).refusal(frozenset(), frozenset(), age_restricted=True)
+
+
+async def test_what_the_reader_sees_of_a_long_answer_is_all_of_it(world: World) -> None:
+    text = "\n\n".join(f"Paragraph {n}. " + "word " * 60 for n in range(30))
+    world.handlers.parts = (TextPart(text),)
+    thread = await world.begin()
+    shown = [message.components[0].content for message in thread.history()]
+    assert len(shown) > 1
+    assert "".join("".join(shown).split()) == "".join(text.split())
