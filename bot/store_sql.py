@@ -235,7 +235,9 @@ class Tables(PictureTables):
         values = rows.turn_values(turn)
         with self._transaction():
             self._db.execute(
-                "UPDATE turns SET state = ?, text = ?, parts = ?, jobs = ?, written = ?, post = ? WHERE id = ?",
+                # A turn that was closed meanwhile (its person's data deleted) stays as it is.
+                "UPDATE turns SET state = ?, text = ?, parts = ?, jobs = ?, written = ?, post = ? "
+                "WHERE id = ? AND state = 'open'",
                 (values[4], *values[6:10], values[11], turn.id),
             )
             if finish:

@@ -33,7 +33,8 @@ from handlers.model import (
     TurnState,
 )
 from handlers.recipe_text import recipe_text
-from handlers.router import Built, Planned, build, seed_of
+from handlers.recipes import Built, build, seed_of
+from handlers.router import Planned
 from imaging.errors import ImagingError
 from imaging.model import Control, ImageRequest, Operation, Owner, Technique
 from prompts.protocol import Directive, render_directive

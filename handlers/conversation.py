@@ -119,6 +119,13 @@ class Conversation:
             raise UserError(f"This answer is for {runs[0].person.name}; they or a moderator can stop it.")
         return any([await run.stop(person.name) for run in mine])
 
+    async def stop_person(self, thread: ThreadKey, person: Person) -> None:
+        """Stop everything of one person in the workspace of `thread`."""
+        for run in list(self._runs.values()):
+            where = run.assembly.turn.thread
+            if (where.chat, where.tenant, run.person.id) == (thread.chat, thread.tenant, person.id):
+                await run.stop(person.name)
+
     async def _tell(self, incoming: Incoming, sentence: str) -> None:
         try:
             await self._chats[incoming.thread.chat].tell(incoming.thread, incoming.person, sentence)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 
 from handlers.buttons import Buttons
+from handlers.commands import Commands
 from handlers.conversation import Conversation
 from handlers.director import Services
 from handlers.errors import UserError
 from handlers.limits import Limits
-from handlers.model import Answer, Incoming, Press, ThreadKey, Turn
-from handlers.ports import Chat, LanguageModel, Pictures, Store
+from handlers.model import Answer, CommandCall, Incoming, Press, Turn
+from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.refinement import Refine, Refinement
 from imaging.errors import ImagingError
@@ -56,6 +57,8 @@ class Desk:
         self.services = Services(store, pictures, limits, quota, Refinement(model, refinement))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
+        self._commands = Commands(self.services, self._conversation, self._spawn_message, clock)
+        self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def receive(self, incoming: Incoming) -> None:
@@ -70,12 +73,17 @@ class Desk:
             log.exception("a %s button could not be answered", press.action)
             return Answer(BROKE)
 
+    async def command(self, call: CommandCall) -> Answer:
+        try:
+            return await self._commands.command(call)
+        except (UserError, ImagingError) as error:
+            return Answer(str(error))
+        except Exception:
+            log.exception("the command %s could not be answered", call.name)
+            return Answer(BROKE)
+
     async def resume(self, chat: Chat) -> None:
         await self._conversation.resume(chat)
-
-    async def stop(self, thread: ThreadKey, by: Press) -> None:
-        """Stop what is under way in a thread."""
-        await self._conversation.stop(thread, by.person)
 
     @property
     def busy(self) -> int:
@@ -94,7 +102,17 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def prune(self, keep: timedelta) -> Forgotten:
+        """Delete what is older than `keep` (retention); call it once a day."""
+        return await self.services.store.prune(self._clock() - keep)
+
     def _spawn(self, turn: Turn) -> None:
-        task = asyncio.create_task(self._conversation.take_up(turn), name=f"reply {turn.id}")
+        self._own(self._conversation.take_up(turn), f"reply {turn.id}")
+
+    def _spawn_message(self, incoming: Incoming) -> None:
+        self._own(self._conversation.receive(incoming), f"message {incoming.event}")
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

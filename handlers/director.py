@@ -13,8 +13,9 @@ from handlers.limits import Limits
 from handlers.model import NoticePart, PendingJob, Person, Picture, PicturePart, PictureState, SelectPart, Session
 from handlers.ports import Pictures, Store
 from handlers.quota import Quota
+from handlers.recipes import Built, build, seed_of
 from handlers.refinement import Refinement
-from handlers.router import Built, Parent, Planned, Refused, Selected, View, build, resolve, seed_of, source_of
+from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
 from handlers.slots import Slots
 from imaging.model import ImageRequest, Operation, Owner, Priority
 from prompts.protocol import Directive

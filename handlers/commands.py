@@ -1,0 +1,212 @@
+"""The command table, and what each command answers. A new command is a row here and a method below.
+
+Every platform registers its commands from `COMMANDS`; `/imagine` is a message like any other, so the
+chats hand it to `receive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from handlers.conversation import Conversation, may_cancel
+from handlers.director import Services
+from handlers.errors import NotAllowed, UserError
+from handlers.export import export_session
+from handlers.model import (
+    Answer,
+    CommandCall,
+    CommandSpec,
+    File,
+    Incoming,
+    Option,
+    OptionKind,
+    SlotState,
+)
+from handlers.refinement import Refine
+from handlers.slots import ENDED
+from imaging.model import Operation
+
+SIZES = ("square", "wide", "tall")
+RESET = "default"
+
+COMMANDS: tuple[CommandSpec, ...] = (
+    CommandSpec(
+        "imagine",
+        "Turn an idea into pictures, in a thread",
+        (Option("text", "What you would like to see", required=True, minimum=1, maximum=2000),),
+        opens_thread=True,
+    ),
+    CommandSpec("gallery", "The pictures of this thread"),
+    CommandSpec("queue", "What is being made in this thread, and when it will be there"),
+    CommandSpec(
+        "cancel",
+        "Cancel your pictures that are under way here",
+        (Option("picture", "Only this one", OptionKind.PICTURE, minimum=1),),
+    ),
+    CommandSpec(
+        "settings",
+        "How pictures are made here",
+        (
+            Option("style", f"Style of new pictures; {RESET} for none", maximum=60),
+            Option("size", "Shape of new pictures", OptionKind.CHOICE, choices=(*SIZES, RESET)),
+            Option("language", f"Language of the answers; {RESET} for the asker's", maximum=40),
+            Option(
+                "refinement",
+                "Write descriptions out before drawing",
+                OptionKind.CHOICE,
+                choices=(*(mode.value for mode in Refine), RESET),
+            ),
+            Option(
+                "scope", "For the thread, or (admins) its channel", OptionKind.CHOICE, choices=("thread", "channel")
+            ),
+        ),
+    ),
+    CommandSpec("usage", "What you have had made today, and what is left"),
+    CommandSpec("export", "This thread as a zip: pictures, recipes, transcript and a page with the tree"),
+    CommandSpec(
+        "forget",
+        "Delete what you said and had made, everywhere",
+        (Option("confirm", "Write yes: it cannot be undone", maximum=10),),
+    ),
+    CommandSpec("help", "What I can do"),
+)
+
+Handler: TypeAlias = Callable[[CommandCall], Awaitable[Answer]]
+
+
+class Commands:
+    """Answers the commands of the table."""
+
+    def __init__(
+        self,
+        services: Services,
+        conversation: Conversation,
+        receive: Callable[[Incoming], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._services = services
+        self._store = services.store
+        self._conversation = conversation
+        self._receive = receive
+        self._clock = clock
+        self._handlers: dict[str, Handler] = {spec.name: getattr(self, f"_{spec.name}") for spec in COMMANDS}
+
+    async def command(self, call: CommandCall) -> Answer:
+        """What a command answers.
+
+        Raises:
+            UserError: it cannot be done, or there is no such command; the sentence says so.
+        """
+        handler = self._handlers.get(call.name)
+        if handler is None:
+            raise UserError(f"There is no command {call.name[:40]!r}; /help lists them.")
+        return await handler(call)
+
+    async def _imagine(self, call: CommandCall) -> Answer:
+        text = str(call.arguments.get("text", ""))
+        self._receive(Incoming(call.event, call.thread, call.person, text, title=text[:80]))
+        return Answer()
+
+    async def _gallery(self, call: CommandCall) -> Answer:
+        session = await self._store.session(call.thread)
+        pictures = await self._store.gallery(call.thread)
+        if not pictures:
+            return Answer("There are no pictures in this thread yet.")
+        lines = []
+        for picture in pictures:
+            parents = f" from {', '.join(map(str, picture.parents))}" if picture.parents else ""
+            current = " (current)" if picture.number == session.current else ""
+            made = "upload" if picture.operation is Operation.UPLOAD else picture.operation.value
+            lines.append(f"{picture.number}{current}: {picture.description} [{made}{parents}, {picture.person.name}]")
+        return Answer("\n".join(lines))
+
+    async def _queue(self, call: CommandCall) -> Answer:
+        lines = []
+        for run in self._conversation.runs(call.thread):
+            for part in run.assembly.slots():
+                if part.state is SlotState.RENDERING:
+                    steps = f" (step {part.step} of {part.total})" if part.total else ""
+                    lines.append(f"Picture {part.number} is being made{steps}: {part.description}")
+                elif part.state is SlotState.WAITING:
+                    before = f"{part.position} before it" if part.position else "next"
+                    eta = f", about {part.eta_s:.0f} s" if part.eta_s is not None else ""
+                    lines.append(f"Picture {part.number} is waiting ({before}{eta}): {part.description}")
+        return Answer("\n".join(lines) or "Nothing is being made in this thread.")
+
+    async def _cancel(self, call: CommandCall) -> Answer:
+        wanted = call.arguments.get("picture")
+        cancelled, foreign = [], False
+        for run in self._conversation.runs(call.thread):
+            for part in run.assembly.slots():
+                if wanted not in (None, part.number) or part.state in ENDED:
+                    continue
+                if not may_cancel(call.person, run.person):
+                    foreign = True
+                elif await run.slots.cancel(call.person.name, part.slot):
+                    cancelled.append(str(part.number))
+        if cancelled:
+            return Answer(f"Cancelled: {', '.join(cancelled)}.")
+        if foreign:
+            raise NotAllowed("What is under way here is somebody else's; they or a moderator can cancel it.")
+        return Answer("Nothing of yours is under way in this thread.")
+
+    async def _settings(self, call: CommandCall) -> Answer:
+        arguments = {name: str(value).strip() for name, value in call.arguments.items()}
+        channel = arguments.pop("scope", "thread") == "channel"
+        changes = {name: None if value in ("", RESET) else value for name, value in arguments.items()}
+        if not changes:
+            settings = (await self._store.session(call.thread)).settings
+            names = ("style", "size", "language", "refinement")
+            return Answer("\n".join(f"{name}: {settings.get(name, RESET)}" for name in names))
+        if channel and not call.person.admin:
+            raise NotAllowed("Only an admin can set this for the whole channel; leave the scope out for this thread.")
+        if changes.get("size") not in (None, *SIZES):
+            raise UserError(f"A size is {', '.join(SIZES)} or {RESET}.")
+        if changes.get("refinement") not in (None, *(mode.value for mode in Refine)):
+            raise UserError(f"Refinement is {', '.join(Refine)} or {RESET}.")
+        await self._store.choose(call.thread.channel_scope if channel else str(call.thread), changes)
+        told = ", ".join(f"{name}: {value or RESET}" for name, value in changes.items())
+        return Answer(f"From now on in this {'channel' if channel else 'thread'}: {told}.", private=False)
+
+    async def _usage(self, call: CommandCall) -> Answer:
+        quota = self._services.quota
+        used = await quota.used(call.thread, call.person)
+        made = f"Today you have had {counted(used.pictures, 'picture')} made"
+        made += f" ({used.device_seconds:.0f} s of the device)."
+        if quota.per_day is None:
+            return Answer(f"{made} There is no limit.")
+        left = max(0, quota.per_day - used.pictures)
+        return Answer(f"{made} {left} of {quota.per_day} are left; the count begins again {quota.renewal()}.")
+
+    async def _export(self, call: CommandCall) -> Answer:
+        data = await export_session(self._store, call.thread, most=self._services.limits.export_pictures)
+        name = f"easel-{self._clock():%Y-%m-%d}.zip"
+        return Answer("Here is this thread.", (File(name, "application/zip", data),))
+
+    async def _forget(self, call: CommandCall) -> Answer:
+        if str(call.arguments.get("confirm", "")).strip().casefold() != "yes":
+            return Answer(
+                "This deletes your messages, the answers to them and your pictures in every thread, for good. "
+                "To do it, give the command again with confirm: yes."
+            )
+        await self._conversation.stop_person(call.thread, call.person)
+        gone = await self._store.forget(call.thread.chat, call.thread.tenant, call.person)
+        turns, pictures = counted(gone.turns, "turn"), counted(gone.pictures, "picture")
+        return Answer(f"Deleted: {turns} and {pictures}.")
+
+    async def _help(self, call: CommandCall) -> Answer:
+        lines = [
+            "Tell me what you would like to see; every message in a thread goes on from what is there. "
+            '"the second one", "make it blue", "more like 3" and "refine it" work as the buttons do, and '
+            '"stop" stops me. Attach a picture to use it.',
+        ]
+        for spec in COMMANDS:
+            options = " ".join(f"[{option.name}]" for option in spec.options)
+            lines.append(f"/{spec.name}{' ' + options if options else ''}: {spec.summary}")
+        return Answer("\n".join(lines))
+
+
+def counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -1,0 +1,151 @@
+"""A session as one zip: pictures, recipes, transcript, and a page that needs nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from importlib import resources
+
+from handlers.errors import StoreError
+from handlers.model import (
+    NoticePart,
+    Picture,
+    PicturePart,
+    ReplyPart,
+    Role,
+    SelectPart,
+    SlotState,
+    TextPart,
+    ThreadKey,
+    Turn,
+)
+from handlers.ports import Store
+from handlers.recipe_text import recipe_text
+
+EXTENSIONS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+
+
+async def export_session(store: Store, thread: ThreadKey, *, most: int = 500) -> bytes:
+    """The zip's bytes. A picture whose file is gone is left out of the files, not of the transcript."""
+    turns = await store.turns(thread)
+    pictures = list(await store.gallery(thread, limit=most))
+    files: dict[int, bytes] = {}
+    for picture in pictures:
+        try:
+            files[picture.number] = await store.picture_bytes(picture.sha256)
+        except StoreError:
+            continue
+    return await asyncio.to_thread(_zipped, turns, pictures, files)
+
+
+def _zipped(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for picture in pictures:
+            if picture.number in files:
+                # Pictures are compressed already.
+                archive.writestr(f"pictures/{file_name(picture)}", files[picture.number], zipfile.ZIP_STORED)
+            if picture.recipe is not None:
+                recipe = json.dumps(picture.recipe.to_json(), ensure_ascii=False, indent=2)
+                archive.writestr(f"recipes/{picture.number}.json", recipe)
+        archive.writestr("transcript.md", transcript(turns))
+        archive.writestr("index.html", page(turns, pictures, files))
+    return out.getvalue()
+
+
+def file_name(picture: Picture) -> str:
+    return f"{picture.number}.{EXTENSIONS.get(picture.media_type, 'png')}"
+
+
+def transcript(turns: Sequence[Turn]) -> str:
+    """The conversation as Markdown, as people saw it."""
+    blocks = []
+    for turn in turns:
+        who = turn.person.name if turn.role is Role.USER and turn.person else "Easel"
+        said = [turn.text] if turn.role is Role.USER else []
+        said += [_in_words(part) for part in turn.parts]
+        blocks.append(f"**{who}** ({turn.created:%Y-%m-%d %H:%M} UTC)\n\n" + "\n\n".join(filter(None, said)))
+    return "\n\n---\n\n".join(blocks) + "\n"
+
+
+def _in_words(part: ReplyPart) -> str:
+    match part:
+        case TextPart(text):
+            return text.strip()
+        case NoticePart(sentence):
+            return f"*{sentence}*"
+        case SelectPart(number, _):
+            return f"*Picture {number} is the current one.*"
+        case PicturePart(state=SlotState.READY):
+            return f"[Picture {part.number}: {part.description}]"
+        case PicturePart():
+            return f"*Picture {part.number} was not made: {part.sentence or 'cancelled'}*"
+
+
+def page(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> str:
+    """One HTML page with everything inside: the family tree, then the conversation."""
+    style = resources.files("handlers").joinpath("export.css").read_text("utf-8")
+    shown = {picture.number: _figure(picture, files.get(picture.number)) for picture in pictures}
+    body = "\n".join(_turn(turn) for turn in turns)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Easel session</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>'
+        f"<h1>Easel session</h1><h2>Pictures</h2>{tree(pictures, shown)}<h2>Conversation</h2>{body}</body></html>\n"
+    )
+
+
+def tree(pictures: Sequence[Picture], shown: dict[int, str]) -> str:
+    """Nested lists; a picture whose parent is gone begins a branch of its own."""
+    children: dict[int | None, list[int]] = {}
+    for picture in pictures:
+        parent = next((number for number in picture.parents if number in shown), None)
+        children.setdefault(parent, []).append(picture.number)
+    out: list[str] = []
+    pending: list[str | int] = ["</ul>", *reversed(children.get(None, ())), '<ul class="tree">']
+    while pending:  # no recursion: a chain of edits can be as long as the thread
+        item = pending.pop()
+        if isinstance(item, str):
+            out.append(item)
+            continue
+        out.append(f"<li>{shown[item]}")
+        below = children.get(item, [])
+        pending += ["</li>"]
+        if below:
+            pending += ["</ul>", *reversed(below), "<ul>"]
+    return "".join(out)
+
+
+def _figure(picture: Picture, data: bytes | None) -> str:
+    alt = html.escape(picture.description, quote=True)
+    image = "<p>(the file is gone)</p>"
+    if data is not None:
+        image = f'<img alt="{alt}" src="data:{picture.media_type};base64,{base64.b64encode(data).decode()}">'
+    facts = html.escape(recipe_text(picture)).replace("\n", "<br>")
+    return (
+        f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: {html.escape(picture.description)}'
+        f"<details><summary>Recipe</summary>{facts}</details></figcaption></figure>"
+    )
+
+
+def _turn(turn: Turn) -> str:
+    who = turn.person.name if turn.role is Role.USER and turn.person else "Easel"
+    said = [f"<p>{_text(turn.text)}</p>"] if turn.role is Role.USER else []
+    for part in turn.parts:
+        match part:
+            case PicturePart(state=SlotState.READY):
+                label = html.escape(f"Picture {part.number}: {part.description}")
+                said.append(f'<p><a href="#picture-{part.number}">{label}</a></p>')
+            case TextPart(text):
+                said.append(f"<p>{_text(text.strip())}</p>" if text.strip() else "")
+            case _:
+                said.append(f"<p>{html.escape(_in_words(part).strip('*'))}</p>")
+    return f'<section class="{turn.role.value}"><h3>{html.escape(who)}</h3>{"".join(said)}</section>'
+
+
+def _text(words: str) -> str:
+    return html.escape(words).replace("\n", "<br>")

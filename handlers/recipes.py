@@ -1,0 +1,204 @@
+"""A planned picture → the recipe that the engine gets. Pure: the same plan and seed give the same recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from prompts.adapter import AdaptedPrompt
+
+from handlers.router import Parent, Planned
+from imaging.consistency import decide
+from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from prompts.protocol import Directive
+
+LOOKS_AT_PIXELS = frozenset({Technique.IMAGE_TO_IMAGE, Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER})
+RUNS_THE_PARENT = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
+LONGEST_CHAIN = 4
+"""How many recipes may nest: an edit deeper than this starts from its parent's pixels instead."""
+LARGEST_SIDE = 2048
+"""Pixels; refining stops here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A recipe ready for the queue. `needs` is the number of a picture whose file it still waits for."""
+
+    recipe: Recipe
+    needs: int | None = None
+
+
+def seed_of(slot: str) -> int:
+    """A fresh seed that a repeated delivery gets again: 0 ≤ seed < 2³¹, from the slot's name."""
+    return int.from_bytes(sha256(slot.encode()).digest()[:4], "big") >> 1
+
+
+def build(
+    plan: Planned,
+    adapted: AdaptedPrompt,
+    *,
+    abilities: Abilities,
+    seed: int,
+    size: str | None = None,
+    style: str | None = None,
+    keep_layout: bool | None = None,
+) -> Built:
+    """The recipe of one planned picture.
+
+    Args:
+        plan: What `resolve` found.
+        adapted: The engine's words for the description.
+        abilities: What the engine offers, with its defaults.
+        seed: Used wherever a new draw is wanted; an edit keeps its parent's seed.
+        size: `square`, `wide`, `tall` from the thread's settings, where the directive names none.
+        style: The style that `adapted` was made with.
+        keep_layout: The user's word on an edit: True keep the layout, False change more.
+    """
+    fresh = _fresh(plan.directive, adapted, abilities, seed, size, style)
+    if plan.parent is None:
+        return Built(fresh)
+    parent = plan.parent
+    match plan.directive.operation:
+        case Operation.EDIT:
+            return _built_edit(plan.directive, parent, fresh, abilities, keep_layout, sized=plan.directive.size)
+        case Operation.REFINE:
+            return _built_refine(parent, fresh, abilities)
+        case Operation.VARIATION:
+            return _built_variation(parent, fresh, abilities)
+        case _:
+            return Built(fresh)
+
+
+def _fresh(
+    directive: Directive, adapted: AdaptedPrompt, abilities: Abilities, seed: int, size: str | None, style: str | None
+) -> Recipe:
+    width, height = abilities.sizes.get(directive.size or size or "square") or next(iter(abilities.sizes.values()))
+    return Recipe(
+        engine=abilities.name,
+        model=abilities.model,
+        operation=directive.operation,
+        description=directive.description,
+        prompt=adapted.prompt,
+        negative_prompt=adapted.negative_prompt,
+        seed=seed,
+        width=width,
+        height=height,
+        num_inference_steps=abilities.num_inference_steps,
+        guidance_scale=abilities.guidance_scale,
+        sampler=abilities.sampler,
+        style=style,
+        notes=tuple(adapted.notes),
+    )
+
+
+def canonical(recipe: Recipe) -> Recipe:
+    """The recipe that draws the same content at its own size: a refined picture's is its parent's."""
+    while recipe.operation is Operation.REFINE and recipe.source is not None:
+        recipe = recipe.source
+    return recipe
+
+
+def depth(recipe: Recipe) -> int:
+    """How many recipes nest in this one."""
+    found = 0
+    source = recipe.source
+    while source is not None:
+        found += 1
+        source = source.source
+    return found
+
+
+def _built_edit(
+    directive: Directive,
+    parent: Parent,
+    fresh: Recipe,
+    abilities: Abilities,
+    keep_layout: bool | None,
+    *,
+    sized: str | None,
+) -> Built:
+    base = _base(parent, abilities)
+    techniques = abilities.techniques
+    if base is None or depth(base) >= LONGEST_CHAIN:
+        techniques -= RUNS_THE_PARENT
+    resized = sized is not None and base is not None and (fresh.width, fresh.height) != (base.width, base.height)
+    if resized:
+        techniques -= RUNS_THE_PARENT | {Technique.IMAGE_TO_IMAGE}
+    control = decide(
+        change=directive.change,
+        parent=parent.description,
+        description=directive.description,
+        techniques=techniques,
+        parent_is_upload=parent.recipe is None,
+        keep_layout=keep_layout,
+    )
+    recipe = fresh
+    if base is not None:
+        recipe = replace(fresh, width=base.width, height=base.height) if not resized else fresh
+        if control.technique is not Technique.NONE and parent.description != directive.description:
+            recipe = replace(
+                recipe,
+                seed=base.seed,
+                num_inference_steps=base.num_inference_steps,
+                guidance_scale=base.guidance_scale,
+                sampler=base.sampler,
+            )
+    return _controlled(recipe, control, parent, base)
+
+
+def _base(parent: Parent, abilities: Abilities) -> Recipe | None:
+    """The parent's recipe where this engine can run it again."""
+    if parent.recipe is None:
+        return None
+    base = canonical(parent.recipe)
+    return base if (base.engine, base.model) == (abilities.name, abilities.model) else None
+
+
+def _controlled(recipe: Recipe, control: Control, parent: Parent, base: Recipe | None) -> Built:
+    """Attach what the technique looks at: the parent's recipe, its pixels, or both."""
+    source = base if control.technique in RUNS_THE_PARENT else None
+    if control.technique not in LOOKS_AT_PIXELS:
+        return Built(replace(recipe, control=control, source=source))
+    needs = parent.number if parent.sha256 is None else None
+    return Built(replace(recipe, control=control, source=source, source_image=parent.sha256), needs)
+
+
+def _built_refine(parent: Parent, fresh: Recipe, abilities: Abilities) -> Built:
+    whole = parent.recipe
+    width = whole.width if whole is not None else parent.width or fresh.width
+    height = whole.height if whole is not None else parent.height or fresh.height
+    scale = min(abilities.refine_scale, LARGEST_SIDE / max(width, height))
+    reason = "The same picture, larger: its pixels are drawn over in more detail."
+    recipe = replace(
+        fresh, description=parent.description, width=_multiple(width * scale), height=_multiple(height * scale)
+    )
+    if Technique.IMAGE_TO_IMAGE not in abilities.techniques:
+        control = Control(Technique.NONE, 0.0, "This engine cannot start from a picture: a new draw of the same words.")
+        return Built(replace(recipe, control=control))
+    control = Control(Technique.IMAGE_TO_IMAGE, 0.7, reason)
+    built = _controlled(recipe, control, parent, None)
+    if whole is None:
+        return built
+    base = canonical(whole)
+    kept = replace(built.recipe, prompt=base.prompt, negative_prompt=base.negative_prompt, seed=base.seed, source=base)
+    return Built(kept, built.needs)
+
+
+def _multiple(side: float, of: int = 16) -> int:
+    return max(of, round(side / of) * of)
+
+
+def _built_variation(parent: Parent, fresh: Recipe, abilities: Abilities) -> Built:
+    base = _base(parent, abilities)
+    if base is not None:
+        control = Control(Technique.NONE, 0.0, "A new draw of the same words.")
+        recipe = replace(
+            base, operation=Operation.VARIATION, seed=fresh.seed, control=control, source=None, source_image=None
+        )
+        return Built(recipe)
+    recipe = replace(fresh, description=parent.description)
+    for technique in (Technique.IP_ADAPTER, Technique.IMAGE_TO_IMAGE):
+        if technique in abilities.techniques:
+            control = Control(technique, 0.6, "The parent was not drawn here: its pixels are the model.")
+            return _controlled(recipe, control, parent, None)
+    return Built(replace(recipe, control=Control(Technique.NONE, 0.0, "A new draw of the same words.")))

@@ -1,0 +1,121 @@
+"""Buttons do what words do."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from PIL import Image
+
+from handlers.model import Action, Person, Press, SlotState
+from imaging.model import Operation
+from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures
+from tests.handlers.conftest import World
+
+
+def press(action: Action, picture: int | None = 1, person: Person = ANNA, event: str = "", **more: str) -> Press:
+    return Press(event or f"p-{action}-{picture}", THREAD, person, action, picture, **more)
+
+
+@pytest.fixture
+async def fox(world: World) -> World:
+    """A thread with picture 1, a red fox, and picture 2, an edit of it."""
+    await world.say("a fox", "<image> a red fox </image>")
+    await world.say("blue", '<edit prev_id="1" change="small"> a blue fox </edit>')
+    return world
+
+
+async def test_select_and_undo_move_along_the_tree(fox: World) -> None:
+    answer = await fox.desk.press(press(Action.UNDO, 2))
+    assert "Back to picture 1" in answer.text
+    assert (await fox.store.session(THREAD)).current == 1
+    await fox.desk.press(press(Action.SELECT, 2))
+    assert (await fox.store.session(THREAD)).current == 2
+    assert "beginning" in (await fox.desk.press(press(Action.UNDO, 1))).text
+
+
+@pytest.mark.parametrize(
+    ("action", "operation", "parents"),
+    [
+        (Action.VARY, Operation.VARIATION, (2,)),
+        (Action.EDIT, Operation.EDIT, (2,)),
+        (Action.REFINE, Operation.REFINE, (2,)),
+        (Action.REDO, Operation.EDIT, (1,)),
+    ],
+)
+async def test_work_is_a_new_reply_with_the_next_number(
+    fox: World, action: Action, operation: Operation, parents: tuple[int, ...]
+) -> None:
+    asked = len(fox.model.requests)
+    answer = await fox.desk.press(press(action, 2, text="a green fox", change="small"))
+    assert "Picture 3" in answer.text
+    await fox.desk.settle()
+    (part,) = pictures(fox.chat.last)
+    assert (part.number, part.operation, part.parents, part.state) == (3, operation, parents, SlotState.READY)
+    assert len(fox.model.requests) == asked
+    seeds = [request.recipe.seed for request in fox.pictures.requests.values()]
+    assert (seeds[2] == seeds[1]) is (action in (Action.EDIT, Action.REFINE))
+    await fox.say("thanks", "You are welcome.")
+    assert "3" in fox.model.requests[-1].history[-1].text
+
+
+async def test_a_button_pressed_twice_by_redelivery_is_one_picture(fox: World) -> None:
+    for _ in range(2):
+        await fox.desk.press(press(Action.VARY, 1, event="same"))
+        await fox.desk.settle()
+    assert len(await fox.store.gallery(THREAD)) == 3
+
+
+async def test_an_edit_without_words_is_refused(fox: World) -> None:
+    assert "needs the description" in (await fox.desk.press(press(Action.EDIT, 1, text="  "))).text
+
+
+async def test_the_recipe_is_for_the_asker(fox: World) -> None:
+    answer = await fox.desk.press(press(Action.RECIPE, 2))
+    assert answer.private
+    assert "Seed: " in answer.text
+    assert "Made from: picture 1" in answer.text
+
+
+async def test_compare_shows_both(fox: World) -> None:
+    answer = await fox.desk.press(press(Action.COMPARE, 2))
+    (file,) = answer.files
+    assert Image.open(io.BytesIO(file.data)).width > 96
+    assert "a red fox" in file.alt
+
+
+async def test_only_the_author_or_a_moderator_deletes(fox: World) -> None:
+    assert "Anna" in (await fox.desk.press(press(Action.DELETE, 1, BEN))).text
+    assert len(fox.files.names()) == 2
+    await fox.desk.press(press(Action.DELETE, 1, MODERATOR))
+    await fox.desk.press(press(Action.DELETE, 2))
+    assert not fox.files.names()
+    assert "was deleted" in (await fox.desk.press(press(Action.SELECT, 1))).text
+
+
+async def test_cancel_is_for_ones_own_jobs_or_a_moderator(world: World) -> None:
+    world.pictures.held = True
+    world.model.scripts.append("<image> a fox </image><image> a cat </image>")
+    answering = asyncio.create_task(world.desk.receive(message("two")))
+    await world.pictures.submitted(2)
+    slots = list(world.pictures.requests)
+    refused = await world.desk.press(press(Action.CANCEL, None, BEN, slot=slots[0]))
+    assert "Anna" in refused.text
+    assert not world.pictures.cancelled
+    await world.desk.press(press(Action.CANCEL, None, MODERATOR, slot=slots[0]))
+    await world.desk.press(press(Action.CANCEL, 2))
+    await answering
+    assert [part.state for part in pictures(world.chat.last)] == [SlotState.CANCELLED] * 2
+    assert pictures(world.chat.last)[0].sentence == "Cancelled by Mo."
+    assert "nothing under way" in (await world.desk.press(press(Action.CANCEL, 1))).text
+
+
+async def test_the_stop_button_stops(world: World) -> None:
+    world.pictures.held = True
+    world.model.scripts.append(["<image> a fox </image>", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("two")))
+    await world.pictures.submitted(1)
+    assert (await world.desk.press(press(Action.STOP, None))).text == "Stopped."
+    await answering
+    assert "nothing under way" in (await world.desk.press(press(Action.STOP, None))).text
