@@ -199,17 +199,19 @@ def _average(kept: dict[str, Tensor], module: nn.Module, decay: float, step: int
 
 
 def export(home: Path, weights: Path) -> bool:
-    """Write `ip_adapter/` and `image_encoder/` into a weights folder, fp16; False when there is no checkpoint."""
+    """Write `ip_adapter/` with its `image_encoder/` into a weights folder, fp16; False without a checkpoint."""
     from safetensors.torch import save_file
 
     state = runs.load(home / "ip_adapter.pt")
     if state is None:
         return False
     averaged: dict[str, Tensor] = state["averaged"]
+    folder = weights / "ip_adapter"
+    folder.mkdir(parents=True, exist_ok=True)
     tower = vision_tower()
     tower.load_state_dict({k.removeprefix("tower."): v for k, v in averaged.items() if k.startswith("tower.")})
-    tower.half().save_pretrained(weights / "image_encoder")
-    processor().save_pretrained(weights / "image_encoder")
+    tower.half().save_pretrained(folder / "image_encoder")
+    processor().save_pretrained(folder / "image_encoder")
     tensors: dict[str, Tensor] = {}
     renamed = {"image_embeds.weight": "proj.weight", "image_embeds.bias": "proj.bias"}
     for name, value in averaged.items():
@@ -220,7 +222,5 @@ def export(home: Path, weights: Path) -> bool:
             index, kind = name.removeprefix("parts.layers.").split(".", 1)
             matrix = kind.split(".")[0]  # "to_k_ip.0.weight": one adapter's list of matrices
             tensors[f"ip_adapter.{2 * int(index) + 1}.{matrix}.weight"] = value.half().contiguous()
-    folder = weights / "ip_adapter"
-    folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / ADAPTER_FILE)
     return True

@@ -6,6 +6,7 @@ other word still has tokens (its letters).
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import tempfile
@@ -26,6 +27,7 @@ def corpus(n: int = 30_000, seed: int = 3) -> list[str]:
     return [captions.caption(rng, world.random_scene(rng, held_out=True)) for _ in range(n)]
 
 
+@functools.cache
 def build() -> Any:
     """A `CLIPTokenizer` over the world's words; the same on every machine."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers

@@ -1,0 +1,52 @@
+"""The bundled weights load in the stock pipeline and draw; the tokenizer knows the world's words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
+
+LIMIT = 40 * 1024 * 1024
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    """Start-up never pays for the training code."""
+    code = "import sys, imaging.mini; assert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_weights_are_small() -> None:
+    """All of them together stay within 40 MB."""
+    assert sum(file.stat().st_size for file in WEIGHTS.rglob("*") if file.is_file()) <= LIMIT
+
+
+@pytest.mark.slow
+def test_the_stock_pipeline_draws() -> None:
+    """`StableDiffusionXLPipeline.from_pretrained` needs nothing of ours."""
+    import torch
+
+    from imaging.mini import evaluate
+
+    torch.set_num_threads(1)
+    pipe = evaluate.load(WEIGHTS)
+    defaults = json.loads(DEFAULTS.read_text())
+    known = json.loads(VOCABULARY.read_text())
+    picture = pipe(
+        prompt=f"a {known['things'][0]} on the beach",
+        generator=torch.Generator().manual_seed(1),
+        num_inference_steps=4,
+        guidance_scale=defaults["guidance_scale"],
+        width=defaults["width"],
+        height=defaults["height"],
+        output_type="np",
+    ).images[0]
+    assert picture.shape == (defaults["height"], defaults["width"], 3)
+    assert picture.std() > 0.05
+    ends = {pipe.tokenizer.eos_token_id, pipe.tokenizer.bos_token_id}
+    for thing in known["things"]:
+        for word in thing.split():
+            assert len(set(pipe.tokenizer(word).input_ids) - ends) == 1, word
