@@ -128,8 +128,13 @@ class SqliteStore:
 
     async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
         def work() -> Accepted:
-            stored = [(upload, self._files.put(upload.data)) for upload in uploads]
-            return self._tables.accept(incoming, asked, turn, stored, _now())
+            stored: list[tuple[Upload, str]] = []
+            try:
+                stored += ((upload, self._files.put(upload.data)) for upload in uploads)
+                return self._tables.accept(incoming, asked, turn, stored, _now())
+            except (sqlite3.Error, OSError):
+                self._drop([sha for _, sha in stored])
+                raise
 
         return await self._run(work)
 
@@ -183,9 +188,19 @@ class SqliteStore:
             known = self._tables.picture(picture.thread, picture.number)
             if known is not None:
                 return known
-            return self._tables.add_picture(replace(picture, sha256=self._files.put(data)))
+            sha = self._files.put(data)
+            try:
+                return self._tables.add_picture(replace(picture, sha256=sha))
+            except sqlite3.Error:
+                self._drop([sha])
+                raise
 
         return await self._run(work)
+
+    def _drop(self, files: Sequence[str]) -> None:
+        """Delete files that no picture needs: what a failed transaction would leave behind."""
+        for sha in self._tables.unneeded(files):
+            self._files.delete(sha)
 
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
         return await self._run(self._tables.picture, thread, number)
@@ -211,8 +226,7 @@ class SqliteStore:
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         def work() -> Forgotten:
             forgotten, files = self._tables.forget(chat, tenant, person)
-            for sha in files:
-                self._files.delete(sha)
+            self._erase(files)
             return forgotten
 
         return await self._run(work)
@@ -220,11 +234,16 @@ class SqliteStore:
     async def prune(self, before: datetime) -> Forgotten:
         def work() -> Forgotten:
             forgotten, files = self._tables.prune(before.timestamp())
-            for sha in files:
-                self._files.delete(sha)
+            self._erase(files)
             return forgotten
 
         return await self._run(work)
+
+    def _erase(self, files: Sequence[str]) -> None:
+        for sha in files:
+            self._files.delete(sha)
+        # The log of recent writes still holds the deleted words until it is written back.
+        self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def backup(self, path: Path) -> None:
         """Copy the database while it is in use (SQLite's online backup); picture files are copied apart."""

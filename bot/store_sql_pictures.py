@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,9 +78,10 @@ class PictureTables:
             if row is None:
                 return []
             self._db.execute("UPDATE threads SET pictures = pictures - 1 WHERE key = ?", (name,))
-            return self._unneeded([row[0]])
+            return self.unneeded([row[0]])
 
-    def _unneeded(self, files: list[str]) -> list[str]:
+    def unneeded(self, files: Sequence[str]) -> list[str]:
+        """Those of `files` that no picture that is there needs."""
         needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
         return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
 
@@ -123,7 +124,7 @@ class PictureTables:
             for thread in threads:
                 self._retitle(thread)
             self._cut_ancestors(mine)
-            return Forgotten(len(turns), len(mine)), self._unneeded([sha for _, _, sha in pictures])
+            return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
 
     def _erase(self, where: str, values: tuple[Any, ...]) -> None:
         self._db.execute(
@@ -168,4 +169,4 @@ class PictureTables:
             self._db.execute(
                 "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
             )
-            return Forgotten(turns, pictures), self._unneeded([row[0] for row in files])
+            return Forgotten(turns, pictures), self.unneeded([row[0] for row in files])

@@ -1,0 +1,171 @@
+"""How many turns the chat core carries: real desk and store, a scripted language model, no-op pictures.
+
+`easel bench core` calls this and prints the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlers.desk import Desk
+from handlers.model import Incoming, Person, Reply, ThreadKey
+from handlers.ports import ReplyPost, Store
+from imaging.model import Abilities, Done, ImageRequest, JobEvent, RenderedPicture, Technique
+from prompts.request import LanguageRequest
+
+REPLY = (
+    "Here is a first idea: ",
+    '<image id="1"> a red fox ',
+    "in the snow, flat ",
+    "and minimal </image>",
+    " Shall I ",
+    "make it night?",
+)
+"""One picture and two pieces of text in six chunks."""
+GOAL_PER_S = 300
+THINKING_S = 0.5
+
+
+class _Model:
+    name = "bench"
+
+    def __init__(self) -> None:
+        self.thinking_s = 0.0
+
+    async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
+        if self.thinking_s:
+            await asyncio.sleep(self.thinking_s)
+        for chunk in REPLY:
+            yield chunk
+
+
+class _Pictures:
+    """Every job is done at once; its bytes are its id."""
+
+    abilities = Abilities(
+        name="noop",
+        model="noop",
+        techniques=frozenset({Technique.SAME_SEED}),
+        sizes={"square": (64, 64), "wide": (96, 64), "tall": (64, 96)},
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        sampler="euler",
+    )
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, ImageRequest] = {}
+
+    async def submit(self, request: ImageRequest) -> None:
+        self._jobs[request.id] = request
+
+    async def events(self, id: str) -> AsyncIterator[JobEvent]:
+        recipe = self._jobs.pop(id).recipe
+        yield Done(RenderedPicture(id.encode(), "image/png", 64, 64, recipe, 0.0))
+
+    async def cancel(self, id: str, by: str) -> bool:
+        return False
+
+
+class _Post:
+    reference = None
+
+    def show(self, reply: Reply) -> None:
+        pass
+
+    async def finish(self, reply: Reply) -> str | None:
+        return "post"
+
+
+class _Chat:
+    name = "bench"
+
+    def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
+        return _Post()
+
+    async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+        raise AssertionError(sentence)
+
+
+@dataclass(slots=True)
+class _Load:
+    """Sends messages and times them."""
+
+    desk: Desk
+    model: _Model
+    sent: int = 0
+
+    async def turn(self, thread: int) -> float:
+        """One message; seconds that it took."""
+        self.sent += 1
+        key = ThreadKey("bench", "-", "c", f"t{thread}")
+        person = Person(f"p{thread}", f"Person {thread}")
+        began = time.perf_counter()
+        await self.desk.receive(Incoming(f"e{self.sent}", key, person, "a fox logo, please"))
+        return time.perf_counter() - began
+
+    async def saturate(self, threads: Sequence[int], seconds: float) -> float:
+        """Every thread sends its next message when it has its answer; turns a second."""
+        end = time.perf_counter() + seconds
+        first = self.sent
+
+        async def talk(thread: int) -> None:
+            while time.perf_counter() < end:
+                await self.turn(thread)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(talk(thread) for thread in threads))
+        return (self.sent - first) / (time.perf_counter() - began)
+
+    async def paced(self, threads: Sequence[int], per_s: float, seconds: float) -> list[float]:
+        """Messages arrive at a steady rate, thread after thread; seconds beyond the model's own, sorted."""
+        self.model.thinking_s = THINKING_S
+        began = time.perf_counter()
+        tasks: list[asyncio.Task[float]] = []
+        for at in range(int(per_s * seconds)):
+            await asyncio.sleep(max(0.0, began + at / per_s - time.perf_counter()))
+            tasks.append(asyncio.create_task(self.turn(threads[at % len(threads)])))
+        took = await asyncio.gather(*tasks)
+        self.model.thinking_s = 0.0
+        return sorted(max(0.0, one - THINKING_S) for one in took)
+
+
+async def turns_figures(
+    open_store: Callable[[Path], Awaitable[Store]], home: Path, *, seconds: float = 4.0, long_thread: int = 500
+) -> dict[str, float]:
+    """Measure the chat core.
+
+    Args:
+        open_store: Opens a store in a folder; it is not closed here.
+        home: An empty folder.
+        seconds: For each measurement.
+        long_thread: How many turns the long thread gets.
+
+    Returns:
+        `turns.per_s.1`, `.100`, `.1000` (saturated, turns a second); `turns.p50_ms` and `turns.p99_ms`
+        (beyond the language model, 1,000 threads, at the goal's rate or, where that is too much for the
+        machine, at 80 % of what it carries), `turns.paced_per_s` that rate; `turns.early_ms`,
+        `turns.late_ms` and `turns.growth` (median cost of turns 5–24 and of the last 20 in one thread).
+    """
+    model = _Model()
+    desk = Desk(await open_store(home), model, _Pictures(), {"bench": _Chat()})
+    load = _Load(desk, model)
+    figures: dict[str, float] = {}
+    await load.saturate([-1], min(0.5, seconds))  # warm caches and code paths
+    for count in (1, 100, 1000):
+        threads = range(count * 10, count * 11)
+        figures[f"turns.per_s.{count}"] = await load.saturate(threads, seconds)
+    rate = min(float(GOAL_PER_S), 0.8 * figures["turns.per_s.1000"])
+    beyond = await load.paced(range(20_000, 21_000), rate, seconds)
+    figures["turns.paced_per_s"] = rate
+    figures["turns.p50_ms"] = 1000 * beyond[len(beyond) // 2]
+    figures["turns.p99_ms"] = 1000 * beyond[int(len(beyond) * 0.99)]
+    costs = [await load.turn(50_000) for _ in range(long_thread)]
+    figures["turns.early_ms"] = 1000 * statistics.median(costs[4:24])
+    figures["turns.late_ms"] = 1000 * statistics.median(costs[-20:])
+    figures["turns.growth"] = figures["turns.late_ms"] / figures["turns.early_ms"]
+    return figures

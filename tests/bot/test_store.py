@@ -1,0 +1,324 @@
+"""The store on real files: what survives, what refuses, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.store import SqliteStore, restore, sentence_for
+from handlers.errors import StoreError
+from handlers.model import (
+    NoticePart,
+    PendingJob,
+    Picture,
+    PicturePart,
+    PictureState,
+    SelectPart,
+    SlotState,
+    TextPart,
+    ThreadKey,
+    Turn,
+    TurnState,
+    Upload,
+)
+from handlers.ports import Claim
+from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
+from tests.fakes import ANNA, BEN, THREAD, FolderFiles, message, png
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+RECIPE = Recipe(
+    engine="fake",
+    model="fake-1",
+    operation=Operation.IMAGE,
+    description="a fox",
+    prompt="a fox",
+    negative_prompt="",
+    seed=3,
+    width=64,
+    height=64,
+    num_inference_steps=4,
+    guidance_scale=4.0,
+    sampler="euler",
+    control=Control(Technique.IP_ADAPTER, 0.5, "why", {"scale": 0.6}),
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FolderFiles:
+    return FolderFiles(tmp_path / "pictures")
+
+
+@pytest.fixture
+async def store(tmp_path: Path, files: FolderFiles) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "easel.db", files, busy_s=0.05)
+    yield opened
+    await opened.close()
+
+
+def picture(number: int, thread: ThreadKey = THREAD, **changes: object) -> Picture:
+    made = Picture(
+        thread=thread,
+        number=number,
+        operation=Operation.IMAGE,
+        parents=(),
+        description=f"fox {number}",
+        recipe=replace(RECIPE, seed=number),
+        sha256="",
+        media_type="image/png",
+        width=64,
+        height=64,
+        person=ANNA,
+        created=NOW,
+        turn="a1",
+        device_seconds=0.5,
+        metrics={"change": 0.25},
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def number(store: SqliteStore, thread: ThreadKey = THREAD) -> int:
+    return await store.reserve_numbers(thread, 1)
+
+
+async def test_an_event_is_new_once(store: SqliteStore, files: FolderFiles, tmp_path: Path) -> None:
+    assert await store.claim("e") is Claim.NEW
+    assert await store.claim("e") is Claim.RUNNING
+    other = await SqliteStore.open(tmp_path / "easel.db", files)
+    assert await other.claim("e") is Claim.AGAIN
+    await other.finish("e")
+    assert await other.claim("e") is Claim.FINISHED
+    await other.close()
+
+
+async def test_a_message_is_accepted_whole_and_once(store: SqliteStore) -> None:
+    upload = Upload("me.png", png(1), "image/png", 16, 16)
+    first = await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[upload])
+    again = await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[upload])
+    assert first.claim is Claim.NEW
+    assert (again.turn, again.asked) == (first.turn, first.asked)
+    assert [turn.index for turn in await store.turns(THREAD)] == [1, 2]
+    assert [shown.number for shown in (await store.session(THREAD)).pictures] == [1]
+    assert [turn.id for turn in await store.open_turns()] == ["a1"]
+    assert first.turn is not None
+    await store.finish_turn(replace(first.turn, state=TurnState.DONE))
+    assert not await store.open_turns()
+    done = await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[])
+    assert (done.claim, done.turn) == (Claim.FINISHED, None)
+
+
+async def test_a_refused_upload_leaves_nothing_of_the_message(store: SqliteStore, files: FolderFiles) -> None:
+    files.full = OSError(errno.ENOSPC, "No space left on device")
+    upload = Upload("me.png", png(1), "image/png", 16, 16)
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[upload])
+    assert not await store.turns(THREAD)
+    assert await store.claim("e") is Claim.NEW
+
+
+async def test_a_turn_comes_back_as_it_was_saved(store: SqliteStore) -> None:
+    accepted = await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[])
+    assert accepted.turn is not None
+    job = PendingJob(ImageRequest("a1-0", replace(RECIPE, source=RECIPE), Owner("t", "p", "th")), 1, needs=4)
+    turn = replace(
+        accepted.turn,
+        text="<image> x </image>",
+        parts=(
+            TextPart("שלום 🦊\u200b"),
+            PicturePart("a1-0", 1, Operation.IMAGE, "a fox", (2,), SlotState.READY, sha256="ab", sentence="remark"),
+            SelectPart(2, "a cat"),
+            NoticePart("left out"),
+        ),
+        jobs=(job,),
+        written=True,
+        post="ref",
+    )
+    await store.save_assistant_turn(turn)
+    assert await store.turn("a1") == turn
+    assert list(await store.open_turns()) == [turn]
+    assert await store.turn("nothing") is None
+
+
+async def test_a_closed_turn_stays_closed(store: SqliteStore) -> None:
+    accepted = await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[])
+    assert accepted.turn is not None
+    await store.finish_turn(replace(accepted.turn, state=TurnState.DONE, text="one"))
+    await store.save_assistant_turn(replace(accepted.turn, text="two"))
+    stored = await store.turn("a1")
+    assert stored is not None
+    assert (stored.text, stored.state) == ("one", TurnState.DONE)
+
+
+async def test_turns_can_be_added_one_by_one(store: SqliteStore) -> None:
+    asked = await store.add_user_turn(message("hi"), "u1")
+    assert (await store.add_user_turn(message("hi"), "u1")).index == asked.index == 1
+    opened = await store.open_assistant_turn(THREAD, "a1", "u1")
+    assert (opened.index, opened.state, opened.answers) == (2, TurnState.OPEN, "u1")
+
+
+async def test_a_picture_comes_back_and_adding_it_again_changes_nothing(store: SqliteStore, files: FolderFiles) -> None:
+    taken = await number(store)
+    first = await store.add_picture(picture(taken), png(1))
+    again = await store.add_picture(picture(taken, description="other"), png(2))
+    assert again == first == await store.picture(THREAD, taken)
+    assert files.names() == {first.sha256}
+    assert await store.picture_bytes(first.sha256) == png(1)
+
+
+async def test_the_newest_picture_is_current_until_another_is_selected(store: SqliteStore) -> None:
+    for at in range(3):
+        await store.add_picture(picture(await number(store)), png(at))
+    assert (await store.session(THREAD)).current == 3
+    late = await number(store)
+    await store.select(THREAD, 1)
+    await store.add_picture(picture(late), png(8))
+    assert (await store.session(THREAD)).current == 1
+    await store.add_picture(picture(await number(store)), png(9))
+    assert (await store.session(THREAD)).current == 5
+    await store.select(THREAD, 2)
+    await store.delete_picture(THREAD, 2)
+    assert (await store.session(THREAD)).current == 5
+
+
+async def test_numbers_are_unique_under_concurrency(store: SqliteStore) -> None:
+    taken = await asyncio.gather(*(store.reserve_numbers(THREAD, 2) for _ in range(50)))
+    assert sorted(taken) == list(range(1, 101, 2))
+
+
+async def test_deleting_keeps_the_number_and_a_file_that_another_picture_needs(
+    store: SqliteStore, files: FolderFiles
+) -> None:
+    for _ in range(2):
+        await store.add_picture(picture(await number(store)), png(1))
+    await store.delete_picture(THREAD, 1)
+    await store.delete_picture(THREAD, 1)
+    assert len(files.names()) == 1
+    gone = await store.picture(THREAD, 1)
+    assert gone is not None
+    assert gone.state is PictureState.DELETED
+    assert [shown.number for shown in await store.gallery(THREAD)] == [2]
+    await store.delete_picture(THREAD, 2)
+    assert not files.names()
+    assert await number(store) == 3
+    assert [row.pictures for row in await store.threads("web", "-")] == [0]
+
+
+async def test_threads_are_listed_newest_first_with_their_title(store: SqliteStore) -> None:
+    for at in range(3):
+        thread = ThreadKey("web", "-", "home", f"t{at}")
+        await store.accept(message(f"idea {at}", thread=thread), asked=f"u{at}", turn=f"a{at}", uploads=[])
+    listed = await store.threads("web", "-", limit=2)
+    assert [(row.title, row.turns) for row in listed] == [("idea 2", 2), ("idea 1", 2)]
+    assert not await store.threads("slack", "-")
+
+
+async def test_usage_counts_what_was_rendered_for_a_person(store: SqliteStore) -> None:
+    other = ThreadKey("web", "-", "home", "t2")
+    await store.add_picture(picture(await number(store)), png(1))
+    await store.add_picture(picture(await number(store, other), other), png(2))
+    await store.add_picture(picture(await number(store), person=BEN), png(3))
+    await store.add_picture(picture(await number(store), operation=Operation.UPLOAD), png(4))
+    used = await store.usage(THREAD, ANNA, NOW - timedelta(days=1))
+    assert (used.pictures, used.device_seconds) == (2, 1.0)
+    assert (await store.usage(THREAD, ANNA, NOW + timedelta(seconds=1))).pictures == 0
+
+
+async def test_a_backup_while_running_can_be_restored(store: SqliteStore, tmp_path: Path, files: FolderFiles) -> None:
+    await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[])
+    await store.backup(tmp_path / "backups" / "easel.db")
+    await store.accept(message("more", "e2"), asked="u2", turn="a2", uploads=[])
+    await asyncio.to_thread(restore, tmp_path / "backups" / "easel.db", tmp_path / "restored.db")
+    again = await SqliteStore.open(tmp_path / "restored.db", files)
+    assert [turn.id for turn in await again.turns(THREAD)] == ["u1", "a1"]
+    assert await again.check() == "ok"
+    await again.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(content)
+    with pytest.raises(StoreError, match="choose another"):
+        restore(bad, tmp_path / "easel.db")
+
+
+async def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path, files: FolderFiles) -> None:
+    (tmp_path / "bad.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreError):
+        await SqliteStore.open(tmp_path / "bad.db", files)
+
+
+async def test_a_newer_database_is_left_alone(tmp_path: Path, files: FolderFiles) -> None:
+    connection = sqlite3.connect(tmp_path / "new.db")
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StoreError, match="newer version"):
+        await SqliteStore.open(tmp_path / "new.db", files)
+
+
+async def test_a_read_only_database_is_one_sentence(store: SqliteStore) -> None:
+    await store._run(lambda: store._db.conn.execute("PRAGMA query_only = ON"))
+    with pytest.raises(StoreError, match="read-only"):
+        await store.claim("e")
+    await store._run(lambda: store._db.conn.execute("PRAGMA query_only = OFF"))
+    assert await store.claim("e") is Claim.NEW
+
+
+async def test_a_full_database_is_one_sentence_and_nothing_is_left_half_done(store: SqliteStore) -> None:
+    await store.claim("before")
+    pages = await store._run(lambda: store._db.conn.execute("PRAGMA page_count").fetchone()[0])
+    await store._run(lambda: store._db.conn.execute(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(StoreError, match="disk is full"):
+        await store.accept(message("x" * 100_000, "e"), asked="u1", turn="a1", uploads=[])
+    await store._run(lambda: store._db.conn.execute("PRAGMA max_page_count = 1000000"))
+    assert await store.claim("e") is Claim.NEW
+    assert not await store.turns(THREAD)
+
+
+def test_every_refusal_has_a_sentence() -> None:
+    errors = [
+        OSError(errno.ENOSPC, "x"),
+        OSError(errno.EROFS, "x"),
+        FileNotFoundError(2, "x"),
+        sqlite3.OperationalError("database is locked"),
+        sqlite3.DatabaseError("malformed"),
+    ]
+    sentences = {sentence_for(error) for error in errors}
+    assert len(sentences) == len(errors)
+
+
+async def test_the_hot_queries_use_indexes(store: SqliteStore) -> None:
+    queries = (
+        "SELECT * FROM turns WHERE thread = 'x' ORDER BY idx DESC LIMIT 24",
+        "SELECT * FROM turns WHERE state = 'open' ORDER BY created, idx",
+        "SELECT * FROM pictures WHERE thread = 'x' AND state = 'ready' ORDER BY number DESC LIMIT 24",
+        "SELECT 1 FROM pictures WHERE sha256 = 'x' AND state = 'ready' LIMIT 1",
+        "SELECT count(*) FROM pictures WHERE person_id = 'x' AND created >= 1",
+        "UPDATE events SET finished = 1 WHERE turn = 'x'",
+        "SELECT * FROM threads WHERE chat = 'x' AND tenant = 'y' ORDER BY updated DESC LIMIT 3",
+    )
+    for query in queries:
+        plan = await store._run(lambda q=query: store._db.conn.execute(f"EXPLAIN QUERY PLAN {q}").fetchall())  # type: ignore[misc]
+        details = " ".join(row[3] for row in plan)
+        assert "SCAN" not in details or "USING INDEX" in details, (query, details)
+        assert "TEMP B-TREE" not in details or "open" in query, (query, details)
+
+
+def test_a_turn_without_a_person_is_stored(tmp_path: Path) -> None:
+    async def scenario() -> Turn | None:
+        opened = await SqliteStore.open(tmp_path / "db", FolderFiles(tmp_path / "p"))
+        try:
+            await opened.open_assistant_turn(THREAD, "a1", None)
+            return await opened.turn("a1")
+        finally:
+            await opened.close()
+
+    turn = asyncio.run(scenario())
+    assert turn is not None
+    assert turn.person is None
