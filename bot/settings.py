@@ -217,7 +217,7 @@ def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
     sentences = []
     for name in sorted(environment if environment is not None else os.environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             sentences.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
     return sentences
 

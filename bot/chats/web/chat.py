@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,7 @@ class WebChat:
         readiness: Callable[[], list[str]] = list,
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
+        mounts: Sequence[Callable[[web.Application], None]] = (),
     ) -> None:
         self._store = store
         self._address = address
@@ -90,6 +91,7 @@ class WebChat:
         self._readiness = readiness
         self._metrics = metrics
         self._about = about or About()
+        self._mounts = mounts
         self._handlers: Handlers | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,9 +105,10 @@ class WebChat:
             self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes, self._about.to_json()
         )
         hosts = frozenset() if self._address.password else LOOPBACK | self._address.names
-        self._runner = web.AppRunner(
-            build(pages, Gate(hosts, self._address.password)), access_log=None, shutdown_timeout=2.0
-        )
+        server = build(pages, Gate(hosts, self._address.password))
+        for mount in self._mounts:
+            mount(server)
+        self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._address.host, self._address.port)
         try:

@@ -1,0 +1,104 @@
+"""Numbers for Prometheus, taken at the ports so that no handler knows of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from handlers.model import Answer, CommandCall, Incoming, Press
+from handlers.ports import Chat, Handlers, LanguageModel
+from prompts.request import LanguageRequest
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """The registry of one running program."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.turns = Histogram(
+            "easel_turn_seconds", "From a message's arrival to its finished answer.", ["chat"], buckets=SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.under_way = Gauge("easel_turns_under_way", "Messages being answered now.", registry=self.registry)
+        self.presses = Counter("easel_presses", "Buttons pressed.", ["chat", "action"], registry=self.registry)
+        self.commands = Counter("easel_commands", "Commands given.", ["chat", "name"], registry=self.registry)
+        self.first_chunk = Histogram(
+            "easel_llm_first_chunk_seconds", "Until the language model's first words.", buckets=SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.replies = Histogram(
+            "easel_llm_reply_seconds", "A whole reply of the language model.", buckets=SECONDS, registry=self.registry
+        )
+        self.failures = Counter(
+            "easel_llm_failures", "Replies of the language model that broke.", registry=self.registry
+        )
+
+    def watch(self, name: str, summary: str, value: Callable[[], float]) -> None:
+        """A gauge that is asked when the numbers are."""
+        Gauge(name, summary, registry=self.registry).set_function(value)
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class MeasuredHandlers:
+    """Handlers with a stopwatch."""
+
+    def __init__(self, handlers: Handlers, metrics: Metrics) -> None:
+        self._handlers = handlers
+        self._metrics = metrics
+
+    async def receive(self, incoming: Incoming) -> None:
+        with self._metrics.under_way.track_inprogress(), self._metrics.turns.labels(incoming.thread.chat).time():
+            await self._handlers.receive(incoming)
+
+    async def press(self, press: Press) -> Answer:
+        self._metrics.presses.labels(press.thread.chat, press.action.value).inc()
+        return await self._handlers.press(press)
+
+    async def command(self, call: CommandCall) -> Answer:
+        self._metrics.commands.labels(call.thread.chat, call.name).inc()
+        return await self._handlers.command(call)
+
+    async def resume(self, chat: Chat) -> None:
+        await self._handlers.resume(chat)
+
+
+class MeasuredLanguageModel:
+    """A language model with a stopwatch."""
+
+    def __init__(self, model: LanguageModel, metrics: Metrics) -> None:
+        self._model = model
+        self._metrics = metrics
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
+        began = time.monotonic()
+        first = True
+        stream = self._model.stream(request)
+        try:
+            async for chunk in stream:
+                if first:
+                    self._metrics.first_chunk.observe(time.monotonic() - began)
+                    first = False
+                yield chunk
+        except Exception:
+            self._metrics.failures.inc()
+            raise
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                # Whoever stops reading here stops the model too, at once and not at the next collection.
+                await stream.aclose()
+        self._metrics.replies.observe(time.monotonic() - began)

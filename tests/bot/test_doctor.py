@@ -1,0 +1,134 @@
+"""Doctor: what is broken is named with the way out, and the exit code says so."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot import doctor
+from bot.cli import main
+from bot.doctor import Finding, Level, endpoint, examine
+from bot.settings import Settings, load_settings
+
+
+@asynccontextmanager
+async def models(handler: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """An endpoint with one route, `/v1/models`; yields its base address."""
+    app = web.Application()
+    app.router.add_get("/v1/models", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(home=tmp_path / "home", web_port=0)
+
+
+def by_what(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.what: finding for finding in findings}
+
+
+def worst(findings: list[Finding]) -> list[str]:
+    return [finding.sentence for finding in findings if finding.level is Level.BROKEN]
+
+
+@pytest.mark.slow
+async def test_a_fresh_machine_is_fine(settings: Settings) -> None:
+    findings = await examine(settings)
+    assert worst(findings) == []
+    assert "torch" in by_what(findings)["device"].sentence
+
+
+async def test_a_gpu_that_is_not_there_is_broken(settings: Settings) -> None:
+    finding = await doctor.device(settings.model_copy(update={"devices": "cuda:63"}))
+    assert finding.level is Level.BROKEN
+    assert "cuda:63" in finding.sentence
+
+
+async def test_an_endpoint_shows_its_models() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer key"
+        return web.json_response({"data": [{"id": "small"}, {"id": "large"}]})
+
+    async with models(handler) as url:
+        good = await endpoint("llm", "LLM", url, "key", "small")
+        bad = await endpoint("llm", "LLM", url, "key", "huge")
+    assert good.level is Level.OK
+    assert "large" in good.sentence
+    assert bad.level is Level.BROKEN
+    assert "EASEL_LLM_MODEL" in bad.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "level", "words"),
+    [
+        (401, "", Level.BROKEN, "EASEL_LLM_API_KEY"),
+        (404, "", Level.WARNING, "404"),
+        (200, "<html>", Level.WARNING, "no model list"),
+        (200, '{"data": 3}', Level.WARNING, "no model list"),
+    ],
+)
+async def test_an_endpoint_that_answers_oddly(status: int, body: str, level: Level, words: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    async with models(handler) as url:
+        finding = await endpoint("llm", "LLM", url, "", "")
+    assert finding.level is level
+    assert words in finding.sentence
+
+
+async def test_an_endpoint_that_is_not_there_is_broken() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    finding = await endpoint("llm", "LLM", f"http://127.0.0.1:{port}/v1", "", "")
+    assert finding.level is Level.BROKEN
+    assert "EASEL_LLM_BASE_URL" in finding.sentence
+
+
+async def test_tokens_of_the_wrong_shape_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(
+        home=tmp_path, web_port=0, engine="openai", images_base_url="http://127.0.0.1:9/v1",
+        discord_token="Bot abc", slack_bot_token="xapp-1", slack_app_token="xoxb-1",
+    )  # fmt: skip
+    said = " ".join(worst(await examine(settings)))
+    for name in ("EASEL_DISCORD_TOKEN", "EASEL_SLACK_BOT_TOKEN", "EASEL_SLACK_APP_TOKEN", "EASEL_IMAGES_BASE_URL"):
+        assert name in said
+    assert "Bot abc" not in said
+
+
+async def test_a_damaged_database_a_taken_port_and_a_missing_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "easel.db").write_bytes(b"this is no database at all" * 100)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = load_settings(
+            home=tmp_path, web_port=taken.getsockname()[1], engine="sdxl", sdxl_model="/no/such/model.safetensors"
+        )
+        findings = await examine(settings)
+    said = " ".join(worst(findings))
+    assert "damaged" in said
+    assert "EASEL_SDXL_MODEL" in said
+    assert by_what(findings)["web page"].level is Level.WARNING
+
+
+def test_wrong_settings_are_findings_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EASEL_WEB_PORT", "-1")
+    assert main(["doctor", "--json", str(tmp_path / "d.json")]) == 1
+    assert "BROKEN   settings: EASEL_WEB_PORT" in capsys.readouterr().out
+    assert "EASEL_WEB_PORT" in (tmp_path / "d.json").read_text()

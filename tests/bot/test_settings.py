@@ -1,0 +1,101 @@
+"""Settings: one place, all problems at once, and an example file that cannot drift."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `.env` of a developer and no EASEL_ variable of theirs reaches these tests."""
+    import os
+
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("EASEL_")]:
+        monkeypatch.delenv(name)
+
+
+def test_nothing_needs_to_be_configured() -> None:
+    settings = load_settings()
+    assert settings.engine == "mini"
+    assert settings.llm_base_url == ""
+    assert settings.home == Path("~/.easel").expanduser()
+
+
+def test_the_example_file_is_what_the_settings_print() -> None:
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == example()
+
+
+def test_the_example_file_can_be_used_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(example(), encoding="utf-8")
+    assert load_settings() == Settings()
+
+
+def test_everything_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_WEB_PORT", "a lot")
+    monkeypatch.setenv("EASEL_LLM_BASE_URL", "localhost:8000")
+    monkeypatch.setenv("EASEL_LORAS", "x.safetensors=strong")
+    monkeypatch.setenv("EASEL_ENGINE", "sdxl")
+    monkeypatch.setenv("EASEL_WEB_HOST", "0.0.0.0")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    said = str(caught.value)
+    for name in ("WEB_PORT", "LLM_BASE_URL", "LORAS", "SDXL_MODEL", "WEB_PASSWORD"):
+        assert f"EASEL_{name}" in said
+
+
+def test_a_secret_is_not_repeated_in_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_SLACK_BOT_TOKEN", "xoxb-very-secret")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "very-secret" not in str(caught.value)
+    assert "EASEL_SLACK_APP_TOKEN" in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["openai", "dall-e", "SDXL "])
+def test_an_engine_without_what_it_needs_stops_the_start(engine: str) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(engine=engine)
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_WEB_PORT", "9999")
+    assert load_settings(web_port=1234, home=None).web_port == 1234
+
+
+def test_a_misspelt_variable_is_named_with_the_one_meant() -> None:
+    sentences = unknown_names({"EASEL_LLM_BASEURL": "x", "PATH": "y", "EASEL_HOME": "z", "EASEL_QQQ": ""})
+    assert sentences == [
+        "EASEL_LLM_BASEURL is not a setting; did you mean EASEL_LLM_BASE_URL?",
+        "EASEL_QQQ is not a setting.",
+    ]
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), st.text(max_size=40)))
+def test_garbage_is_a_settings_error_or_a_setting(values: dict[str, str]) -> None:
+    said = ""
+    try:
+        load_settings(**values)
+    except SettingsError as error:
+        said = str(error)
+    assert not said or "EASEL_" in said
+
+
+def test_loras_are_paths_with_weights() -> None:
+    assert parse_loras(" a.safetensors=0.5, b ,") == (("a.safetensors", 0.5), ("b", 1.0))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("x.org", False)],
+)
+def test_loopback_hosts_are_known(host: str, expected: bool) -> None:
+    assert loopback(host) is expected

@@ -1,0 +1,338 @@
+"""The page's server: a real socket, a real store, the desk on fakes of the model and the picture side."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.chats import ChatNotStarted
+from bot.chats.web.chat import About, WebAddress, WebChat
+from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
+from bot.store import SqliteStore
+from handlers.desk import Desk
+from handlers.model import SlotState
+from tests.fakes import FakePictures, FolderFiles, ScriptedModel, png
+
+THREAD = "thread-0001"
+
+
+class Site:
+    """A running page and a browser's session on it."""
+
+    def __init__(self, home: Path, password: str = "") -> None:
+        self.home = home
+        self.model = ScriptedModel()
+        self.pictures = FakePictures()
+        self.metrics = Metrics()
+        self.problems: list[str] = []
+        self.password = password
+
+    async def start(self) -> None:
+        self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
+        self.chat = WebChat(
+            self.store,
+            WebAddress("127.0.0.1", 0, self.password),
+            max_upload_bytes=200_000,
+            readiness=lambda: self.problems,
+            metrics=self.metrics.text,
+            about=About(("An honest line.",), ("an idea",)),
+        )
+        model = MeasuredLanguageModel(self.model, self.metrics)
+        self.desk = Desk(self.store, model, self.pictures, {"web": self.chat})
+        await self.chat.start(MeasuredHandlers(self.desk, self.metrics))
+        jar = aiohttp.CookieJar(unsafe=True)
+        self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})
+
+    async def stop(self) -> None:
+        await self.browser.close()
+        await self.chat.stop()
+        await self.desk.close()
+        await self.store.close()
+
+    async def get(self, path: str, **options: Any) -> tuple[int, bytes, Any]:
+        async with self.browser.get(path, **options) as answer:
+            return answer.status, await answer.read(), answer.headers
+
+    async def say(self, text: str, *files: tuple[str, bytes], thread: str = THREAD, **fields: str) -> int:
+        form = aiohttp.FormData()
+        form.add_field("text", text)
+        for name, value in fields.items():
+            form.add_field(name, value)
+        for name, data in files:
+            form.add_field("file", data, filename=name, content_type="image/png")
+        async with self.browser.post(f"/api/threads/{thread}/messages", data=form) as answer:
+            return answer.status
+
+    async def press(self, action: str, **details: Any) -> tuple[int, Any]:
+        address = f"/api/threads/{THREAD}/press"
+        async with self.browser.post(address, json={"action": action, **details}) as answer:
+            return answer.status, await answer.json() if answer.status == 200 else await answer.text()
+
+    async def follow(self, thread: str = THREAD) -> AsyncIterator[dict[str, Any]]:
+        async with self.browser.get(f"/api/threads/{thread}/events") as answer:
+            assert answer.content_type == "text/event-stream"
+            async for line in answer.content:
+                if line.startswith(b"data: "):
+                    yield json.loads(line[6:])
+
+    async def answered(self) -> dict[str, Any]:
+        """The next answer that is finished."""
+        async with asyncio.timeout(20):
+            async for message in self.follow():
+                turns = [message["turn"]] if message["type"] == "reply" else message.get("turns", [])
+                for turn in turns:
+                    if turn["role"] == "assistant" and turn["final"] and turn["parts"]:
+                        return turn
+        raise AssertionError("the stream ended")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    made = Site(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+# The conversation
+
+
+async def test_a_message_is_answered_with_words_and_a_picture(site: Site) -> None:
+    site.model.scripts.append('Here: <image id="1"> a fox </image> Enjoy.')
+    stream = site.follow()
+    assert (await anext(stream))["type"] == "snapshot"
+    assert await site.say("a fox, please") == 202
+    seen: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        async for message in stream:
+            seen.append(message)
+            if message["type"] == "reply" and message["turn"]["final"]:
+                break
+    assert next(message for message in seen if message["type"] == "said")["text"] == "a fox, please"
+    kinds = [part["kind"] for part in seen[-1]["turn"]["parts"]]
+    assert kinds == ["text", "picture", "text"]
+    picture = seen[-1]["turn"]["parts"][1]
+    assert (picture["state"], picture["number"]) == (SlotState.READY, 1)
+    status, data, headers = await site.get(f"/pictures/{picture['sha256']}")
+    assert status == 200
+    assert data.startswith(b"\x89PNG")
+    assert "immutable" in headers["Cache-Control"]
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_page_that_comes_back_catches_up(site: Site) -> None:
+    site.model.scripts.append('One <image id="1"> a fox </image>')
+    await site.say("hello")
+    await site.answered()
+    snapshot = await anext(site.follow())
+    assert [turn["role"] for turn in snapshot["turns"]] == ["user", "assistant"]
+    assert snapshot["current"] == 1
+    assert snapshot["pictures"][0]["description"] == "a fox"
+    status, body, _ = await site.get("/api/threads")
+    assert status == 200
+    assert json.loads(body)["threads"][0]["id"] == THREAD
+
+
+async def test_a_message_sent_twice_is_answered_once(site: Site) -> None:
+    site.model.scripts += ["Yes.", "Again."]
+    await site.say("hello", event="same-event-1")
+    await site.answered()
+    await site.say("hello", event="same-event-1")
+    snapshot = await anext(site.follow())
+    assert len(snapshot["turns"]) == 2
+    assert len(site.model.requests) == 1
+
+
+async def test_buttons_do_what_words_do(site: Site) -> None:
+    site.model.scripts.append('One <image id="1"> a fox </image>')
+    await site.say("a fox")
+    await site.answered()
+    status, answer = await site.press("vary", picture=1)
+    assert status == 200
+    await site.desk.settle()
+    snapshot = await anext(site.follow())
+    assert [picture["parents"] for picture in snapshot["pictures"]] == [[], [1]]
+    assert snapshot["pictures"][1]["operation"] == "variation"
+    status, answer = await site.press("recipe", picture=1)
+    assert "a fox" in answer["text"]
+    status, answer = await site.press("delete", picture=2)
+    assert len((await anext(site.follow()))["pictures"]) == 1
+    status, answer = await site.press("select", picture=99)
+    assert status == 200
+    assert "99" in answer["text"]
+
+
+async def test_an_upload_becomes_a_numbered_picture(site: Site) -> None:
+    site.model.scripts.append("Nice picture.")
+    assert await site.say("look at this", ("mine.png", png(7, 64, 64))) == 202
+    await site.answered()
+    snapshot = await anext(site.follow())
+    assert snapshot["pictures"][0]["operation"] == "upload"
+    assert snapshot["turns"][0]["parts"][0]["kind"] == "picture"
+
+
+async def test_a_refusal_reaches_only_the_one_who_asked(site: Site) -> None:
+    stream = site.follow()
+    await anext(stream)
+    await site.say("x" * 9000)
+    said = []
+    async with asyncio.timeout(20):
+        async for message in stream:
+            said.append(message)
+            if message["type"] in ("notice", "reply") and "8" in json.dumps(message):
+                break
+    assert "Traceback" not in json.dumps(said)
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/threads/../events", "/api/threads/a%2Fb/events", "/api/threads/x/events", "/pictures/..%2F..%2Feasel.db",
+        "/pictures/" + "0" * 64, "/pictures/xyz", "/static/..%2Fserver.py", "/static/page.html", "/nothing",
+        "/api/previews/none/1",
+    ],
+)  # fmt: skip
+async def test_paths_that_do_not_exist_are_404(site: Site, path: str) -> None:
+    import yarl
+
+    address = yarl.URL(site.chat.url.rstrip("/") + path, encoded=True)
+    async with aiohttp.ClientSession() as client, client.get(address) as answer:
+        assert answer.status == 404
+        assert "Traceback" not in await answer.text()
+
+
+async def test_a_message_that_is_too_large_is_refused_with_the_limit(site: Site) -> None:
+    assert await site.say("big", ("big.png", b"x" * 300_000)) == 413
+    assert await site.say("many", *[("a.png", png(1))] * 5) == 413
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"action": "explode"}', b'{"action": 3}'])
+async def test_a_press_that_makes_no_sense_is_400(site: Site, body: bytes) -> None:
+    async with site.browser.post(f"/api/threads/{THREAD}/press", data=body) as answer:
+        assert answer.status == 400
+
+
+async def test_a_message_that_is_no_form_is_refused(site: Site) -> None:
+    async with site.browser.post(f"/api/threads/{THREAD}/messages", json={"text": "x"}) as answer:
+        assert answer.status == 415
+
+
+# Strangers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {},
+    ],
+)
+async def test_another_site_cannot_write(site: Site, headers: dict[str, str]) -> None:
+    address = f"{site.chat.url}api/threads"
+    async with aiohttp.ClientSession() as stranger, stranger.post(address, headers=headers) as answer:
+        assert answer.status == 403
+
+
+async def test_the_page_itself_can_write(site: Site) -> None:
+    origin = site.chat.url.rstrip("/")
+    async with site.browser.post("/api/threads", headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"}) as answer:
+        assert answer.status == 201
+
+
+async def test_a_foreign_name_for_this_machine_is_refused(site: Site) -> None:
+    status, _, _ = await site.get("/", headers={"Host": "evil.example"})
+    assert status == 403
+
+
+async def test_strict_headers_are_on_every_answer(site: Site) -> None:
+    for path in ("/", "/static/app.js", "/api/threads", "/nothing"):
+        _, _, headers = await site.get(path)
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_password_stands_before_everything_but_health(tmp_path: Path) -> None:
+    site = Site(tmp_path, password="pass wörd")
+    await site.start()
+    try:
+        auth = aiohttp.BasicAuth("anyone", "pass wörd", encoding="utf-8")
+        assert (await site.get("/api/threads"))[0] == 401
+        assert (await site.get("/metrics"))[0] == 401
+        assert (await site.get("/healthz"))[0] == 200
+        for wrong in ("Basic !!!", "Bearer x", aiohttp.BasicAuth("a", "b").encode()):
+            assert (await site.get("/", headers={"Authorization": wrong}))[0] == 401
+        assert (await site.get("/api/threads", auth=auth))[0] == 200
+    finally:
+        await site.stop()
+
+
+async def test_the_cookie_is_not_shown_to_others(site: Site) -> None:
+    await site.get("/")
+    cookie = next(iter(site.browser.cookie_jar))
+    snapshot = await anext(site.follow())
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Strict"
+    assert cookie.value not in json.dumps(snapshot)
+
+
+# The machine room
+
+
+async def test_health_readiness_and_numbers(site: Site) -> None:
+    assert (await site.get("/healthz"))[0] == 200
+    assert (await site.get("/readyz"))[0] == 200
+    site.problems.append("The worker is dead.")
+    status, body, _ = await site.get("/readyz")
+    assert status == 503
+    assert "The worker is dead." in body.decode()
+    site.model.scripts.append("Hello.")
+    await site.say("hi")
+    await site.answered()
+    numbers = (await site.get("/metrics"))[1].decode()
+    assert "easel_turn_seconds_count" in numbers
+    assert "easel_llm_first_chunk_seconds_count 1.0" in numbers
+
+
+async def test_every_file_that_the_page_names_is_served(site: Site) -> None:
+    import re
+
+    _, page, headers = await site.get("/")
+    assert headers["Content-Type"].startswith("text/html")
+    wanted = set(re.findall(r'(?:src|href)="(/[^"]+)"', page.decode()))
+    for path in sorted(wanted):
+        status, body, _ = await site.get(path)
+        assert status == 200, path
+        for module in re.findall(r'from "\./([^"]+)"', body.decode()):
+            assert (await site.get(f"/static/{module}"))[0] == 200, module
+
+
+async def test_a_taken_port_is_one_sentence(site: Site) -> None:
+    other = WebChat(site.store, WebAddress("127.0.0.1", site.chat.port), max_upload_bytes=1)
+    with pytest.raises(ChatNotStarted, match=f"Port {site.chat.port}"):
+        await other.start(site.desk)
+
+
+async def test_stopping_ends_the_streams(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    await site.start()
+    stream = site.follow()
+    await anext(stream)
+    async with asyncio.timeout(10):
+        await site.chat.stop()
+        async for _ in stream:
+            pass
+    await site.stop()
