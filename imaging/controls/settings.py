@@ -38,7 +38,7 @@ class Family:
 # SDXL: values of the papers (MasaCtrl section 4: step 4 of 50, its SDXL layer about 44; Prompt-to-Prompt
 # section 4: 0.8 and 0.4) until they are measured on a GPU.
 SDXL = Family("sdxl", 44, 0.08, 16, 0.5, 16, 0.3, 1.0, 0.35)
-MINI = Family("mini", 3, 0.3, 1, 0.5, 1, 0.3, 1.0, 0.15)
+MINI = Family("mini", 3, 0.3, 1, 0.5, 1, 0.3, 1.0, 0.05)
 
 
 def resolve(control: Control, family: Family, steps: int) -> dict[str, float | str]:

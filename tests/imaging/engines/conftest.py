@@ -1,0 +1,36 @@
+"""Checkpoints and engines that the engine tests share; built once a session, on one thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from imaging.engines.loading import Parts, load_parts
+from imaging.engines.mini import mini_engine
+from imaging.engines.sdxl import SdxlEngine
+from tests.imaging.engines import tiny
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny-sdxl")
+    tiny.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tiny_folder: Path) -> Parts:
+    """The tiny checkpoint without anything of ours in its UNet."""
+    return load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=tiny_folder / "ip")
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> SdxlEngine:
+    """The bundled model; every test leaves it empty."""
+    engine = mini_engine(tmp_path_factory.mktemp("home"))
+    engine.load()
+    return engine

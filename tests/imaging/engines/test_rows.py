@@ -1,0 +1,240 @@
+"""Rows of every kind in one batch: each is what it would be alone, and what a stock pipeline gives."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+from torch import Tensor
+
+from imaging.controls.settings import SDXL
+from imaging.engines import attention, stable_rows
+from imaging.engines.batch import advance
+from imaging.engines.latents import Latents
+from imaging.engines.loading import Parts
+from imaging.engines.planning import Planner
+from imaging.engines.rows import Job, all_rows
+from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER
+from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from tests.imaging.engines.tiny import SIDE, edit, recipe, relative
+
+CLOSE = 1e-4
+ABILITIES = Abilities("tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler", SAMPLERS)
+
+
+def picture(seed: int) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((64, 64), 30 + 40 * seed).convert("RGB").rotate(90 * seed).save(out, "PNG")
+    return out.getvalue()
+
+
+IMAGES = {"one": picture(1), "two": picture(2)}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The tiny checkpoint with our attention in it, driven at the level of latents."""
+
+    parts: Parts
+    planner: Planner
+
+    def job(self, id: str, wanted: Recipe) -> Job:
+        return self.planner.plan(id, wanted, IMAGES)
+
+    def run(self, jobs: dict[str, Recipe]) -> dict[str, Tensor]:
+        """All jobs from their first step to their last, those that are done leaving."""
+        flying = [self.job(id, wanted) for id, wanted in jobs.items()]
+        found = {}
+        while flying:
+            advance(self.parts, all_rows(flying))
+            found |= {job.id: job.target.latents for job in flying if job.finished}
+            flying = [job for job in flying if not job.finished]
+        return found
+
+    def solo(self, wanted: Recipe) -> Tensor:
+        return self.run({"solo": wanted})["solo"]
+
+
+@pytest.fixture
+def bench(tiny_parts: Parts) -> Iterator[Bench]:
+    with attention.installed(tiny_parts.unet):
+        yield Bench(tiny_parts, Planner(ABILITIES, tiny_parts, SDXL, Latents(tiny_parts.vae, 8)))
+
+
+@pytest.fixture(scope="module")
+def stock(tiny_folder: Path) -> StableDiffusionXLPipeline:
+    pipe = StableDiffusionXLPipeline.from_pretrained(str(tiny_folder), add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def stock_latents(pipe: StableDiffusionXLPipeline, wanted: Recipe, **options: object) -> Tensor:
+    result = pipe(
+        wanted.prompt,
+        num_inference_steps=wanted.num_inference_steps,
+        guidance_scale=wanted.guidance_scale,
+        width=wanted.width,
+        height=wanted.height,
+        generator=torch.Generator().manual_seed(wanted.seed),
+        output_type="latent",
+        **options,
+    )
+    assert isinstance(result.images, Tensor)
+    return result.images
+
+
+def image_prompt(name: str, scale: float, prompt: str, seed: int = 1) -> Recipe:
+    control = Control(Technique.IP_ADAPTER, 0.5, "Test.", {"scale": scale})
+    return recipe(prompt, seed, operation=Operation.EDIT, control=control, source_image=name)
+
+
+CAT = recipe("a cat on grass", 1)
+DOG = recipe("a red dog on the beach", 2, num_inference_steps=6, guidance_scale=7.5)
+TURBO = recipe("a house", 5, guidance_scale=1.0, sampler="lcm", num_inference_steps=3)
+MASA = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0})
+P2P = edit(CAT, "a dog on grass", Technique.PROMPT_TO_PROMPT, {"cross_replace_steps": 0.8, "self_replace_steps": 0.5})
+ONE, TWO = image_prompt("one", 0.9, "a cat on grass"), image_prompt("two", 0.6, "a red dog", 2)
+EVERY = {"cat": CAT, "dog": DOG, "turbo": TURBO, "masa": MASA, "p2p": P2P, "one": ONE, "two": TWO}
+
+
+def test_idle_attention_is_bit_identical_to_stock_and_comes_out_without_trace(tiny_parts: Parts) -> None:
+    unet = tiny_parts.unet
+    before = dict(unet.attn_processors)
+    attributes = {name: set(vars(module)) for name, module in unet.named_modules()}
+    draw = torch.Generator().manual_seed(0)
+    sample, text = torch.randn(2, 4, 16, 16, generator=draw), torch.randn(2, 32, 64, generator=draw)
+    added = {"text_embeds": torch.randn(2, 32, generator=draw), "time_ids": torch.ones(2, 6)}
+    times = torch.tensor([900.0, 300.0])
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            found = unet(sample, times, encoder_hidden_states=text, added_cond_kwargs=added)[0]
+        assert isinstance(found, Tensor)
+        return found
+
+    expected = forward()
+    with attention.installed(unet):
+        assert torch.equal(forward(), expected)
+        stable_rows.install(unet)
+        assert torch.equal(forward(), expected)
+        stable_rows.uninstall(unet)
+    assert all(unet.attn_processors[name] is processor for name, processor in before.items())
+    assert {name: set(vars(module)) for name, module in unet.named_modules()} == attributes
+    assert torch.equal(forward(), expected)
+
+
+def test_layers_are_numbered_in_the_order_of_execution(tiny_parts: Parts) -> None:
+    numbers = attention.layer_numbers(tiny_parts.unet)
+    own = {name: number for name, number in numbers.items() if name.endswith("attn1.processor")}
+    ran: list[int] = []
+    hooks = [
+        tiny_parts.unet.get_submodule(name.removesuffix(".processor")).register_forward_hook(
+            lambda *_, number=number: ran.append(number)
+        )
+        for name, number in own.items()
+    ]
+    with torch.no_grad():
+        tiny_parts.unet(
+            torch.randn(1, 4, 16, 16),
+            1,
+            encoder_hidden_states=torch.randn(1, 32, 64),
+            added_cond_kwargs={"text_embeds": torch.randn(1, 32), "time_ids": torch.ones(1, 6)},
+        )
+    for hook in hooks:
+        hook.remove()
+    assert ran == list(range(70))
+
+
+@pytest.mark.parametrize("wanted", [CAT, DOG], ids=["cat", "dog"])
+def test_alone_equals_the_stock_pipeline(bench: Bench, stock: StableDiffusionXLPipeline, wanted: Recipe) -> None:
+    assert relative(bench.solo(wanted), stock_latents(stock, wanted)) < CLOSE
+
+
+def test_image_prompts_equal_the_stock_pipeline(bench: Bench, tiny_folder: Path) -> None:
+    pipe = StableDiffusionXLPipeline.from_pretrained(str(tiny_folder), add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.load_ip_adapter(
+        str(tiny_folder), subfolder="ip", weight_name="ip_adapter.safetensors", image_encoder_folder=None
+    )
+    encoder, adapter = bench.parts.ip_adapter._encoder, bench.parts.ip_adapter  # type: ignore[union-attr]
+    assert adapter is not None
+    for name, wanted, scale in (("one", ONE, 0.9), ("two", TWO, 0.6)):
+        with torch.no_grad():
+            embeds = encoder(adapter._pixels(Image.open(io.BytesIO(IMAGES[name])))).image_embeds[None]
+        pipe.set_ip_adapter_scale(scale)
+        both = torch.cat([torch.zeros_like(embeds), embeds])
+        expected = stock_latents(pipe, wanted, ip_adapter_image_embeds=[both])
+        assert relative(bench.solo(wanted), expected) < CLOSE
+
+
+@pytest.mark.slow
+def test_every_kind_of_row_in_one_batch_equals_its_solo_run(bench: Bench) -> None:
+    together = bench.run(EVERY)
+    for id, wanted in EVERY.items():
+        assert relative(together[id], bench.solo(wanted)) < CLOSE, id
+
+
+def test_rows_never_see_another_rows_picture(bench: Bench) -> None:
+    """Merged image tokens are the known trap: swapping the neighbour's picture must change nothing."""
+    other = image_prompt("one", 0.6, "a red dog", 2)
+    with_two, with_one = bench.run({"a": ONE, "b": TWO}), bench.run({"a": ONE, "b": other})
+    assert torch.equal(with_two["a"], with_one["a"])
+    assert relative(with_two["b"], with_one["b"]) > 10 * CLOSE
+
+
+def test_scale_nought_changes_nothing(bench: Bench) -> None:
+    assert torch.equal(bench.solo(image_prompt("one", 0.0, CAT.prompt)), bench.solo(CAT))
+
+
+def test_joining_and_leaving_at_different_steps_changes_nothing(bench: Bench) -> None:
+    first, second, third = bench.job("a", DOG), bench.job("b", MASA), bench.job("c", ONE)
+    parts = bench.parts
+    advance(parts, all_rows([first]))
+    advance(parts, all_rows([first, second]))
+    advance(parts, all_rows([second, first, third]))
+    while not second.finished:
+        advance(parts, all_rows([second]))
+    while not first.finished:
+        advance(parts, all_rows([job for job in (first, third) if not job.finished]))
+    while not third.finished:
+        advance(parts, all_rows([third]))
+    for job, wanted in ((first, DOG), (second, MASA), (third, ONE)):
+        assert relative(job.target.latents, bench.solo(wanted)) < CLOSE
+
+
+def test_the_same_words_with_masactrl_give_the_source(bench: Bench) -> None:
+    same = edit(CAT, CAT.prompt, Technique.MASACTRL, {"start_step": 0.0, "start_layer": 0.0})
+    assert relative(bench.solo(same), bench.solo(CAT)) < CLOSE
+
+
+def test_the_same_words_with_prompt_to_prompt_give_the_source(bench: Bench) -> None:
+    same = edit(CAT, CAT.prompt, Technique.PROMPT_TO_PROMPT, {"cross_replace_steps": 1.0, "self_replace_steps": 1.0})
+    assert relative(bench.solo(same), bench.solo(CAT)) < CLOSE
+
+
+def test_controls_that_are_off_leave_the_plain_picture(bench: Bench) -> None:
+    plain = bench.solo(recipe("a dog on grass", 1))
+    late = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 99.0})
+    none = edit(
+        CAT,
+        "a dog on grass",
+        Technique.PROMPT_TO_PROMPT,
+        {"cross_replace_steps": 0.0, "self_replace_steps": 0.0, "local_blend": 0.0},
+    )
+    for wanted in (late, none):
+        assert relative(bench.solo(wanted), plain) < CLOSE
+    assert relative(bench.solo(MASA), plain) > 10 * CLOSE
+
+
+def test_a_chain_of_sources_is_bounded(bench: Bench) -> None:
+    chain = CAT
+    for word in ("dog", "house", "car", "tree", "boat", "star"):
+        chain = edit(chain, f"a {word} on grass", Technique.MASACTRL, {"start_step": 1.0})
+    assert len(bench.job("chain", chain).rows) == 4
+    assert torch.isfinite(bench.solo(chain)).all()
