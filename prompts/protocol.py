@@ -1,39 +1,29 @@
 """The tag protocol: what an LLM writes between its words, and what it parses to.
 
-Source of the idea: Lai et al. 2023, "Mini-DALLE3", arXiv 2310.07653.
+One place to import from. The parts: `operations` (types and the table: a new tag is one row there),
+`heads` (finding a tag), `parser` (the streaming scanner), `reading` (attributes and body to a
+`Directive`), `tagging` (the way back: canonical tags, escaping, JSON).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
-
 from imaging.model import Operation
+from prompts.operations import OPERATIONS, Body, Directive, OperationRow, Segment, Text
+from prompts.parser import StreamParser, parse
+from prompts.tagging import escape_user_text, render_directive, segments_to_json, unescape_user_text
 
-__all__ = ["Directive", "Operation", "Segment", "Text"]
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Words for people, character for character as the model wrote them."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """One tag, read as meant. `problem` is None, or one sentence why it cannot run as written."""
-
-    operation: Operation
-    id: int | None = None
-    source: int | None = None
-    description: str = ""
-    count: int = 1
-    size: str | None = None
-    change: str | None = None
-    style: str | None = None
-    negative: str | None = None
-    problem: str | None = None
-
-
-Segment: TypeAlias = Text | Directive
+__all__ = [
+    "OPERATIONS",
+    "Body",
+    "Directive",
+    "Operation",
+    "OperationRow",
+    "Segment",
+    "StreamParser",
+    "Text",
+    "escape_user_text",
+    "parse",
+    "render_directive",
+    "segments_to_json",
+    "unescape_user_text",
+]

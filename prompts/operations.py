@@ -1,0 +1,124 @@
+"""The table of operations: a tag is one row here; the parser, the system prompt and the tests follow.
+
+Source of the idea: Lai et al. 2023, "Mini-DALLE3", arXiv 2310.07653.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from imaging.model import Operation
+
+SIZES: Final = ("square", "wide", "tall")
+CHANGES: Final = ("small", "large")
+MAX_COUNT: Final = 4
+
+
+class Body(StrEnum):
+    """What stands between the open and the close tag."""
+
+    DESCRIPTION = "a description"
+    REFERENCE = "the number of a picture"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """One operation as the model is taught it and as the parser reads it."""
+
+    operation: Operation
+    body: Body
+    attributes: tuple[str, ...]
+    """In the order in which they are written."""
+    meaning: str
+    example: str
+
+    @property
+    def name(self) -> str:
+        return self.operation.value
+
+
+OPERATIONS: Final[Mapping[str, OperationRow]] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            OperationRow(
+                Operation.IMAGE,
+                Body.DESCRIPTION,
+                ("id", "count", "size", "style", "negative"),
+                "a new picture from words",
+                '<image id="1"> a red fox asleep in fresh snow </image>',
+            ),
+            OperationRow(
+                Operation.EDIT,
+                Body.DESCRIPTION,
+                ("id", "prev_id", "change", "size", "style", "negative"),
+                "a changed picture that stays consistent with picture prev_id; write the full description "
+                "of the wanted picture, not only the change",
+                '<edit id="2" prev_id="1" change="small"> a red fox asleep in fresh snow at night </edit>',
+            ),
+            OperationRow(
+                Operation.VARIATION,
+                Body.REFERENCE,
+                ("id", "count"),
+                "more like that picture",
+                '<variation id="3" count="2">1</variation>',
+            ),
+            OperationRow(
+                Operation.SELECT,
+                Body.REFERENCE,
+                ("id",),
+                "that picture becomes the current one; nothing new is drawn",
+                "<select>2</select>",
+            ),
+            OperationRow(
+                Operation.REFINE,
+                Body.REFERENCE,
+                ("id",),
+                "the same picture, larger and more detailed",
+                '<refine id="5">2</refine>',
+            ),
+        )
+    }
+)
+
+ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "id": "the number of the new picture",
+        "prev_id": "the number of the picture that is changed",
+        "count": f"how many pictures of the same description, 1 to {MAX_COUNT}",
+        "size": "square, wide or tall",
+        "change": "small when the layout stays, large when scene or medium changes",
+        "style": "the look, for example photo, logo or watercolor",
+        "negative": "what must not be in the picture",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words for people, character for character as the model wrote them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One tag, read as meant. `problem` is None, or one sentence why it cannot run as written."""
+
+    operation: Operation
+    id: int | None = None
+    source: int | None = None
+    description: str = ""
+    count: int = 1
+    size: str | None = None
+    change: str | None = None
+    style: str | None = None
+    negative: str | None = None
+    problem: str | None = None
+
+
+Segment: TypeAlias = Text | Directive

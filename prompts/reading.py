@@ -1,0 +1,221 @@
+"""From a tag's attributes and body to a `Directive`, read as meant; what cannot run becomes a `problem`."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from typing import Final
+
+from imaging.model import Operation
+from prompts.heads import DOUBLE_QUOTES, SINGLE_QUOTES, Head
+from prompts.operations import CHANGES, MAX_COUNT, OPERATIONS, SIZES, Body, Directive, OperationRow
+
+MAX_DESCRIPTION: Final = 8000
+"""Characters; more is not a description of a picture."""
+MAX_WORDS: Final = 500
+"""Characters of `style` and `negative`."""
+_LONGEST_REFERENCE = 80
+
+_ATTRIBUTE = re.compile(
+    rf"(?<![\w-])(?P<name>[\w-]+)\s*[=＝]\s*(?:[{DOUBLE_QUOTES}](?P<double>[^{DOUBLE_QUOTES}]*)(?:[{DOUBLE_QUOTES}]|\Z)"
+    rf"|[{SINGLE_QUOTES}](?P<single>(?:[^{SINGLE_QUOTES}]|[{SINGLE_QUOTES}](?=\w))*)(?:[{SINGLE_QUOTES}]|\Z)"
+    r"|(?:&quot;|&#0?34;)(?P<entity>.*?)(?:&quot;|&#0?34;|\Z)"
+    r"|(?:&apos;|&#0?39;)(?P<entity1>.*?)(?:&apos;|&#0?39;|\Z)"
+    r"|(?P<bare>\S*))",
+    re.IGNORECASE | re.DOTALL,
+)
+_KINDS = ("double", "single", "entity", "entity1", "bare")
+_ALIASES = {
+    "previd": "source",
+    "prev": "source",
+    "from": "source",
+    "of": "source",
+    "ref": "source",
+    "source": "source",
+    "parent": "source",
+    "negativeprompt": "negative",
+    "n": "count",
+    "prompt": "description",
+}
+_ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER_WORDS = {word: n for words in (_ENGLISH, "一二三四五六七八九十") for n, word in enumerate(words, 1)}
+_NUMBER = rf"(?P<number>\d{{1,9}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))})"
+_REFERENCE = re.compile(
+    rf"(?:the\s+)?(?:(?:picture|image|pic|photo|number|no|nr|id|ref|version|图片|图|第)[\s.:=#]*)*[#＃№\[(]*\s*{_NUMBER}"
+    r"\s*[\])]*\s*(?:号|张图?|幅)?\s*(?:[.,;!]|[(:（：].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_COUNT = re.compile(rf"[x×]?\s*{_NUMBER}\s*[x×]?", re.IGNORECASE)
+_CHANGE_WORDS = {"minor": "small", "slight": "small", "little": "small", "big": "large", "major": "large"}
+_HTML_SELECT = re.compile(r"<\s*(?:option|optgroup)\b", re.IGNORECASE)
+_NAMES = "|".join(OPERATIONS)
+_TAG_START = re.compile(
+    rf"(<|＜|&lt;|&#0?60;|&#x0?3c;)(\s{{0,16}}(?:[/／]\s{{0,16}})?)(\\*)({_NAMES})",
+    re.IGNORECASE,
+)
+
+
+def read_number(text: str, pattern: re.Pattern[str] = _REFERENCE) -> int | None:
+    """The picture number that `2`, `#2`, `picture 2` or `two` names; None when it names none."""
+    short = text.strip()
+    found = pattern.fullmatch(short) if len(short) <= _LONGEST_REFERENCE else None
+    if found is None:
+        return None
+    word = found["number"].lower()
+    return _NUMBER_WORDS.get(word) or int(word)
+
+
+def is_html(head: Head, body: str) -> bool:
+    """A web form's `<select>`, which shares its name with ours."""
+    return head.name == Operation.SELECT.value and _HTML_SELECT.search(body) is not None
+
+
+def read_directive(head: Head, body: str) -> Directive:
+    """Read one tag. `body` is the raw text between its open and close tag."""
+    return _Reader(OPERATIONS[head.name], head.attributes, body).read()
+
+
+class _Reader:
+    """Collects what is wrong while it reads, so that one repair can mend all of it."""
+
+    def __init__(self, row: OperationRow, attributes: str, body: str) -> None:
+        self._row = row
+        self._problems: list[str] = []
+        self._values, self._loose = read_attributes(attributes)
+        self._body = words(body)
+
+    def read(self) -> Directive:
+        id_ = self._number("id", "id")
+        source = self._number("source", "prev_id")
+        description = ""
+        match self._row.body:
+            case Body.DESCRIPTION:
+                description = self._description()
+            case Body.REFERENCE:
+                id_, source, description = self._referred(id_, source)
+        return Directive(
+            self._row.operation,
+            id=id_,
+            source=source,
+            description=description,
+            count=self._count(),
+            size=self._size(),
+            change=self._change(),
+            style=self._free("style"),
+            negative=self._free("negative"),
+            problem=self._problem(),
+        )
+
+    def _problem(self) -> str | None:
+        if not self._problems:
+            return None
+        first, *others = self._problems
+        return "; ".join([first[0].upper() + first[1:], *others]) + "."
+
+    def _given(self, name: str) -> str | None:
+        """An attribute's value where the operation has that attribute and it is not empty."""
+        refers = self._row.body is Body.REFERENCE or "prev_id" in self._row.attributes
+        known = refers if name == "source" else name in self._row.attributes
+        return (self._values.get(name) or None) if known else None
+
+    def _number(self, name: str, shown: str) -> int | None:
+        value = self._given(name)
+        if value is None:
+            return None
+        number = read_number(value)
+        if number is None:
+            self._problems.append(f"{shown}={_quoted(value)} is not the number of a picture")
+        return number
+
+    def _description(self) -> str:
+        description = self._body or self._values.get("description", "")
+        if not description:
+            self._problems.append(f"the <{self._row.name}> tag has no description")
+        if len(description) > MAX_DESCRIPTION:
+            self._problems.append(f"the description is longer than {MAX_DESCRIPTION} characters")
+            description = description[:MAX_DESCRIPTION].rstrip()
+        return description
+
+    def _referred(self, id_: int | None, source: int | None) -> tuple[int | None, int | None, str]:
+        """Which picture is meant: the body says it, else an attribute, else the tag's own id."""
+        inside = read_number(self._body)
+        description = self._body[:MAX_DESCRIPTION] if inside is None else ""
+        if inside is not None and source is not None and inside != source:
+            self._problems.append(f"the <{self._row.name}> tag names two pictures, {source} and {inside}")
+            return id_, source, description
+        found = inside if inside is not None else source
+        if found is None:
+            found = read_number(self._loose)
+        if found is None and id_ is not None:
+            return None, id_, description
+        if found is None and not self._problems:
+            meant = f"{_quoted(self._body)} is not the number of a picture" if self._body else "no picture is named"
+            self._problems.append(f"the <{self._row.name}> tag must hold the number of a picture, but {meant}")
+        return id_, found, description
+
+    def _count(self) -> int:
+        value = self._given("count")
+        if value is None:
+            return 1
+        count = read_number(value, _COUNT)
+        if count is None or not 1 <= count <= MAX_COUNT:
+            self._problems.append(f"count={_quoted(value)} must be a number from 1 to {MAX_COUNT}")
+            return 1
+        return count
+
+    def _size(self) -> str | None:
+        value = self._given("size")
+        if value is None:
+            return None
+        if value.lower() not in SIZES:
+            self._problems.append(f"size={_quoted(value)} must be square, wide or tall")
+            return None
+        return value.lower()
+
+    def _change(self) -> str | None:
+        value = (self._given("change") or "").lower()
+        value = _CHANGE_WORDS.get(value, value)
+        return value if value in CHANGES else None
+
+    def _free(self, name: str) -> str | None:
+        value = self._given(name)
+        return value[:MAX_WORDS].rstrip() if value else None
+
+
+def read_attributes(text: str) -> tuple[dict[str, str], str]:
+    """Attribute values by name (aliases resolved, the first of each counts), and what stood around them."""
+    values: dict[str, str] = {}
+
+    def take(found: re.Match[str]) -> str:
+        name = re.sub(r"[_-]", "", found["name"].lower())
+        value = next((found[kind] for kind in _KINDS if found[kind] is not None), "")
+        values.setdefault(_ALIASES.get(name, name), words(html.unescape(value)))
+        return " "
+
+    loose = _ATTRIBUTE.sub(take, text)
+    return values, loose.strip()
+
+
+def words(text: str) -> str:
+    """One line, without what was escaped for the tag's sake."""
+    return unescape(" ".join(text.split()))
+
+
+def escape(text: str) -> str:
+    """Put a backslash before the name of every tag, so that the parser does not read it as one."""
+    return _with_backslashes(text, lambda backslashes: backslashes + "\\")
+
+
+def unescape(text: str) -> str:
+    """The inverse of `escape`."""
+    return _with_backslashes(text, lambda backslashes: backslashes[1:])
+
+
+def _with_backslashes(text: str, change: Callable[[str], str]) -> str:
+    return _TAG_START.sub(lambda found: found[1] + found[2] + change(found[3]) + found[4], text)
+
+
+def _quoted(value: str) -> str:
+    short = value if len(value) <= 60 else value[:57] + "…"
+    return '"' + short.replace('"', "'") + '"'

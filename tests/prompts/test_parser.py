@@ -1,0 +1,337 @@
+"""The parser from outside: the malformed table row by row, and the properties that hold for any text."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imaging.model import Operation
+from prompts import parse_tool
+from prompts.protocol import (
+    OPERATIONS,
+    Body,
+    Directive,
+    Segment,
+    StreamParser,
+    Text,
+    escape_user_text,
+    parse,
+    render_directive,
+    segments_to_json,
+    unescape_user_text,
+)
+
+FOX = Directive(Operation.IMAGE, description="a fox")
+
+
+def chunked(text: str, size: int) -> list[Segment]:
+    parser = StreamParser()
+    segments: list[Segment] = []
+    for start in range(0, len(text), size):
+        segments += parser.feed(text[start : start + size])
+    return parse_tool.merged(segments + parser.close())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<image>a fox</image>",
+        "<IMAGE> a fox </Image>",
+        "< image > a fox < / image >",
+        "&lt;image&gt; a fox &lt;/image&gt;",
+        "&#60;image&#x3E; a fox &LT;/image&GT;",
+        "＜image＞ a fox ＜／image＞",
+        "<image>\n a\n fox\n</image>",
+        "<image> a fox </edit>",
+        "<image> a fox",
+        "<image> a fox </im",
+        '<image description="a fox"/>',
+    ],
+)
+def test_every_spelling_of_a_tag_is_read_as_meant(text: str) -> None:
+    assert parse(text) == [FOX]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'id="4" prev_id="2"',
+        "id='4' prev_id='2'",
+        "ID=4 Prev_Id=2",
+        "id = “4”  from=„2“",
+        "id='#4' of='picture 2'",
+        'id="4"prev_id="2"',
+        "id=＂4＂ ref=＂２＂",
+        "id=&quot;4&quot; prev-id=&#39;2&#39;",
+        'id="four" prev_id="two"',
+    ],
+)
+def test_every_spelling_of_attributes_is_read_as_meant(attributes: str) -> None:
+    assert parse(f"<edit {attributes}> a fox </edit>") == [Directive(Operation.EDIT, 4, 2, "a fox")]
+
+
+@pytest.mark.parametrize("operation", ["variation", "select", "refine"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<X ref="2"/>',
+        "<X ref=2/>",
+        '<X id="2"></X>',
+        "<X>2</X>",
+        "<X> #2 </X>",
+        "<X>picture 2</X>",
+        "<X>the image no. 2.</X>",
+        "<X>第2张图</X>",
+        "<X 2/>",
+        "<X>2",
+    ],
+)
+def test_a_reference_may_stand_in_body_or_attribute(operation: str, tag: str) -> None:
+    assert parse(tag.replace("X", operation)) == [Directive(Operation(operation), source=2)]
+
+
+def test_an_own_number_beside_the_reference_is_kept() -> None:
+    assert parse('<variation id="5" count="3">2</variation>') == [Directive(Operation.VARIATION, 5, 2, count=3)]
+
+
+def test_all_attributes_of_a_new_picture() -> None:
+    text = '<image id=3 count="2" size=WIDE style="oil paint" negative="text, people"> a fox </image>'
+    assert parse(text) == [
+        Directive(Operation.IMAGE, 3, None, "a fox", 2, "wide", style="oil paint", negative="text, people")
+    ]
+
+
+def test_a_missing_close_tag_ends_at_the_next_open_tag() -> None:
+    assert parse("A <image> a fox <select>1</select> B") == [
+        Text("A "),
+        FOX,
+        Directive(Operation.SELECT, source=1),
+        Text(" B"),
+    ]
+
+
+def test_an_edit_without_reference_is_left_to_the_router() -> None:
+    assert parse("<edit> a blue fox </edit>") == [Directive(Operation.EDIT, description="a blue fox")]
+
+
+def test_an_unclosed_quote_does_not_swallow_the_tag() -> None:
+    assert parse('<image id="1> a fox </image> ok') == [Directive(Operation.IMAGE, 1, None, "a fox"), Text(" ok")]
+
+
+def test_quotes_may_hold_a_closing_bracket_and_an_apostrophe() -> None:
+    assert parse("<image style='van Gogh's > all'>a fox</image>") == [
+        Directive(Operation.IMAGE, description="a fox", style="van Gogh's > all")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "word"),
+    [
+        ('<image count="900">a fox</image>', "900"),
+        ("<image count=0>a fox</image>", "from 1 to 4"),
+        ("<image size=huge>a fox</image>", "huge"),
+        ("<image id=fox>a fox</image>", "fox"),
+        ("<image></image>", "description"),
+        ("<edit prev_id=1>  </edit>", "description"),
+        ('<edit prev_id="the dog">a fox</edit>', "the dog"),
+        ("<variation></variation>", "no picture"),
+        ("<refine>the fox</refine>", "the fox"),
+        ("<select/>", "no picture"),
+        ("<select ref=1>2</select>", "two pictures"),
+        ("<select>99999999999999999999999</select>", "999"),
+        (f"<image>{'x' * 9000}</image>", "longer"),
+    ],
+)
+def test_what_cannot_run_says_so_in_one_sentence(tag: str, word: str) -> None:
+    [directive] = parse(tag)
+    assert isinstance(directive, Directive)
+    assert directive.problem is not None
+    assert word in directive.problem
+    assert directive.problem.endswith(".")
+    assert "\n" not in directive.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I write `<image> a fox </image>` for that.",
+        "``a ` <image> b`` c",
+        "```html\nLook: <image> a fox </image>\n```\n",
+        "~~~\n<image> a fox </image> is how\n~~~",
+        "```<image> a fox </image>```",
+        "<picture>x</picture> <imagery> <b>bold</b> <img src='a'> <image-set>",
+        'cut <image id="1" a fox',
+        "<image",
+        "cut <image id=1 <b>",
+        "stray </image> here </edit>",
+        "a < b and c <3 i<image",
+        "&lt;b&gt; &amp; &lt",
+        "<select name=x><option value=1>One</option></select>",
+        r"<\image> a fox <\/image>",
+        "`",
+        "",
+    ],
+)
+def test_what_is_no_tag_is_plain_text(text: str) -> None:
+    assert parse(text) == ([Text(text)] if text else [])
+
+
+def test_a_fence_that_holds_only_tags_is_meant() -> None:
+    assert parse("```xml\n<image> a fox </image>\n```\nThere.") == [Text("```xml\n"), FOX, Text("\n```\nThere.")]
+
+
+def test_a_lone_backtick_hides_no_tag() -> None:
+    assert parse("It` s <image>a fox</image>\nand `code`") == [Text("It` s "), FOX, Text("\nand `code`")]
+
+
+def test_tags_after_a_closed_fence_are_read() -> None:
+    assert parse("```\ncode\n```\n<image>a fox</image>")[-1] == FOX
+
+
+def test_text_flows_as_soon_as_it_is_decided() -> None:
+    parser = StreamParser()
+    assert parser.feed("Hello <") == [Text("Hello ")]
+    assert parser.feed("3 `co") == [Text("<3 `co")]
+    assert parser.feed("de` ```\n") == [Text("de` ```\n")]
+    assert parser.feed("<ima") == []
+    assert parser.feed("ge>a fox</image") == []
+    assert parser.feed(">") == [FOX]
+
+
+@pytest.mark.parametrize(
+    "unit", ["<", "`", "` ", "<image ", '<image a="', "a>", "<image>", "&", "&l", "\n```", "~", "`<image "]
+)
+def test_what_is_held_back_is_bounded_and_the_work_is_linear(unit: str) -> None:
+    parser = StreamParser()
+    held = []
+    for _ in range(300):
+        parser.feed(unit * 100)
+        held.append(len(parser._buffer))
+    assert max(held) < 20_000
+
+
+PIECES = st.sampled_from(
+    [
+        *(f"<{name}" for name in OPERATIONS),
+        *(f"</{name}>" for name in OPERATIONS),
+        *"<>＜＞/\"'`~\n =2#&“”",
+        "&lt;",
+        "&gt;",
+        "&quot;",
+        "```",
+        "```\n",
+        "~~~\n",
+        "``",
+        "image",
+        ' id="1"',
+        " ref=2",
+        " prev_id='3'",
+        "picture ",
+        " a fox ",
+        "\\",
+        "<b>",
+        "\ud800",
+        "狐",
+        "\u200f",
+        "\r\n",
+    ]
+)
+SOUP = st.lists(st.one_of(PIECES, PIECES, PIECES, st.text(max_size=5)), max_size=40).map("".join)
+
+
+@given(SOUP, st.integers(1, 9))
+@settings(max_examples=600, deadline=None)
+def test_any_chunking_gives_the_same(text: str, size: int) -> None:
+    assert chunked(text, size) == parse(text)
+
+
+@given(SOUP)
+@settings(max_examples=400, deadline=None)
+def test_text_is_preserved_in_order(text: str) -> None:
+    at = 0
+    segments = parse(text)
+    for segment in segments:
+        if isinstance(segment, Text):
+            found = text.find(segment.text, at)
+            assert found >= at
+            at = found + len(segment.text)
+    if all(isinstance(segment, Text) for segment in segments):
+        assert "".join(segment.text for segment in segments if isinstance(segment, Text)) == text
+
+
+@given(SOUP)
+@settings(max_examples=400, deadline=None)
+def test_escaped_words_are_never_a_tag_and_come_back(text: str) -> None:
+    escaped = escape_user_text(text)
+    assert unescape_user_text(escaped) == text
+    assert all(isinstance(segment, Text) for segment in parse(escaped))
+    assert all(isinstance(segment, Text) for segment in parse(f"Ada: {escaped} "))
+
+
+WORDS = SOUP.map(lambda text: " ".join(text.split()))
+NUMBERS = st.none() | st.integers(0, 999_999_999)
+
+
+@st.composite
+def directives(draw: st.DrawFn) -> Directive:
+    row = draw(st.sampled_from(list(OPERATIONS.values())))
+    has = set(row.attributes)
+    described = row.body is Body.DESCRIPTION
+    source = draw(NUMBERS if "prev_id" in has else st.none() if described else st.integers(0, 999_999_999))
+    return Directive(
+        row.operation,
+        id=draw(NUMBERS),
+        source=source,
+        description=draw(WORDS.filter(bool)) if described else "",
+        count=draw(st.integers(1, 4)) if "count" in has else 1,
+        size=draw(st.sampled_from([None, "square", "wide", "tall"])) if "size" in has else None,
+        change=draw(st.sampled_from([None, "small", "large"])) if "change" in has else None,
+        style=draw(st.none() | WORDS.filter(bool)) if "style" in has else None,
+        negative=draw(st.none() | WORDS.filter(bool)) if "negative" in has else None,
+    )
+
+
+@given(directives())
+@settings(max_examples=600, deadline=None)
+def test_a_rendered_directive_reads_back_the_same(directive: Directive) -> None:
+    assert parse(render_directive(directive)) == [directive]
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=lambda row: row.name)
+def test_the_examples_of_the_table_are_legal(row: Any) -> None:
+    [directive] = parse(row.example)
+    assert isinstance(directive, Directive)
+    assert directive.operation is row.operation
+    assert directive.problem is None
+
+
+def test_the_json_has_the_fields_of_the_contract() -> None:
+    assert segments_to_json(parse("a<image id=1>b</image>")) == [
+        {"kind": "text", "text": "a"},
+        {
+            "kind": "directive",
+            "operation": "image",
+            "id": 1,
+            "source": None,
+            "description": "b",
+            "count": 1,
+            "size": None,
+            "change": None,
+            "style": None,
+            "negative": None,
+            "problem": None,
+        },
+    ]
+
+
+@given(st.binary(max_size=200), st.none() | st.integers(1, 5))
+@settings(deadline=None)
+def test_the_command_takes_any_bytes(data: bytes, chunk: int | None) -> None:
+    out = io.StringIO()
+    assert parse_tool.run(io.BytesIO(data), out, chunk) == 0
+    assert isinstance(json.loads(out.getvalue().encode("ascii")), list)
