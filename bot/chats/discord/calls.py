@@ -20,7 +20,7 @@ from bot.chats.discord.people import (
 )
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
-from bot.chats.discord.threads import open_thread, title_of
+from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind, Picture, ThreadKey
 from handlers.ports import Handlers, Store
@@ -78,8 +78,7 @@ class Calls:
                 content=f"**{plain(person.name)}:** {shorten(plain(text), 1800)}", allowed_mentions=NO_MENTIONS
             )
             if member_of(self._client, interaction) and interaction.guild_id and key.thread == key.channel:
-                channel = self._client.get_channel(shown.channel.id) or shown.channel
-                message = await self._client.get_partial_messageable(channel.id).fetch_message(shown.id)
+                message = await message_in(self._client, interaction.channel_id or 0, shown.id)
                 key = await open_thread(message, title_of(text, person.name))
         except FAILURES as error:
             log.info("/%s in channel %s: %s", spec.name, interaction.channel_id, error)

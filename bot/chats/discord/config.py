@@ -70,6 +70,8 @@ class DiscordConfig:
     """Shortest time between two edits of an answer: five in five seconds is what a channel takes."""
     preview_interval_s: float = 4.0
     """Shortest time between two uploads of unfinished pictures of one answer."""
+    retry_s: float = 1.0
+    """Wait before the second try of what Discord could not take; it doubles with each."""
     catch_up_s: float = 24 * 3600.0
     """How old a missed message may be to be answered after an outage."""
 

@@ -156,7 +156,7 @@ class DiscordPost:
                     raise self._give_up(error) from error
                 log.warning("answer %s waits for Discord: %s", self._turn, error)
                 if attempt + 1 < ATTEMPTS and last:
-                    await asyncio.sleep(min(MAX_WAIT_S, 2.0**attempt))
+                    await asyncio.sleep(min(MAX_WAIT_S, self._config.retry_s * 2**attempt))
         if last:
             raise ChatUnavailable("Discord does not take the answer")
         return False

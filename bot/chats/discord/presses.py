@@ -26,7 +26,7 @@ from bot.chats.discord.people import (
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import shorten
-from bot.chats.discord.threads import open_thread, title_of
+from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
 from handlers.model import Action, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
@@ -188,9 +188,7 @@ class Presses:
         key = key_of_interaction(self._client, interaction)
         try:
             if message is None:
-                message = await self._client.get_partial_messageable(interaction.channel_id or 0).fetch_message(
-                    message_id
-                )
+                message = await message_in(self._client, interaction.channel_id or 0, message_id)
             if member_of(self._client, interaction) and interaction.guild_id and key.thread == key.channel:
                 key = await open_thread(message, title_of(text, interaction.user.display_name))
         except FAILURES as error:

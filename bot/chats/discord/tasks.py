@@ -28,6 +28,11 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
+    async def idle(self) -> None:
+        """Wait until nothing runs."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def close(self) -> None:
         """Cancel all and wait until they have ended."""
         tasks = list(self._running)

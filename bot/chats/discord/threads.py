@@ -24,6 +24,14 @@ def chain_root(message: discord.Message, me: int) -> int | None:
     return answered.reference.message_id
 
 
+async def message_in(client: discord.Client, channel_id: int, message_id: int) -> discord.Message:
+    """The message with its channel known, as opening a thread needs it."""
+    channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    if not isinstance(channel, discord.abc.Messageable):
+        raise discord.InvalidData("not a channel with messages")
+    return await channel.fetch_message(message_id)
+
+
 async def session_of(message: discord.Message, me: int, title: str) -> ThreadKey:
     """The session that a message belongs to; a thread is opened on it in a channel."""
     channel = message.channel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.chats.discord import Access, DiscordConfig
@@ -10,12 +12,17 @@ from tests.bot.discord.conftest import World
 from tests.fakes import png
 
 
+def texts(result: Any) -> str:
+    """All words of an answer."""
+    return " ".join(m.content for m in [result.response, *result.followups] if m is not None)
+
+
 async def test_imagine_shows_the_words_and_answers_in_a_thread_on_them(world: World) -> None:
     result = await world.ann.slash(world.channel, "imagine", text="a red fox")
     [incoming] = world.handlers.received
     assert incoming.text == "a red fox"
     assert incoming.event.startswith("discord:i")
-    assert world.channel.last_message.content == "**Ann:** a red fox"
+    assert world.channel.history()[0].content == "**Ann:** a red fox"
     assert not result.ephemeral
     assert world.thread().last_message.components[0].content == "Here you are."
     assert incoming.thread.thread == str(world.thread().id)
@@ -42,7 +49,7 @@ async def test_other_commands_answer_the_asker_only(world: World, name: str, giv
     [call] = world.handlers.called
     assert (call.name, call.arguments, call.person.name) == (name, given, "Ann")
     assert result.ephemeral
-    assert result.followups[0].content == "Noted."
+    assert texts(result) == "Noted."
 
 
 async def test_a_person_is_named_by_id(world: World) -> None:
@@ -60,8 +67,9 @@ async def test_files_of_an_answer_and_one_that_is_too_large(world: World) -> Non
     big = File("all.zip", "application/zip", b"0" * (11 * 1024 * 1024))
     world.handlers.answer = Answer("Here.", (File("sheet.png", "image/png", png(1), "all pictures"), big))
     result = await world.ann.slash(world.channel, "help")
-    assert [file.filename for file in result.followups[0].attachments] == ["sheet.png"]
-    assert "all.zip is too large for this server" in result.followups[0].content
+    assert result.response is not None
+    assert [file.filename for file in result.response.attachments] == ["sheet.png"]
+    assert "all.zip is too large for this server" in texts(result)
 
 
 async def test_picture_numbers_are_completed_with_their_descriptions(world: World) -> None:
