@@ -1,0 +1,140 @@
+"""Into a closed vocabulary: each word of a description → a word that the model knows, or nothing."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Final
+
+from imaging.model import Vocabulary
+from imaging.words import FUNCTION, head_noun, split_words
+
+LONGEST: Final = 120
+"""Words of a description that are looked at; a small model's encoder reads fewer."""
+_PHRASE = 3
+_SIMILAR = 0.84
+_SHORTEST_TYPO = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """`drawn` instead of `said`. `synonym`: only another form of the same word, not worth a remark."""
+
+    said: str
+    drawn: str
+    synonym: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A description in the vocabulary's words, and what was replaced."""
+
+    text: str
+    changes: tuple[Substitution, ...] = ()
+
+
+def into_vocabulary(description: str, vocabulary: Vocabulary) -> Mapped:
+    """Map a description; the result names at least one known thing or background."""
+    return _Mapper(vocabulary).map(description)
+
+
+@dataclass(slots=True)
+class _Mapper:
+    vocabulary: Vocabulary
+    names: frozenset[str] = field(init=False)
+    words: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = self.vocabulary
+        self.names = frozenset(known.things) | frozenset(known.backgrounds)
+        parts = (part for name in self.names for part in name.split())
+        self.words = known.words | frozenset(known.colours) | frozenset(parts) | FUNCTION
+
+    def map(self, description: str) -> Mapped:
+        words = split_words(description)[:LONGEST]
+        out: list[str] = []
+        changes: list[Substitution] = []
+        at = 0
+        while at < len(words):
+            size, drawn = self._phrase(words, at)
+            if drawn is not None:
+                said = " ".join(words[at : at + size])
+                # The first noun of a compound says what kind: a "dragon boat" is a boat.
+                compound = (
+                    said not in self.names and drawn in self.vocabulary.things and self._thing_at(words, at + size)
+                )
+                if not compound:
+                    out.append(drawn)
+                    if drawn != said:
+                        changes.append(Substitution(said, drawn, synonym=_same_word(said, drawn)))
+            elif words[at] in self.words:
+                out.append(words[at])
+            at += size
+        if words and not any(change for change in changes) and not any(word in self.names for word in out):
+            self._stand_in(words, out, changes)
+        return Mapped(_with_articles(out), tuple(dict.fromkeys(changes)))
+
+    def _phrase(self, words: list[str], at: int) -> tuple[int, str | None]:
+        """The longest known phrase that begins at a word: its length and what is drawn for it."""
+        for size in range(min(_PHRASE, len(words) - at), 0, -1):
+            phrase = " ".join(words[at : at + size])
+            drawn = self._known(phrase)
+            if drawn is not None:
+                return size, drawn
+        return 1, self._misspelt(words[at])
+
+    def _known(self, phrase: str) -> str | None:
+        for form in _singulars(phrase):
+            if form in self.names:
+                return form
+            if form in self.vocabulary.colours or (
+                form in self.vocabulary.words and form not in self.vocabulary.nearest
+            ):
+                return None
+            if form in self.vocabulary.nearest:
+                return self.vocabulary.nearest[form]
+        return None
+
+    def _misspelt(self, word: str) -> str | None:
+        if len(word) < _SHORTEST_TYPO or word in self.words or not word.isascii():
+            return None
+        near = difflib.get_close_matches(word, [*self.names, *self.vocabulary.nearest], 1, _SIMILAR)
+        return self.vocabulary.nearest.get(near[0], near[0]) if near else None
+
+    def _thing_at(self, words: list[str], at: int) -> bool:
+        return at < len(words) and self._phrase(words, at)[1] in self.vocabulary.things
+
+    def _stand_in(self, words: list[str], out: list[str], changes: list[Substitution]) -> None:
+        """Nothing of it is known: draw the thing whose name is most like it, and say so."""
+        said = head_noun(words) or words[0]
+        near = difflib.get_close_matches(said, self.vocabulary.things, 1, 0.0)
+        if near:
+            out[:] = ["a", near[0]]
+            changes.append(Substitution(said, near[0]))
+
+
+def _singulars(phrase: str) -> tuple[str, ...]:
+    """The phrase and what it may be the plural of."""
+    forms = [phrase]
+    for ending, instead in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""), ("men", "man")):
+        if phrase.endswith(ending) and len(phrase) > len(ending) + 2:
+            forms.append(phrase[: -len(ending)] + instead)
+    return tuple(forms)
+
+
+def _same_word(said: str, drawn: str) -> bool:
+    return drawn in _singulars(said) or difflib.SequenceMatcher(None, said, drawn).ratio() >= _SIMILAR
+
+
+def _with_articles(words: list[str]) -> str:
+    """Join words, with `a` and `an` as the next word wants it and none left hanging."""
+    out: list[str] = []
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        if word in ("a", "an"):
+            if not following or following in FUNCTION:
+                continue
+            word = "an" if following[0] in "aeiou" else "a"
+        out.append(word)
+    while out and out[-1] in FUNCTION:
+        out.pop()
+    return " ".join(out)
