@@ -45,14 +45,8 @@ def align(source: Prompt, target: Prompt, length: int) -> Alignment:
     mapping = torch.zeros(positions, positions)
     changed_source, changed_target = torch.zeros(positions), torch.zeros(positions)
     old, new = _spans(source, length, positions), _spans(target, length, positions)
-    taken = {p for _, span in new for p in span}
-    ends = {p for _, span in old for p in span}
-    for position in sorted(set(range(positions)) - taken):
-        # The end mark and the padding of the shorter text stand where the longer one still has words.
-        start = position
-        while start in ends:
-            start += 1
-        mapping[min(start, positions - 1), position] = 1.0
+    for begin in range(0, positions, length):
+        _align_marks(mapping, _end(old, begin, length), _end(new, begin, length), begin, length)
     words_old, words_new = [word for word, _ in old], [word for word, _ in new]
     for tag, a, b, c, d in SequenceMatcher(a=words_old, b=words_new, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -68,6 +62,20 @@ def align(source: Prompt, target: Prompt, length: int) -> Alignment:
             for borrow in borrowers:
                 mapping[lenders, borrow] = 1.0 / len(lenders)
     return Alignment(mapping, mapping.sum(0).clamp(max=1.0).round(), changed_source, changed_target)
+
+
+def _end(spans: list[tuple[str, list[int]]], begin: int, length: int) -> int:
+    """Position of a chunk's end mark."""
+    places = [place for _, span in spans for place in span if begin <= place < begin + length]
+    return max(places, default=begin) + 1
+
+
+def _align_marks(mapping: Tensor, old_end: int, new_end: int, begin: int, length: int) -> None:
+    """Start mark to start mark, end mark to end mark, padding to padding at the same position."""
+    mapping[begin, begin] = 1.0
+    mapping[old_end, new_end] = 1.0
+    for position in range(new_end + 1, begin + length):
+        mapping[min(max(position, old_end + 1), begin + length - 1), position] = 1.0
 
 
 def _spans(prompt: Prompt, length: int, positions: int) -> list[tuple[str, list[int]]]:

@@ -50,7 +50,7 @@ class Bench:
     def run(self, jobs: dict[str, Recipe]) -> dict[str, Tensor]:
         """All jobs from their first step to their last, those that are done leaving."""
         flying = [self.job(id, wanted) for id, wanted in jobs.items()]
-        found = {}
+        found: dict[str, Tensor] = {}
         while flying:
             advance(self.parts, all_rows(flying))
             found |= {job.id: job.target.latents for job in flying if job.finished}
