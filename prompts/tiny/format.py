@@ -13,7 +13,7 @@ selected picture where that is not the newest. After a turn without pictures the
 too (``Before: …``), so that "draw one" has an antecedent. The answer is one line::
 
     reply
-    image: d            image wide: d        image x3: d        image x2: d1 | d2
+    image: d            image x3: d          image x2: d1 | d2
     edit 4 small: full new description
     variation 3         variation 3 x2       select 2           refine 4
 
@@ -25,10 +25,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
+
+from prompts.tiny.glossary import gloss
 
 OperationName = Literal["image", "edit", "variation", "select", "refine"]
 Size = Literal["square", "wide", "tall"]
+"""Not written by the model: `prompts.tiny.sentences.size_wanted` reads it from the message."""
 Change = Literal["small", "large"]
 
 SYSTEM = "Write the command."
@@ -39,7 +42,6 @@ MAX_BEFORE = 160
 MAX_WRITTEN_COUNT = 9
 MAX_OPERATIONS = 4
 
-_SIZES: tuple[Size, ...] = get_args(Size)
 _MARKUP = re.compile(r"&(?:lt|gt|#0*6[02]|#x0*3[ce]);|[<>＜＞‹›]", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
@@ -74,7 +76,6 @@ class Operation:
     target: int | None = None
     descriptions: tuple[str, ...] = ()
     count: int = 1
-    size: Size | None = None
     change: Change | None = None
 
 
@@ -114,7 +115,10 @@ def harmless(text: str, limit: int) -> str:
     text = text[: limit * 4]
     text = _MARKUP.sub(" ", text)
     text = "".join(c if c.isprintable() else " " for c in text)
-    return cut(_SPACE.sub(" ", text).strip(), limit)
+    text = _SPACE.sub(" ", text).strip()
+    # Letters outside the Latin alphabets cost this tokenizer two or three tokens each.
+    heavy = sum(ord(c) > 0x24F for c in text[:limit])
+    return cut(text, max(limit // 3, limit - heavy))
 
 
 def table_row(picture: TinyPicture, *, show_current: bool) -> str:
@@ -141,8 +145,8 @@ def user_prompt(turn: TinyTurn) -> str:
     newest = rows[-1].id if rows else None
     lines = [table_row(p, show_current=p.id != newest) for p in rows]
     if turn.last_user:
-        lines.append("Before: " + harmless(turn.last_user, MAX_BEFORE))
-    lines.append("User: " + harmless(turn.user, MAX_USER))
+        lines.append("Before: " + gloss(harmless(turn.last_user, MAX_BEFORE)))
+    lines.append("User: " + gloss(harmless(turn.user, MAX_USER)))
     return "\n".join(lines)
 
 
@@ -162,7 +166,7 @@ def grammar(ids: Iterable[int], max_count: int = MAX_WRITTEN_COUNT) -> str:
     counts = "|".join(f'"{n}"' for n in range(2, max(2, min(max_count, MAX_WRITTEN_COUNT)) + 1))
     rules = [
         f'root ::= "reply" | op (" ; " op){{0,{MAX_OPERATIONS - 1}}}',
-        'image ::= "image" (" wide" | " tall" | " square")? (": " d | " x" count ": " d (" | " d){0,8})',
+        'image ::= "image" (": " d | " x" count ": " d (" | " d){0,8})',
         f"count ::= {counts}",
         f"d ::= [^|;<>\\n\\r ] [^|;<>\\n\\r]{{0,{MAX_DESCRIPTION - 1}}}",
     ]
@@ -180,7 +184,7 @@ def grammar(ids: Iterable[int], max_count: int = MAX_WRITTEN_COUNT) -> str:
     return "\n".join(rules) + "\n"
 
 
-_IMAGE = re.compile(r"image(?: (?P<size>wide|tall|square))?(?: x(?P<count>\d{1,3}))?:\s*(?P<body>.*)")
+_IMAGE = re.compile(r"image(?: x(?P<count>\d{1,3}))?:\s*(?P<body>.*)")
 _EDIT = re.compile(r"edit (?P<id>\d{1,9})(?: (?P<change>small|large))?:\s*(?P<body>.*)")
 _POINT = re.compile(r"(?P<name>variation|select|refine) (?P<id>\d{1,9})(?: x(?P<count>\d{1,3}))?")
 
@@ -192,8 +196,7 @@ def parse_operation(text: str) -> Operation:
         bodies = tuple(b for b in (part.strip() for part in m["body"].split("|")) if b)
         if not bodies:
             raise CommandError("the image command has no description")
-        size = next((s for s in _SIZES if s == m["size"]), None)
-        return Operation("image", descriptions=bodies, count=max(int(m["count"] or 1), len(bodies), 1), size=size)
+        return Operation("image", descriptions=bodies, count=max(int(m["count"] or 1), len(bodies), 1))
     if m := _EDIT.fullmatch(text):
         body = m["body"].strip()
         if not body:
@@ -221,9 +224,8 @@ def write_operation(operation: Operation) -> str:
     """Write one operation as the model does; the inverse of `parse_operation`."""
     match operation.name:
         case "image":
-            size = f" {operation.size}" if operation.size else ""
             count = f" x{operation.count}" if operation.count > 1 else ""
-            return f"image{size}{count}: " + " | ".join(operation.descriptions)
+            return f"image{count}: " + " | ".join(operation.descriptions)
         case "edit":
             change = f" {operation.change}" if operation.change else ""
             return f"edit {operation.target}{change}: {operation.descriptions[0]}"

@@ -11,9 +11,10 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from prompts.tiny.format import Command, Operation, harmless, write_command
-from prompts.tiny.sentences import Occasion, language_of, sentence
+from prompts.tiny.glossary import foreign_language
+from prompts.tiny.sentences import Occasion, sentence, size_wanted
 
-_IMAGE_HEAD = re.compile(r"image(?: (wide|tall|square))?(?: x(\d{1,3}))?: ?")
+_IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
 _POINT = re.compile(r"(variation|select|refine) (\d{1,9})(?: x(\d{1,3}))?\s*")
 _PART = re.compile(r" \| ")
@@ -39,7 +40,8 @@ class TaggedReply:
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
-        self._language = context.language or language_of(context.user)
+        self._language = context.language or foreign_language(context.user) or "en"
+        self._size = size_wanted(context.user)
         self._buffer = ""
         self._next_id = context.next_id
         self._left = max(1, context.max_count)
@@ -81,13 +83,13 @@ class TaggedReply:
         text = self._buffer.lstrip()
         if m := _IMAGE_HEAD.match(text):
             # `image x1` may still grow to `image x12:`; only the colon completes a head.
-            self._head = _Head("image", None, size=m[1], count=int(m[2] or 1))
+            self._head = _Head("image", None, size=self._size, count=int(m[1] or 1))
             self._buffer = text[m.end() :]
             several = self._head.count > 1
             yield from self._intro("several" if several else "image", n=min(self._head.count, self._left))
             return True
         if m := _EDIT_HEAD.match(text):
-            self._head = _Head("edit", int(m[1]), change=m[2])
+            self._head = _Head("edit", int(m[1]), size=self._size, change=m[2])
             self._buffer = text[m.end() :]
             yield from self._intro("edit", i=int(m[1]))
             return True

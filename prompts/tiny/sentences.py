@@ -9,6 +9,8 @@ import re
 import zlib
 from typing import Literal
 
+from prompts.tiny.format import Size
+
 Occasion = Literal["image", "several", "edit", "variation", "select", "refine", "limit", "unclear"]
 
 SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
@@ -104,37 +106,18 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
     },
 }
 
-_MARKER_WORDS = {
-    "de": "ein eine einen der die das und bitte mit auf im am ich mach mir zeichne bild nicht ist wie noch dem den",
-    "fr": "un une le la les des et avec sur dans je mets moi plutôt dessine est du au s'il ajoute pas même",
-    "es": "un una el la los las y con en por favor quiero hazlo dibuja pero más es del muéstrame imagen",
-    "it": "un una il lo la gli e con nel nella per favore disegna vorrei più è di fallo dell immagine mi",
-    "pt": "um uma o a os as e com no na em por favor quero desenhe desenha mais é do da para imagem você",
-    "nl": "een de het en met op in ik teken maak graag niet naar van voor plaatje wil is er nog",
-    "en": "a an the and with on in i make draw please show it is to of me can you for that this at give",
+_SIZES: dict[Size, str] = {
+    "wide": r"landscape format|wide ?screen|16\s?[:x]\s?9|panorama|wide (?:picture|image|format|version|banner)"
+    r"|querformat|format paysage|横向|横長",
+    "tall": r"portrait (?:format|orientation)|9\s?[:x]\s?16|phone wallpaper|tall (?:picture|image|format|version)"
+    r"|vertical (?:picture|image|format)|hochformat|format portrait|竖版|縦長",
+    "square": r"square (?:picture|image|format|version)|\b1\s?:\s?1\b|quadratisch|format carré|方形|正方形",
 }
-_MARKERS = {language: frozenset(words.split()) for language, words in _MARKER_WORDS.items()}
 
 
-def language_of(text: str) -> str:
-    """Guess the language of a message among those we have sentences for; English where nothing tells."""
-    if re.search(r"[぀-ヿ]", text):
-        return "ja"
-    if re.search(r"[一-鿿]", text):
-        return "zh"
-    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
-    scores = {language: sum(word in markers for word in words) for language, markers in _MARKERS.items()}
-    best = max(scores.values(), default=0)
-    if best == 0 or scores["en"] == best:
-        return "en"
-    leaders = [language for language, score in scores.items() if score == best]
-    return leaders[0] if len(leaders) == 1 else _by_letters(text, leaders)
-
-
-def _by_letters(text: str, leaders: list[str]) -> str:
-    """Break a tie by letters that only one of the languages uses."""
-    telling = {"de": "äöüß", "fr": "çèêàùœ", "es": "ñ¿¡áíú", "it": "òì", "pt": "ãõ", "nl": "ĳ"}
-    return max(leaders, key=lambda language: sum(c in telling.get(language, "") for c in text.lower()))
+def size_wanted(text: str) -> Size | None:
+    """Read a wished format from the message; plain words do this more surely than a tiny model."""
+    return next((size for size, words in _SIZES.items() if re.search(words, text, re.IGNORECASE)), None)
 
 
 def sentence(occasion: Occasion, language: str, seed: str, *, n: int = 0, i: int | None = None) -> str:

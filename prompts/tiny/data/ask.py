@@ -216,18 +216,3 @@ def counted(rng: random.Random) -> Example:
         ]
     )
     return Example("new", TinyTurn(as_typed(rng, ask.format(x=s)), pictures(maybe_table(rng, 0.2))), f"image: {s}")
-
-
-def sized(rng: random.Random) -> Example:
-    """A format is wanted."""
-    size, asks = rng.choice([
-        ("wide", ["a wide picture of {x}", "{x}, landscape format", "{x} in 16:9", "a panorama of {x}", "a wide banner with {x}"]),
-        ("tall", ["a tall picture of {x}", "{x} in portrait format", "{x}, vertical please", "{x} as a phone wallpaper, upright", "{x} in 9:16"]),
-        ("square", ["a square picture of {x}", "{x}, square format", "{x} in 1:1"]),
-    ])  # fmt: skip
-    s = scene(rng, 0.4)
-    return Example(
-        "new",
-        TinyTurn(as_typed(rng, rng.choice(asks).format(x=s)), pictures(maybe_table(rng, 0.2))),
-        f"image {size}: {s}",
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 
+from prompts.tiny.data import refer
 from prompts.tiny.data import words as w
 from prompts.tiny.data.scene import article, bare
 from prompts.tiny.data.table import Example, as_typed
@@ -239,3 +240,52 @@ def free_request(rng: random.Random) -> Example:
         TinyTurn(as_typed(rng, ask.format(x=text[0].lower() + text[1:])), table),
         f"image: {text[0].lower() + text[1:]}",
     )
+
+
+_MEDIA = {
+    "Watercolor": "watercolor", "badge": "badge", "poster": "poster", "pattern": "pattern", "icon": "icon", "collage": "collage",
+    "portrait": "portrait", "emblem": "emblem", "one-line": "line drawing", "isometric": "isometric one", "macro": "macro photo",
+    "digital painting": "digital painting", "Two friends": "two friends", "window": "window one", "street": "street",
+}  # fmt: skip
+
+
+def _pointers(template: str, values: dict[str, str]) -> list[str]:
+    """How people point at such a picture by what is on it."""
+    named = [f"the {m}" for key, m in _MEDIA.items() if key in template]
+    if "{n}" in template or "{an}" in template or "{An}" in template:
+        named += [
+            f"the {values['n']}",
+            f"the {values['n']} one",
+            f"the one with the {values['n']}",
+            f"the {values['n'].split()[-1]}",
+        ]
+    if "{t}" in template:
+        named += [f"the one with the {bare(values['t'])}"]
+    if "{c} {n}" in template or "{c} {m}" in template:
+        named += [f"the {values['c']} one"]
+    return named
+
+
+def free_pointer(rng: random.Random) -> Example:
+    """A choice, variation or refinement of one of several free descriptions, named by its content."""
+    n = rng.choice([2, 2, 3, 3, 4])
+    start = 1 if rng.random() < 0.6 else rng.randint(2, 30)
+    batch = rng.random() < 0.6
+    chosen = [(rng.choice(TEMPLATES), _values(rng)) for _ in range(n)]
+    texts = [t.format(**v) for t, v in chosen]
+    index = rng.randrange(n)
+    pointer = rng.choice(_pointers(*chosen[index]) or [f"number {start + index}"])
+    kind = rng.choices(["select", "variation", "refine", "edit"], [4, 2, 2, 3])[0]
+    table = tuple(TinyPicture(start + i, text, None, batch) for i, text in enumerate(texts))
+    if kind == "edit":
+        ask, new, change = _change(rng, *chosen[index])
+        message = rng.choice(
+            ["{p}: {a}", "for {p}, {a}", "{p}, but {a}", "take {p} and {a}", "{a} ({p})", "on {p}: {a}"]
+        ).format(p=pointer, a=ask)
+        return Example("reference", TinyTurn(as_typed(rng, message), table), f"edit {start + index} {change}: {new}")
+    asks = {"select": refer.SELECT if batch else refer.BACK, "variation": refer.VARY_AT, "refine": refer.REFINE_AT}[
+        kind
+    ]
+    if kind == "select" and rng.random() < 0.2:
+        pointer = pointer.removeprefix("the ")
+    return Example(kind, TinyTurn(as_typed(rng, rng.choice(asks).format(t=pointer)), table), f"{kind} {start + index}")

@@ -8,7 +8,7 @@ import random
 
 from prompts.tiny.data import words as w
 from prompts.tiny.data.edits import edit, fill
-from prompts.tiny.data.scene import plural
+from prompts.tiny.data.scene import feature_name, plural
 from prompts.tiny.data.table import (
     Example,
     Row,
@@ -161,6 +161,21 @@ def edit_two(rng: random.Random) -> Example:
     batch = [r for r in table if r.batch]
     a, b = batch[0], batch[1]
     ea, eb = edit(rng, a.scene), edit(rng, b.scene)
+    if rng.random() < 0.3:
+        ca, cb = rng.sample(w.COLOURS, 2)
+        sa, sb = a.scene.copy(), b.scene.copy()
+        for s, c in ((sa, ca), (sb, cb)):
+            s.adjectives = [x for x in s.adjectives if x not in w.COLOURS] + [c]
+        message = rng.choice(
+            [
+                "the first one in {x}, the second in {y}",
+                "first in {x}, second in {y} please",
+                "make number one {x} and number two {y}",
+                "{x} for the first and {y} for the second",
+            ]
+        ).format(x=ca, y=cb)
+        command = f"edit {a.id} small: {sa} ; edit {b.id} small: {sb}"
+        return _example(rng, "several edits", table, message, command)
     if rng.random() < 0.5:
         pa, pb = (
             rng.choice([p for p in e.phrases if "{o}" in p] or ["for {o}: " + rng.choice(e.phrases)]) for e in (ea, eb)
@@ -190,7 +205,8 @@ def edit_two(rng: random.Random) -> Example:
 SELECT = w.phrases("""i like {t}|{t} is the best|i choose {t}|pick {t}|let's go with {t}|i'll take {t}|{t} please|{t} looks great
 |my favorite is {t}|select {t}|use {t}|keep {t}|{t} is nice|i prefer {t}|{t} wins|let us continue with {t}|go for {t}|i want {t}
 |{t} is perfect, keep that|definitely {t}|i think {t} is better|we'll use {t}|{t} it is|{t}|{t}|{t}!|{t}, i think|we both like {t}
-|{t} has something|the team prefers {t}|my vote goes to {t}|{t} is closest to what i had in mind|ok, {t} then""")
+|{t} has something|the team prefers {t}|my vote goes to {t}|{t} is closest to what i had in mind|ok, {t} then|{t} has my vote|{t} convinces me|we decided on {t}|{t} is a winner|thumbs up for {t}|{t} for me
+|let it be {t}|{t} all the way|make {t} the current one|{t} is our pick|ok so {t}|everyone liked {t}|{t} stays|we're going for {t}|{t} by far""")
 BACK = w.phrases("""go back to {t}|return to {t}|let's go back to {t}|back to {t}|i want to continue with {t} again|show me {t} again
 |can we return to {t}?|switch back to {t}|let's work on {t} again|bring back {t}|{t} was better|i liked {t} more|restore {t}
 |where's {t}? bring it back|actually {t} was nicer|can i have {t} back?|let's look at {t} again|continue from {t}|take me back to {t}""")
@@ -201,6 +217,8 @@ def select(rng: random.Random) -> Example:
     table = _any_table(rng)
     pointer, row = _pointer(rng, table)
     asks = BACK if (not row.batch and rng.random() < 0.85) or rng.random() < 0.15 else SELECT
+    if rng.random() < 0.15:
+        pointer = pointer.removeprefix("the ")
     return _example(rng, "select", table, rng.choice(asks).format(t=pointer), f"select {row.id}")
 
 
@@ -214,6 +232,13 @@ def undo(rng: random.Random) -> Example:
         parents.append(by_id[parents[-1].parent])
     if len(parents) < 2:
         return select(rng)
+    added = [f for f in last.scene.features if f not in parents[1].scene.features]
+    if added and rng.random() < 0.3:
+        asks = w.phrases("""back to how it was before the {x}|it was better before the {x}|go back to before you added the {x}|the one before the {x}
+            |i liked it more before the {x} came in|return to the version that had no {x} yet""")
+        return _example(
+            rng, "undo", table, rng.choice(asks).format(x=feature_name(added[0])), f"select {parents[1].id}"
+        )
     if len(parents) > 2 and rng.random() < 0.4:
         if rng.random() < 0.55:
             asks = w.phrases("""undo both|undo both changes|undo the last two changes|undo twice|go back two steps|take back the last two edits

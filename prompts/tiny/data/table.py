@@ -62,7 +62,7 @@ def some_table(rng: random.Random, size: int | None = None) -> Table:
         else:
             _newest(table, [Row(number, scene(rng))])
         number = table[-1].id + 1
-    if len(table) > 1 and rng.random() < 0.12:
+    if len(table) > 1 and rng.random() < 0.22:
         rng.choice(table[:-1]).current = True
     return table[-TABLE_LENGTH:]
 

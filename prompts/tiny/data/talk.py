@@ -98,13 +98,14 @@ PRAISE = w.phrases("""thanks, that's perfect|i love it|wow, beautiful|it's great
 |ok that's fine|good, we're done|that's {pr}|it's {pr}|this is {pr}|how {pr}|oh {pr}|{pr}|really {pr}|that looks {pr}|wow, {pr}|what a {pr} {n}
 |{pr} {n}|this turned out {pr}|i think it's {pr}|the {n} looks {pr}|{pr}, thank you|{pr}! thanks a lot|{pr}, well done|very {pr}
 |that's {pr}, my {rel} will love it|i'm impressed|you nailed it|what a great {n}|best {n} ever|that {n} made my day|we all like it here|well done
-|yes, just like that|that's the one i had in mind, thanks|they are all {pr}|all of them are {pr}|these are {pr}|good stuff|so {pr}!""")
+|the {col} is great|that {col} works well|i love the {col}|the {n} came out {pr}|good choice of colors|the {n} is a nice touch|{pr} {col}
+|the light is {pr}|that detail is {pr}|the background is {pr}|yes, just like that|that's the one i had in mind, thanks|they are all {pr}|all of them are {pr}|these are {pr}|good stuff|so {pr}!""")
 DOUBT = w.phrases("""not what i expected, but nice|i'm not sure if i like it|let me think about it|hm, not sure|hmm|meh|not bad|it's okay i guess
 |i don't know yet|hard to say|i have to sleep on it|i can't decide|i'm not convinced|interesting|i expected something else|well, it's something
 |let me show it to my {rel} first|i need to think|no idea what to do next|hmm, what do you think?|could be worse|what now?|not quite my taste
 |i'm torn|both have something|difficult choice|give me a minute|it's not really my thing|that's odd|i'd have to ask my {rel}|strange {n}|weird
 |that is not a {n}, is it?|i don't get it|why so serious?|not sure about this one|i wonder what my {rel} would say|that's disappointing|oh no|ugh
-|maybe we should stop here|i'll decide later|leave it for now|that's a strange {n}, but okay|i'm not happy with it, but never mind""")
+|maybe we should stop here|i'll decide later|my {rel} should look at this|{name} should see this first|let's ask {name}|i'd like to hear what {name} says|can {name} comment?|leave it for now|that's a strange {n}, but okay|i'm not happy with it, but never mind""")
 
 
 def _values(rng: random.Random, noun: str | None = None) -> dict[str, str]:
@@ -114,7 +115,7 @@ def _values(rng: random.Random, noun: str | None = None) -> dict[str, str]:
         "t": rng.choice(w.TOPICS), "p": rng.choice(w.FAMOUS), "a": str(rng.randint(2, 99)), "b": str(rng.randint(2, 99)),
         "f": article(rng.choice(w.FOOD).replace("_", " ")), "col": rng.choice(w.COLOURS), "biz": rng.choice(w.BUSINESSES),
         "k": rng.choice(["three", "five", "two", "ten", "a few", "some", "4"]), "job": article(rng.choice(w.PEOPLE).replace("_", " ")),
-        "rel": rng.choice(w.RELATIVES), "v": rng.choice(w.SKILLS), "pr": rng.choice(w.PRAISE), "h": rng.choice(["3", "noon", "half past five", "9"]),
+        "rel": rng.choice(w.RELATIVES), "name": rng.choice(["Tom", "Lena", "Ravi", "Sofia", "Kenji", "Paula", "Omar", "Ines"]), "v": rng.choice(w.SKILLS), "pr": rng.choice(w.PRAISE), "h": rng.choice(["3", "noon", "half past five", "9"]),
     }  # fmt: skip
 
 
