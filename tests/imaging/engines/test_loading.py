@@ -1,0 +1,106 @@
+"""Checkpoints from folders and files, and one sentence for every broken one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from imaging.engines.loading import choose_device, choose_dtype, load_parts
+from imaging.engines.mini import mini_abilities
+from imaging.engines.sdxl import sdxl_engine
+from imaging.errors import EngineError
+from imaging.model import Technique
+from tests.imaging.engines.tiny import recipe, render
+
+
+def broken_folder(folder: Path, how: str) -> Path:
+    match how:
+        case "empty":
+            folder.mkdir(exist_ok=True)
+        case "no json":
+            (folder / "model_index.json").write_text("{")
+        case "other model":
+            (folder / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+        case "cut weights":
+            file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+            file.write_bytes(file.read_bytes()[:1000])
+        case "no unet":
+            shutil.rmtree(folder / "unet")
+        case "bad config":
+            (folder / "unet" / "config.json").write_text("[]")
+        case _:
+            raise AssertionError(how)
+    return folder
+
+
+@pytest.mark.parametrize("how", ["no json", "other model", "cut weights", "no unet", "bad config"])
+def test_broken_folders_get_one_sentence(tiny_folder: Path, tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    with pytest.raises(EngineError, match=r"^[^\n]+\.$"):
+        sdxl_engine(str(broken_folder(folder, how)), tmp_path, "cpu").load()
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "garbage.safetensors", "model.ckpt", "no such thing", "empty"])
+def test_other_paths_get_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "garbage.safetensors").write_bytes(b"garbage" * 100)
+    (tmp_path / "model.ckpt").write_bytes(b"\x80\x04")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EngineError, match=r"^[^\n]+\.$"):
+        sdxl_engine(str(tmp_path / name), tmp_path, "cpu").load()
+
+
+def test_a_folder_renders_and_an_image_prompt_is_offered_with_its_weights(tiny_folder: Path, tmp_path: Path) -> None:
+    plain = sdxl_engine(str(tiny_folder), tmp_path, "cpu")
+    assert Technique.IP_ADAPTER not in plain.abilities.techniques
+    engine = sdxl_engine(str(tiny_folder), tmp_path, "cpu", ip_adapter=tiny_folder / "ip")
+    assert Technique.IP_ADAPTER in engine.abilities.techniques
+    engine.load()
+    picture = render(engine, {"a": recipe("a cat", num_inference_steps=2)})["a"]
+    assert (picture.width, picture.height) == (128, 128)
+
+
+def test_an_ip_adapter_for_another_model_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="IP-Adapter"):
+        load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=tmp_path)
+    folder = tmp_path / "ip"
+    shutil.copytree(tiny_folder / "ip", folder)
+    from imaging.mini import WEIGHTS
+
+    with pytest.raises(EngineError, match="do not fit"):
+        load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=folder)
+
+
+def test_few_step_checkpoints_are_known_by_name(tmp_path: Path) -> None:
+    found = {
+        name: sdxl_engine(name, tmp_path).abilities
+        for name in ("stabilityai/sdxl-turbo", "ByteDance/SDXL-Lightning_8step", "x/lcm-sdxl", "x/sdxl-base")
+    }
+    assert [(a.num_inference_steps, a.sampler) for a in found.values()] == [
+        (4, "euler-trailing"),
+        (8, "euler-trailing"),
+        (6, "lcm"),
+        (30, "euler"),
+    ]
+
+
+def test_devices_that_are_not_there_are_named() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_dtype(torch.device("cpu")) is torch.float32
+    with pytest.raises(EngineError):
+        choose_device("toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(EngineError, match="CUDA"):
+            choose_device("cuda")
+
+
+def test_the_bundled_models_words_are_declared() -> None:
+    abilities = mini_abilities()
+    assert abilities.vocabulary is not None
+    assert "cat" in abilities.vocabulary.things
+    assert abilities.vocabulary.nearest["kitten"] == "cat"
+    assert abilities.sampler in {"euler", "ddim", "lcm"}

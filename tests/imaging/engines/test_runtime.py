@@ -1,0 +1,324 @@
+"""The engine with the bundled model: batching, joining, leaving, failures and memory change nobody's bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule
+from PIL import Image
+from torch import Tensor
+
+from imaging.controls.settings import MINI
+from imaging.engines.batch import advance
+from imaging.engines.loading import Parts, load_parts
+from imaging.engines.memory import FILE
+from imaging.engines.mini import mini_abilities, mini_engine
+from imaging.engines.rows import Row
+from imaging.engines.runtime import Runtime
+from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.errors import EngineError
+from imaging.mini import WEIGHTS
+from imaging.model import Control, Operation, Recipe, Technique
+from imaging.outputs import read_recipe
+from tests.imaging.engines.tiny import drain, edit, pictures, recipe, render, solo_bytes
+
+SMALL: dict[str, Any] = {"width": 64, "height": 64, "num_inference_steps": 3}
+
+
+def small(prompt: str, seed: int = 1, **changes: Any) -> Recipe:
+    return recipe(prompt, seed, **(SMALL | changes))
+
+
+CAR = small("a red car on grass")
+KINDS: dict[str, Recipe] = {
+    "plain": CAR,
+    "longer": small("a dog", 7, num_inference_steps=5),
+    "other size": small("a cat", 3, width=96),
+    "unguided": small("a house", 4, guidance_scale=1.0),
+    "lcm": small("a tree", 5, sampler="lcm"),
+    "ddim": small("a boat", 6, sampler="ddim", guidance_scale=7.0),
+    "p2p": edit(CAR, "a blue car on grass", Technique.PROMPT_TO_PROMPT, {}, **SMALL),
+    "masactrl": edit(CAR, "a red car on snow", Technique.MASACTRL, {"start_step": 1.0}, **SMALL),
+}
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> EngineOptions:
+    return EngineOptions(str(WEIGHTS), tmp_path, MINI, "cpu", 1)
+
+
+def png(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (50, 40), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_pictures_rendered_together_have_the_bytes_of_pictures_rendered_alone(mini: SdxlEngine) -> None:
+    together = render(mini, KINDS)
+    alone = solo_bytes(mini, list(KINDS.values()))
+    assert [together[kind].data for kind in KINDS] == alone
+
+
+def test_a_stored_recipe_renders_to_the_same_bytes(mini: SdxlEngine) -> None:
+    for wanted in (CAR, KINDS["p2p"]):
+        data = render(mini, {"a": wanted})["a"].data
+        assert render(mini, {"b": read_recipe(data)})["b"].data == data
+
+
+@pytest.mark.slow
+def test_another_process_gives_the_same_bytes(mini: SdxlEngine, tmp_path: Path) -> None:
+    data = render(mini, {"a": KINDS["p2p"]})["a"].data
+    (tmp_path / "recipe.json").write_text(json.dumps(KINDS["p2p"].to_json()))
+    program = (
+        "import json, sys, pathlib; from imaging.engines.mini import mini_engine; from imaging.model import Recipe\n"
+        "home = pathlib.Path(sys.argv[1]); engine = mini_engine(home); assert 'torch' not in sys.modules\n"
+        "engine.load(); engine.admit('a', Recipe.from_json(json.loads((home / 'recipe.json').read_text())), {})\n"
+        "while advances := engine.step():\n"
+        "    if advances[0].picture: (home / 'out.png').write_bytes(advances[0].picture.data)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=150)
+    assert (tmp_path / "out.png").read_bytes() == data
+
+
+class Coming(RuleBasedStateMachine):
+    """Requests come, go and are cancelled in any order; whoever finishes has the bytes of being alone."""
+
+    flying = Bundle("flying")
+    engine: SdxlEngine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: dict[str, str] = {}
+        self.count = 0
+
+    @precondition(lambda self: self.engine.room >= 2)
+    @rule(target=flying, kind=st.sampled_from(sorted(KINDS)))
+    def admit(self, kind: str) -> str:
+        self.count += 1
+        id = f"{kind} {self.count}"
+        self.engine.admit(id, KINDS[kind], {})
+        self.wanted[id] = kind
+        return id
+
+    @rule(id=consumes(flying))
+    def cancel(self, id: str) -> None:
+        self.engine.cancel(id)
+        self.wanted.pop(id, None)
+
+    @rule()
+    def step(self) -> None:
+        advances = self.engine.step()
+        assert bool(advances) == bool(self.wanted)
+        self.check(advances)
+
+    def check(self, advances: Any) -> None:
+        assert {each.id for each in advances} <= set(self.wanted)
+        for id, picture in pictures(advances).items():
+            assert picture.data == alone(self.wanted.pop(id))
+
+    def teardown(self) -> None:
+        self.check(drain(self.engine))
+        assert not self.wanted
+        assert self.engine.room == 8
+
+
+@cache
+def alone(kind: str) -> bytes:
+    return solo_bytes(Coming.engine, [KINDS[kind]])[0]
+
+
+@pytest.mark.slow
+def test_coming_and_going_in_any_order_changes_nobodys_picture(mini: SdxlEngine) -> None:
+    Coming.engine = mini
+    for kind in KINDS:
+        alone(kind)
+    machine = Coming.TestCase
+    machine.settings = settings(
+        max_examples=8, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    machine().runTest()
+
+
+@pytest.fixture
+def scarce(parts: Parts, options: EngineOptions) -> Iterator[tuple[Runtime, list[int]]]:
+    """An engine whose memory holds four UNet rows, and the sizes it tried."""
+    tried: list[int] = []
+
+    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+        tried.append(sum(1 + row.guided for row in rows))
+        if tried[-1] > 4:
+            # The draws of a failed call must not count.
+            for row in rows:
+                torch.randn(3, generator=row.draw)
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return advance(parts, rows, at_least=at_least)
+
+    runtime = Runtime(mini_abilities(), parts, options, forward=forward)
+    yield runtime, tried
+    runtime.close()
+
+
+def test_out_of_memory_splits_the_batch_and_lowers_the_cap(
+    scarce: tuple[Runtime, list[int]], options: EngineOptions, mini: SdxlEngine
+) -> None:
+    runtime, tried = scarce
+    wanted = {str(seed): small("a car", seed, sampler="lcm") for seed in range(5)}
+    together = render(runtime, wanted)
+    assert max(tried) > 4
+    assert max(tried[-3:]) <= 4
+    assert [together[id].data for id in wanted] == solo_bytes(mini, list(wanted.values()))
+    caps = json.loads((options.home / FILE).read_text())
+    assert set(caps.values()) == {4} or max(caps.values()) <= 5
+
+
+def test_what_never_fits_fails_alone_with_a_sentence(parts: Parts, options: EngineOptions) -> None:
+    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+        if any(row.recipe.prompt == "too much" for row in rows):
+            raise RuntimeError("CUDA out of memory")
+        if any(row.recipe.prompt == "broken" for row in rows):
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        return advance(parts, rows, at_least=at_least)
+
+    runtime = Runtime(mini_abilities(), parts, options, forward=forward)
+    try:
+        for id, prompt in (("a", "a cat"), ("b", "too much"), ("c", "a dog"), ("d", "broken")):
+            runtime.admit(id, small(prompt), {})
+        advances = drain(runtime)
+    finally:
+        runtime.close()
+    errors = {each.id: each.error for each in advances if each.error}
+    assert set(errors) == {"b", "d"}
+    assert "memory" in str(errors["b"])
+    assert {each.id for each in advances if each.picture} == {"a", "c"}
+
+
+def test_progress_counts_up_and_previews_come_at_most_twice_a_second(parts: Parts, options: EngineOptions) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.01
+        return now[0]
+
+    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+        now[0] += 0.2
+        return advance(parts, rows, at_least=at_least)
+
+    runtime = Runtime(mini_abilities(), parts, options, forward=forward, clock=clock)
+    try:
+        runtime.admit("a", small("a cat", num_inference_steps=10), {})
+        advances = drain(runtime)
+    finally:
+        runtime.close()
+    assert [each.step for each in advances] == list(range(1, 11))
+    assert {each.total for each in advances} == {10}
+    previews = [each.preview for each in advances if each.preview]
+    assert 2 <= len(previews) <= 5
+    with Image.open(io.BytesIO(previews[0])) as image:
+        assert image.format == "WEBP"
+    assert advances[-1].picture is not None
+    assert advances[-1].picture.device_seconds >= 2.0
+
+
+def test_cancelling_frees_the_row_and_unknown_ids_are_ignored(mini: SdxlEngine) -> None:
+    before = mini.room
+    mini.admit("a", KINDS["p2p"], {})
+    assert mini.room == before - 2
+    mini.step()
+    mini.cancel("a")
+    mini.cancel("nobody")
+    assert mini.room == before
+    assert mini.step() == ()
+
+
+def test_an_image_starts_late_and_the_change_is_measured(mini: SdxlEngine) -> None:
+    images = {"x": png("red")}
+    soft = small(
+        "a cat",
+        operation=Operation.EDIT,
+        source_image="x",
+        num_inference_steps=8,
+        control=Control(Technique.IMAGE_TO_IMAGE, 1.0, "", {"denoising_strength": 0.25, "retried": 1.0}),
+    )
+    assert soft.control is not None
+    strong = dataclasses.replace(
+        soft, control=dataclasses.replace(soft.control, options={"denoising_strength": 0.9, "retried": 1.0})
+    )
+    mini.admit("soft", soft, images)
+    advances = drain(mini)
+    assert advances[-1].total == 2
+    changed = [pictures(advances)["soft"].metrics["change"], render(mini, {"s": strong}, images)["s"].metrics["change"]]
+    assert 0 <= changed[0] < changed[1] <= 1
+
+
+def test_an_edit_that_changes_nothing_is_tried_once_more_and_weaker(mini: SdxlEngine) -> None:
+    control = Control(Technique.MASACTRL, 0.9, "Pose.")
+    same = small(CAR.prompt, operation=Operation.EDIT, source=CAR, control=control)
+    mini.admit("a", same, {})
+    advances = drain(mini)
+    picture = pictures(advances)["a"]
+    assert picture.metrics["retries"] == 1
+    assert [each.step for each in advances] == [1, 2, 3, 4, 5, 6]
+    assert picture.recipe.control is not None
+    assert picture.recipe.control.strength < 0.9
+    assert "weaker" in picture.recipe.control.reason
+    again = render(mini, {"b": picture.recipe})["b"]
+    assert again.data == picture.data
+    assert again.metrics["retries"] == 0
+
+
+def test_long_prompts_are_not_cut(mini: SdxlEngine) -> None:
+    filler = "grass " * 40
+    one, other = render(mini, {"a": small(filler + "red car"), "b": small(filler + "blue dog")}).values()
+    assert one.data != other.data
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (small("a", sampler="dpm"), "sampler"),
+        (small("a", num_inference_steps=0), "steps"),
+        (small("a", width=65), "multiples"),
+        (small("a", width=8), "multiples"),
+        (small("a", width=8000, height=8000), "too large"),
+        (small("a", guidance_scale=1e9), "guidance"),
+        (small("a", control=Control(Technique.MASACTRL)), "parent's recipe"),
+        (small("a", control=Control(Technique.IMAGE_TO_IMAGE), source_image="gone"), "not there"),
+        (small("a", operation=Operation.UPLOAD), "uploaded"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_a_sentence(mini: SdxlEngine, wanted: Recipe, words: str) -> None:
+    with pytest.raises(EngineError, match=words):
+        mini.admit("a", wanted, {})
+    assert mini.step() == ()
+
+
+def test_the_same_request_is_not_taken_twice(mini: SdxlEngine) -> None:
+    mini.admit("a", CAR, {})
+    with pytest.raises(EngineError, match="already"):
+        mini.admit("a", CAR, {})
+    mini.cancel("a")
+
+
+def test_an_engine_that_is_not_loaded_says_so(tmp_path: Path) -> None:
+    engine = mini_engine(tmp_path)
+    assert Technique.PROMPT_TO_PROMPT in engine.abilities.techniques
+    engine.cancel("a")
+    with pytest.raises(EngineError, match="load"):
+        engine.step()
