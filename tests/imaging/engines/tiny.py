@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
@@ -19,7 +19,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from imaging.engine import Advance, Engine
+from imaging.engine import Advance
 from imaging.mini import WEIGHTS
 from imaging.model import Control, Operation, Recipe, RenderedPicture, Technique
 
@@ -27,6 +27,13 @@ WIDTH = 32
 """Of one text encoder and of every projection."""
 SIDE = 128
 """Pixels a side of the tiny checkpoint's pictures."""
+
+
+class Renders(Protocol):
+    """What it takes to run jobs: an engine, or its runtime alone."""
+
+    def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None: ...
+    def step(self) -> Sequence[Advance]: ...
 
 
 def build(folder: Path) -> None:
@@ -144,7 +151,7 @@ def edit(
 
 
 def render(
-    engine: Engine, jobs: Mapping[str, Recipe], images: Mapping[str, bytes] | None = None
+    engine: Renders, jobs: Mapping[str, Recipe], images: Mapping[str, bytes] | None = None
 ) -> dict[str, RenderedPicture]:
     """Run all jobs at once to their end."""
     for id, wanted in jobs.items():
@@ -152,7 +159,7 @@ def render(
     return pictures(drain(engine))
 
 
-def drain(engine: Engine) -> list[Advance]:
+def drain(engine: Renders) -> list[Advance]:
     """Every advance until nothing is in flight."""
     found: list[Advance] = []
     while advances := engine.step():
@@ -175,6 +182,6 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).abs().max() / b.abs().max())
 
 
-def solo_bytes(engine: Engine, wanted: Sequence[Recipe], images: Mapping[str, bytes] | None = None) -> list[bytes]:
+def solo_bytes(engine: Renders, wanted: Sequence[Recipe], images: Mapping[str, bytes] | None = None) -> list[bytes]:
     """Each recipe rendered alone."""
     return [render(engine, {"solo": each}, images)["solo"].data for each in wanted]
