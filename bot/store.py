@@ -8,6 +8,7 @@ What can be lost: nothing when the process dies. When the machine loses power, `
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from sqlite_utils import Database
 
 from bot.migrations import migrate
 from bot.store_sql import Tables, ThreadRow
+from bot.store_thread import DatabaseThread
 from handlers.errors import StoreError
 from handlers.model import Incoming, Person, Picture, Role, Session, ThreadKey, Turn, TurnState, Upload
 from handlers.ports import Accepted, Claim, Forgotten, Usage
@@ -71,10 +73,10 @@ def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> 
 class SqliteStore:
     """Implements `handlers.ports.Store`. Open it with `await SqliteStore.open(...)`, close it with `close()`."""
 
-    def __init__(self, db: Database, files: Files, executor: ThreadPoolExecutor, tables: Tables) -> None:
+    def __init__(self, db: Database, files: Files, thread: DatabaseThread, tables: Tables) -> None:
         self._db = db
         self._files = files
-        self._executor = executor
+        self._thread = thread
         self._tables = tables
 
     @classmethod
@@ -105,16 +107,28 @@ class SqliteStore:
             executor.shutdown()
             raise StoreError(str(error)) from error
         tables = Tables(db, uuid4().hex, recent_turns=recent_turns, recent_pictures=recent_pictures)
-        return cls(db, files, executor, tables)
+        return cls(db, files, DatabaseThread(db.conn, executor), tables)
 
     async def close(self) -> None:
         """Wait for what is running, then close the file."""
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._db.conn.close)
-        self._executor.shutdown()
+        await self._thread.close()
 
     async def _run(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*args, **kwargs))
+            return await self._thread.run(lambda: work(*args, **kwargs))
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(sentence_for(error)) from error
+
+    async def _beside(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """File work, in a thread of its own: syncing a picture to the disk must not hold up the database."""
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except OSError as error:
+            raise StoreError(sentence_for(error)) from error
+
+    async def _alone(self, work: Callable[[], R]) -> R:
+        try:
+            return await self._thread.alone(work)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(sentence_for(error)) from error
 
@@ -127,16 +141,14 @@ class SqliteStore:
         await self._run(self._tables.finish, event)
 
     async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
-        def work() -> Accepted:
-            stored: list[tuple[Upload, str]] = []
-            try:
-                stored += ((upload, self._files.put(upload.data)) for upload in uploads)
-                return self._tables.accept(incoming, asked, turn, stored, _now())
-            except (sqlite3.Error, OSError):
-                self._drop([sha for _, sha in stored])
-                raise
-
-        return await self._run(work)
+        stored: list[tuple[Upload, str]] = []
+        try:
+            for upload in uploads:
+                stored.append((upload, await self._beside(self._files.put, upload.data)))
+            return await self._run(self._tables.accept, incoming, asked, turn, stored, _now())
+        except StoreError:
+            await self._drop([sha for _, sha in stored])
+            raise
 
     async def begin(self, turn: Turn, event: str) -> Accepted:
         return await self._run(self._tables.begin, turn, event, _now())
@@ -184,29 +196,31 @@ class SqliteStore:
     # Pictures
 
     async def add_picture(self, picture: Picture, data: bytes) -> Picture:
-        def work() -> Picture:
-            known = self._tables.picture(picture.thread, picture.number)
-            if known is not None:
-                return known
-            sha = self._files.put(data)
-            try:
-                return self._tables.add_picture(replace(picture, sha256=sha))
-            except sqlite3.Error:
-                self._drop([sha])
-                raise
+        sha = await self._beside(self._files.put, data)
+        try:
+            stored = await self._run(self._tables.add_picture, replace(picture, sha256=sha))
+        except StoreError:
+            await self._drop([sha])
+            raise
+        if stored.sha256 != sha:  # it was there already, with other bytes
+            await self._drop([sha])
+        return stored
 
-        return await self._run(work)
-
-    def _drop(self, files: Sequence[str]) -> None:
+    async def _drop(self, files: Sequence[str]) -> None:
         """Delete files that no picture needs: what a failed transaction would leave behind."""
-        for sha in self._tables.unneeded(files):
-            self._files.delete(sha)
+
+        def work() -> None:
+            for sha in self._tables.unneeded(files):
+                self._files.delete(sha)
+
+        with contextlib.suppress(StoreError):
+            await self._run(work)
 
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
         return await self._run(self._tables.picture, thread, number)
 
     async def picture_bytes(self, sha256: str) -> bytes:
-        return await self._run(self._files.get, sha256)
+        return await self._beside(self._files.get, sha256)
 
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         return await self._run(self._tables.gallery, thread, limit)
@@ -229,7 +243,7 @@ class SqliteStore:
             self._erase(files)
             return forgotten
 
-        return await self._run(work)
+        return await self._alone(work)
 
     async def prune(self, before: datetime) -> Forgotten:
         def work() -> Forgotten:
@@ -237,7 +251,7 @@ class SqliteStore:
             self._erase(files)
             return forgotten
 
-        return await self._run(work)
+        return await self._alone(work)
 
     def _erase(self, files: Sequence[str]) -> None:
         for sha in files:
@@ -256,11 +270,11 @@ class SqliteStore:
             finally:
                 target.close()
 
-        await self._run(work)
+        await self._alone(work)
 
     async def check(self) -> str:
         """`ok`, or what SQLite's integrity check says."""
-        return await self._run(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
+        return await self._alone(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
 
 
 def restore(backup: Path, path: Path) -> None:

@@ -115,8 +115,8 @@ def job_from_json(data: Mapping[str, Any]) -> PendingJob:
     return PendingJob(request, data["number"], data["needs"])
 
 
-def turn_values(turn: Turn) -> tuple[Any, ...]:
-    """In the order of `TURN_COLUMNS`, with the person's key appended."""
+def turn_values(turn: Turn, *, jobs: bool = True) -> tuple[Any, ...]:
+    """In the order of `TURN_COLUMNS`, with the person's key appended; `jobs=False` leaves the jobs empty."""
     return (
         turn.id,
         clean(str(turn.thread)),
@@ -126,7 +126,7 @@ def turn_values(turn: Turn) -> tuple[Any, ...]:
         None if turn.person is None else dumps(person_to_json(turn.person)),
         clean(turn.text),
         dumps([part_to_json(part) for part in turn.parts]),
-        dumps([job_to_json(job) for job in turn.jobs]),
+        dumps([job_to_json(job) for job in turn.jobs]) if jobs else "[]",
         int(turn.written),
         turn.answers,
         turn.post,

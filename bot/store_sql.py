@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot import store_rows as rows
-from bot.store_sql_pictures import PictureTables
+from bot.store_sql_pictures import PictureTables, keep
 from handlers.model import (
     Incoming,
     Picture,
@@ -125,20 +125,30 @@ class Tables(PictureTables):
         ).fetchone()
         if head is None:
             return Session(thread, (), None, 1, (), self._settings(thread))
-        pictures = self._pictures(
-            thread, "state = 'ready' ORDER BY number DESC LIMIT ?", (name, self._recent_pictures)
-        )[::-1]
+        pictures = self._recent(thread, name)
         current = self._current(pictures, head[1], head[2])
         if current is not None and all(picture.number != current for picture in pictures):
             pictures = self._pictures(thread, "number = ?", (name, current)) + pictures
             current = current if pictures[0].state is PictureState.READY else pictures[-1].number
-        found = self._db.execute(
-            f"SELECT {rows.TURN_COLUMNS} FROM turns WHERE thread = ? ORDER BY idx DESC LIMIT ?",
-            (name, self._recent_turns),
-        ).fetchall()
-        turns = tuple(rows.turn_from_row(row, thread, jobs=False) for row in reversed(found))
+        turns = self._recent_turns_of(thread, name)
         ready = tuple(picture for picture in pictures if picture.state is PictureState.READY)
         return Session(thread, ready, current, head[0], turns, self._settings(thread))
+
+    def _recent_turns_of(self, thread: ThreadKey, name: str) -> tuple[Turn, ...]:
+        """The newest turns, oldest first, without their jobs. Closed turns do not change any more."""
+        found = self._db.execute(
+            "SELECT id, state FROM turns WHERE thread = ? ORDER BY idx DESC LIMIT ?", (name, self._recent_turns)
+        ).fetchall()
+        turns = []
+        for id_, state in reversed(found):
+            turn = self._known_turns.get(id_)
+            if turn is None:
+                columns = f"SELECT {rows.TURN_COLUMNS} FROM turns WHERE id = ?"
+                turn = rows.turn_from_row(self._db.execute(columns, (id_,)).fetchone(), thread, jobs=False)
+            if state != TurnState.OPEN:
+                keep(self._known_turns, id_, turn)
+            turns.append(turn)
+        return tuple(turns)
 
     @staticmethod
     def _current(pictures: Sequence[Picture], selected: int | None, before: int | None) -> int | None:
@@ -232,13 +242,16 @@ class Tables(PictureTables):
         )
 
     def save_turn(self, turn: Turn, *, finish: bool) -> None:
-        values = rows.turn_values(turn)
+        # A written turn's jobs were stored when they were asked for, and recipes are long.
+        jobs = "jobs" if turn.written and not finish else "?"
+        values = rows.turn_values(turn, jobs=jobs == "?")
+        taken = [values[4], *values[6:8], *([values[8]] if jobs == "?" else []), values[9], values[11], turn.id]
         with self._transaction():
             self._db.execute(
                 # A turn that was closed meanwhile (its person's data deleted) stays as it is.
-                "UPDATE turns SET state = ?, text = ?, parts = ?, jobs = ?, written = ?, post = ? "
+                f"UPDATE turns SET state = ?, text = ?, parts = ?, jobs = {jobs}, written = ?, post = ? "
                 "WHERE id = ? AND state = 'open'",
-                (values[4], *values[6:10], values[11], turn.id),
+                taken,
             )
             if finish:
                 self._db.execute("UPDATE events SET finished = 1 WHERE turn = ?", (turn.id,))

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
 from bot import store_rows as rows
-from handlers.model import Person, Picture, ThreadKey
+from handlers.model import Person, Picture, ThreadKey, Turn
 from handlers.ports import Forgotten, Usage
 
 FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
 GONE = "(deleted)"
+
+
+CACHED = 2048
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    """Remember a value and forget the one that was not asked for the longest."""
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > CACHED:
+        cache.popitem(last=False)
 
 
 class PictureTables:
@@ -26,16 +41,27 @@ class PictureTables:
         self._boot = boot
         self._recent_turns = recent_turns
         self._recent_pictures = recent_pictures
+        # What busy threads read again with every turn. Bounded for all threads together.
+        self._known_pictures: OrderedDict[tuple[str, int], Picture] = OrderedDict()
+        self._known_turns: OrderedDict[str, Turn] = OrderedDict()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All or nothing, alone or inside a transaction that `DatabaseThread` shares between operations."""
+        nested = self._db.in_transaction
+        begin, commit, undo = (
+            ("SAVEPOINT one", "RELEASE one", "ROLLBACK TO one; RELEASE one")
+            if nested
+            else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        )
+        self._db.execute(begin)
         try:
             yield self._db
-            self._db.execute("COMMIT")
+            self._db.execute(commit)
         except BaseException:
             if self._db.in_transaction:  # a full disk has already rolled back
-                self._db.execute("ROLLBACK")
+                for statement in undo.split("; "):
+                    self._db.execute(statement)
             raise
 
     def add_picture(self, picture: Picture) -> Picture:
@@ -58,6 +84,22 @@ class PictureTables:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
         return [rows.picture_from_row(row, thread) for row in found]
 
+    def _recent(self, thread: ThreadKey, name: str) -> list[Picture]:
+        """The newest pictures that are there, by number."""
+        found = self._db.execute(
+            "SELECT number FROM pictures WHERE thread = ? AND state = 'ready' ORDER BY number DESC LIMIT ?",
+            (name, self._recent_pictures),
+        ).fetchall()
+        return [picture for row in reversed(found) if (picture := self._known(thread, name, row[0])) is not None]
+
+    def _known(self, thread: ThreadKey, name: str, number: int) -> Picture | None:
+        known = self._known_pictures.get((name, number))
+        if known is None:
+            known = self.picture(thread, number)
+        if known is not None:
+            keep(self._known_pictures, (name, number), known)
+        return known
+
     def picture(self, thread: ThreadKey, number: int) -> Picture | None:
         found = self._pictures(thread, "number = ?", (rows.clean(str(thread)), number))
         return found[0] if found else None
@@ -75,6 +117,7 @@ class PictureTables:
                 "RETURNING sha256",
                 (name, number),
             ).fetchone()
+            self._known_pictures.pop((name, number), None)
             if row is None:
                 return []
             self._db.execute("UPDATE threads SET pictures = pictures - 1 WHERE key = ?", (name,))
@@ -127,6 +170,8 @@ class PictureTables:
             return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
 
     def _erase(self, where: str, values: tuple[Any, ...]) -> None:
+        self._known_pictures.clear()
+        self._known_turns.clear()
         self._db.execute(
             "UPDATE threads SET pictures = pictures - "
             f"(SELECT count(*) FROM pictures p WHERE p.thread = threads.key AND p.state = 'ready' AND p.{where}) "

@@ -12,8 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from prompts.adapter import adapt
-
 from handlers.conversation import Conversation, may_cancel
 from handlers.director import Services, parent_of
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
@@ -37,6 +35,7 @@ from handlers.recipes import Built, build, seed_of
 from handlers.router import Planned
 from imaging.errors import ImagingError
 from imaging.model import Control, ImageRequest, Operation, Owner, Technique
+from prompts.adapter import adapt
 from prompts.protocol import Directive, render_directive
 
 log = logging.getLogger(__name__)
@@ -170,7 +169,8 @@ class Buttons:
 
     def _turn(self, press: Press, picture: Picture, built: Built, slot: str, number: int) -> Turn:
         recipe = built.recipe
-        parents = picture.parents if press.action is Action.REDO else (picture.number,)
+        again = press.action is Action.REDO and picture.recipe is not None
+        parents = picture.parents if again else (picture.number,)
         operation = recipe.operation
         described = recipe.description if operation in (Operation.IMAGE, Operation.EDIT) else ""
         source = parents[0] if parents else None

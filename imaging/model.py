@@ -90,7 +90,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """A plain JSON object; `from_json` is its inverse."""
-        return dataclasses.asdict(self) | {
+        return {name: getattr(self, name) for name in _RECIPE_FIELDS} | {
             "operation": self.operation.value,
             "loras": [list(pair) for pair in self.loras],
             "notes": list(self.notes),
@@ -115,6 +115,9 @@ class Recipe:
         from imaging.recipes import parse_recipe
 
         return parse_recipe(cls, data)
+
+
+_RECIPE_FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ async def test_a_turn_comes_back_as_it_was_saved(store: SqliteStore) -> None:
         written=True,
         post="ref",
     )
+    await store.save_assistant_turn(replace(turn, written=False))
+    assert await store.turn("a1") == replace(turn, written=False)
     await store.save_assistant_turn(turn)
     assert await store.turn("a1") == turn
     assert list(await store.open_turns()) == [turn]
@@ -263,26 +265,26 @@ async def test_a_newer_database_is_left_alone(tmp_path: Path, files: FolderFiles
 
 
 async def test_a_read_only_database_is_one_sentence(store: SqliteStore) -> None:
-    await store._run(lambda: store._db.conn.execute("PRAGMA query_only = ON"))
+    await store._alone(lambda: store._db.conn.execute("PRAGMA query_only = ON"))
     with pytest.raises(StoreError, match="read-only"):
         await store.claim("e")
-    await store._run(lambda: store._db.conn.execute("PRAGMA query_only = OFF"))
+    await store._alone(lambda: store._db.conn.execute("PRAGMA query_only = OFF"))
     assert await store.claim("e") is Claim.NEW
 
 
 async def test_a_full_database_is_one_sentence_and_nothing_is_left_half_done(store: SqliteStore) -> None:
     await store.claim("before")
-    pages = await store._run(lambda: store._db.conn.execute("PRAGMA page_count").fetchone()[0])
-    await store._run(lambda: store._db.conn.execute(f"PRAGMA max_page_count = {pages}"))
+    pages = await store._alone(lambda: store._db.conn.execute("PRAGMA page_count").fetchone()[0])
+    await store._alone(lambda: store._db.conn.execute(f"PRAGMA max_page_count = {pages}"))
     with pytest.raises(StoreError, match="disk is full"):
         await store.accept(message("x" * 100_000, "e"), asked="u1", turn="a1", uploads=[])
-    await store._run(lambda: store._db.conn.execute("PRAGMA max_page_count = 1000000"))
+    await store._alone(lambda: store._db.conn.execute("PRAGMA max_page_count = 1000000"))
     assert await store.claim("e") is Claim.NEW
     assert not await store.turns(THREAD)
 
 
 def test_every_refusal_has_a_sentence() -> None:
-    errors = [
+    errors: list[OSError | sqlite3.Error] = [
         OSError(errno.ENOSPC, "x"),
         OSError(errno.EROFS, "x"),
         FileNotFoundError(2, "x"),
@@ -304,7 +306,7 @@ async def test_the_hot_queries_use_indexes(store: SqliteStore) -> None:
         "SELECT * FROM threads WHERE chat = 'x' AND tenant = 'y' ORDER BY updated DESC LIMIT 3",
     )
     for query in queries:
-        plan = await store._run(lambda q=query: store._db.conn.execute(f"EXPLAIN QUERY PLAN {q}").fetchall())  # type: ignore[misc]
+        plan = await store._alone(lambda q=query: store._db.conn.execute(f"EXPLAIN QUERY PLAN {q}").fetchall())  # type: ignore[misc]
         details = " ".join(row[3] for row in plan)
         assert "SCAN" not in details or "USING INDEX" in details, (query, details)
         assert "TEMP B-TREE" not in details or "open" in query, (query, details)
