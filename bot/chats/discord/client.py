@@ -52,6 +52,7 @@ class EaselClient(discord.AutoShardedClient):
         super().__init__(
             intents=intents(message_content=message_content),
             shard_count=config.shard_count,
+            heartbeat_timeout=config.heartbeat_timeout_s,
             # The pictures and words that matter are in the store: caches would only grow.
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),

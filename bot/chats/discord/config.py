@@ -72,6 +72,8 @@ class DiscordConfig:
     """Shortest time between two uploads of unfinished pictures of one answer."""
     retry_s: float = 1.0
     """Wait before the second try of what Discord could not take; it doubles with each."""
+    heartbeat_timeout_s: float = 60.0
+    """A gateway that has been silent for so long counts as lost."""
     catch_up_s: float = 24 * 3600.0
     """How old a missed message may be to be answered after an outage."""
 
