@@ -81,6 +81,9 @@ class DatabaseThread:
         results: list[Result] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:  # locked or broken: each would only wait as long again
+            return [(future, None, error) for _, future in batch]
+        try:
             for work, future in batch:
                 results.append(self._one(work, future))
                 if not self._connection.in_transaction:  # a full disk has rolled everything back

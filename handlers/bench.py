@@ -29,6 +29,7 @@ REPLY = (
 """One picture and two pieces of text in six chunks."""
 GOAL_PER_S = 300
 THINKING_S = 0.5
+SAMPLES = 30
 
 
 class _Model:
@@ -108,6 +109,15 @@ class _Load:
         await self.desk.receive(Incoming(f"e{self.sent}", key, person, "a fox logo, please"))
         return time.perf_counter() - began
 
+    async def cost(self, threads: Sequence[int]) -> float:
+        """Median processor seconds (all threads of the process) of one turn, measured one after another."""
+        costs = []
+        for thread in threads:
+            began = time.process_time()
+            await self.turn(thread)
+            costs.append(time.process_time() - began)
+        return statistics.median(costs)
+
     async def saturate(self, threads: Sequence[int], seconds: float) -> float:
         """Every thread sends its next message when it has its answer; turns a second."""
         end = time.perf_counter() + seconds
@@ -149,7 +159,7 @@ async def turns_figures(
         `turns.per_s.1`, `.100`, `.1000` (saturated, turns a second); `turns.p50_ms` and `turns.p99_ms`
         (beyond the language model, 1,000 threads, at the goal's rate or, where that is too much for the
         machine, at 80 % of what it carries), `turns.paced_per_s` that rate; `turns.early_ms`,
-        `turns.late_ms` and `turns.growth` (median cost of turns 5–24 and of the last 20 in one thread).
+        `turns.late_ms` and `turns.growth`: processor time of a thread's 5th turn and of a long thread's last.
     """
     model = _Model()
     desk = Desk(await open_store(home), model, _Pictures(), {"bench": _Chat()})
@@ -164,8 +174,12 @@ async def turns_figures(
     figures["turns.paced_per_s"] = rate
     figures["turns.p50_ms"] = 1000 * beyond[len(beyond) // 2]
     figures["turns.p99_ms"] = 1000 * beyond[int(len(beyond) * 0.99)]
-    costs = [await load.turn(50_000) for _ in range(long_thread)]
-    figures["turns.early_ms"] = 1000 * statistics.median(costs[4:24])
-    figures["turns.late_ms"] = 1000 * statistics.median(costs[-20:])
+    for thread in range(30_000, 30_000 + SAMPLES):
+        for _ in range(4):
+            await load.turn(thread)
+    figures["turns.early_ms"] = 1000 * await load.cost(range(30_000, 30_000 + SAMPLES))
+    for _ in range(long_thread - SAMPLES):
+        await load.turn(50_000)
+    figures["turns.late_ms"] = 1000 * await load.cost([50_000] * SAMPLES)
     figures["turns.growth"] = figures["turns.late_ms"] / figures["turns.early_ms"]
     return figures

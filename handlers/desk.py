@@ -49,12 +49,12 @@ class Desk:
         chats: Mapping[str, Chat],
         limits: Limits | None = None,
         *,
-        refinement: Refine = Refine.OFF,
+        refinement: Refine | str = Refine.OFF,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
         quota = Quota(store, limits.pictures_per_day, clock)
-        self.services = Services(store, pictures, limits, quota, Refinement(model, refinement))
+        self.services = Services(store, pictures, limits, quota, Refinement(model, Refine(refinement)))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._commands = Commands(self.services, self._conversation, self._spawn_message, clock)

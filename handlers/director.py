@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
-
-from prompts.adapter import adapt
 
 from handlers.assembly import Assembly, Place
 from handlers.errors import UserError
@@ -18,7 +17,10 @@ from handlers.refinement import Refinement
 from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
 from handlers.slots import Slots
 from imaging.model import ImageRequest, Operation, Owner, Priority
+from prompts.adapter import adapt
 from prompts.protocol import Directive
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class Director:
             await self._direct(directive, place)
         except UserError as error:
             self._put(place, NoticePart(str(error)))
+        except Exception:
+            # One directive must not take the rest of the reply with it.
+            log.exception("a directive of turn %s could not be carried out", self._assembly.turn.id)
+            self._put(place, NoticePart("Something went wrong with a picture here; ask for it again."))
 
     async def _direct(self, directive: Directive, place: Place | None) -> None:
         await self._fetch_parent(directive)
