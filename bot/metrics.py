@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from handlers.model import Answer, CommandCall, Incoming, Press
 from handlers.ports import Chat, Handlers, LanguageModel
+from imaging.model import ImageRequest
 from prompts.request import LanguageRequest
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -40,6 +41,23 @@ class Metrics:
         self.failures = Counter(
             "easel_llm_failures", "Replies of the language model that broke.", registry=self.registry
         )
+
+        self.jobs = Counter(
+            "easel_jobs", "Pictures by operation, engine and how they ended.", ["operation", "engine", "outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.device_seconds = Counter("easel_device_seconds", "Seconds of work of all devices.", registry=self.registry)
+        self.waiting = Gauge("easel_jobs_open", "Pictures that wait or are being drawn.", registry=self.registry)
+
+    def submitted(self, request: ImageRequest) -> None:
+        """The queue took a job."""
+        self.waiting.inc()
+
+    def ended(self, request: ImageRequest, how: str, device_seconds: float) -> None:
+        """A job of the queue is done, failed or cancelled."""
+        self.waiting.dec()
+        self.jobs.labels(request.recipe.operation.value, request.recipe.engine, how).inc()
+        self.device_seconds.inc(device_seconds)
 
     def watch(self, name: str, summary: str, value: Callable[[], float]) -> None:
         """A gauge that is asked when the numbers are."""

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from handlers.refinement import Refine
+from prompts.profiles import profile_for
+
 PREFIX = "EASEL_"
 
 
@@ -28,14 +31,6 @@ class EngineName(StrEnum):
     MINI = "mini"
     SDXL = "sdxl"
     OPENAI = "openai"
-
-
-class RefinePrompts(StrEnum):
-    """Whether the language model may embellish descriptions before they are drawn."""
-
-    OFF = "off"
-    AUTO = "auto"
-    ALWAYS = "always"
 
 
 def _group(title: str, description: str, default: Any, **limits: Any) -> Any:
@@ -56,7 +51,7 @@ class Settings(BaseSettings):
 
     home: Path = _group("General", "Database, pictures and caches live here.", Path("~/.easel"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _group("General", "How much is logged.", "INFO")
-    language: str = _group("General", "Language of the prompts: en, zh, or empty to follow the message.", "")
+    retention_days: int = _group("General", "Delete words and pictures after so many days; 0 keeps them.", 0, ge=0)
 
     llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")
     llm_model: str = _group("Language model", "The model's name at that endpoint; empty: the first it lists.", "")
@@ -66,12 +61,11 @@ class Settings(BaseSettings):
     llm_context_tokens: int = _group("Language model", "Token budget of one request.", 8000, ge=512)
     llm_max_tokens: int = _group("Language model", "Longest reply.", 1024, ge=16)
     llm_temperature: float = _group("Language model", "Sampling temperature.", 0.7, ge=0, le=2)
-    refine_prompts: RefinePrompts = _group(
-        "Language model", "May it embellish descriptions: off, auto, always.", RefinePrompts.OFF
-    )
+    refine_prompts: Refine = _group("Language model", "May it embellish descriptions: off, auto, always.", Refine.OFF)
 
     engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
     devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
+    threads: int = _group("Pictures", "CPU threads of one worker; another number changes pictures a little.", 1, ge=1)
     sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
     ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")
     loras: str = _group("Pictures", "SDXL LoRAs: path=weight, several by commas.", "")
@@ -81,6 +75,7 @@ class Settings(BaseSettings):
 
     max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)
     max_pictures_per_reply: int = _group("Limits", "Pictures of one reply.", 4, ge=1, le=16)
+    pictures_per_day: int = _group("Limits", "Pictures of one person a day; 0: no limit.", 0, ge=0)
     max_upload_mb: int = _group("Limits", "Largest reference picture, in MiB.", 20, ge=1, le=200)
     queue_length: int = _group("Limits", "Jobs that may wait in all.", 500, ge=1)
     queue_per_person: int = _group("Limits", "Jobs of one person that may wait.", 40, ge=1)
@@ -98,13 +93,18 @@ class Settings(BaseSettings):
 
     slack_bot_token: SecretStr = _group("Slack", "xoxb-… token; empty: no Slack.", SecretStr(""))
     slack_app_token: SecretStr = _group("Slack", "xapp-… token for Socket Mode.", SecretStr(""))
-    slack_signing_secret: SecretStr = _group("Slack", "For HTTP mode.", SecretStr(""))
+    slack_signing_secret: SecretStr = _group("Slack", "For HTTP mode, which listens on the web port.", SecretStr(""))
+    slack_client_id: str = _group("Slack", "For installs by OAuth in many workspaces.", "")
+    slack_client_secret: SecretStr = _group("Slack", "Its secret.", SecretStr(""))
     slack_api_base: str = _group("Slack", "Web API address.", "https://slack.com/api/")
 
     @field_validator("home")
     @classmethod
     def _expand(cls, value: Path) -> Path:
-        return value.expanduser()
+        try:
+            return value.expanduser()
+        except RuntimeError:
+            raise ValueError("begins with ~ and a user who is not known here") from None
 
     @field_validator(
         "llm_base_url", "images_base_url", "discord_api_base", "discord_cdn", "slack_api_base", "web_public_url"
@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     @classmethod
     def _websocket(cls, value: str) -> str:
         return _address(value, ("ws", "wss"))
+
+    @field_validator("llm_profile")
+    @classmethod
+    def _profile(cls, value: str) -> str:
+        profile_for("", value)
+        return value
 
     @field_validator("loras")
     @classmethod

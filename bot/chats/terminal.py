@@ -62,8 +62,8 @@ class Silent:
 class Screen:
     """Prints words once, in order; a picture that is not there yet holds back what follows it."""
 
-    def __init__(self, path_of: Callable[[str], str], out: TextIO = sys.stdout, *, progress: bool = True) -> None:
-        self._path_of = path_of
+    def __init__(self, save: Callable[[PicturePart], str], out: TextIO = sys.stdout, *, progress: bool = True) -> None:
+        self._save = save
         self._out = out
         self._progress = progress and out.isatty()
         self._part = 0
@@ -101,7 +101,7 @@ class Screen:
             case PicturePart():
                 if part.state is SlotState.READY and part.sha256:
                     remark = f"\n    {part.sentence}" if part.sentence else ""
-                    return f"[#{part.number} {part.description}]\n    {self._path_of(part.sha256)}{remark}"
+                    return f"[#{part.number} {part.description}]\n    {self._save(part)}{remark}"
                 return f"[#{part.number}: {part.sentence or part.state.value}]"
         assert_never(part)
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ class WebChat:
         address: WebAddress,
         *,
         max_upload_bytes: int,
-        readiness: Callable[[], list[str]] = list,
+        readiness: Callable[[], Awaitable[list[str]]] | None = None,
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
         mounts: Sequence[Callable[[web.Application], None]] = (),
@@ -88,7 +88,7 @@ class WebChat:
         self._store = store
         self._address = address
         self._max_upload_bytes = max_upload_bytes
-        self._readiness = readiness
+        self._readiness = readiness or _nothing_wrong
         self._metrics = metrics
         self._about = about or About()
         self._mounts = mounts
@@ -240,6 +240,10 @@ class WebChat:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s failed", task.get_name(), exc_info=task.exception())
+
+
+async def _nothing_wrong() -> list[str]:
+    return []
 
 
 def new_thread() -> str:

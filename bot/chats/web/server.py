@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Pages:
         chat: WebChat,
         hub: Hub,
         store: Store,
-        readiness: Callable[[], list[str]],
+        readiness: Callable[[], Awaitable[list[str]]],
         metrics: Callable[[], bytes],
         max_upload_bytes: int,
         about: dict[str, Any],
@@ -228,7 +228,7 @@ class Pages:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        problems = self.readiness()
+        problems = await self.readiness()
         return web.json_response(
             {"status": "ready" if not problems else "not ready", "problems": problems}, status=503 if problems else 200
         )

@@ -1,0 +1,190 @@
+"""The composition root: the only place that names concrete classes. Starts and stops everything in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.chats import rows
+from bot.chats.rows import Parts, Service
+from bot.home import Home
+from bot.memory import Memory
+from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
+from bot.pictures import Studio, open_studio
+from bot.settings import Settings
+from bot.store import SqliteStore
+from handlers.desk import Desk
+from handlers.errors import StoreError
+from handlers.limits import Limits
+from handlers.ports import Chat, LanguageModel
+from imaging.files import PictureFiles
+
+log = logging.getLogger(__name__)
+
+RETENTION_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """A platform: when it is wanted, and how it is built."""
+
+    name: str
+    wanted: Callable[[Settings], bool]
+    build: Callable[[Parts], Service]
+
+
+# A new platform is one row here and one module in bot/chats. The web page is last: others may add routes to it.
+CHATS = (
+    ChatRow("discord", lambda s: bool(s.discord_token.get_secret_value()), rows.discord),
+    ChatRow(
+        "slack",
+        lambda s: bool(s.slack_bot_token.get_secret_value() or s.slack_signing_secret.get_secret_value()),
+        rows.slack,
+    ),
+    ChatRow("web", lambda s: True, rows.web),
+)
+
+
+class Program:
+    """Everything that runs, by its ports. `chats` is filled as platforms are built."""
+
+    def __init__(self, parts: Parts, desk: Desk, studio: Studio, chats: dict[str, Chat], files: PictureFiles) -> None:
+        self.parts = parts
+        self.desk = desk
+        self.studio = studio
+        self.files = files
+        self._chats = chats
+        self.services: dict[str, Service] = {}
+
+    def attach(self, chat: Chat) -> None:
+        """Let the desk answer in this chat."""
+        self._chats[chat.name] = chat
+
+    def build(self, names: Iterable[str]) -> None:
+        """Build these platforms, in the table's order; nothing is connected yet."""
+        wanted = set(names)
+        for row in CHATS:
+            if row.name in wanted:
+                mounts = [service.mount for service in self.services.values() if isinstance(service, rows.SlackRunner)]
+                service = row.build(replace(self.parts, mounts=mounts))
+                self.services[row.name] = service
+                self.attach(service.chat)
+
+
+@asynccontextmanager
+async def program(settings: Settings) -> AsyncIterator[Program]:
+    """Open everything below the chats, in order, and close it in the opposite order.
+
+    Raises:
+        CommandFailed, StoreError: with the sentence for whoever starts the program.
+    """
+    home = Home(settings.home)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(home.claim())
+        files = PictureFiles(home.pictures)
+        store = await SqliteStore.open(home.database, files)
+        stack.push_async_callback(store.close)
+        memory = await Memory.open(home.root / "memory.db")
+        stack.push_async_callback(memory.close)
+        bare, close_model = build_model(settings, home)
+        stack.push_async_callback(close_model)
+        model = MeasuredLanguageModel(bare, metrics)
+        studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
+        chats: dict[str, Chat] = {}
+        limits = Limits(
+            message_chars=settings.max_message_chars,
+            pictures_per_reply=settings.max_pictures_per_reply,
+            pictures_per_day=settings.pictures_per_day or None,
+        )
+        desk = Desk(store, model, studio.queue, chats, limits, refinement=settings.refine_prompts)
+        stack.push_async_callback(desk.close)
+        metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
+        made: list[Program] = []
+        parts = Parts(
+            settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
+            lambda: readiness(made[0]),
+        )  # fmt: skip
+        made.append(Program(parts, desk, studio, chats, files))
+        yield made[0]
+
+
+async def readiness(running: Program) -> list[str]:
+    """What keeps people from being served now, one sentence each."""
+    problems = [await service.problem() for service in running.services.values()]
+    return [problem for problem in (*problems, *running.studio.problems()) if problem]
+
+
+def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable[[], Awaitable[None]]]:
+    """The configured language model, and how to let it go."""
+    if not settings.llm_base_url:
+        from bot.local_llm import EmbeddedLanguageModel
+
+        embedded = EmbeddedLanguageModel(home.cache)
+        return embedded, embedded.close
+    from bot.llm import OpenAILanguageModel, Patience
+    from prompts.profiles import profile_for
+
+    endpoint = OpenAILanguageModel(
+        settings.llm_base_url,
+        settings.llm_model,
+        settings.llm_api_key.get_secret_value(),
+        profile=None if settings.llm_profile == "auto" else profile_for("", settings.llm_profile),
+        patience=Patience(first_token_s=settings.llm_timeout_s, idle_s=settings.llm_timeout_s),
+        context_tokens=settings.llm_context_tokens,
+        max_tokens=settings.llm_max_tokens,
+        temperature=settings.llm_temperature,
+    )
+    return endpoint, endpoint.close
+
+
+async def serve(settings: Settings, names: Iterable[str], started: Callable[[Program], None]) -> None:
+    """Run these platforms until SIGTERM or SIGINT; what is unfinished then is taken up by the next start.
+
+    Raises:
+        ChatNotStarted: a platform refuses; everything is stopped again.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    try:
+        async with program(settings) as running, AsyncExitStack() as stack:
+            running.build(names)
+            for service in running.services.values():
+                stack.push_async_callback(service.stop)
+                await service.start()
+            keeper = asyncio.create_task(keep(running), name="retention")
+            stack.push_async_callback(_end, keeper)
+            started(running)
+            await stop.wait()
+            log.info("stopping")
+    finally:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(name)
+
+
+async def keep(running: Program) -> None:
+    """Delete what is older than the retention setting, now and every hour."""
+    days = running.parts.settings.retention_days
+    while days:
+        try:
+            gone = await running.desk.prune(timedelta(days=days))
+            await running.studio.queue.prune(time.time() - days * 86400)
+        except StoreError as error:
+            log.error("retention could not delete: %s", error)
+        else:
+            if gone.turns or gone.pictures:
+                log.info("retention deleted %d turns and %d pictures", gone.turns, gone.pictures)
+        await asyncio.sleep(RETENTION_EVERY_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

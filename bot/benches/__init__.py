@@ -1,0 +1,1 @@
+"""`easel bench NAME`: how fast it is. One module each, with `run(arguments) -> Report`."""

@@ -1,0 +1,161 @@
+"""`easel chat`: a session in the terminal, or a script of messages with one JSON object a turn."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bot import logs
+from bot.app import Program, program
+from bot.chats.terminal import Answered, Screen, Silent, TerminalChat, segment
+from bot.cli import CommandFailed
+from bot.settings import load_settings
+from handlers.model import Attachment, Incoming, Person, PicturePart, SlotState, TextPart, ThreadKey
+
+HELP = """Write what you would like to see, then what to change: "the second one, but at night".
+  /attach FILE [words]   bring a picture along
+  /quit                  leave (Ctrl-D does the same)"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = load_settings(home=arguments.home, llm_base_url=arguments.llm, engine=arguments.engine)
+    logs.set_up("WARNING" if settings.log_level == "INFO" else settings.log_level)
+    lines = read_script(arguments.script) if arguments.script else None
+    return asyncio.run(_run(arguments, settings, lines))
+
+
+def read_script(name: str) -> list[str]:
+    """One message a line; a line may be empty, a last line break ends the last message."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{name} cannot be read ({error.strerror}).") from None
+    lines = data.decode("utf-8", "replace").split("\n")
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+async def _run(arguments: argparse.Namespace, settings: Any, lines: list[str] | None) -> int:
+    async with program(settings) as running:
+        session = Session(running, json_lines=arguments.json)
+        if lines is None:
+            await session.interact()
+        else:
+            for line in lines:
+                await session.turn(line)
+    return 0
+
+
+class Session:
+    """One thread at one terminal."""
+
+    def __init__(self, running: Program, *, json_lines: bool) -> None:
+        self._running = running
+        self._json = json_lines
+        self._turn = 0
+        self._name = secrets.token_hex(6)
+        self._thread = ThreadKey("terminal", "-", "local", self._name)
+        self._folder = running.parts.home.root / "terminal" / self._name
+        user = _user()
+        self._person = Person(user, user, admin=True, moderator=True)
+        make: Callable[[], Screen | Silent] = Silent if json_lines else (lambda: Screen(self._save))
+        self.chat = TerminalChat(make)
+        running.attach(self.chat)
+
+    def _save(self, part: PicturePart) -> str:
+        """The picture as a file with a name for people; it shares its bytes with the store's where it can."""
+        assert part.sha256 is not None
+        target = self._folder / f"{part.number}.png"
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stored = self._running.files.path(part.sha256)
+            try:
+                os.link(stored, target)
+            except OSError:
+                shutil.copyfile(stored, target)
+        return str(target)
+
+    async def turn(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
+        """Send one message and wait for its whole answer."""
+        self._turn += 1
+        answered = self.chat.begin()
+        event = f"terminal:{self._name}:{self._turn}"
+        incoming = Incoming(event, self._thread, self._person, text, attachments)
+        await self._running.parts.handlers.receive(incoming)
+        if self._json:
+            print(json.dumps(await self._object(answered), ensure_ascii=False), flush=True)
+
+    async def _object(self, answered: Answered) -> dict[str, Any]:
+        total = answered.elapsed()
+        return {
+            "turn": self._turn,
+            "text": "".join(part.text for part in answered.parts if isinstance(part, TextPart)),
+            "segments": [segment(part) for part in answered.parts],
+            "pictures": [
+                await self._picture(part)
+                for part in answered.parts
+                if isinstance(part, PicturePart) and part.state is SlotState.READY
+            ],
+            "timings": {
+                "first_text_s": _rounded(answered.first_text_s),
+                "first_picture_s": _rounded(answered.first_picture_s),
+                "total_s": _rounded(total),
+            },
+        }
+
+    async def _picture(self, part: PicturePart) -> dict[str, Any]:
+        stored = await self._running.parts.store.picture(self._thread, part.number)
+        recipe = stored.recipe.to_json() if stored and stored.recipe else None
+        return {
+            "id": part.number,
+            "operation": part.operation.value,
+            "parents": list(part.parents),
+            "path": self._save(part),
+            "recipe": recipe,
+        }
+
+    async def interact(self) -> None:
+        """Read messages until the end of input."""
+        print(HELP, flush=True)
+        while True:
+            try:
+                line = (await asyncio.to_thread(input, "\n> ")).strip()
+            except EOFError:
+                return
+            if line in ("/quit", "/exit"):
+                return
+            if line in ("", "/help"):
+                print(HELP, flush=True)
+            elif line.startswith("/attach "):
+                await self._attach(line.removeprefix("/attach ").strip())
+            else:
+                await self.turn(line)
+
+    async def _attach(self, rest: str) -> None:
+        name, _, words = rest.partition(" ")
+        path = Path(name)
+        try:
+            data = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            print(f"{name} cannot be read ({error.strerror}).", flush=True)
+            return
+        await self.turn(words.strip(), (Attachment(path.name, data),))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "you"  # a container's user may have no name

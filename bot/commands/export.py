@@ -1,0 +1,62 @@
+"""`easel export`: lists threads, or writes one thread's pictures, recipes and transcript to a zip."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from bot.cli import CommandFailed
+from bot.home import Home
+from bot.settings import load_settings
+from bot.store import SqliteStore
+from handlers.export import export_session
+from handlers.model import ThreadKey
+from imaging.files import PictureFiles
+
+
+def run(arguments: argparse.Namespace) -> int:
+    home = Home(load_settings(home=arguments.home).home)
+    if not home.database.exists():
+        raise CommandFailed(f"There is nothing in {home.root} yet.")
+    if arguments.thread is None:
+        for line in asyncio.run(listing(home)):
+            print(line)
+        return 0
+    key = parse_key(arguments.thread)
+    output = Path(arguments.output or f"easel-{key.thread}.zip")
+    output.write_bytes(asyncio.run(export(home, key)))
+    print(output)
+    return 0
+
+
+def parse_key(text: str) -> ThreadKey:
+    """The inverse of `str(key)`.
+
+    Raises:
+        CommandFailed: it is no key.
+    """
+    parts = text.split("/", 3)
+    if len(parts) != 4:
+        raise CommandFailed(f"{text!r} is no thread's key; `easel export` without arguments lists them.")
+    return ThreadKey(*parts)
+
+
+async def listing(home: Home) -> list[str]:
+    """One line a thread of the chats on this machine: key, number of pictures, title."""
+    store = await SqliteStore.open(home.database, PictureFiles(home.pictures))
+    try:
+        rows = [row for chat in ("web", "terminal") for row in await store.threads(chat, "-", limit=1000)]
+    finally:
+        await store.close()
+    return [f"{row.key}\t{row.pictures} pictures\t{row.title}" for row in rows]
+
+
+async def export(home: Home, key: ThreadKey) -> bytes:
+    store = await SqliteStore.open(home.database, PictureFiles(home.pictures))
+    try:
+        if not await store.turns(key, limit=1):
+            raise CommandFailed(f"There is no thread {key}; `easel export` without arguments lists them.")
+        return await export_session(store, key)
+    finally:
+        await store.close()

@@ -1,0 +1,74 @@
+"""The picture side as the program runs it: engine by settings, one worker a device, the queue on its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.home import Home
+from bot.settings import EngineName, Settings, parse_loras
+from imaging.engine_table import EngineSpec
+from imaging.files import PictureFiles
+from imaging.ledger import JobLedger, open_database
+from imaging.queue import JobQueue, QueueLimits, QueueObserver
+from imaging.worker_client import SubprocessWorker
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """The running queue."""
+
+    queue: JobQueue
+
+    def problems(self) -> list[str]:
+        """What keeps pictures from being made, one sentence each."""
+        health = self.queue.health()
+        if health.ready:
+            return []
+        return [health.problem] if health.problem else [worker.problem or worker.name for worker in health.workers]
+
+
+def engine_spec(settings: Settings) -> EngineSpec:
+    """The engine that the settings ask for."""
+    match settings.engine:
+        case EngineName.MINI:
+            return EngineSpec("mini")
+        case EngineName.SDXL:
+            options: dict[str, Any] = {
+                "model": settings.sdxl_model,
+                "loras": [list(pair) for pair in parse_loras(settings.loras)],
+            }
+            if settings.ip_adapter:
+                options["ip_adapter"] = settings.ip_adapter
+            return EngineSpec("sdxl", options)
+        case EngineName.OPENAI:
+            key = settings.images_api_key.get_secret_value()
+            return EngineSpec(
+                "openai", {"base_url": settings.images_base_url, "api_key": key, "model": settings.images_model}
+            )
+
+
+def devices(settings: Settings) -> list[str | None]:
+    """One worker each; `auto` lets the engine choose its device."""
+    names = [name.strip() for name in settings.devices.split(",") if name.strip()]
+    return [None if name == "auto" else name for name in names] or [None]
+
+
+@asynccontextmanager
+async def open_studio(
+    settings: Settings, ledger_path: Path, files: PictureFiles, observer: QueueObserver | None = None
+) -> AsyncIterator[Studio]:
+    """Open the ledger and the queue; workers start when the first job comes.
+
+    Raises:
+        EngineError: the engine's files are missing.
+    """
+    spec, cache = engine_spec(settings), Home(settings.home).cache
+    workers = [SubprocessWorker(spec, cache, device, threads=settings.threads) for device in devices(settings)]
+    limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
+    ledger = JobLedger(open_database(ledger_path))
+    async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer) as queue:
+        yield Studio(queue)
