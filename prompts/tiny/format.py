@@ -139,14 +139,19 @@ def shown(pictures: Sequence[TinyPicture]) -> tuple[TinyPicture, ...]:
     return tuple([*older[-1:], *tail[1:]] if older and len(tail) == TABLE_LENGTH else tail)
 
 
+def _english(text: str, limit: int) -> str:
+    """One harmless line in (word-by-word) English; the translation may be longer, so it is cut again."""
+    return cut(gloss(harmless(text, limit)), limit)
+
+
 def user_prompt(turn: TinyTurn) -> str:
     """Build the user message of the prompt."""
     rows = shown(turn.pictures)
     newest = rows[-1].id if rows else None
     lines = [table_row(p, show_current=p.id != newest) for p in rows]
     if turn.last_user:
-        lines.append("Before: " + gloss(harmless(turn.last_user, MAX_BEFORE)))
-    lines.append("User: " + gloss(harmless(turn.user, MAX_USER)))
+        lines.append("Before: " + _english(turn.last_user, MAX_BEFORE))
+    lines.append("User: " + _english(turn.user, MAX_USER))
     return "\n".join(lines)
 
 
