@@ -108,9 +108,9 @@ class Denoiser(nn.Module):
             context, pooled = context * (~blank).view(-1, 1, 1), pooled * (~blank).view(-1, 1)
         return context, pooled
 
-    def predict(self, noisy: Tensor, t: Tensor, context: Tensor, pooled: Tensor) -> Tensor:
-        """The velocity of noisy latents `[N, C, 16, 16]` at timesteps `[N]`."""
-        added = {"text_embeds": pooled, "time_ids": time_ids(len(noisy))}
+    def predict(self, noisy: Tensor, t: Tensor, context: Tensor, pooled: Tensor, ids: Tensor | None = None) -> Tensor:
+        """The velocity of noisy latents `[N, C, h, w]` at timesteps `[N]`; `ids` default to whole pictures."""
+        added = {"text_embeds": pooled, "time_ids": time_ids(len(noisy)) if ids is None else ids}
         velocity: Tensor = self.unet(noisy, t, context, added_cond_kwargs=added).sample
         return velocity
 
