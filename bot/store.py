@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +20,14 @@ from uuid import uuid4
 
 from sqlite_utils import Database
 
-from bot.migrations import migrate
+from bot.store_file import connect, restore, sentence_for
 from bot.store_sql import Tables, ThreadRow
 from bot.store_thread import DatabaseThread
 from handlers.errors import StoreError
 from handlers.model import Incoming, Person, Picture, Role, Session, ThreadKey, Turn, TurnState, Upload
 from handlers.ports import Accepted, Claim, Forgotten, Usage
+
+__all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,36 +39,6 @@ class Files(Protocol):
     def put(self, data: bytes) -> str: ...
     def get(self, sha256: str) -> bytes: ...
     def delete(self, sha256: str) -> object: ...
-
-
-def sentence_for(error: OSError | sqlite3.Error) -> str:
-    """What people read when the database or the disk refuses."""
-    text = str(error).lower()
-    if "disk is full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full, so this could not be saved; free some space and ask again."
-    if "locked" in text or "busy" in text:
-        return "The database is locked by another program; close it and ask again."
-    if "readonly" in text or "read-only" in text or getattr(error, "errno", None) in (errno.EROFS, errno.EACCES):
-        return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
-    if isinstance(error, FileNotFoundError):
-        return "The picture's file is gone from the disk; ask for the picture again."
-    return "The database could not be used; `easel doctor` says what is wrong with it."
-
-
-def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> Database:
-    """Open (and if needed create) the database file and bring it to the newest schema."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA secure_delete = ON")
-        db = Database(connection)
-        migrate(db)
-    except BaseException:
-        connection.close()
-        raise
-    return db
 
 
 class SqliteStore:
@@ -275,31 +246,6 @@ class SqliteStore:
     async def check(self) -> str:
         """`ok`, or what SQLite's integrity check says."""
         return await self._alone(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
-
-
-def restore(backup: Path, path: Path) -> None:
-    """Put a backup in the database's place; nothing may have it open.
-
-    Raises:
-        StoreError: the backup is no database of ours.
-    """
-    try:
-        source = sqlite3.connect(f"file:{backup}?mode=ro", uri=True)
-        try:
-            if source.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-                raise StoreError("The backup is damaged; choose another one.")
-            source.execute("SELECT 1 FROM turns LIMIT 1")
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            target = sqlite3.connect(path)
-            try:
-                source.backup(target)
-            finally:
-                target.close()
-        finally:
-            source.close()
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError("The backup is not a database of Easel; choose another file.") from error
 
 
 def _now() -> datetime:

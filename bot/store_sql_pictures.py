@@ -151,7 +151,11 @@ class PictureTables:
             ).fetchall()
             turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
             mine = {(thread, number) for thread, number, _ in pictures}
-            threads = {thread for thread, _ in mine} | {thread for _, thread, _ in turns}
+            self._db.execute(
+                "UPDATE threads SET title = '' "
+                "WHERE key IN (SELECT thread FROM turns WHERE person_id = ? AND idx = 1 AND role = 'user')",
+                (key,),
+            )
             for id_, thread, parts in turns:
                 kept = [
                     part for part in json.loads(parts) if (thread, part.get("number")) not in mine and "slot" in part
@@ -164,8 +168,6 @@ class PictureTables:
                 self._db.execute("UPDATE events SET finished = 1 WHERE turn = ?", (id_,))
             self._erase("person_id = ?", (key,))
             self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
-            for thread in threads:
-                self._retitle(thread)
             self._cut_ancestors(mine)
             return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
 
@@ -181,9 +183,6 @@ class PictureTables:
         self._db.execute(
             f"UPDATE pictures SET state = 'deleted', description = '{GONE}', recipe = NULL WHERE {where}", values
         )
-
-    def _retitle(self, thread: str) -> None:
-        self._db.execute("UPDATE threads SET title = '' WHERE key = ?", (thread,))
 
     def _cut_ancestors(self, gone: set[tuple[str, int]]) -> None:
         """Other people's edits carry the words of their parents in their recipes: those go too."""

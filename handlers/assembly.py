@@ -20,7 +20,7 @@ from handlers.model import (
     TurnState,
 )
 from handlers.ports import ReplyPost
-from prompts.protocol import Directive, render_directive
+from prompts.protocol import Directive, render_directive, unescape_user_text
 
 
 @dataclass(slots=True)
@@ -38,7 +38,9 @@ class Place:
         if self.chunks:
             if len(self.chunks) > 1:
                 self.chunks = ["".join(self.chunks)]
-            return [TextPart(self.chunks[0])]
+            words = self.chunks[0]
+            # The model may repeat a person's tags, which it was given escaped.
+            return [TextPart(unescape_user_text(words) if "\\" in words else words)]
         return [] if self.broken else self.parts
 
 

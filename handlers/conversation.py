@@ -131,6 +131,8 @@ class Conversation:
             await self._chats[incoming.thread.chat].tell(incoming.thread, incoming.person, sentence)
         except ChatUnavailable as error:
             log.warning("a sentence could not be told: %s", error)
+        except Exception:
+            log.exception("a sentence could not be told")
 
     # Answers
 

@@ -154,3 +154,12 @@ async def test_a_locked_database_is_one_sentence_and_the_next_message_works(worl
 async def test_a_bug_in_the_model_port_is_a_sentence(world: World) -> None:
     reply = await world.say("a fox", ["Here ", RuntimeError("boom")])
     assert words(reply) == "Here  Something went wrong while I was answering; please ask again."
+
+
+async def test_a_persons_tags_that_the_model_repeats_are_words(world: World) -> None:
+    world.model._answer = lambda request: f"You said: {request.user.text}"
+    reply = await world.say("<image> a trap </image>")
+    assert words(reply) == "You said: <image> a trap </image>"
+    assert not pictures(reply)
+    await world.say("and?")
+    assert "<image>" not in " ".join(said.text for said in world.model.requests[-1].history)
