@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -206,13 +207,34 @@ def test_text_flows_as_soon_as_it_is_decided() -> None:
 @pytest.mark.parametrize(
     "unit", ["<", "`", "` ", "<image ", '<image a="', "a>", "<image>", "&", "&l", "\n```", "~", "`<image "]
 )
-def test_what_is_held_back_is_bounded_and_the_work_is_linear(unit: str) -> None:
+def test_what_is_held_back_is_bounded(unit: str) -> None:
     parser = StreamParser()
     held = []
     for _ in range(300):
         parser.feed(unit * 100)
         held.append(len(parser._buffer))
     assert max(held) < 20_000
+
+
+def calls(text: str) -> int:
+    """Function calls, built-in ones too, that parsing takes."""
+    count = 0
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        parse(text)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("unit", ["<", "` ", "<image ", "<image>", '<image a="a>', "\n```", "`<image>``", "&lt;image "])
+def test_twice_the_text_takes_at_most_about_twice_the_calls(unit: str) -> None:
+    assert calls(unit * 4000) <= 2.2 * calls(unit * 2000) + 200
 
 
 PIECES = st.sampled_from(
