@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeAlias
 
 import discord
+from discord.components import TextDisplay
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.layout import layout
@@ -210,10 +211,15 @@ class DiscordPost:
             files, names, _ = await self._files(view, {}, limit)
             return await self._outlet.send(layout(view, names), files, nonce)
 
-        sent = _read(await self._fitting(view, send))
-        sent.view = view
+        message = await self._fitting(view, send)
+        sent = _read(message)
         self._messages[index : index + 1] = [sent]
         await self._memory.put(f"post:{self._turn}", self.reference)
+        if _shows(message, view):
+            sent.view = view
+        else:
+            # The nonce was known: Discord gave back what was sent before a crash, as it looked then.
+            await self._change(sent, view)
 
     async def _change(self, message: _Message, view: MessageView) -> None:
         async def edit(view: MessageView, limit: int) -> discord.Message:
@@ -268,6 +274,13 @@ class DiscordPost:
 
 def _read(message: discord.Message) -> _Message:
     return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in message.attachments})
+
+
+def _shows(message: discord.Message, view: MessageView) -> bool:
+    """Whether the message says what the view says; a word about missing pictures may stand behind it."""
+    there = [component.content.split() for component in message.components if isinstance(component, TextDisplay)]
+    wanted = [block.text.split() for block in view.blocks if isinstance(block, Words)]
+    return there[: len(wanted)] == wanted
 
 
 def _bare(view: MessageView, word: Words) -> MessageView:

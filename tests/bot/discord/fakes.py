@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -117,9 +117,12 @@ class FakeHandlers:
         self.parts: tuple[ReplyPart, ...] = (TextPart("Here you are."),)
         self.chat: Chat | None = None
         self.gone: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
+        """Called when something came."""
 
     async def receive(self, incoming: Incoming) -> None:
         self.received.append(incoming)
+        self.changed()
         if self.chat is not None and self.parts:
             await self.reply(f"turn-{incoming.event}", incoming.thread, self.parts, incoming)
 
@@ -142,6 +145,7 @@ class FakeHandlers:
 
     async def press(self, press: Press) -> Answer:
         self.pressed.append(press)
+        self.changed()
         if press.action is Action.DELETE and press.picture is not None:
             place = str(press.thread), press.picture
             self.store.pictures[place] = replace(self.store.pictures[place], state=PictureState.DELETED)
@@ -149,10 +153,12 @@ class FakeHandlers:
 
     async def command(self, call: CommandCall) -> Answer:
         self.called.append(call)
+        self.changed()
         return self.answer
 
     async def resume(self, chat: Chat) -> None:
         self.resumed += 1
+        self.changed()
 
 
 def as_store(store: FakeStore) -> Store:

@@ -1,0 +1,207 @@
+"""The chat over real sockets: login, gateway breaks, rate limits, and what a crash leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.chats.discord import DiscordChat, DiscordConfig, DiscordRefused, InMemoryKeyValue
+from bot.chats.discord.build import build_discord
+from handlers.model import Action, Reply, TextPart
+from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store, ready
+from tests.peers.discord_peer import BOT, TOKEN, DiscordPeer
+
+MENTION = f"<@{BOT}>"
+
+
+@pytest.fixture(autouse=True)
+def addresses() -> Iterator[None]:
+    """discord.py keeps its addresses in classes."""
+    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    yield
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[DiscordPeer]:
+    made = DiscordPeer()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+class Process:
+    """What one process would hold; a second one over the same memory is a restart."""
+
+    def __init__(self, peer: DiscordPeer, before: Process | None = None, **changes: Any) -> None:
+        self.peer = peer
+        self.store: FakeStore = before.store if before else FakeStore()
+        self.memory: InMemoryKeyValue = before.memory if before else InMemoryKeyValue()
+        self.handlers = FakeHandlers(self.store)
+        self.handlers.changed = peer.changed
+        config = DiscordConfig(
+            TOKEN, peer.api, peer.gateway, peer.cdn, shard_count=1, edit_interval_s=0, retry_s=0, **changes
+        )
+        self.config = config
+        self.chat = self.build(config)
+
+    def build(self, config: DiscordConfig) -> DiscordChat:
+        chat = build_discord(config, self.handlers, as_store(self.store), SPECS, self.memory)
+        self.handlers.chat = chat
+        return chat
+
+    async def start(self) -> None:
+        await self.chat.start()
+        await self.peer.until(lambda: self.peer.identified > 0)
+        await self.chat.client.wait_until_ready()
+
+
+@pytest.fixture
+async def process(peer: DiscordPeer) -> AsyncIterator[Process]:
+    made = Process(peer)
+    await made.start()
+    yield made
+    await made.chat.stop()
+
+
+async def test_a_wrong_token_is_said_in_one_sentence(peer: DiscordPeer) -> None:
+    process = Process(peer)
+    chat = process.build(replace(process.config, token="wrong"))
+    with pytest.raises(DiscordRefused, match="EASEL_DISCORD_TOKEN"):
+        await chat.start()
+    await chat.stop()
+
+
+async def test_a_mention_is_answered_in_a_thread_with_the_pictures_bytes(peer: DiscordPeer, process: Process) -> None:
+    process.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: asked["id"] in peer.threads and bool(process.handlers.received))
+    key = process.handlers.received[0].thread
+    sha = process.store.add(key, 1, "a red fox")
+    await process.handlers.reply("turn-1", key, (TextPart("A fox"), ready(1, sha)))
+    [answer] = peer.said(asked["id"])
+    assert peer.bytes_of(answer["attachments"][0]) == process.store.files[sha]
+    assert answer["attachments"][0]["description"] == "#1: a red fox"
+
+
+async def test_a_button_and_a_command_travel_the_wire(peer: DiscordPeer, process: Process) -> None:
+    await peer.slash("help")
+    await peer.until(lambda: bool(process.handlers.called))
+    assert process.handlers.called[0].name == "help"
+    process.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(process.handlers.received))
+    key = process.handlers.received[0].thread
+    await process.handlers.reply("turn-1", key, (ready(1, process.store.add(key, 1, "x")),))
+    [answer] = peer.said(asked["id"])
+    await peer.click(answer, f"e1:vary:{key.channel}:{key.thread}:1:")
+    await peer.until(lambda: len(process.handlers.pressed) == 1)
+    assert process.handlers.pressed[0].action is Action.VARY
+    assert {callback["type"] for callback in peer.callbacks} == {5, 6}
+
+
+async def test_a_broken_connection_is_resumed_and_misses_nothing(peer: DiscordPeer, process: Process) -> None:
+    await peer.drop()
+    await peer.say(f"{MENTION} while you were away")
+    await peer.until(lambda: peer.resumed == 1 and bool(process.handlers.received))
+    assert process.handlers.received[0].text == "while you were away"
+    assert peer.identified == 1
+
+
+async def test_a_silent_gateway_is_left_and_joined_again() -> None:
+    peer = DiscordPeer(heartbeat_interval_ms=50)
+    await peer.start()
+    process = Process(peer, heartbeat_timeout_s=0.3)
+    try:
+        await process.start()
+        peer.deaf = True
+        await peer.until(lambda: peer.resumed + peer.identified > 1)
+    finally:
+        await process.chat.stop()
+        await peer.stop()
+
+
+async def test_without_the_intent_it_comes_back_without_it(peer: DiscordPeer) -> None:
+    peer.privileged = False
+    process = Process(peer)
+    try:
+        await process.chat.start()
+        await peer.until(lambda: peer.identified == 1)
+        await process.chat.client.wait_until_ready()
+        assert any("Message Content Intent" in problem for problem in process.chat.health().problems)
+    finally:
+        await process.chat.stop()
+
+
+@pytest.mark.parametrize("wide", [True, False])
+async def test_rate_limits_are_obeyed(peer: DiscordPeer, process: Process, wide: bool) -> None:
+    body = {"message": "You are being rate limited.", "retry_after": 0.05, "global": wide}
+    peer.fail("POST", "/messages", 429, body, times=2, Via="1.1 google", Retry_After="1")
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: len(peer.said(asked["id"])) == 1)
+
+
+async def test_server_errors_are_waited_out(peer: DiscordPeer, process: Process) -> None:
+    peer.fail("PATCH", "/messages/", 503, times=2)
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])))
+    assert len(peer.said(asked["id"])) == 1
+
+
+async def test_an_upload_that_is_refused_as_too_large_is_sent_smaller(peer: DiscordPeer, process: Process) -> None:
+    process.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(process.handlers.received))
+    key = process.handlers.received[0].thread
+    peer.fail("POST", "/messages", 413, {"code": 40005, "message": "Request entity too large"})
+    await process.handlers.reply("turn-1", key, (ready(1, process.store.add(key, 1, "x")),))
+    assert len(peer.said(asked["id"])[0]["attachments"]) == 1
+
+
+async def test_a_crash_in_mid_answer_leaves_one_answer(peer: DiscordPeer) -> None:
+    first = Process(peer)
+    await first.start()
+    first.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(first.handlers.received))
+    key = first.handlers.received[0].thread
+    sha = first.store.add(key, 1, "a red fox")
+    post = first.chat.open_reply("turn-1", key, None, None)
+    post.show(Reply("turn-1", key, (TextPart("A f"),), thinking=False))
+    await peer.until(lambda: len(peer.said(asked["id"])) == 1)
+    await first.chat.stop()
+    # Worst case: the process died before it could note what it had posted.
+    await first.memory.put("post:turn-1", None)
+    second = Process(peer, first)
+    await second.start()
+    try:
+        await peer.until(lambda: second.handlers.resumed == 1)
+        await second.handlers.reply("turn-1", key, (TextPart("A fox"), ready(1, sha)))
+        [answer] = peer.said(asked["id"])
+        assert "A fox" in str(answer["components"])
+        assert peer.bytes_of(answer["attachments"][0]) == second.store.files[sha]
+        assert peer.synced == 1
+    finally:
+        await second.chat.stop()
+
+
+async def test_an_outage_longer_than_discord_remembers_is_caught_up_in_our_threads(peer: DiscordPeer) -> None:
+    first = Process(peer)
+    await first.start()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])))
+    await first.memory.put("seen", "1")
+    await first.chat.stop()
+    missed = await peer.say("make it blue", asked["id"])
+    second = Process(peer, first)
+    await second.start()
+    try:
+        event = f"discord:m{missed['id']}"
+        await peer.until(lambda: event in [incoming.event for incoming in second.handlers.received])
+    finally:
+        await second.chat.stop()
