@@ -150,6 +150,8 @@ def train(
         averaged.load_state_dict(state["averaged"])
         optimizer.load(state["optimizer"])
         done = int(state["samples"])
+        if done >= samples:
+            return True
     else:
         first = runs.load(checkpoint_path(home)) if freeze_encoder else None
         if first is not None:

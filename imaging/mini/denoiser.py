@@ -186,6 +186,8 @@ def train(
         averaged.load_state_dict(state["averaged"])
         optimizer.load(state["optimizer"])
         done = int(state["samples"])
+        if done >= samples:
+            return True
     rng = random.Random(100 + done)
     torch.manual_seed(100 + done)
     table, probe = alphas(), SwapProbe(vae, scale, n=min(48, batch))

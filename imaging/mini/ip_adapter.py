@@ -135,6 +135,8 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
         kept.update(state["averaged"])
         optimizer.load(state["optimizer"])
         done = int(state["samples"])
+        if done >= samples:
+            return True
     rng = random.Random(500 + done)
     torch.manual_seed(500 + done)
     smooth: list[float] = []

