@@ -35,7 +35,7 @@ class TextEncoding:
         self, tokenizers: tuple[Any, Any], encoders: tuple[Any, Any], *, zero_empty: bool, device: torch.device
     ) -> None:
         self._tokenizers = tokenizers
-        self._encoders = encoders
+        self.encoders = encoders
         self._zero_empty = zero_empty
         self._device = device
         self._cache: OrderedDict[tuple[str, int, bool], Prompt] = OrderedDict()
@@ -69,14 +69,14 @@ class TextEncoding:
     def _encode(self, text: str, chunks: int) -> Prompt:
         parts: list[Tensor] = []
         pooled: Tensor | None = None
-        for tokenizer, encoder in zip(self._tokenizers, self._encoders, strict=True):
+        for tokenizer, encoder in zip(self._tokenizers, self.encoders, strict=True):
             rows = self._rows(tokenizer, self._ids(tokenizer, text), chunks)
             states = []
             for row in rows:
                 out = encoder(torch.tensor([row], device=self._device), output_hidden_states=True)
                 # SDXL reads the last layer but one (Podell et al. 2023, section 2.1).
                 states.append(out.hidden_states[-2][0])
-                if encoder is self._encoders[1] and len(states) == 1:
+                if encoder is self.encoders[1] and len(states) == 1:
                     pooled = out[0][0]
             parts.append(torch.cat(states))
         assert pooled is not None

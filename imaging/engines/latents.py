@@ -11,8 +11,6 @@ from torch import Tensor
 
 TILE_ABOVE = 1536 * 1536
 """Pixels above which a GPU decodes in tiles, so that a refined picture does not need all memory."""
-DIRECT_PREVIEW = 3_000_000
-"""Decoders of at most so many weights make previews themselves; larger ones are projected."""
 
 
 class Latents:
@@ -22,8 +20,7 @@ class Latents:
         self._vae = vae
         self._scale = scale
         self._factor = float(vae.config.scaling_factor)
-        self._small = sum(p.numel() for p in vae.decoder.parameters()) <= DIRECT_PREVIEW
-        self._projection: Tensor | None = None
+        self._projection = self._fit()
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Image.Image:
@@ -49,11 +46,7 @@ class Latents:
 
     @torch.inference_mode()
     def preview(self, latents: Tensor) -> Image.Image:
-        """A rough picture of [1, C, h, w]: the decoder itself if it is tiny, else a linear projection."""
-        if self._small:
-            return self.decode(latents)
-        if self._projection is None:
-            self._projection = self._fit()
+        """A rough picture of [1, C, h, w] by a linear projection, which costs next to nothing."""
         grid = latents[0].float().cpu()
         ones = torch.ones(1, *grid.shape[1:])
         rgb = torch.einsum("chw,cr->rhw", torch.cat([grid, ones]), self._projection)

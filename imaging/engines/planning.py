@@ -14,7 +14,7 @@ from imaging.controls.prompt_to_prompt import PromptToPrompt
 from imaging.controls.settings import Family, number, resolve
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
-from imaging.engines.rows import BESIDE, Job, Row, lineage
+from imaging.engines.rows import BESIDE, Job, Row, lineage, trimmed
 from imaging.engines.samplers import Schedule, schedule
 from imaging.errors import EngineError
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
@@ -52,7 +52,8 @@ class Planner:
         return Job(id, recipe, images, rows, parent, begun=rows[-1].index)
 
     def _named(self, recipe: Recipe) -> Recipe:
-        """The recipe with every number of its control written down, so that it renders the same later."""
+        """The recipe with what it needs and every number of its control, so that it renders the same later."""
+        recipe = trimmed(recipe)
         if recipe.control is None:
             return recipe
         options = resolve(recipe.control, self._family, recipe.num_inference_steps)

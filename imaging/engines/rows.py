@@ -99,22 +99,27 @@ class Job:
         return self.target.index >= len(self.target.schedule)
 
 
+def trimmed(recipe: Recipe, sources: int = MAX_SOURCES) -> Recipe:
+    """The recipe with only those sources that are rendered beside it, so that a long history of edits
+    does not grow every file. An ancestor at the end of the chain loses its own control."""
+    if recipe.source is None:
+        return recipe
+    beside = recipe.control is not None and recipe.control.technique in BESIDE
+    if not beside:
+        return dataclasses.replace(recipe, source=None)
+    if sources == 0:
+        return dataclasses.replace(recipe, control=None, source=None)
+    return dataclasses.replace(recipe, source=trimmed(recipe.source, sources - 1))
+
+
 def lineage(recipe: Recipe) -> list[Recipe]:
-    """The recipes that run together for a picture, oldest source first.
+    """The recipes that run together for a trimmed recipe, oldest source first.
 
     Sources take their child's size, steps and sampler, because they are denoised in step with it.
     """
     chain = [recipe]
-    while (
-        chain[-1].control is not None
-        and chain[-1].control.technique in BESIDE
-        and chain[-1].source is not None
-        and len(chain) <= MAX_SOURCES
-    ):
+    while chain[-1].source is not None:
         chain.append(chain[-1].source)
-    oldest = chain[-1]
-    if len(chain) > 1 and oldest.control is not None and oldest.control.technique in BESIDE:
-        chain[-1] = dataclasses.replace(oldest, control=None, source=None)
     aligned = [
         dataclasses.replace(
             each,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -98,6 +98,10 @@ class Runtime:
     def room(self) -> int:
         return max(0, self._limit - sum(len(job.rows) for job in self._jobs.values()))
 
+    def modules(self) -> list[Any]:
+        """Every torch module held, for measuring memory."""
+        return [self._parts.unet, self._parts.vae, *self._parts.text.encoders]
+
     def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
         """Take a request in, with its sources.
 
@@ -108,7 +112,6 @@ class Runtime:
             raise EngineError("This request is being rendered already.")
         job = self._planner.plan(id, recipe, images)
         job.turn = self._turn
-        job.preview_at = self._clock() + PREVIEW_EVERY_S
         self._jobs[id] = job
 
     def cancel(self, id: str) -> None:

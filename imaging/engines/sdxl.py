@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
@@ -85,6 +85,10 @@ class SdxlEngine:
     @property
     def room(self) -> int:
         return self._loaded.room
+
+    def modules(self) -> list[Any]:
+        """Every torch module that the engine holds, for measuring memory."""
+        return self._loaded.modules()
 
     @property
     def _loaded(self) -> Runtime:

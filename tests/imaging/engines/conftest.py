@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from imaging.engines import random_sdxl
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.mini import mini_engine
 from imaging.engines.sdxl import SdxlEngine
-from tests.imaging.engines import tiny
 
 torch.set_num_threads(1)
 
@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny-sdxl")
-    tiny.build(folder)
+    random_sdxl.build(folder)
     return folder
 
 

@@ -19,10 +19,11 @@ from imaging.engines.batch import advance
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
+from imaging.engines.random_sdxl import SIDE
 from imaging.engines.rows import Job, all_rows
 from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
-from tests.imaging.engines.tiny import SIDE, edit, recipe, relative
+from tests.imaging.engines.tiny import edit, recipe, relative
 
 CLOSE = 1e-4
 ABILITIES = Abilities("tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler", SAMPLERS)
@@ -236,5 +237,11 @@ def test_a_chain_of_sources_is_bounded(bench: Bench) -> None:
     chain = CAT
     for word in ("dog", "house", "car", "tree", "boat", "star"):
         chain = edit(chain, f"a {word} on grass", Technique.MASACTRL, {"start_step": 1.0})
-    assert len(bench.job("chain", chain).rows) == 4
+    job = bench.job("chain", chain)
+    assert len(job.rows) == 4
+    depth, oldest = 0, job.recipe
+    while oldest.source is not None:
+        depth, oldest = depth + 1, oldest.source
+    assert depth == 3
+    assert torch.equal(bench.solo(job.recipe), bench.solo(chain))
     assert torch.isfinite(bench.solo(chain)).all()
