@@ -133,7 +133,8 @@ class SlackPost:
                     # A snapshot may be missed: the next one, or finish, says it all again.
                     log.info("slack snapshot of %s not shown: %s", self._turn, type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._edit_seconds)
+                async with asyncio.timeout(self._edit_seconds):
+                    await self._closing.wait()
 
     async def _bring(self, reply: Reply, *, patient: bool) -> None:
         client = await self._clients.of(self._place.tenant)

@@ -1,0 +1,176 @@
+"""The process that owns one device: `python -m imaging.worker SOCKET`.
+
+One thread reads what the program sends; the main thread owns the device and drives the engine step
+by step, taking requests in and dropping cancelled ones between steps. It ends when its socket does,
+so it never outlives the program that started it. An engine that breaks in mid-step ends the process:
+what it was doing is then given to a fresh one by the queue, one job at a time.
+
+Messages in: load, job, cancel. Out: hello, ready, fatal, room, accepted, step, done, failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import socket
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from imaging import wire
+from imaging.engine import Advance, Engine
+from imaging.engine_table import EngineSpec, build_engine
+from imaging.errors import EngineError
+from imaging.model import Recipe
+
+log = logging.getLogger("easel.worker")
+
+TOKEN = "EASEL_WORKER_TOKEN"  # noqa: S105 — the variable's name, not a token
+BROKEN = 70
+"""Exit status after the engine broke in mid-step (EX_SOFTWARE)."""
+
+
+class Worker:
+    """The device thread's side of one connection."""
+
+    def __init__(self, connection: socket.socket, engine: Engine) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._inbox: queue.SimpleQueue[wire.Message | None] = queue.SimpleQueue()
+        self._pending: deque[tuple[str, Recipe, dict[str, bytes]]] = deque()
+        self._running: set[str] = set()
+        self._taken = 0
+        self._told: tuple[int, int] | None = None
+
+    def serve(self) -> None:
+        """Work until the program goes away."""
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        self._tell_room()
+        while self._take_messages():
+            self._admit()
+            if self._running:
+                for advance in self._engine.step():
+                    self._report(advance)
+            self._tell_room()
+
+    def _listen(self) -> None:
+        try:
+            while (message := wire.read_blocking(self._connection)) is not None:
+                self._inbox.put(message)
+        except (wire.WireError, OSError):
+            log.exception("the program's messages cannot be read")
+        self._inbox.put(None)
+
+    def _take_messages(self) -> bool:
+        """Everything that has come; waits only when there is nothing to do. False when the program has gone."""
+        idle = not self._running and not self._pending
+        while True:
+            try:
+                message = self._inbox.get(block=idle)
+            except queue.Empty:
+                return True
+            if message is None:
+                return False
+            idle = False
+            self._take(message)
+
+    def _take(self, message: wire.Message) -> None:
+        id = str(message.head.get("id"))
+        match message.kind:
+            case "job":
+                self._taken += 1
+                images = dict(zip(message.head["images"], message.blobs, strict=True))
+                self._pending.append((id, Recipe.from_json(message.head["recipe"]), images))
+            case "cancel":
+                self._pending = deque(job for job in self._pending if job[0] != id)
+                self._running.discard(id)
+                self._engine.cancel(id)
+            case _:
+                log.warning("unknown message %s", message.kind[:40])
+
+    def _admit(self) -> None:
+        while self._pending and (self._engine.room > 0 or not self._running):
+            id, recipe, images = self._pending.popleft()
+            try:
+                self._engine.admit(id, recipe, images)
+            except EngineError as error:
+                self._send("failed", {"id": id, "sentence": str(error), "retryable": False})
+                continue
+            self._running.add(id)
+            self._send("accepted", {"id": id})
+
+    def _report(self, advance: Advance) -> None:
+        head: dict[str, Any] = {"id": advance.id, "step": advance.step, "total": advance.total}
+        picture = advance.picture
+        if advance.error is not None:
+            self._running.discard(advance.id)
+            self._send("failed", head | {"sentence": advance.error, "retryable": advance.retryable})
+        elif picture is not None:
+            self._running.discard(advance.id)
+            about = {
+                "media_type": picture.media_type,
+                "width": picture.width,
+                "height": picture.height,
+                "recipe": picture.recipe.to_json(),
+                "device_seconds": picture.device_seconds,
+                "metrics": dict(picture.metrics),
+            }
+            self._send("done", head | about, (picture.data,))
+        else:
+            self._send("step", head, () if advance.preview is None else (advance.preview,))
+
+    def _tell_room(self) -> None:
+        """How many more jobs may come, beyond those that have been taken from the socket so far."""
+        told = (max(0, self._engine.room - len(self._pending)), self._taken)
+        if told != self._told:
+            self._told = told
+            self._send("room", {"room": told[0], "taken": told[1]})
+
+    def _send(self, kind: str, head: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:
+        self._connection.sendall(wire.encode(kind, head, blobs))
+
+
+def _load(connection: socket.socket) -> Engine | None:
+    """Say hello, hear which engine is wanted, load it. None when it cannot be had (and the program was told)."""
+    connection.sendall(wire.encode("hello", {"token": os.environ.pop(TOKEN, ""), "pid": os.getpid()}))
+    message = wire.read_blocking(connection)
+    if message is None or message.kind != "load":
+        return None
+    head = message.head
+    try:
+        engine = build_engine(EngineSpec.from_json(head["engine"]), Path(head["home"]), head.get("device"))
+        engine.load()
+    except EngineError as error:
+        connection.sendall(wire.encode("fatal", {"sentence": str(error)}))
+        return None
+    connection.sendall(wire.encode("ready", {"model": engine.abilities.model}))
+    return engine
+
+
+def main() -> int:
+    """Connect to the program's socket and serve it."""
+    arguments = argparse.ArgumentParser(prog="imaging.worker")
+    arguments.add_argument("socket", help="path of the program's Unix socket")
+    path = arguments.parse_args().socket
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(path)
+            engine = _load(connection)
+            if engine is None:
+                return 1
+            Worker(connection, engine).serve()
+        except (BrokenPipeError, ConnectionError):
+            return 0
+        except Exception:
+            log.exception("the engine broke")
+            return BROKEN
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
