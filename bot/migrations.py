@@ -57,7 +57,14 @@ def first_tables(db: Database) -> None:
             db.conn.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables,)
+def indexes_for_recent(db: Database) -> None:
+    """A session's newest turns and pictures are found without reading their long rows."""
+    db.conn.execute("DROP INDEX turns_thread")
+    db.conn.execute("CREATE UNIQUE INDEX turns_thread ON turns (thread, idx, id, state)")
+    db.conn.execute("CREATE INDEX pictures_ready ON pictures (thread, number) WHERE state = 'ready'")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, indexes_for_recent)
 
 
 def migrate(db: Database) -> None:

@@ -87,7 +87,8 @@ class PictureTables:
     def _recent(self, thread: ThreadKey, name: str) -> list[Picture]:
         """The newest pictures that are there, by number."""
         found = self._db.execute(
-            "SELECT number FROM pictures WHERE thread = ? AND state = 'ready' ORDER BY number DESC LIMIT ?",
+            "SELECT number FROM pictures INDEXED BY pictures_ready "
+            "WHERE thread = ? AND state = 'ready' ORDER BY number DESC LIMIT ?",
             (name, self._recent_pictures),
         ).fetchall()
         return [picture for row in reversed(found) if (picture := self._known(thread, name, row[0])) is not None]

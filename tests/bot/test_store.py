@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
+from bot.migrations import first_tables
 from bot.store import SqliteStore, restore, sentence_for
 from handlers.errors import StoreError
 from handlers.model import (
@@ -256,6 +258,17 @@ async def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path, files:
         await SqliteStore.open(tmp_path / "bad.db", files)
 
 
+async def test_an_older_database_is_brought_up_to_date(tmp_path: Path, files: FolderFiles) -> None:
+    connection = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    first_tables(Database(connection))
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    opened = await SqliteStore.open(tmp_path / "old.db", files)
+    await opened.accept(message("hi"), asked="u1", turn="a1", uploads=[])
+    assert (await opened.session(THREAD)).next_number == 1
+    await opened.close()
+
+
 async def test_a_newer_database_is_left_alone(tmp_path: Path, files: FolderFiles) -> None:
     connection = sqlite3.connect(tmp_path / "new.db")
     connection.execute("PRAGMA user_version = 999")
@@ -297,6 +310,8 @@ def test_every_refusal_has_a_sentence() -> None:
 
 async def test_the_hot_queries_use_indexes(store: SqliteStore) -> None:
     queries = (
+        "SELECT number FROM pictures INDEXED BY pictures_ready "
+        "WHERE thread = 'x' AND state = 'ready' ORDER BY number DESC LIMIT 24",
         "SELECT * FROM turns WHERE thread = 'x' ORDER BY idx DESC LIMIT 24",
         "SELECT * FROM turns WHERE state = 'open' ORDER BY created, idx",
         "SELECT * FROM pictures WHERE thread = 'x' AND state = 'ready' ORDER BY number DESC LIMIT 24",
