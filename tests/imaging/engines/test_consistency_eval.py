@@ -1,0 +1,77 @@
+"""The evaluation's judge: true edits of drawn scenes score high on both axes, and cheating shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pytest
+from PIL import Image
+
+from imaging.engines.consistency_eval import judged
+from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
+from imaging.mini.sprites import SETS, TINTABLE
+from imaging.mini.world import Figure, Scene, draw
+from imaging.model import RenderedPicture
+from tests.imaging.engines.tiny import recipe
+
+THING = TINTABLE[0]
+SCENE = Scene("meadow", "day", "clear", False, SETS[0], (Figure(THING, "big", "left", 0, 32, "red"),))
+
+
+def rendered(scene: Scene) -> RenderedPicture:
+    out = io.BytesIO()
+    Image.fromarray(draw(scene)).save(out, "PNG")
+    return RenderedPicture(out.getvalue(), "image/png", 128, 128, recipe("x"), 0.0)
+
+
+def with_figure(**changes: object) -> Scene:
+    return dataclasses.replace(SCENE, figures=(dataclasses.replace(SCENE.figures[0], **changes),))  # type: ignore[arg-type]
+
+
+def pair(group: str) -> EditPair:
+    found = next(each for each in edit_pairs(8) if each.group == group)
+    facts = {
+        "attribute": (("colour", "blue"),),
+        "arrangement": (("place", "right"),),
+        "scene": (("background", "snow"),),
+    }[group]
+    return dataclasses.replace(found, facts=facts)
+
+
+EDITED = {
+    "attribute": with_figure(colour="blue"),
+    "arrangement": with_figure(place="right", x=48),
+    "scene": dataclasses.replace(SCENE, background="snow"),
+}
+
+
+@pytest.mark.parametrize("group", sorted(EDITED))
+def test_a_true_edit_keeps_and_changes(group: str) -> None:
+    keep, change = judged(pair(group), rendered(SCENE), rendered(EDITED[group]))
+    assert change == 1
+    assert keep > 0.6
+
+
+@pytest.mark.parametrize("group", sorted(EDITED))
+def test_an_edit_that_was_suppressed_keeps_but_does_not_change(group: str) -> None:
+    keep, change = judged(pair(group), rendered(SCENE), rendered(SCENE))
+    assert change == 0
+    assert keep > 0.6
+
+
+def test_another_draw_of_the_right_thing_keeps_less() -> None:
+    other = Scene("meadow", "night", "moon left", True, SETS[-1], (Figure(THING, "small", "right", 72, 64, "blue"),))
+    true_edit, new_draw = (
+        judged(pair("attribute"), rendered(SCENE), rendered(s)) for s in (EDITED["attribute"], other)
+    )
+    assert new_draw[0] < true_edit[0] - 0.2
+    assert new_draw[1] == 1
+
+
+def test_pairs_are_the_four_groups_in_turn_and_repeat_with_their_seed() -> None:
+    pairs = edit_pairs(40)
+    assert [each.group for each in pairs[:4]] == list(GROUPS)
+    assert pairs == edit_pairs(40)
+    assert pairs != edit_pairs(40, seed=1)
+    assert all(each.parent != each.child and each.facts and each.keep for each in pairs)
