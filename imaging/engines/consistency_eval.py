@@ -70,7 +70,7 @@ def run(
         ]
         made[name] = _render(engine, recipes, parents)
         figures |= _table(name, cases, parents, made[name])
-    best = max(value for key, value in figures.items() if key.endswith(".mean") and key.split(".")[0] in SINGLE)
+    best = max(figures[f"{name}.mean"] for name in made if name != AUTOMATIC)
     figures["automatic_minus_best_single"] = figures["automatic.mean"] - best
     figures["automatic_minus_same_seed"] = figures["automatic.mean"] - figures["same-seed.mean"]
     if chains:
