@@ -139,7 +139,7 @@ def shown(pictures: Sequence[TinyPicture]) -> tuple[TinyPicture, ...]:
     return tuple([*older[-1:], *tail[1:]] if older and len(tail) == TABLE_LENGTH else tail)
 
 
-def _english(text: str, limit: int) -> str:
+def english(text: str, limit: int) -> str:
     """One harmless line in (word-by-word) English; the translation may be longer, so it is cut again."""
     return cut(gloss(harmless(text, limit)), limit)
 
@@ -150,8 +150,8 @@ def user_prompt(turn: TinyTurn) -> str:
     newest = rows[-1].id if rows else None
     lines = [table_row(p, show_current=p.id != newest) for p in rows]
     if turn.last_user:
-        lines.append("Before: " + _english(turn.last_user, MAX_BEFORE))
-    lines.append("User: " + _english(turn.user, MAX_USER))
+        lines.append("Before: " + english(turn.last_user, MAX_BEFORE))
+    lines.append("User: " + english(turn.user, MAX_USER))
     return "\n".join(lines)
 
 
@@ -160,12 +160,19 @@ def messages(turn: TinyTurn) -> list[dict[str, str]]:
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user_prompt(turn)}]
 
 
-def grammar(ids: Iterable[int], max_count: int = MAX_WRITTEN_COUNT) -> str:
+def grammar(
+    ids: Iterable[int],
+    max_count: int = MAX_WRITTEN_COUNT,
+    *,
+    change: Sequence[int] = (),
+    choose: Sequence[int] = (),
+) -> str:
     """Write the GBNF grammar of a command line in a thread that has the pictures ``ids``.
 
     Where there are no pictures only ``reply`` and ``image`` remain, so a reference to nothing cannot be
     written at all. ``max_count`` is what may be *written*; how many are made is decided with the reply,
-    which can then say honestly that some were left out.
+    which can then say honestly that some were left out. ``change`` and ``choose`` narrow what may be pointed
+    at where rules already know it (`prompts.tiny.resolve`): by edit, variation and refine, and by select.
     """
     known = sorted(set(ids))
     counts = "|".join(f'"{n}"' for n in range(2, max(2, min(max_count, MAX_WRITTEN_COUNT)) + 1))
@@ -178,15 +185,20 @@ def grammar(ids: Iterable[int], max_count: int = MAX_WRITTEN_COUNT) -> str:
     if known:
         rules += [
             "op ::= image | edit | variation | select | refine",
-            'edit ::= "edit " id (" small" | " large") ": " d',
-            'variation ::= "variation " id (" x" count)?',
-            'select ::= "select " id',
-            'refine ::= "refine " id',
-            "id ::= " + " | ".join(f'"{n}"' for n in known),
+            'edit ::= "edit " changed (" small" | " large") ": " d',
+            'variation ::= "variation " changed (" x" count)?',
+            'select ::= "select " chosen',
+            'refine ::= "refine " changed',
+            "changed ::= " + _either([n for n in known if n in change] or known),
+            "chosen ::= " + _either([n for n in known if n in choose] or known),
         ]
     else:
         rules.append("op ::= image")
     return "\n".join(rules) + "\n"
+
+
+def _either(numbers: Iterable[int]) -> str:
+    return " | ".join(f'"{n}"' for n in numbers)
 
 
 _IMAGE = re.compile(r"image(?: x(?P<count>\d{1,3}))?:\s*(?P<body>.*)")

@@ -15,9 +15,9 @@ __all__ = ["MIX", "Example", "examples"]
 
 MIX: dict[Callable[[random.Random], Example], float] = {
     ask.one: 11, ask.product: 2, ask.after_question: 2.5, ask.long_prompt: 4.5, ask.several: 4, ask.mixed: 4, ask.counted: 1,
-    refer.edit_current: 17, refer.edit_other: 7, refer.edit_by_pronoun: 3, refer.edit_by_noun: 5, refer.edit_two: 2.5,
-    refer.select: 6, refer.undo: 4.5, refer.undo_and_edit: 1, refer.variation: 4.5, refer.refine: 4.5,
-    talk.reply: 20, tongues.foreign: 7, free.free_edit: 11, free.free_request: 5, free.free_pointer: 7,
+    refer.edit_current: 17, refer.edit_other: 10, refer.edit_by_pronoun: 3, refer.edit_by_noun: 7, refer.edit_two: 2.5,
+    refer.select: 8, refer.undo: 5.5, refer.undo_and_edit: 1, refer.variation: 4.5, refer.refine: 4.5,
+    talk.reply: 25, tongues.foreign: 7, free.free_edit: 11, free.free_request: 5, free.free_pointer: 7,
 }  # fmt: skip
 
 

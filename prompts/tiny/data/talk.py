@@ -108,12 +108,38 @@ DOUBT = w.phrases("""not what i expected, but nice|i'm not sure if i like it|let
 |maybe we should stop here|i'll decide later|my {rel} should look at this|{name} should see this first|let's ask {name}|i'd like to hear what {name} says|can {name} comment?|leave it for now|that's a strange {n}, but okay|i'm not happy with it, but never mind""")
 
 
+SUBJECTS = w.phrases(
+    """{pl}|{pl}|people|artists|children|they|painters|most {pl}|real {pl}|designers|computers|you|all {pl}|our customers"""
+)
+PREDICATES = w.phrases("""really live in {c}|get cold in winter|look {col} at night|eat {f}|sleep standing up|like {col}|make noise|need much care
+|see colors|sink in water|get along with children|work with {t}|know {t}|come in {col}|last long|cost much|break easily|fly south in winter
+|draw with charcoal|sell well|recognize faces|prefer {col} or {col2}|exist in {c}|change color|glow in the dark|paint from memory|need a frame
+|grow in the shade|win prizes|use references|contain sugar|move around much|look better in print|still use {f} for that""")
+AUXILIARIES = w.phrases(
+    "can|do|do|did|could|would|will|should|why do|how do|when do|where do|why did|how often do|since when do"
+)
+ABOUT_THESE = w.phrases("""did somebody paint this by hand?|does any of them show {an}?|is there {an} in one of them?|do these have a signature?
+|which of these is the oldest?|are those shadows correct?|has this been made by a person?|do they look alike to you?|is it finished?
+|which one has more contrast?|can you tell me what is on number two?|does the second one have {an}?|are both of them square?|how heavy is the file?
+|what would you change?|what could be better here?|is the {n} too big, in your opinion?|why is there {an}?|what made you think of {an}?
+|were you inspired by {p}?|is it allowed to sell this?|did you use {p} as a model?|what do the others think?|would {p} have liked this?
+|please write a title for it|give me two sentences about this picture|write a slogan that fits the picture|suggest a name for the {n}
+|come up with a caption|tell the story behind the {n}|compose a tweet to go with it|what hashtag fits this?|draft a short text for the back of it""")
+
+
+def question(rng: random.Random, table: Table) -> str:
+    """A question built from parts, so that no two are alike."""
+    if table and rng.random() < 0.35:
+        return rng.choice(ABOUT_THESE)
+    return f"{rng.choice(AUXILIARIES)} {rng.choice(SUBJECTS)} {rng.choice(PREDICATES)}?"
+
+
 def _values(rng: random.Random, noun: str | None = None) -> dict[str, str]:
     n = noun or plain_scene(rng).noun
     return {
         "n": n, "an": article(n), "pl": plural(n), "an2": article(rng.choice(w.NOUNS)), "c": rng.choice(w.COUNTRIES),
         "t": rng.choice(w.TOPICS), "p": rng.choice(w.FAMOUS), "a": str(rng.randint(2, 99)), "b": str(rng.randint(2, 99)),
-        "f": article(rng.choice(w.FOOD).replace("_", " ")), "col": rng.choice(w.COLOURS), "biz": rng.choice(w.BUSINESSES),
+        "f": article(rng.choice(w.FOOD).replace("_", " ")), "col": rng.choice(w.COLOURS), "col2": rng.choice(w.COLOURS), "biz": rng.choice(w.BUSINESSES),
         "k": rng.choice(["three", "five", "two", "ten", "a few", "some", "4"]), "job": article(rng.choice(w.PEOPLE).replace("_", " ")),
         "rel": rng.choice(w.RELATIVES), "name": rng.choice(["Tom", "Lena", "Ravi", "Sofia", "Kenji", "Paula", "Omar", "Ines"]), "v": rng.choice(w.SKILLS), "pr": rng.choice(w.PRAISE), "h": rng.choice(["3", "noon", "half past five", "9"]),
     }  # fmt: skip
@@ -124,7 +150,8 @@ def talk(rng: random.Random, table: Table) -> str:
     noun = rng.choice(table).scene.noun if table and rng.random() < 0.6 else None
     groups = [SMALL, FACTS, ART, TEXTS, LIFE] + ([ABOUT, PRAISE, DOUBT] if table else [])
     weights = [2.0, 3.5, 2.0, 3.0, 2.0] + ([4.0, 3.0, 2.5] if table else [])
-    return rng.choice(rng.choices(groups, weights)[0]).format(**_values(rng, noun))
+    phrase = question(rng, table) if rng.random() < 0.25 else rng.choice(rng.choices(groups, weights)[0])
+    return phrase.format(**_values(rng, noun))
 
 
 def remark(rng: random.Random, table: Table) -> str:

@@ -131,7 +131,10 @@ def test_the_prompt_stays_small_whatever_comes_in() -> None:
 
 
 def test_the_grammar_offers_only_pictures_that_are_there() -> None:
-    assert 'id ::= "3" | "17"' in grammar([17, 3])
+    assert 'changed ::= "3" | "17"' in grammar([17, 3])
+    narrowed = grammar([17, 3, 4], change=[4], choose=[17, 99])
+    assert 'changed ::= "4"\n' in narrowed
+    assert 'chosen ::= "17"\n' in narrowed
     without = grammar([])
     assert "edit" not in without
     assert "select" not in without
