@@ -163,13 +163,13 @@ class DiscordPeer:
         }  # fmt: skip
         await self.dispatch("INTERACTION_CREATE", event | more)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 20) -> None:
         """Wait until what has happened makes the condition true."""
         if condition():
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((condition, future))
-        await asyncio.wait_for(future, 20)
+        await asyncio.wait_for(future, timeout_s)
 
     def changed(self) -> None:
         """Something happened: let those who wait look again."""
