@@ -123,6 +123,8 @@ class DiscordPeer:
             ("POST", "/interactions/{id}/{token}/callback", self._callback),
             ("POST", hook, self._followup),
             ("PATCH", hook + "/messages/@original", self._followup),
+            ("GET", hook + "/messages/{message}", self._get),
+            ("PATCH", hook + "/messages/{message}", self._edit),
         ]
 
     # ---------------------------------------------------------- what tests do
@@ -148,10 +150,16 @@ class DiscordPeer:
         data = {"component_type": 2, "custom_id": custom_id}
         await self._interact(3, data, message["channel_id"], message=message)
 
-    async def slash(self, name: str, channel: str = CHANNEL, **options: str) -> None:
-        """Ann gives a command."""
+    async def slash(self, name: str, *, server: str = GUILD, **options: str) -> None:
+        """Ann gives a command; in another `server` than ours, as one who installed the bot for herself."""
         given = [{"name": key, "type": 3, "value": value} for key, value in options.items()]
-        await self._interact(2, {"id": "1", "name": name, "type": 1, "options": given}, channel)
+        await self._interact(
+            2,
+            {"id": "1", "name": name, "type": 1, "options": given},
+            CHANNEL,
+            guild_id=server,
+            authorizing_integration_owners={"0": GUILD} if server == GUILD else {"1": ANN},
+        )
 
     async def _interact(self, kind: int, data: Json, channel: str, **more: Any) -> None:
         event = {
@@ -384,7 +392,10 @@ class DiscordPeer:
         return web.Response(status=204)
 
     def _find(self, request: web.Request) -> Json | None:
-        return self.messages.get(request.match_info["channel"], {}).get(request.match_info["message"])
+        wanted = request.match_info["message"]
+        if "channel" in request.match_info:
+            return self.messages.get(request.match_info["channel"], {}).get(wanted)
+        return next((found[wanted] for found in self.messages.values() if wanted in found), None)
 
     def _fill(self, message: Json, body: Json, files: dict[str, tuple[str, bytes]]) -> None:
         message["content"] = body.get("content") or message["content"]

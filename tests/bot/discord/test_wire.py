@@ -205,3 +205,18 @@ async def test_an_outage_longer_than_discord_remembers_is_caught_up_in_our_threa
         await peer.until(lambda: event in [incoming.event for incoming in second.handlers.received])
     finally:
         await second.chat.stop()
+
+
+async def test_who_installed_it_for_herself_is_answered_by_her_command(peer: DiscordPeer, process: Process) -> None:
+    await peer.slash("imagine", server="9999", text="a red fox")
+    await peer.until(lambda: "Here you are." in str([m["components"] for m in peer.said("3000")]))
+    key = process.handlers.received[0].thread
+    assert (key.tenant, key.channel, key.thread) == ("9999", "3000", "u4000")
+    assert not [path for method, path in peer.requests if method == "POST" and path.startswith("/channels")]
+    await peer.slash("imagine", server="9999", text="bluer")
+    await peer.until(lambda: len(process.handlers.received) == 2)
+    assert process.handlers.received[1].thread == key
+    # The token lives 15 minutes: after that there is nowhere to answer.
+    await process.memory.put(f"hook:{key}", "1 1000 dead")
+    await process.handlers.reply("late", key, (TextPart("too late"),))
+    assert "15 minutes" in process.handlers.gone[0]
