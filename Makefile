@@ -1,8 +1,8 @@
 # The two commands people need: `make demo` and `make test`. Everything stays in this folder's .venv.
 #
 #   PYTHON           the Python to build the environment with (3.11 or newer)
-#   TORCH_INDEX_URL  where pip looks for torch first, to choose a CUDA or CPU build, for example
-#                    https://download.pytorch.org/whl/cu128 (EASEL_TORCH_INDEX in the environment is the same)
+#   TORCH_INDEX_URL  the package index that pip takes torch from, to choose a CUDA, ROCm or CPU build: the address
+#                    that torch's own "Get started" page names for your machine (EASEL_TORCH_INDEX is the same)
 #   PORT             the demo's port
 
 PYTHON ?= python3
@@ -45,7 +45,7 @@ $(VENV)/.installed: $(INPUTS)
 	@$(MAKE) --no-print-directory check-python check-disk
 	@echo "Installing (once, a few minutes) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL) --extra-index-url https://pypi.org/simple) torch==2.13.0
+	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) torch==2.13.0
 	@$(PIP) -c constraints.txt --editable .
 	@$(PIP) --no-deps --require-hashes -r requirements-llm.txt
 	@touch $@

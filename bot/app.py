@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from bot.chats import rows
 from bot.chats.rows import Parts, Service
@@ -20,10 +22,13 @@ from bot.pictures import Studio, open_studio
 from bot.settings import Settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
-from handlers.errors import StoreError
+from handlers.errors import LanguageModelError, StoreError
 from handlers.limits import Limits
 from handlers.ports import Chat, LanguageModel
 from imaging.files import PictureFiles
+
+if TYPE_CHECKING:
+    from bot.local_llm import EmbeddedLanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +132,7 @@ def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable
         from bot.local_llm import EmbeddedLanguageModel
 
         embedded = EmbeddedLanguageModel(home.cache)
-        return embedded, embedded.close
+        return embedded, _warmed(embedded)
     from bot.llm import OpenAILanguageModel, Patience
     from prompts.profiles import profile_for
 
@@ -142,6 +147,23 @@ def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable
         temperature=settings.llm_temperature,
     )
     return endpoint, endpoint.close
+
+
+def _warmed(model: EmbeddedLanguageModel) -> Callable[[], Awaitable[None]]:
+    """Start the embedded model beside everything else; returns how to close it. A start that fails is
+    told with the first message, which tries again."""
+
+    async def start() -> None:
+        with contextlib.suppress(LanguageModelError):
+            await model.start()
+
+    starting = asyncio.create_task(start(), name="warm language model")
+
+    async def close() -> None:
+        await _end(starting)
+        await model.close()
+
+    return close
 
 
 async def serve(settings: Settings, names: Iterable[str], started: Callable[[Program], None]) -> None:

@@ -13,7 +13,8 @@ from bot.settings import EngineName, Settings, parse_loras
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.ledger import JobLedger, open_database
-from imaging.queue import JobQueue, QueueLimits, QueueObserver
+from imaging.queue import JobQueue
+from imaging.queue_types import QueueLimits, QueueObserver
 from imaging.worker_client import SubprocessWorker
 
 
@@ -61,7 +62,7 @@ def devices(settings: Settings) -> list[str | None]:
 async def open_studio(
     settings: Settings, ledger_path: Path, files: PictureFiles, observer: QueueObserver | None = None
 ) -> AsyncIterator[Studio]:
-    """Open the ledger and the queue; workers start when the first job comes.
+    """Open the ledger and the queue; workers start at once, beside everything else.
 
     Raises:
         EngineError: the engine's files are missing.
@@ -70,5 +71,5 @@ async def open_studio(
     workers = [SubprocessWorker(spec, cache, device, threads=settings.threads) for device in devices(settings)]
     limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
     ledger = JobLedger(open_database(ledger_path))
-    async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer) as queue:
+    async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True) as queue:
         yield Studio(queue)

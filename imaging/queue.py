@@ -68,6 +68,7 @@ class JobQueue:
         home: Path,
         limits: QueueLimits | None = None,
         idle_stop_s: float | None = None,
+        warm: bool = False,
         observer: QueueObserver | None = None,
     ) -> None:
         self._ledger = ledger
@@ -79,7 +80,7 @@ class JobQueue:
         self._estimates = Estimates()
         self._feeds: dict[str, Feed] = {}
         self._jobs: dict[str, Job] = {}
-        self._runners = [Runner(transport, self, idle_stop_s=idle_stop_s) for transport in workers]
+        self._runners = [Runner(transport, self, idle_stop_s=idle_stop_s, warm=warm) for transport in workers]
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()

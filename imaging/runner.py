@@ -70,10 +70,14 @@ class Dispatch(Protocol):
 class Runner:
     """Owns one `WorkerTransport`. `run` is its only task; `stop` ends it and gives back its jobs."""
 
-    def __init__(self, transport: WorkerTransport, dispatch: Dispatch, *, idle_stop_s: float | None = None) -> None:
+    def __init__(
+        self, transport: WorkerTransport, dispatch: Dispatch, *, idle_stop_s: float | None = None, warm: bool = False
+    ) -> None:
+        """`warm` starts the worker at once, so that the first picture does not wait for weights to load."""
         self._transport = transport
         self._dispatch = dispatch
         self._idle_stop_s = idle_stop_s
+        self._warm = warm
         self._link: WorkerLink | None = None
         self._held: dict[str, Claimed] = {}
         self._sent: set[str] = set()
@@ -95,7 +99,9 @@ class Runner:
     async def run(self) -> None:
         """Forever: wait for work, have a worker, feed it until it dies."""
         while True:
-            await self._dispatch.wait_for_work()
+            if not self._warm:
+                await self._dispatch.wait_for_work()
+            self._warm = False
             link = await self._open()
             if link is not None:
                 await self._serve(link)
