@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from prompts.adapter import AdaptedPrompt
-
 from handlers.router import Parent, Planned
 from imaging.consistency import decide
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from prompts.adapter import AdaptedPrompt
 from prompts.protocol import Directive
 
 LOOKS_AT_PIXELS = frozenset({Technique.IMAGE_TO_IMAGE, Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER})

@@ -119,5 +119,8 @@ class OneChat:
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
         return _Post(self)
 
+    def forget(self) -> None:
+        self.reply = None
+
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.told.append(sentence)

@@ -123,7 +123,7 @@ class Trial:
             await self._desk.receive(Incoming(f"{index}.{number}", thread, SOMEBODY, asked))
         self._model.script = None
         self._model.said.clear()
-        self._chat.reply = None
+        self._chat.forget()
         began = time.monotonic()
         await self._desk.receive(Incoming(f"{index}.case", thread, SOMEBODY, case.user))
         reply = self._chat.reply

@@ -8,18 +8,19 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from imaging.controls.settings import MINI, SDXL
+from imaging.engines.mini import mini_abilities
 from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
 from imaging.mini import WEIGHTS
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 
 CONCURRENT = (1, 2, 4, 8)
-STEPS = 12
+MODELS = ("mini", "sdxl_layout")
 WORDS = ("a red car on grass", "a cat", "a dog in the snow", "a blue balloon", "a house", "a boat", "a tree", "a bear")
 
 
@@ -32,10 +33,11 @@ class _Subject:
     stock: Any
     weights: Path
     side: int
+    steps: int
     repeats: int
 
 
-def run(progress: Callable[[str], None] = lambda line: None) -> dict[str, float]:
+def run(progress: Callable[[str], None] = lambda line: None, models: Collection[str] = MODELS) -> dict[str, float]:
     """All figures of `easel bench engine`.
 
     Returns:
@@ -53,7 +55,7 @@ def run(progress: Callable[[str], None] = lambda line: None) -> dict[str, float]
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for subject in _subjects(Path(folder)):
+            for subject in _subjects(Path(folder), models):
                 progress(f"{subject.name}: throughput")
                 figures |= {f"{subject.name}.{key}": value for key, value in _throughput(subject).items()}
                 progress(f"{subject.name}: first preview, edits, attention maps")
@@ -66,19 +68,21 @@ def run(progress: Callable[[str], None] = lambda line: None) -> dict[str, float]
     return {key: round(value, 4) for key, value in figures.items()}
 
 
-def _subjects(folder: Path) -> Iterator[_Subject]:
+def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
     from imaging.engines import random_sdxl
 
     layout = folder / "layout"
     random_sdxl.build(layout)
-    for name, weights, family, side, repeats in (
-        ("mini", WEIGHTS, MINI, 96, 3),
-        ("sdxl_layout", layout, SDXL, random_sdxl.SIDE, 1),
+    for name, weights, family, side, steps, repeats in (
+        ("mini", WEIGHTS, MINI, mini_abilities().sizes["square"][0], 12, 3),
+        ("sdxl_layout", layout, SDXL, random_sdxl.SIDE, 4, 1),
     ):
-        abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, STEPS, 4.0, "euler", SAMPLERS)
+        if name not in models:
+            continue
+        abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, steps, 4.0, "euler", SAMPLERS)
         engine = SdxlEngine(abilities, EngineOptions(str(weights), folder / name, family, "cpu", 1))
         engine.load()
-        yield _Subject(name, engine, _stock(weights), weights, side, repeats)
+        yield _Subject(name, engine, _stock(weights), weights, side, steps, repeats)
 
 
 def _stock(weights: Path) -> Any:
@@ -102,7 +106,7 @@ def _recipe(subject: _Subject, index: int, **changes: Any) -> Recipe:
         seed=index,
         width=subject.side,
         height=subject.side,
-        num_inference_steps=STEPS,
+        num_inference_steps=subject.steps,
         guidance_scale=4.0,
         sampler="euler",
     )
@@ -121,7 +125,7 @@ def _theirs(subject: _Subject, words: list[str], seeds: Sequence[int]) -> None:
 
     subject.stock(
         words,
-        num_inference_steps=STEPS,
+        num_inference_steps=subject.steps,
         guidance_scale=4.0,
         width=subject.side,
         height=subject.side,

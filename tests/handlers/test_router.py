@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prompts.adapter import adapt
 
 from handlers.recipes import LONGEST_CHAIN, Built, build, depth
 from handlers.router import Parent, Planned, Refused, Resolution, Selected, View, resolve
 from imaging.model import Abilities, Operation, Technique
+from prompts.adapter import adapt
 from prompts.protocol import Directive
 from tests.fakes import ABILITIES, with_techniques
 

@@ -1,0 +1,90 @@
+"""The real thing in a real browser: `easel demo` in its own process, a message typed, its picture seen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.timeout(420),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (on Debian: apt-get install chromium)"),
+]
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a running demo."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "demo", "--no-browser", "--port", "0", "--home", str(tmp_path / "home"),
+        stdout=asyncio.subprocess.PIPE, env=env, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        found = re.search(r"http://\S+", line)
+        assert found, line
+        yield found[0]
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 60)
+    assert process.returncode == 0
+
+
+async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> None:
+    from playwright.async_api import async_playwright
+
+    errors: list[str] = []
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    async with async_playwright() as tools:
+        browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = await browser.new_page(viewport={"width": 1280, "height": 860})
+            page.set_default_timeout(180_000)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            await page.goto(demo)
+            await page.get_by_label("Message", exact=True).fill("draw a penguin in the snow")
+            await page.keyboard.press("Enter")
+            picture = page.locator(".card button.frame img").first
+            await picture.wait_for()
+            assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 64
+            assert "penguin" in (await picture.get_attribute("alt") or "")
+
+            # By keyboard alone: the dialog opens with the whole description, Escape gives the focus back.
+            edit = page.get_by_role("button", name="Edit…").first
+            await edit.focus()
+            await page.keyboard.press("Enter")
+            assert "penguin" in await page.locator("#edit-text").input_value()
+            await page.locator("#edit-text").fill("a penguin on the beach")
+            await page.get_by_role("button", name="Draw it").click()
+            await page.locator(".card button.frame img").nth(1).wait_for()
+            await page.get_by_label("Message", exact=True).fill("two ideas: a red car, a castle at night")
+            await page.keyboard.press("Enter")
+            await page.locator(".card button.frame img").nth(3).wait_for()
+            await page.locator(".node").nth(3).wait_for()
+            await page.wait_for_timeout(600)
+            await page.screenshot(path=shots / "web.png")
+
+            # A phone that opens the same address sees the same thread, and nothing sticks out.
+            phone = await browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+            phone.on("pageerror", lambda error: errors.append(str(error)))
+            await phone.goto(page.url)
+            await phone.locator(".card button.frame img").nth(3).wait_for()
+            assert await phone.evaluate("document.documentElement.scrollWidth") == 390
+            await phone.wait_for_timeout(600)
+            await phone.screenshot(path=shots / "web-phone.png")
+        finally:
+            await browser.close()
+    assert errors == []
