@@ -25,7 +25,7 @@ WIDTHS = (16, 32, 64, 96)
 STRIDE = 8
 CROP = 64
 BATCH = 8
-SAMPLES = 32_000
+SAMPLES = 28_000
 """Crops in the joint run of encoder and decoder."""
 DECODER_SAMPLES = 200_000
 """Crops in the run of the decoder alone, on the frozen encoder."""

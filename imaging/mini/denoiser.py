@@ -25,7 +25,7 @@ from imaging.mini import autoencoder, captions, runs, vocabulary, world
 from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, average_into, schedule
 
-SAMPLES = 160_000
+SAMPLES = 150_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
 BATCH = 32
 WINDOWS = (8, 16, 8, 12)
@@ -34,7 +34,7 @@ CELLS_TO_BATCH = {8: 6, 12: 3, 16: 2}
 """Half batches a step: smaller windows come in greater number, so that the optimiser's own time matters less."""
 BUFFER = 16_384
 """Latents kept for reuse; each step replaces some by new scenes, and each use has a new caption and new noise."""
-FRESH = 8
+FRESH = 6
 RATE, ADAM_RATE = 0.013, 1.3e-3
 EMPTY, ZERO = 0.04, 0.06
 """Shares of captions dropped for classifier-free guidance: to the empty text, and to zeros (SDXL's negative)."""

@@ -1,10 +1,10 @@
 """Train the LoRA: ``python -m prompts.tiny.train [--minutes N] [--resume]``.
 
-One process and one thread (two were slower on a shared machine). ``--bfloat16`` holds the frozen weights in bfloat16,
-which is faster on CPUs that multiply it (AVX512-BF16, AMX) and slower on others. Turns are generated as they are needed, never twice; only the command line is learned, not the
-prompt. The learning rate follows the share of the time budget that is used up, so a busy machine means
-fewer steps and never a run cut off at a high rate. Checkpoints are written atomically; a run that was
-killed goes on with ``--resume``.
+One process and one thread (two were slower on a shared machine). ``--bfloat16`` holds the frozen weights in
+bfloat16, which is faster on CPUs that multiply it (AVX512-BF16, AMX) and slower on others. Turns are generated as
+they are needed, never twice; only the command line is learned, not the prompt. The learning rate follows the share
+of the time budget that is used up, so a busy machine means fewer steps and never a run cut off at a high rate.
+Checkpoints are written atomically; a run that was killed goes on with ``--resume``.
 """
 
 from __future__ import annotations
