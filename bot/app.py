@@ -131,7 +131,7 @@ def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable
     if not settings.llm_base_url:
         from bot.local_llm import EmbeddedLanguageModel
 
-        embedded = EmbeddedLanguageModel(home.cache)
+        embedded = EmbeddedLanguageModel(home.models)
         return embedded, _warmed(embedded)
     from bot.llm import OpenAILanguageModel, Patience
     from prompts.profiles import profile_for

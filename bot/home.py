@@ -21,6 +21,17 @@ class Home:
         self.pictures = root / "pictures"
         self.cache = root / "cache"
 
+    @property
+    def models(self) -> Path:
+        """For unpacked model weights: the person's cache folder, shared by all homes; where that cannot be
+        written, this home's own."""
+        shared = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "easel"
+        try:
+            shared.mkdir(parents=True, exist_ok=True)
+        except (OSError, RuntimeError):
+            return self.cache
+        return shared if os.access(shared, os.W_OK | os.X_OK) else self.cache
+
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Own the home until the block ends; the lock goes with the process, however it ends.
