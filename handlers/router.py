@@ -75,6 +75,12 @@ def source_of(directive: Directive, view: View) -> int | None:
 
 def resolve(directive: Directive, view: View) -> Resolution:
     """Find out what a directive means in this thread."""
+    if not view.parents and directive.description:
+        # Nothing here can be edited or varied, so whatever number was meant, the words are what is wanted.
+        if directive.operation is Operation.VARIATION:
+            return Planned(replace(directive, operation=Operation.IMAGE, source=None, problem=None))
+        if directive.operation is Operation.EDIT and directive.problem is None:
+            return _instead(directive, "")
     if directive.problem is not None:
         return Refused(directive.problem)
     number = source_of(directive, view)

@@ -42,6 +42,21 @@ def thread(*parents: Parent, current: int | None = None, written: dict[int, int]
     ("directive", "view", "expected"),
     [
         (Directive(Operation.EDIT, description="x"), thread(), Planned(Directive(Operation.IMAGE, description="x"))),
+        (
+            Directive(Operation.EDIT, source=7, description="x"),
+            thread(),
+            Planned(Directive(Operation.IMAGE, description="x")),
+        ),
+        (
+            Directive(Operation.VARIATION, description="a fox", problem="It must hold a number."),
+            thread(),
+            Planned(Directive(Operation.IMAGE, description="a fox")),
+        ),
+        (
+            Directive(Operation.VARIATION, description="a fox", problem="It must hold a number."),
+            thread(fox()),
+            Refused("It must hold a number."),
+        ),
         (Directive(Operation.VARIATION), thread(), Refused("There is no picture yet to make a variation of.")),
         (
             Directive(Operation.EDIT, source=9, description="x"),
