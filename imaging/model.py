@@ -247,3 +247,5 @@ class Vocabulary:
     """Synonyms and kinds: another word → a word of `things` or `backgrounds`."""
     words: frozenset[str] = frozenset()
     """Every other word that its captions use (small, left, next to …)."""
+    understood: frozenset[str] = frozenset()
+    """Keys of `nearest` that its captions use too: they are drawn as said, and nothing needs to be told."""

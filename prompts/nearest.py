@@ -46,7 +46,7 @@ class _Mapper:
 
     def __post_init__(self) -> None:
         known = self.vocabulary
-        self.names = frozenset(known.things) | frozenset(known.backgrounds)
+        self.names = frozenset(known.things) | frozenset(known.backgrounds) | known.understood
         parts = (part for name in self.names for part in name.split())
         self.words = known.words | frozenset(known.colours) | frozenset(parts) | FUNCTION
 
@@ -60,9 +60,7 @@ class _Mapper:
             if drawn is not None:
                 said = " ".join(words[at : at + size])
                 # The first noun of a compound says what kind: a "dragon boat" is a boat.
-                compound = (
-                    said not in self.names and drawn in self.vocabulary.things and self._thing_at(words, at + size)
-                )
+                compound = said not in self.names and self._is_thing(drawn) and self._thing_at(words, at + size)
                 if not compound:
                     out.append(drawn)
                     if drawn != said:
@@ -102,7 +100,11 @@ class _Mapper:
         return self.vocabulary.nearest.get(near[0], near[0]) if near else None
 
     def _thing_at(self, words: list[str], at: int) -> bool:
-        return at < len(words) and self._phrase(words, at)[1] in self.vocabulary.things
+        return at < len(words) and self._is_thing(self._phrase(words, at)[1])
+
+    def _is_thing(self, word: str | None) -> bool:
+        known = self.vocabulary
+        return word in known.things or (word in known.understood and known.nearest[word] in known.things)
 
     def _stand_in(self, words: list[str], out: list[str], changes: list[Substitution]) -> None:
         """Nothing of it is known: draw the thing whose name is most like it, and say so."""
@@ -137,4 +139,6 @@ def _with_articles(words: list[str]) -> str:
         out.append(word)
     while out and out[-1] in FUNCTION:
         out.pop()
+    while out and out[0] == "of":  # what it was a picture of
+        out.pop(0)
     return " ".join(out)

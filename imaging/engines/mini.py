@@ -68,7 +68,8 @@ def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:
         backgrounds=backgrounds,
         colours=_words(words, "colours"),
         nearest={str(word): str(known) for word, known in nearest.items()},
-        words=frozenset(_words(words, "sizes") + _words(words, "places") + _words(words, "times")),
+        words=frozenset(word for key in ("sizes", "places", "times", "words") for word in _words(words, key)),
+        understood=frozenset(_words(words, "understood")) & nearest.keys(),
     )
 
 

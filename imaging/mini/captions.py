@@ -95,6 +95,14 @@ SMALL, BIG = ("small", "tiny", "little"), ("big", "large", "huge")
 COLOUR_WORDS = {"gray": ("gray", "grey")}
 
 
+def words_beside_things() -> frozenset[str]:
+    """Every word that captions use for anything but the things themselves and their colours."""
+    tables = (PLACES, BARE, TIMES, WEATHER)
+    phrases = [phrase for table in tables for values in table.values() for phrase in values]
+    phrases += [*POSES, *FILLERS, *OPENINGS, *ENDINGS, *SMALL, *BIG]
+    return frozenset(word for phrase in phrases for word in phrase.split())
+
+
 def article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 

@@ -41,7 +41,24 @@ KINDS: dict[str, str] = {
     "basketball": "ball", "android": "robot", "person": "robot", "man": "robot", "woman": "robot", "child": "robot",
     "astronaut": "robot", "knight": "robot", "parasol": "umbrella", "box": "gift", "tiara": "crown", "hat": "crown",
     "king": "crown", "queen": "crown", "stool": "chair", "bench": "chair", "throne": "chair", "sofa": "chair",
-    "love": "heart", "sun": "star",
+    "love": "heart", "sun": "star", "wizard": "robot", "witch": "robot", "princess": "crown", "prince": "crown",
+    "fairy": "butterfly", "ghost": "snowman", "alien": "robot", "monster": "dinosaur", "soldier": "robot",
+    "pirate": "robot", "ninja": "robot", "boy": "robot", "girl": "robot", "baby": "teddy bear", "people": "robot",
+    "dancer": "robot", "chef": "robot", "superhero": "robot", "cowboy": "horse", "santa": "snowman",
+    "mermaid": "fish", "walrus": "whale", "seal": "whale", "otter": "fish", "salmon": "fish", "koi": "fish",
+    "squirrel": "fox", "mouse": "rabbit", "rat": "rabbit", "hamster": "rabbit", "hedgehog": "rabbit", "beaver": "bear",
+    "sloth": "monkey", "kangaroo": "rabbit", "ostrich": "duck", "flamingo": "duck", "peacock": "duck", "crow": "owl",
+    "bat": "owl", "snail": "turtle", "worm": "dinosaur", "ant": "bee", "beetle": "bee", "dragonfly": "butterfly",
+    "coffee": "cake", "tea": "cake", "cup": "cake", "bottle": "rocket", "cheese": "pizza", "pasta": "pizza",
+    "sushi": "fish", "hot dog": "burger", "taco": "burger", "fries": "burger", "candy": "donut", "chocolate": "cake",
+    "lemon": "banana", "melon": "apple", "watermelon": "apple", "grapes": "strawberry", "pumpkin": "apple",
+    "potato": "carrot", "corn": "carrot", "lighthouse": "castle", "church": "castle", "temple": "castle",
+    "skyscraper": "house", "cabin": "house", "bridge": "train", "windmill": "house", "submarine": "boat",
+    "tractor": "car", "ambulance": "bus", "fire truck": "bus", "balloons": "balloon", "kite": "balloon",
+    "guitar": "umbrella", "violin": "umbrella", "piano": "chair", "drum": "cake", "book": "gift", "lamp": "mushroom",
+    "table": "chair", "bed": "chair", "clock": "ball", "camera": "robot", "computer": "robot", "phone": "robot",
+    "sword": "rocket", "angel": "butterfly", "diamond": "star", "flag": "umbrella", "leaf": "tree",
+    "orchid": "rose", "lily": "rose", "lavender": "sunflower", "planet": "ball", "earth": "ball", "comet": "star",
 }  # fmt: skip
 """Words that the model does not know → the nearest thing that it does; the reply says so."""
 
@@ -64,6 +81,7 @@ def vocabulary() -> dict[str, Any]:
     from imaging.mini import backgrounds, captions, sprites, world
 
     known = {word: thing for thing, words in captions.SYNONYMS.items() for word in words}
+    said = captions.words_beside_things()
     return {
         "model": NAME,
         "things": list(world.THINGS),
@@ -78,7 +96,8 @@ def vocabulary() -> dict[str, Any]:
         "time_phrases": {name: phrases[0] for name, phrases in captions.TIMES.items()},
         "synonyms": {**known, **KINDS},
         "background_synonyms": BACKGROUND_WORDS,
-        "understood": sorted(known),
+        "understood": sorted({*known, *(word for word in BACKGROUND_WORDS if said >= set(word.split()))}),
+        "words": sorted(said),
         "width": world.SIZE,
         "height": world.SIZE,
         "num_inference_steps": STEPS,

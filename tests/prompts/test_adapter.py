@@ -20,6 +20,7 @@ CLOSED = dataclasses.replace(
         colours=("red", "blue"),
         nearest={"kitten": "cat", "dragon": "dinosaur", "polar bear": "cat", "ocean": "beach", "orange": "apple"},
         words=frozenset({"small", "big", "left"}),
+        understood=frozenset({"kitten"}),
     ),
 )
 
@@ -63,6 +64,9 @@ def test_without_style_the_words_are_the_description() -> None:
         ("a big owl, a fluffy owl", "a big owl an owl"),
         ("a dinosuar", "a dinosaur"),
         ("an orange cat", "a cat"),
+        ("a small kitten", "a small kitten"),
+        ("a dragon kitten", "a kitten"),
+        ("a watercolor of an owl", "an owl"),
     ],
 )
 def test_words_are_mapped_into_the_vocabulary(said: str, drawn: str) -> None:
@@ -76,7 +80,7 @@ def test_a_substitution_is_told_once_in_one_sentence() -> None:
     )
 
 
-@pytest.mark.parametrize("said", ["a cat", "three cats", "a red boat at night", "a dinosuar"])
+@pytest.mark.parametrize("said", ["a cat", "three cats", "a red boat at night", "a dinosuar", "kittens"])
 def test_nothing_is_told_when_nothing_else_is_drawn(said: str) -> None:
     assert closed(said)[1] is None
 
