@@ -69,6 +69,12 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     _figures(parser)
 
 
+def _slack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("manifest",), help="manifest: what to paste when the Slack app is made")
+    parser.add_argument("--url", metavar="https://…", help="public address, for HTTP mode; without it, Socket Mode")
+    parser.add_argument("--name", default="Easel", help="the bot's name (default Easel)")
+
+
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("thread", nargs="?", help="the thread's key as `easel export` without arguments lists it")
     parser.add_argument("-o", "--output", metavar="OUT.zip")
@@ -132,6 +138,7 @@ COMMANDS = (
     Command("doctor", "check settings, models, endpoints and disk", "bot.commands.doctor", _doctor),
     Command("eval", "measure how well the models do", "bot.commands.evaluate", _eval),
     Command("bench", "measure how fast it is", "bot.commands.bench", _bench),
+    Command("slack", "print the manifest of the Slack app", "bot.commands.slack", _slack),
     Command("export", "write a thread's pictures, recipes and words to a zip", "bot.commands.export", _export),
     Command("backup", "copy database and pictures, also while running", "bot.commands.backup", _backup),
     Command("restore", "bring a backup back into an empty home", "bot.commands.backup", _restore),

@@ -11,10 +11,10 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from bot import doctor_chats
+from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.home import Home
 from bot.settings import EngineName, Settings, unknown_names
 
@@ -22,33 +22,6 @@ GIB = 2**30
 ENDPOINT_TIMEOUT_S = 10.0
 DEVICE_TIMEOUT_S = 120.0
 _DISCORD_TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `sentence` has the way out when it is not OK."""
-
-    what: str
-    level: Level
-    sentence: str
-
-
-def ok(what: str, sentence: str) -> Finding:
-    return Finding(what, Level.OK, sentence)
-
-
-def warning(what: str, sentence: str) -> Finding:
-    return Finding(what, Level.WARNING, sentence)
-
-
-def broken(what: str, sentence: str) -> Finding:
-    return Finding(what, Level.BROKEN, sentence)
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -64,6 +37,11 @@ async def examine(settings: Settings) -> list[Finding]:
     if settings.engine is EngineName.OPENAI:
         key, model = settings.images_api_key.get_secret_value(), settings.images_model
         slow.append(endpoint("images endpoint", "IMAGES", settings.images_base_url, key, model))
+    wrong = {finding.what for finding in findings if finding.level is Level.BROKEN}
+    if settings.discord_token.get_secret_value() and "discord" not in wrong:
+        slow.append(doctor_chats.discord(settings))
+    if settings.slack_bot_token.get_secret_value() and "slack" not in wrong:
+        slow.append(doctor_chats.slack(settings))
     return findings + list(await asyncio.gather(*slow))
 
 
@@ -169,15 +147,11 @@ def _tokens(settings: Settings) -> Iterable[Finding]:
     discord = settings.discord_token.get_secret_value()
     if discord and not _DISCORD_TOKEN.fullmatch(discord):
         yield broken("discord", "EASEL_DISCORD_TOKEN has not the shape of a bot token; copy it again (Bot page)")
-    elif discord:
-        yield ok("discord", "the token has the right shape")
     bot, app = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
     if bot and not bot.startswith("xoxb-"):
         yield broken("slack", "EASEL_SLACK_BOT_TOKEN must begin with xoxb- (OAuth & Permissions page)")
     if app and not app.startswith("xapp-"):
         yield broken("slack", "EASEL_SLACK_APP_TOKEN must begin with xapp- (Basic Information page)")
-    if bot.startswith("xoxb-") and (not app or app.startswith("xapp-")):
-        yield ok("slack", "the tokens have the right shape")
 
 
 async def endpoint(what: str, prefix: str, base_url: str, key: str, model: str) -> Finding:
@@ -227,7 +201,8 @@ async def device(settings: Settings) -> Finding:
         sys.executable, "-c", _ASK_TORCH, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), DEVICE_TIMEOUT_S)
+        async with asyncio.timeout(DEVICE_TIMEOUT_S):
+            out, err = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from bot import doctor
 from bot.cli import main
-from bot.doctor import Finding, Level, endpoint, examine
+from bot.doctor import endpoint, examine
+from bot.doctor_findings import Finding, Level
 from bot.settings import Settings, load_settings
 
 

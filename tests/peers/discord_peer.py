@@ -209,6 +209,10 @@ class DiscordPeer:
 
     # ------------------------------------------------------------------ shapes
 
+    def next_id(self) -> str:
+        """For a message that is given its id before it is said."""
+        return self._next()
+
     def _next(self) -> str:
         return str(next(self._ids))
 
@@ -330,8 +334,8 @@ class DiscordPeer:
 
     async def _application(self, _: web.Request) -> web.Response:
         found: Json = {
-            "id": APP, "name": "Easel", "description": "", "icon": None, "bot_public": True, "flags": 0, "team": None,
-            "bot_require_code_grant": False, "verify_key": "", "owner": self.person(ANN, "ann"), "rpc_origins": [],
+            "id": APP, "name": "Easel", "description": "", "icon": None, "bot_public": True, "team": None,
+            "flags": 1 << 19 if self.privileged else 0, "bot_require_code_grant": False, "verify_key": "", "owner": self.person(ANN, "ann"), "rpc_origins": [],
         }  # fmt: skip
         return _json(found)
 
@@ -418,6 +422,8 @@ class DiscordPeer:
 
     async def _open_thread(self, request: web.Request) -> web.Response:
         id = request.match_info["message"]
+        if id in self.threads:
+            return _refuse(400, 160004, "A thread has already been created for this message")
         now = datetime.now(UTC).isoformat()
         thread = {
             "id": id, "guild_id": GUILD, "parent_id": request.match_info["channel"], "owner_id": BOT, "type": 11,

@@ -1,0 +1,21 @@
+"""`easel slack manifest`: the app manifest, from the tables that the code itself uses."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from urllib.parse import urlsplit
+
+from bot.cli import CommandFailed
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from bot.chats.slack.manifest import manifest
+    from handlers.commands import COMMANDS
+
+    if arguments.url is not None:
+        parts = urlsplit(arguments.url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise CommandFailed(f"--url {arguments.url} is no https:// address; Slack calls no other.")
+    print(json.dumps(manifest(COMMANDS, name=arguments.name, request_url=arguments.url), indent=2, ensure_ascii=False))
+    return 0
