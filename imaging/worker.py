@@ -1,4 +1,4 @@
-"""The process that owns one device: `python -m imaging.worker SOCKET`.
+"""The process that owns one device: `python -m imaging.worker FD`, where FD is its end of a socket pair.
 
 One thread reads what the program sends; the main thread owns the device and drives the engine step
 by step, taking requests in and dropping cancelled ones between steps. It ends when its socket does,
@@ -29,7 +29,6 @@ from imaging.model import Recipe
 
 log = logging.getLogger("easel.worker")
 
-TOKEN = "EASEL_WORKER_TOKEN"  # noqa: S105 — the variable's name, not a token
 BROKEN = 70
 """Exit status after the engine broke in mid-step (EX_SOFTWARE)."""
 
@@ -136,7 +135,7 @@ class Worker:
 
 def _load(connection: socket.socket) -> Engine | None:
     """Say hello, hear which engine is wanted, load it. None when it cannot be had (and the program was told)."""
-    connection.sendall(wire.encode("hello", {"token": os.environ.pop(TOKEN, ""), "pid": os.getpid()}))
+    connection.sendall(wire.encode("hello", {"pid": os.getpid()}))
     message = wire.read_blocking(connection)
     if message is None or message.kind != "load":
         return None
@@ -152,14 +151,13 @@ def _load(connection: socket.socket) -> Engine | None:
 
 
 def main() -> int:
-    """Connect to the program's socket and serve it."""
+    """Serve the program that started this process."""
     arguments = argparse.ArgumentParser(prog="imaging.worker")
-    arguments.add_argument("socket", help="path of the program's Unix socket")
-    path = arguments.parse_args().socket
+    arguments.add_argument("fd", type=int, help="file descriptor of a socket that leads to the program")
+    number = arguments.parse_args().fd
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    with socket.socket(fileno=number) as connection:
         try:
-            connection.connect(path)
             engine = _load(connection)
             if engine is None:
                 return 1

@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
-import shutil
+import socket
 import sys
-import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +22,6 @@ from imaging import wire
 from imaging.engine_table import EngineSpec
 from imaging.errors import EngineError
 from imaging.model import Recipe, RenderedPicture
-from imaging.worker import TOKEN
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +117,7 @@ class SubprocessWorker:
 
     async def open(self) -> SubprocessLink:
         """See `WorkerTransport.open`."""
-        folder = tempfile.mkdtemp(prefix="easel-")
-        link = SubprocessLink(folder)
+        link = SubprocessLink()
         try:
             await link.start(self._environment())
             await link.load({"engine": self._engine.to_json(), "home": str(self._home), "device": self._device})
@@ -147,8 +143,7 @@ class SubprocessWorker:
 class SubprocessLink:
     """`WorkerLink` to a child process."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -165,32 +160,19 @@ class SubprocessLink:
         Raises:
             ConnectionError: it died, or said no hello in time.
         """
-        token = secrets.token_hex(16)
-        arrived: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if arrived.done():
-                writer.close()
-            else:
-                arrived.set_result((reader, writer))
-
-        path = str(Path(self._folder) / "worker.sock")
-        server = await asyncio.start_unix_server(connected, path, limit=1 << 20)
-        try:
+        # Inherited, not opened by name: nothing lies about on the disk when this process is killed.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "imaging.worker", path,
-                env={**environment, TOKEN: token}, stdin=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE, start_new_session=True,
+                sys.executable, "-m", "imaging.worker", str(theirs.fileno()),
+                env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+                pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
-            self._drain = asyncio.create_task(self._keep_stderr(), name="worker-stderr")
-            self._reader, self._writer = await self._unless_dead(arrived)
-            hello = await self._unless_dead(wire.read(self._reader))
-        finally:
-            server.close()
-        if hello is None or hello.kind != "hello" or not secrets.compare_digest(str(hello.head.get("token")), token):
-            raise ConnectionError("The worker did not say who it is.")
+        self._drain = asyncio.create_task(self._keep_stderr(), name="worker-stderr")
+        hello = await self._unless_dead(wire.read(self._reader))
+        if hello is None or hello.kind != "hello":
+            raise ConnectionError(f"The worker did not start: {self.last_words()}")
 
     async def _unless_dead(self, awaited: Any) -> Any:
         """Await something from the process, or notice that it has died.
@@ -268,7 +250,6 @@ class SubprocessLink:
                 await process.wait()
         if self._drain is not None:
             await asyncio.gather(self._drain, return_exceptions=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _keep_stderr(self) -> None:
         assert self._process is not None
