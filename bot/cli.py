@@ -55,7 +55,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("protocol", "mini", "consistency"))
+    parser.add_argument("name", choices=("protocol", "mini", "consistency", "retention"))
     parser.add_argument("--llm", metavar="URL", help="protocol: an OpenAI-compatible endpoint")
     parser.add_argument("--cases", metavar="FILE", help="protocol: cases, one JSON object a line")
     parser.add_argument("--out", metavar="FILE", help="write each case's reply and verdict, one JSON object a line")

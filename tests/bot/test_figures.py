@@ -116,3 +116,21 @@ def test_controls_are_compared_by_what_they_keep_and_change(
     assert figures["automatic_minus_best_single"] <= figures["automatic.mean"] - best + 1e-3
     assert {path.stem for path in grids.iterdir()} == {"attribute", "arrangement", "scene", "subject"}
     assert "| automatic |" in capsys.readouterr().out
+
+
+async def test_plain_questions_are_asked_with_and_without_the_prompt(tmp_path: Path) -> None:
+    """Two questions: both right without it; with it one is right and the other one becomes a picture."""
+    figures = tmp_path / "figures.json"
+    async with OpenAIPeer() as peer:
+        replies = ["It is Paris.", "Tokyo!", "That is Paris, of course.", '<image id="1"> a map of Japan </image>']
+        peer.replies += [Reply((text,)) for text in replies]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "eval", "retention", "--llm", peer.base_url, "--limit", "2",
+            "--json", str(figures), "--home", str(tmp_path / "home"),
+            env={name: value for name, value in os.environ.items() if not name.startswith("EASEL_")},
+        )  # fmt: skip
+        assert await asyncio.wait_for(process.wait(), 100) == 0
+        assert "<image" not in json.dumps(peer.requests[0]["messages"])
+        assert "<image" in json.dumps(peer.requests[2]["messages"])
+    written = json.loads(figures.read_text())["figures"]
+    assert written == {"bare": 1.0, "it2i": 0.5, "it2i.drew": 0.5, "questions": 2}
