@@ -20,6 +20,7 @@ from bot.chats.slack.inbox import Inbox
 from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.posting import Place, SlackPost
+from bot.chats.slack.recall import Recall
 from handlers.model import Action, Answer, Attachment, CommandSpec, Incoming, Person, Press, ThreadKey
 from handlers.ports import Handlers, Store
 
@@ -47,7 +48,7 @@ class SlackChat:
         self._inbox = Inbox(memory)
         self._people = People()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._users: dict[str, str] = {}
+        self._again: set[str] = set()
 
     # What the handlers call
 
@@ -55,7 +56,8 @@ class SlackChat:
         user = to.person.id if to is not None else None
         place = Place(thread.tenant, thread.channel, thread.thread, user)
         return SlackPost(
-            self.clients, place, turn, self._store.picture_bytes, reference=reference, look_first=to is None,
+            self.clients, place, turn, self._store.picture_bytes, recall=Recall(self._memory, turn),
+            reference=reference, look_first=to is None or to.event in self._again,
             edit_seconds=self.config.edit_seconds,
         )  # fmt: skip
 
@@ -112,6 +114,7 @@ class SlackChat:
         if message.text or attachments or not message.files:
             await self._handlers.receive(inbound.incoming(message, person, attachments))
         await self._inbox.cross_out(message.event)
+        self._again.discard(message.event)
 
     async def _attachments(self, message: Message, person: Person) -> tuple[Attachment, ...]:
         found = []
@@ -130,6 +133,7 @@ class SlackChat:
             if message is None:
                 await self._inbox.cross_out(name)
             else:
+                self._again.add(name)
                 self.own(self._take(message), f"slack-again-{message.ts}")
         self.own(self._handlers.resume(self), "slack-resume")
 

@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -21,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack import blocks, marks, mrkdwn
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.files import upload
+from bot.chats.slack.recall import Posted, Recall, begins_alike, opening, read_reference
 from handlers.model import PicturePart, Reply, SlotState, TextPart
 from handlers.ports import ChatUnavailable
 
@@ -36,6 +37,8 @@ GONE = frozenset(
 """Errors after which a post can never succeed."""
 LOST = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """The message cannot be changed any more: the answer goes on in a new one."""
+STREAMING = "streaming_state_conflict"
+"""A message that still streams cannot be updated."""
 STREAM_SECONDS = 240.0
 """Slack ends a stream after about five minutes; ours ends before."""
 
@@ -52,47 +55,22 @@ class Place:
     user: str | None = None
 
 
-@dataclass(slots=True)
-class _Posted:
-    ts: str
-    shown: str = ""
-
-
-@dataclass(slots=True)
-class _Known:
-    """What Slack has of this answer."""
-
-    messages: list[_Posted] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-
-    def dump(self) -> str:
-        return json.dumps({"ts": [m.ts for m in self.messages], "files": self.files}, separators=(",", ":"))
-
-
-def read_reference(text: str | None) -> _Known:
-    """What an earlier process stored; anything unreadable counts as nothing known."""
-    try:
-        data = json.loads(text or "{}")
-        return _Known(
-            [_Posted(str(ts)) for ts in data.get("ts", [])], {str(k): str(v) for k, v in data.get("files", {}).items()}
-        )
-    except (ValueError, AttributeError, TypeError):
-        return _Known()
-
-
 class SlackPost:
     """`ReplyPost` on the Web API. One task per answer does all the talking, newest snapshot first."""
 
     def __init__(
         self, clients: Clients, place: Place, turn: str, picture_bytes: Bytes, *,
-        reference: str | None = None, look_first: bool = False, edit_seconds: float = 1.2, poll_seconds: float = 0.3,
+        recall: Recall, reference: str | None = None, look_first: bool = False, edit_seconds: float = 1.2,
+        poll_seconds: float = 0.3,
     ) -> None:  # fmt: skip
         self._clients = clients
         self._place = place
         self._turn = turn
         self._bytes = picture_bytes
+        self._recall = recall
         self._known = read_reference(reference)
         self._look_first = look_first or reference is not None
+        self._recalled = False
         self._edit_seconds = edit_seconds
         self._poll_seconds = poll_seconds
         self._newest: Reply | None = None
@@ -119,6 +97,7 @@ class SlackPost:
             # Waited for, not cancelled: a post in flight that nobody remembers would be posted twice.
             await self._task
         await self._bring(reply, patient=True)
+        await self._recall.forget()
         return self.reference
 
     async def _keep_showing(self) -> None:
@@ -152,12 +131,21 @@ class SlackPost:
 
     async def _find(self, client: AsyncWebClient) -> None:
         """Look for messages of this turn that an earlier process posted without telling us."""
+        if not self._recalled:
+            noted = await self._recall.read()
+            self._recalled = True
+            if noted is not None:
+                self._look_first = True
+                noted.messages = noted.messages or self._known.messages
+                noted.files |= self._known.files
+                self._known = noted
         if not self._look_first:
             return
         self._look_first = False
         place = self._place
         cursor: str | None = None
-        found: dict[int, str] = {}
+        found = {index: posted.ts for index, posted in enumerate(self._known.messages)}
+        nameless: str | None = None
         while True:
             page = await client.conversations_replies(
                 channel=place.channel, ts=place.thread_ts, include_all_metadata=True, limit=200, cursor=cursor
@@ -166,11 +154,15 @@ class SlackPost:
                 index = marks.read_metadata(message, self._turn)
                 if index is not None:
                     found[index] = message["ts"]
+                elif begins_alike(message, self._known.words):
+                    nameless = message["ts"]
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
             if cursor is None:
                 break
+        if not found and nameless is not None:
+            found[0] = nameless
         if found:
-            self._known.messages = [_Posted(found[index]) for index in sorted(found)]
+            self._known.messages = [Posted(found[index]) for index in sorted(found)]
 
     async def _streamed(self, client: AsyncWebClient, reply: Reply) -> bool:
         """Show the words natively while there are only words; False when blocks are needed."""
@@ -178,9 +170,14 @@ class SlackPost:
         if self._stream.ts is None and self._known.messages:
             return False
         if only_words and not reply.final and self._stream.usable:
-            await self._stream.append(client, "".join(part.text for part in reply.parts if isinstance(part, TextPart)))
+            words = "".join(part.text for part in reply.parts if isinstance(part, TextPart))
+            if self._stream.ts is None:
+                self._known.words = opening(words)
+                await self._recall.write(self._known)
+            await self._stream.append(client, words)
             if self._stream.ts is not None and not self._known.messages:
-                self._known.messages.append(_Posted(self._stream.ts))
+                self._known.messages.append(Posted(self._stream.ts))
+                await self._recall.write(self._known)
             return self._stream.usable
         if self._stream.ts is not None:
             await self._stream.stop(client, marks.metadata(self._turn, 0))
@@ -195,6 +192,7 @@ class SlackPost:
             name = f"easel-{part.number}.png"
             alt = blocks.short(part.description, 990)
             self._known.files[part.slot] = await upload(client, name, data, alt, poll_seconds=self._poll_seconds)
+            await self._recall.write(self._known)
             if not patient:
                 return  # one upload a snapshot, so that words keep moving meanwhile
 
@@ -214,16 +212,18 @@ class SlackPost:
             except SlackApiError as error:
                 if code(error) not in LOST:
                     raise
+        await self._recall.write(self._known)
         answer = await self._patient_call(
             client.chat_postMessage, channel=self._place.channel, thread_ts=self._place.thread_ts,
             blocks=list(message.blocks), text=message.text, metadata=marks.metadata(self._turn, index),
             unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
-        fresh = _Posted(str(answer["ts"]), digest)
+        fresh = Posted(str(answer["ts"]), digest)
         if posted is None:
             self._known.messages.append(fresh)
         else:
             self._known.messages[index] = fresh
+        await self._recall.write(self._known)
 
     async def _patient_call(self, method: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """A file can be refused for a moment after it was processed: try the same blocks again."""
@@ -231,10 +231,21 @@ class SlackPost:
             try:
                 return await method(**arguments)
             except SlackApiError as error:
+                if code(error) == STREAMING and attempt < 3:
+                    await self._end_old_stream(arguments)
+                    continue
                 if code(error) != "invalid_blocks" or attempt == 3 or not _has_files(arguments["blocks"]):
                     raise
                 await asyncio.sleep(self._poll_seconds * 2**attempt)
         raise AssertionError("unreachable")
+
+    async def _end_old_stream(self, arguments: dict[str, Any]) -> None:
+        """An earlier process left this message streaming; it cannot be updated before that ends."""
+        client = await self._clients.of(self._place.tenant)
+        with contextlib.suppress(SlackApiError):
+            await client.chat_stopStream(
+                channel=arguments["channel"], ts=arguments["ts"], metadata=arguments["metadata"]
+            )
 
 
 def _has_files(shown: list[blocks.Block]) -> bool:

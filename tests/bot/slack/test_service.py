@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -108,6 +109,25 @@ async def test_an_answer_that_was_posted_before_a_crash_is_found_not_repeated(wo
     await post_for(world, str(event["ts"]), fresh=False).finish(replace(reply, parts=(TextPart("Hello again."),)))
     (answer,) = world.peer.answers(str(event["ts"]))
     assert "Hello again." in answer["blocks"][0]["text"]["text"]
+
+
+@pytest.mark.parametrize("told", ["knows the stream", "died before Slack's answer came"])
+async def test_a_stream_that_a_killed_process_left_open_is_gone_on_with(world: World, told: str) -> None:
+    event = mention(world)
+    await world.peer.send_event(event)
+    await world.until(lambda: bool(world.handlers.received))
+    reply = Reply("turn-1", world.handlers.received[0].thread, (TextPart("Here *it* is, "),), thinking=False)
+    world.peer.said("Here it is, says another person", thread_ts=str(event["ts"]))
+    post_for(world, str(event["ts"])).show(reply)  # and never finished: the process is gone
+    await world.until(lambda: '"ts":["' in world.memory.data.get("slack/post/turn-1", ""))
+    if told != "knows the stream":
+        note = json.loads(world.memory.data["slack/post/turn-1"])
+        world.memory.data["slack/post/turn-1"] = json.dumps(note | {"ts": []})
+    await post_for(world, str(event["ts"])).finish(replace(reply, parts=(TextPart("Here we are."),), final=True))
+    (answer,) = world.peer.answers(str(event["ts"]))
+    assert "Here we are." in answer["blocks"][0]["text"]["text"]
+    assert not any(world.peer.streams.values())
+    assert "slack/post/turn-1" not in world.memory.data
 
 
 @pytest.mark.parametrize("error", ["message_not_in_streaming_state", "not_allowed_token_type", "unknown_method"])
