@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr = _group("Slack", "For HTTP mode, which listens on the web port.", SecretStr(""))
     slack_client_id: str = _group("Slack", "For installs by OAuth in many workspaces.", "")
     slack_client_secret: SecretStr = _group("Slack", "Its secret.", SecretStr(""))
+    slack_channels_allowed: str = _group("Slack", "Channel ids it may talk in, by commas; empty: all.", "")
+    slack_channels_denied: str = _group("Slack", "Channel ids it stays silent in, by commas.", "")
     slack_api_base: str = _group("Slack", "Web API address.", "https://slack.com/api/")
 
     @field_validator("home")

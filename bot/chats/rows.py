@@ -192,6 +192,8 @@ def slack(parts: Parts) -> Service:
         client_id=settings.slack_client_id or None,
         client_secret=settings.slack_client_secret.get_secret_value() or None,
         api_base=settings.slack_api_base,
+        channels_allowed=_ids(settings.slack_channels_allowed),
+        channels_denied=_ids(settings.slack_channels_denied),
         max_upload_bytes=settings.max_upload_mb * 2**20,
     )
     problems = config.problems()
@@ -201,3 +203,7 @@ def slack(parts: Parts) -> Service:
         config, parts.handlers, parts.store, parts.memory.corner("slack"), COMMANDS, parts.home.root / "slack.db"
     )
     return SlackRunner(SlackService(chat))
+
+
+def _ids(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())

@@ -144,6 +144,9 @@ class SlackPeer:
             headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
             return web.json_response({"ok": False, "error": fault.error}, status=fault.status, headers=headers)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.get("token")
+        if method == "oauth.v2.access":  # the client's id and secret, no token
+            self.calls.append((method, arguments))
+            return web.json_response({"ok": True} | self._oauth_v2_access(arguments))
         if token != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
             return web.json_response({"ok": False, "error": "invalid_auth"})
         self.calls.append((method, arguments))
@@ -172,6 +175,13 @@ class SlackPeer:
 
     def _auth_test(self, _: Json) -> Json:
         return {"team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1", "url": "https://peer.slack.com/", "team": "Peer"}
+
+    def _oauth_v2_access(self, _: Json) -> Json:
+        return {
+            "app_id": "A1", "access_token": BOT_TOKEN, "token_type": "bot", "scope": self.scopes,
+            "bot_user_id": BOT_USER, "team": {"id": TEAM, "name": "Peer"}, "enterprise": None,
+            "authed_user": {"id": "U1"}, "is_enterprise_install": False,
+        }  # fmt: skip
 
     def _users_info(self, given: Json) -> Json:
         return {

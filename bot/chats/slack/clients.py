@@ -39,15 +39,25 @@ def web_client(config: SlackConfig, token: str | None) -> AsyncWebClient:
     )
 
 
+class Installations(SQLite3InstallationStore):
+    """slack_sdk's store, which lacks the asynchronous deletes that an uninstalled app needs."""
+
+    async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
+        await asyncio.to_thread(self.delete_bot, enterprise_id=enterprise_id, team_id=team_id)
+
+    async def async_delete_installation(
+        self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
+    ) -> None:
+        await asyncio.to_thread(self.delete_installation, enterprise_id=enterprise_id, team_id=team_id, user_id=user_id)
+
+
 class Clients:
     """The client of a workspace. Its token is looked up again each time an installation may have changed."""
 
     def __init__(self, config: SlackConfig, database: Path) -> None:
         self._config = config
         self._single = web_client(config, config.bot_token) if config.bot_token else None
-        self.store = (
-            SQLite3InstallationStore(database=str(database), client_id=str(config.client_id)) if config.oauth else None
-        )
+        self.store = Installations(database=str(database), client_id=str(config.client_id)) if config.oauth else None
         self._rotation = asyncio.Lock()
 
     @property

@@ -62,10 +62,10 @@ class SlackService:
                 scopes=sorted(manifest.SCOPES),
                 installation_store=clients.store,
                 state_store=states,
+                installation_store_bot_only=True,
             )
             app = AsyncApp(
                 client=web_client(config, None), signing_secret=config.signing_secret, oauth_settings=settings,
-                installation_store_bot_only=True,
             )  # fmt: skip
             app.enable_token_revocation_listeners()
         _register(app, self.chat)
