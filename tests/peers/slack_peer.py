@@ -56,6 +56,11 @@ class SlackPeer:
     calls: list[tuple[str, Json]] = field(default_factory=list)
     acks: dict[str, Json] = field(default_factory=dict)
     say_hello: bool = True
+    statuses: list[str] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
+    pushed_at: dict[str, float] = field(default_factory=dict)
+    slowest_ack_s: float = 0.0
+    """The longest that an envelope waited for its ack, by this side's clock; Slack allows three seconds."""
 
     def __post_init__(self) -> None:
         self._faults: dict[str, list[_Fault]] = defaultdict(list)
@@ -109,6 +114,7 @@ class SlackPeer:
         name = envelope or f"e{next(self._ids)}"
         await self.until(lambda: any(not s.closed for s in self._sockets))
         socket = next(s for s in reversed(self._sockets) if not s.closed)
+        self.pushed_at[name] = asyncio.get_running_loop().time()
         await socket.send_json(
             {"envelope_id": name, "type": kind, "payload": payload, "accepts_response_payload": True}
         )
@@ -119,6 +125,19 @@ class SlackPeer:
         auth = [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}]
         payload = {"type": "event_callback", "team_id": TEAM, "event": event, "event_id": name, "authorizations": auth}
         return await self.send("events_api", payload)
+
+    async def send_burst(self, events: list[Json]) -> None:
+        """All at once, as after an outage: nothing is waited for between them."""
+        await self.until(lambda: any(not s.closed for s in self._sockets))
+        socket = next(s for s in reversed(self._sockets) if not s.closed)
+        auth = [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}]
+        for event in events:
+            number = next(self._ids)
+            payload = {"type": "event_callback", "team_id": TEAM, "event": event, "event_id": f"Ev{number}"}
+            self.pushed_at[f"e{number}"] = asyncio.get_running_loop().time()
+            await socket.send_json(
+                {"envelope_id": f"e{number}", "type": "events_api", "payload": payload | {"authorizations": auth}}
+            )
 
     async def drop_sockets(self) -> None:
         for socket in self._sockets:
@@ -264,6 +283,14 @@ class SlackPeer:
         self.views.append(given["view"])
         return {}
 
+    def _assistant_threads_setStatus(self, given: Json) -> Json:
+        self.statuses.append(given["status"])
+        return {}
+
+    def _assistant_threads_setTitle(self, given: Json) -> Json:
+        self.titles[given["thread_ts"]] = given["title"]
+        return {}
+
     def _assistant_threads_setSuggestedPrompts(self, _: Json) -> Json:
         return {}
 
@@ -325,6 +352,8 @@ class SlackPeer:
         async for message in socket:
             if message.type is WSMsgType.TEXT and message.data.startswith("{"):
                 data = json.loads(message.data)
+                waited = asyncio.get_running_loop().time() - self.pushed_at[data["envelope_id"]]
+                self.slowest_ack_s = max(self.slowest_ack_s, waited)
                 self.acks[data["envelope_id"]] = data.get("payload") or {}
                 async with self._changed:
                     self._changed.notify_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -111,10 +112,23 @@ class SlackChat:
         person = await self._people.of(client, message.team, message.user)
         attachments = await self._attachments(message, person)
         await self._memory.put(f"{LAST}{message.team}/{message.channel}", message.root)
+        await self._name(message, client)
         if message.text or attachments or not message.files:
             await self._handlers.receive(inbound.incoming(message, person, attachments))
         await self._inbox.cross_out(message.event)
         self._again.discard(message.event)
+
+    async def _name(self, message: Message, client: AsyncWebClient) -> None:
+        """A conversation in the agent view is called by its first words; elsewhere Slack has no titles."""
+        if not (message.direct and message.thread_ts and message.text):
+            return
+        if await self._store.turns(message.key, limit=1):
+            return
+        title = message.text.splitlines()[0][:80]
+        with contextlib.suppress(SlackClientError, OSError, TimeoutError):
+            await client.assistant_threads_setTitle(
+                channel_id=message.channel, thread_ts=message.thread_ts, title=title
+            )
 
     async def _attachments(self, message: Message, person: Person) -> tuple[Attachment, ...]:
         found = []

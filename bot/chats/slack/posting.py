@@ -22,6 +22,7 @@ from bot.chats.slack import blocks, marks, mrkdwn
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.files import upload
 from bot.chats.slack.recall import Posted, Recall, begins_alike, opening, read_reference
+from bot.chats.slack.status import Status
 from handlers.model import PicturePart, Reply, SlotState, TextPart
 from handlers.ports import ChatUnavailable
 
@@ -78,6 +79,7 @@ class SlackPost:
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stream = _Stream(place)
+        self._status = Status(place.channel, place.thread_ts)
 
     @property
     def reference(self) -> str | None:
@@ -119,6 +121,7 @@ class SlackPost:
         client = await self._clients.of(self._place.tenant)
         try:
             await self._find(client)
+            await self._status.show(client, reply)
             if await self._streamed(client, reply):
                 return
             await self._upload(client, reply, patient=patient)

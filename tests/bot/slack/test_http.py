@@ -41,7 +41,13 @@ class Site:
     client: TestClient[Any, Any]
 
     async def event(self, event: dict[str, Any], *, secret: str = SECRET) -> int:
-        payload = {"type": "event_callback", "team_id": TEAM, "api_app_id": "A1", "event": event, "event_id": "Ev1"}
+        payload: dict[str, Any] = {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "api_app_id": "A1",
+            "event": event,
+            "event_id": "Ev1",
+        }
         payload["authorizations"] = [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}]
         body, now = json.dumps(payload), str(int(time.time()))
         signature = SignatureVerifier(secret).generate_signature(timestamp=now, body=body) or ""
@@ -125,7 +131,7 @@ async def test_an_install_without_its_state_is_refused(site: Site) -> None:
     assert not any(method == "oauth.v2.access" for method, _ in site.peer.calls)
 
 
-def slack_of(tmp_path: Path, **settings: str) -> Any:
+def slack_of(tmp_path: Path, **settings: Any) -> Any:
     parts = SimpleNamespace(
         settings=Settings(_env_file=None, **settings), handlers=Recorder(), store=FewThings(),
         memory=SimpleNamespace(corner=lambda _: Memory()), home=SimpleNamespace(root=tmp_path),

@@ -344,3 +344,25 @@ async def test_a_closed_socket_is_opened_again(world: World) -> None:
     await world.peer.until(lambda: world.peer.connections > before, 60)
     await world.peer.send_event(mention(world))
     await world.until(lambda: bool(world.handlers.received))
+
+
+async def test_the_status_says_what_is_drawn_and_ends_with_the_answer(world: World) -> None:
+    event = mention(world)
+    await world.peer.send_event(event)
+    await world.until(lambda: bool(world.handlers.received))
+    post = post_for(world, str(event["ts"]))
+    ready = replace(FOX, state=SlotState.READY, sha256="abc")
+    second = replace(FOX, slot="slot2", number=2)
+    reply = Reply("turn-1", world.handlers.received[0].thread)
+    for snapshot in (reply, replace(reply, parts=(FOX, second)), replace(reply, parts=(ready, second))):
+        before = len(world.peer.statuses)
+        post.show(snapshot)
+        await world.peer.until(lambda before=before: len(world.peer.statuses) > before)
+    await post.finish(replace(reply, parts=(TextPart("Done."),), final=True))
+    assert world.peer.statuses == ["is thinking…", "is drawing #1 (1 of 2)…", "is drawing #2 (2 of 2)…", ""]
+
+
+async def test_a_conversation_in_the_agent_view_is_called_by_its_first_words(world: World) -> None:
+    await world.peer.send_event(world.peer.said("a fox\nin the snow", channel="D1", channel_type="im", thread_ts="1.5"))
+    await world.until(lambda: bool(world.handlers.received))
+    assert world.peer.titles == {"1.5": "a fox"}
