@@ -14,11 +14,13 @@ from typing import Any
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.oauth.state_store.sqlite3 import SQLite3OAuthStateStore
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.chats.slack import inbound, manifest, marks
 from bot.chats.slack.chat import SlackChat
@@ -43,6 +45,7 @@ class SlackService:
         self.chat = chat
         self._config = chat.config
         self._bot_users: dict[str, str] = {}
+        self._who: AsyncSlackResponse | None = None
         self.app = self._build()
         self._socket: AsyncSocketModeHandler | None = None
         self._heard = 0.0
@@ -53,7 +56,10 @@ class SlackService:
     def _build(self) -> AsyncApp:
         config, clients = self._config, self.chat.clients
         if clients.store is None:
-            app = AsyncApp(client=clients.default, signing_secret=config.signing_secret or "socket-mode")
+            app = AsyncApp(
+                client=web_client(config, None), signing_secret=config.signing_secret or "socket-mode",
+                authorize=self._one_team(),
+            )  # fmt: skip
         else:
             states = SQLite3OAuthStateStore(expiration_seconds=600, database=str(clients.store.database))
             settings = AsyncOAuthSettings(
@@ -70,6 +76,17 @@ class SlackService:
             app.enable_token_revocation_listeners()
         _register(app, self.chat)
         return app
+
+    def _one_team(self) -> Callable[..., Awaitable[AuthorizeResult]]:
+        """Who we are was asked once at the start; Bolt would ask for each event of a first burst again."""
+
+        async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+            assert self._who is not None
+            return AuthorizeResult.from_auth_test_response(
+                bot_token=self._config.bot_token, auth_test_response=self._who
+            )
+
+        return authorize
 
     async def start(self) -> None:
         """Connect and take up what an earlier process left.
@@ -99,6 +116,7 @@ class SlackService:
             raise RuntimeError(
                 f"Slack refuses EASEL_SLACK_BOT_TOKEN ({code(error)}); copy the Bot User OAuth Token again."
             ) from error
+        self._who = who
         self._bot_users[str(who["team_id"])] = str(who["user_id"])
         lacking = manifest.missing_scopes(str(who.headers.get("x-oauth-scopes", "")))
         if lacking and who.headers.get("x-oauth-scopes"):

@@ -22,15 +22,26 @@ class People:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], tuple[float, Person]] = OrderedDict()
+        self._asking: dict[tuple[str, str], asyncio.Task[Person]] = {}
 
     async def of(self, client: AsyncWebClient, team: str, user: str) -> Person:
-        now = asyncio.get_running_loop().time()
-        found = self._known.get((team, user))
-        if found is not None and now - found[0] < FRESH_SECONDS:
+        key = (team, user)
+        found = self._known.get(key)
+        if found is not None and asyncio.get_running_loop().time() - found[0] < FRESH_SECONDS:
             return found[1]
-        person = await self._ask(client, user) or (found[1] if found else Person(user, user))
-        self._known[team, user] = (now, person)
-        self._known.move_to_end((team, user))
+        asking = self._asking.get(key)
+        if asking is None:
+            # A task of its own, shared: many messages at once are one question, whoever of them is cancelled.
+            asking = asyncio.create_task(self._learn(client, key), name=f"slack-person-{user}")
+            self._asking[key] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(asking)
+
+    async def _learn(self, client: AsyncWebClient, key: tuple[str, str]) -> Person:
+        found = self._known.get(key)
+        person = await self._ask(client, key[1]) or (found[1] if found else Person(key[1], key[1]))
+        self._known[key] = (asyncio.get_running_loop().time(), person)
+        self._known.move_to_end(key)
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         return person
