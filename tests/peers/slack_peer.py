@@ -57,6 +57,7 @@ class SlackPeer:
     acks: dict[str, Json] = field(default_factory=dict)
     say_hello: bool = True
     statuses: list[str] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)
     pushed_at: dict[str, float] = field(default_factory=dict)
     slowest_ack_s: float = 0.0
@@ -285,6 +286,12 @@ class SlackPeer:
 
     def _assistant_threads_setStatus(self, given: Json) -> Json:
         self.statuses.append(given["status"])
+        return {}
+
+    def _agents_sessions_setStatus(self, given: Json) -> Json:
+        if given["status"] not in ("processing", "active", "suspended", "closed"):
+            return {"ok": False, "error": "invalid_arguments"}
+        self.sessions.append(given["status"])
         return {}
 
     def _assistant_threads_setTitle(self, given: Json) -> Json:

@@ -186,9 +186,19 @@ class SlackChat:
         )
         await self._answer(thread, person, self._handlers.press(press), client)
 
+    async def wished(self, body: Mapping[str, Any], team: str, client: AsyncWebClient) -> None:
+        """The modal of the global shortcut came back valid: a session in direct messages."""
+        person = await self._people.of(client, team, str((body.get("user") or {}).get("id") or ""))
+        opened = await client.conversations_open(users=person.id)
+        text = inbound.read_edit_view(body)[0]
+        await self._open_thread({"channel_id": opened["channel"]["id"]}, team, client, person, text)
+
     async def shortcut(self, body: Mapping[str, Any], team: str, client: AsyncWebClient) -> None:
         """ "Edit this picture" and "Use as reference" on a message."""
         user = str((body.get("user") or {}).get("id") or "")
+        if body.get("callback_id") == "easel.shortcut.new":
+            await client.views_open(trigger_id=str(body.get("trigger_id") or ""), view=modals.new_view())
+            return
         person = await self._people.of(client, team, user)
         message = body.get("message") or {}
         channel = str((body.get("channel") or {}).get("id") or "")

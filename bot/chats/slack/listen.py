@@ -235,6 +235,12 @@ def _register(app: AsyncApp, chat: SlackChat) -> None:
         if not errors:
             await chat.edited(body, str(context.team_id), client)
 
+    async def wished(ack: Any, body: Json, context: Any, client: Any) -> None:
+        errors = inbound.read_edit_view(body)[2]
+        await (ack(response_action="errors", errors=errors) if errors else ack())
+        if not errors:
+            await chat.wished(body, str(context.team_id), client)
+
     async def home(event: Json, context: Any, client: Any) -> None:
         if event.get("tab") == "home":
             await chat.show_home(str(event.get("user")), str(context.team_id), client)
@@ -256,3 +262,4 @@ def _register(app: AsyncApp, chat: SlackChat) -> None:
     app.command("/easel")(command)
     app.shortcut(SHORTCUTS)(shortcut)
     app.view(marks.EDIT_VIEW)(edited)
+    app.view(marks.NEW_VIEW)(wished)

@@ -30,6 +30,7 @@ EVENTS: Mapping[str, str] = {
     "message.im": "direct messages and the agent view",
     "message.mpim": "the same in group messages",
     "app_home_opened": "the home page and the agent view",
+    "agent_session_stopped": "Slack's own Stop button",
     "app_uninstalled": "forget a workspace's tokens",
     "tokens_revoked": "forget revoked tokens",
     "reaction_added": "count votes",

@@ -11,6 +11,8 @@ from handlers.model import Action
 METADATA_TYPE = "easel_reply"
 EDIT_VIEW = "easel.edit"
 """`callback_id` of the edit modal."""
+NEW_VIEW = "easel.new"
+"""`callback_id` of the modal that the global shortcut opens."""
 _ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
 
 

@@ -62,6 +62,26 @@ def edit_view(press: Press, description: str) -> dict[str, Any]:
     }
 
 
+def new_view() -> dict[str, Any]:
+    """What the global shortcut opens: it comes from no channel, so the answer is a direct message."""
+    return {
+        "type": "modal",
+        "callback_id": marks.NEW_VIEW,
+        "title": _plain("New picture"),
+        "submit": _plain("Draw it"),
+        "close": _plain("Close"),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "description",
+                "label": _plain("What shall I draw?"),
+                "hint": _plain("The answer comes as a direct message."),
+                "element": {"type": "plain_text_input", "action_id": "value", "multiline": True, "max_length": 2_000},
+            }
+        ],
+    }
+
+
 def read_private(text: str) -> tuple[ThreadKey, int] | None:
     """Thread and picture of an edit modal, or None when it is not one of ours."""
     try:

@@ -37,9 +37,26 @@ class Status:
         self._channel = channel
         self._thread_ts = thread_ts
         self._told = ""
+        self._session = ""
+        self._no_session = False
         self._refused = False
 
+    async def _mark(self, client: AsyncWebClient, state: str) -> None:
+        """A session that is "processing" has Slack's Stop button; "active" takes it away again."""
+        if self._no_session or state == self._session:
+            return
+        self._session = state
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await client.agents_sessions_setStatus(
+                    channel_id=self._channel, thread_ts=self._thread_ts, status=state
+                )
+        except (SlackClientError, OSError, TimeoutError) as error:
+            log.info("no agent session here: %s", type(error).__name__)
+            self._no_session = True
+
     async def show(self, client: AsyncWebClient, reply: Reply) -> None:
+        await self._mark(client, "active" if reply.final else "processing")
         wanted = line(reply)
         if self._refused or wanted == self._told:
             return

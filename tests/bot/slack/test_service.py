@@ -359,6 +359,7 @@ async def test_the_status_says_what_is_drawn_and_ends_with_the_answer(world: Wor
         post.show(snapshot)
         await world.peer.until(lambda before=before: len(world.peer.statuses) > before)
     await post.finish(replace(reply, parts=(TextPart("Done."),), final=True))
+    assert world.peer.sessions == ["processing", "active"]
     assert world.peer.statuses == ["is thinking…", "is drawing #1 (1 of 2)…", "is drawing #2 (2 of 2)…", ""]
 
 
@@ -366,3 +367,22 @@ async def test_a_conversation_in_the_agent_view_is_called_by_its_first_words(wor
     await world.peer.send_event(world.peer.said("a fox\nin the snow", channel="D1", channel_type="im", thread_ts="1.5"))
     await world.until(lambda: bool(world.handlers.received))
     assert world.peer.titles == {"1.5": "a fox"}
+
+
+async def test_the_global_shortcut_asks_for_words_and_answers_in_a_direct_message(world: World) -> None:
+    about = {"team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr"}
+    await world.peer.send("interactive", about | {"type": "shortcut", "callback_id": "easel.shortcut.new"})
+    await world.peer.until(lambda: bool(world.peer.views))
+    (view,) = world.peer.views
+
+    def submitted(words: str) -> dict[str, object]:
+        state = {"values": {"description": {"value": {"type": "plain_text_input", "value": words}}}}
+        return about | {"type": "view_submission", "view": view | {"id": "V1", "state": state}}
+
+    blank = await world.peer.send("interactive", submitted(" "))
+    await world.peer.until(lambda: blank in world.peer.acks)
+    assert list(world.peer.acks[blank]["errors"]) == ["description"]
+    await world.peer.send("interactive", submitted("a fox"))
+    await world.until(lambda: bool(world.handlers.received))
+    (incoming,) = world.handlers.received
+    assert (incoming.text, incoming.thread.channel) == ("a fox", "DU1")
