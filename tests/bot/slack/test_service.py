@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -370,12 +371,12 @@ async def test_a_conversation_in_the_agent_view_is_called_by_its_first_words(wor
 
 
 async def test_the_global_shortcut_asks_for_words_and_answers_in_a_direct_message(world: World) -> None:
-    about = {"team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr"}
+    about: dict[str, Any] = {"team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr"}
     await world.peer.send("interactive", about | {"type": "shortcut", "callback_id": "easel.shortcut.new"})
     await world.peer.until(lambda: bool(world.peer.views))
     (view,) = world.peer.views
 
-    def submitted(words: str) -> dict[str, object]:
+    def submitted(words: str) -> dict[str, Any]:
         state = {"values": {"description": {"value": {"type": "plain_text_input", "value": words}}}}
         return about | {"type": "view_submission", "view": view | {"id": "V1", "state": state}}
 
