@@ -122,6 +122,8 @@ class SlackPost:
         try:
             await self._find(client)
             await self._status.show(client, reply)
+            if not (reply.parts or reply.final or self._known.messages) and self._status.seen:
+                return  # the status says "thinking"; a posted placeholder would keep the words from streaming
             if await self._streamed(client, reply):
                 return
             await self._upload(client, reply, patient=patient)

@@ -41,6 +41,11 @@ class Status:
         self._no_session = False
         self._refused = False
 
+    @property
+    def seen(self) -> bool:
+        """People see the status."""
+        return bool(self._told) and not self._refused
+
     async def _mark(self, client: AsyncWebClient, state: str) -> None:
         """A session that is "processing" has Slack's Stop button; "active" takes it away again."""
         if self._no_session or state == self._session:

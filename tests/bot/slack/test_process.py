@@ -113,6 +113,7 @@ async def test_killed_in_mid_answer_and_restarted_there_is_one_answer_with_its_p
         await serve.slack.until(
             lambda: sign in str([(m["text"], m.get("blocks")) for m in serve.slack.answers(ts)]), PATIENCE_S
         )
+        assert moment == "drawing" or serve.slack.streams, "the words were streamed"
         await serve.kill()
         serve.llm.replies.append(Reply(ANSWER))
         await serve.start()
