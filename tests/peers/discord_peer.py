@@ -255,7 +255,8 @@ class DiscordPeer:
         me = self._member() | {"user": self.person(BOT, "easel", bot=True)}
         threads = [thread | {"last_message_id": self._last(id)} for id, thread in self.threads.items()]
         return {
-            "id": GUILD, "name": "Studio", "owner_id": ANN, "roles": [everyone], "channels": [self._channel(CHANNEL)],
+            "id": GUILD, "name": "Studio", "owner_id": ANN, "roles": [everyone],
+            "channels": [self._channel(CHANNEL) | {"last_message_id": self._last(CHANNEL)}],
             "members": [me], "threads": threads, "emojis": [], "stickers": [], "features": [], "presences": [],
             "voice_states": [], "stage_instances": [], "guild_scheduled_events": [], "soundboard_sounds": [],
             "member_count": 2, "large": False, "premium_tier": 0, "verification_level": 0,
@@ -335,7 +336,8 @@ class DiscordPeer:
     async def _application(self, _: web.Request) -> web.Response:
         found: Json = {
             "id": APP, "name": "Easel", "description": "", "icon": None, "bot_public": True, "team": None,
-            "flags": 1 << 19 if self.privileged else 0, "bot_require_code_grant": False, "verify_key": "", "owner": self.person(ANN, "ann"), "rpc_origins": [],
+            "flags": 1 << 19 if self.privileged else 0, "bot_require_code_grant": False, "verify_key": "",
+            "owner": self.person(ANN, "ann"), "rpc_origins": [],
         }  # fmt: skip
         return _json(found)
 

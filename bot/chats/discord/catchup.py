@@ -1,4 +1,5 @@
-"""After an outage longer than Discord remembers: read what was said in our own threads meanwhile.
+"""After an outage longer than Discord remembers: read what was said meanwhile in our own threads, and in the
+channels in which they hang.
 
 Discord replays events of short breaks itself. Messages that come twice are told apart by their event.
 """
@@ -21,8 +22,10 @@ CURSOR = "seen"
 OVERLAP_S = 120.0
 MAX_MESSAGES = 20
 """Of one thread: who comes back to more than that has moved on."""
+MAX_IN_CHANNEL = 100
+"""Of one channel, where most messages are not for the bot."""
 READERS = 4
-"""Threads read at once: the history has a rate limit of its own."""
+"""Places read at once: the history has a rate limit of its own."""
 
 
 class CatchUp:
@@ -50,26 +53,50 @@ class CatchUp:
     async def run(self) -> None:
         """Hand over what was missed since `seen`; at the first start there is nothing."""
         text = await self._memory.get(CURSOR)
-        await self.seen()
-        if text is None:
-            return
-        since = max(float(text) - OVERLAP_S, self._clock() - self._max_age_s)
-        cursor = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
-        await asyncio.gather(*(self._thread(thread, cursor) for thread in self._threads(cursor)))
+        began = self._clock()
+        if text is not None:
+            since = max(float(text) - OVERLAP_S, began - self._max_age_s)
+            cursor = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
+            threads = self._threads(cursor)
+            await asyncio.gather(
+                *(self._thread(thread, cursor) for thread in threads),
+                *(self._channel(channel, cursor) for channel in self._channels(cursor)),
+            )
+        # Only now: who is killed while catching up begins again where this began.
+        await self._memory.put(CURSOR, f"{began:.0f}")
+
+    def _ours(self) -> list[discord.Thread]:
+        me = self._client.user.id if self._client.user else 0
+        return [thread for guild in self._client.guilds for thread in guild.threads if thread.owner_id == me]
 
     def _threads(self, cursor: int) -> list[discord.Thread]:
         """Our own threads in which something was said since."""
-        me = self._client.user.id if self._client.user else 0
-        threads = [thread for guild in self._client.guilds for thread in guild.threads]
-        return [thread for thread in threads if thread.owner_id == me and (thread.last_message_id or 0) > cursor]
+        return [thread for thread in self._ours() if (thread.last_message_id or 0) > cursor]
+
+    def _channels(self, cursor: int) -> list[discord.TextChannel]:
+        """Where people are used to call the bot, and something was said since."""
+        parents = {parent.id: parent for thread in self._ours() if (parent := thread.parent) is not None}
+        return [
+            channel
+            for channel in parents.values()
+            if isinstance(channel, discord.TextChannel) and (channel.last_message_id or 0) > cursor
+        ]
 
     async def _thread(self, thread: discord.Thread, cursor: int) -> None:
+        for message in await self._read(thread, cursor, MAX_MESSAGES):
+            await self._take(message)
+
+    async def _channel(self, channel: discord.TextChannel, cursor: int) -> None:
+        """Each message for the bot begins a thread of its own there, so none waits for another."""
+        await asyncio.gather(*(self._take(message) for message in await self._read(channel, cursor, MAX_IN_CHANNEL)))
+
+    async def _read(
+        self, place: discord.Thread | discord.TextChannel, cursor: int, limit: int
+    ) -> list[discord.Message]:
         try:
             async with self._readers:
-                found = thread.history(limit=MAX_MESSAGES, after=discord.Object(cursor), oldest_first=True)
-                messages = [message async for message in found]
+                found = place.history(limit=limit, after=discord.Object(cursor), oldest_first=True)
+                return [message async for message in found]
         except FAILURES as error:
-            log.info("thread %d cannot be read: %s", thread.id, error)
-            return
-        for message in messages:
-            await self._take(message)
+            log.info("%d cannot be read: %s", place.id, error)
+            return []

@@ -56,6 +56,7 @@ class DiscordChat:
         self._media = Media(store, shrink)
         self._tokens = Tokens(memory)
         self._tasks = Tasks()
+        self._catching_up = 0
         self._resumed = False
         self._problem: str | None = None
         self._message_content = config.message_content
@@ -153,18 +154,27 @@ class DiscordChat:
         for sentence in self.health().problems:
             log.warning("%s", sentence)
         log.info("invite me with %s", invite_link(self.client.application_id or 0))
-        catch_up = CatchUp(self.client, self._memory, self.client.arrivals.take, self._config.catch_up_s)
-        self._tasks.spawn(catch_up.run(), "discord catch-up")
         if not self._resumed:
             self._resumed = True
             self._tasks.spawn(self._handlers.resume(self), "discord resume")
+        self._tasks.spawn(self._catch_up(), "discord catch-up")
+
+    def _missed(self) -> CatchUp:
+        return CatchUp(self.client, self._memory, self.client.arrivals.take, self._config.catch_up_s)
+
+    async def _catch_up(self) -> None:
+        self._catching_up += 1
+        try:
+            await self._missed().run()
+        finally:
+            self._catching_up -= 1
 
     async def _note_seen(self) -> None:
         """Keep the moment until which everything has arrived; the catch-up begins there."""
         while True:
             await asyncio.sleep(SEEN_S)
-            if self.client.is_ready() and not self.client.is_ws_ratelimited():
-                await CatchUp(self.client, self._memory, self.client.arrivals.take, 0).seen()
+            if self.client.is_ready() and not self.client.is_ws_ratelimited() and not self._catching_up:
+                await self._missed().seen()
 
     async def stop(self) -> None:
         """End every task, then leave. What was unfinished is taken up by the next start."""

@@ -13,9 +13,13 @@ log = logging.getLogger(__name__)
 class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run `work`; once closed it is cancelled at once, so that nothing begins while the rest is taken down."""
         task = asyncio.create_task(work, name=name)
+        if self._closed:
+            task.cancel()
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -34,8 +38,8 @@ class Tasks:
             await asyncio.wait(self._running)
 
     async def close(self) -> None:
-        """Cancel all and wait until they have ended."""
-        tasks = list(self._running)
-        for task in tasks:
+        """Cancel all, and what is still spawned from now on, and wait until they have ended."""
+        self._closed = True
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.idle()

@@ -119,10 +119,14 @@ class FakeHandlers:
         self.gone: list[str] = []
         self.changed: Callable[[], None] = lambda: None
         """Called when something came."""
+        self.hold: asyncio.Event | None = None
+        """Answers wait for it."""
 
     async def receive(self, incoming: Incoming) -> None:
         self.received.append(incoming)
         self.changed()
+        if self.hold is not None:
+            await self.hold.wait()
         if self.chat is not None and self.parts:
             await self.reply(f"turn-{incoming.event}", incoming.thread, self.parts, incoming)
 

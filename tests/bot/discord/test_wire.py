@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -197,14 +198,47 @@ async def test_an_outage_longer_than_discord_remembers_is_caught_up_in_our_threa
     await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])))
     await first.memory.put("seen", "1")
     await first.chat.stop()
-    missed = await peer.say("make it blue", asked["id"])
+    missed = [await peer.say("make it blue", asked["id"]), await peer.say(f"{MENTION} a cat")]
+    await peer.say("not for the bot")
     second = Process(peer, first)
     await second.start()
     try:
-        event = f"discord:m{missed['id']}"
-        await peer.until(lambda: event in [incoming.event for incoming in second.handlers.received])
+        events = {f"discord:m{message['id']}" for message in missed}
+        await peer.until(lambda: events <= {incoming.event for incoming in second.handlers.received})
+        assert "not for the bot" not in [incoming.text for incoming in second.handlers.received]
+        assert missed[1]["id"] in peer.threads
     finally:
         await second.chat.stop()
+
+
+async def test_who_is_killed_while_catching_up_begins_again_where_that_began(peer: DiscordPeer) -> None:
+    first = Process(peer)
+    await first.start()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])))
+    await first.memory.put("seen", "1")
+    await first.chat.stop()
+    await peer.say("make it blue", asked["id"])
+    second = Process(peer, first)
+    second.handlers.hold = asyncio.Event()
+    await second.start()
+    try:
+        await peer.until(lambda: bool(second.handlers.received))
+        assert await second.memory.get("seen") == "1"
+        second.handlers.hold.set()
+        await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])[1:]))
+    finally:
+        await second.chat.stop()
+
+
+async def test_what_arrives_while_the_chat_stops_is_left_for_the_next_start(peer: DiscordPeer) -> None:
+    process = Process(peer)
+    await process.start()
+    closing = asyncio.create_task(process.chat.stop())
+    await asyncio.sleep(0)
+    await peer.say(f"{MENTION} a red fox")
+    await closing
+    assert not process.handlers.received
 
 
 async def test_who_installed_it_for_herself_is_answered_by_her_command(peer: DiscordPeer, process: Process) -> None:
