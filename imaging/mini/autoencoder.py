@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from imaging.mini import runs, world
-from imaging.mini.optim import MuonAdam, average_into, schedule
+from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 
 LATENT_CHANNELS = 8
 WIDTHS = (16, 32, 64, 96)
@@ -177,7 +177,7 @@ def train(
     while done < samples and not clock.over():
         optimizer.factor = schedule(done / samples, decay_from=0.4)
         x = pixels([_crop(rng) for _ in range(batch)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             mean = vae.encode(x).latent_dist.mean.float()
             restored = vae.decode(mean + LATENT_NOISE * torch.randn_like(mean)).sample.float()
         loss = loss_of(restored, x) + 1e-3 * mean.square().mean()

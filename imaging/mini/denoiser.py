@@ -23,7 +23,7 @@ from torch import Tensor
 
 from imaging.mini import autoencoder, captions, runs, vocabulary, world
 from imaging.mini.model import Denoiser, alphas, noised
-from imaging.mini.optim import MuonAdam, average_into, schedule
+from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 
 SAMPLES = 150_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
@@ -91,7 +91,7 @@ class Latents:
 @torch.no_grad()
 def encode(vae: Any, scale: float, scenes: list[world.Scene]) -> Tensor:
     """Scaled latents of scenes, `[N, C, 16, 16]`, bfloat16."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         mean = vae.encode(autoencoder.pixels([world.draw(scene) for scene in scenes])).latent_dist.mean
     return (mean.float() * scale).bfloat16()
 
@@ -136,7 +136,7 @@ class SwapProbe:
         pair = noised(self.latents, self.noise, at, alphas())
         losses = []
         for texts in (self.true, self.swapped, self.wrong):
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 velocity = denoiser.predict(pair.noisy, at, *denoiser.read(texts)).float()
             losses.append((velocity - pair.velocity).square().mean((1, 2, 3)))
         true, swapped, wrong = losses
@@ -227,7 +227,7 @@ def train(
         blank = (drop >= EMPTY) & (drop < EMPTY + ZERO)
         t = timesteps(count, 0.5 if share < DECAY_FROM else 0.2)
         pair = noised(latents, torch.randn_like(latents), t, table)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             velocity = denoiser.predict(pair.noisy, t, *denoiser.read(texts, blank), ids)
         loss = (velocity.float() - pair.velocity).square().mean()
         optimizer.zero_grad()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from imaging.mini import backgrounds, captions, denoiser, runs, sprites, world
 from imaging.mini.model import Denoiser, alphas, noised, time_ids
-from imaging.mini.optim import MuonAdam, schedule
+from imaging.mini.optim import MuonAdam, autocast, schedule
 
 TOKENS = 4
 VISION_SIZE = 64
@@ -161,7 +161,7 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
         texts = ["" if rng.random() < NO_TEXT else captions.caption(rng, scene) for scene in scenes]
         t = denoiser.timesteps(batch, 0.4)
         pair = noised(latents, torch.randn_like(latents), t, table)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             embeds = tower(pixel_values=inputs).image_embeds
             answer = reader(embeds)
             hidden = embeds * (torch.rand(batch, 1) >= NO_IMAGE)
