@@ -108,7 +108,10 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             pictures_per_reply=settings.max_pictures_per_reply,
             pictures_per_day=settings.pictures_per_day or None,
         )
-        desk = Desk(store, model, studio.queue, chats, limits, refinement=settings.refine_prompts)
+        desk = Desk(
+            store, model, studio.queue, chats, limits,
+            refinement=settings.refine_prompts, access=rows.access(settings),
+        )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
         made: list[Program] = []

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from handlers.model import Answer, CommandCall, Incoming, Press
+from handlers.model import Answer, CommandCall, Incoming, Person, Press, Vote, Whereabouts
 from handlers.ports import Chat, Handlers, LanguageModel
 from imaging.model import ImageRequest
 from prompts.request import LanguageRequest
@@ -86,6 +86,12 @@ class MeasuredHandlers:
     async def command(self, call: CommandCall) -> Answer:
         self._metrics.commands.labels(call.thread.chat, call.name).inc()
         return await self._handlers.command(call)
+
+    async def vote(self, vote: Vote) -> None:
+        await self._handlers.vote(vote)
+
+    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        return await self._handlers.refusal(where, person)
 
     async def resume(self, chat: Chat) -> None:
         await self._handlers.resume(chat)

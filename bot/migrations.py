@@ -64,7 +64,16 @@ def indexes_for_recent(db: Database) -> None:
     db.conn.execute("CREATE INDEX pictures_ready ON pictures (thread, number) WHERE state = 'ready'")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, indexes_for_recent)
+def votes(db: Database) -> None:
+    """Who is for (`up` 1) and against (`up` 0) a picture."""
+    db.conn.execute(
+        "CREATE TABLE votes (thread TEXT NOT NULL, number INTEGER NOT NULL, person_id TEXT NOT NULL, "
+        "up INTEGER NOT NULL, created REAL NOT NULL, PRIMARY KEY (thread, number, person_id, up)) WITHOUT ROWID"
+    )
+    db.conn.execute("CREATE INDEX votes_person ON votes (person_id)")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, indexes_for_recent, votes)
 
 
 def migrate(db: Database) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from handlers.access import AgeRestricted
 from handlers.refinement import Refine
 from prompts.profiles import profile_for
 
@@ -87,6 +88,13 @@ class Settings(BaseSettings):
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
     discord_token: SecretStr = _group("Discord", "Bot token; empty: no Discord.", SecretStr(""))
+    discord_channels_allowed: str = _group("Discord", "Channel or category ids to work in, by commas; empty: all.", "")
+    discord_channels_denied: str = _group("Discord", "Channel or category ids to stay out of, by commas.", "")
+    discord_roles_allowed: str = _group("Discord", "Ids of the roles that may use it, by commas; empty: all.", "")
+    discord_roles_denied: str = _group("Discord", "Ids of roles that may not, by commas.", "")
+    discord_age_restricted: AgeRestricted = _group(
+        "Discord", "Age-restricted channels: same, never, only.", AgeRestricted.SAME
+    )
     discord_api_base: str = _group("Discord", "REST address.", "https://discord.com/api/v10")
     discord_gateway: str = _group("Discord", "Gateway address; empty: ask the REST address.", "")
     discord_cdn: str = _group("Discord", "Where attachments lie.", "https://cdn.discordapp.com")

@@ -24,7 +24,19 @@ from bot.store_file import connect, restore, sentence_for
 from bot.store_sql import Tables, ThreadRow
 from bot.store_thread import DatabaseThread
 from handlers.errors import StoreError
-from handlers.model import Incoming, Person, Picture, Role, Session, ThreadKey, Turn, TurnState, Upload
+from handlers.model import (
+    Incoming,
+    Person,
+    Picture,
+    Role,
+    Session,
+    Tally,
+    ThreadKey,
+    Turn,
+    TurnState,
+    Upload,
+    Vote,
+)
 from handlers.ports import Accepted, Claim, Forgotten, Usage
 
 __all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
@@ -164,6 +176,9 @@ class SqliteStore:
     async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
         await self._run(self._tables.choose, scope, settings)
 
+    async def chosen(self, scope: str) -> Mapping[str, str]:
+        return await self._run(self._tables.chosen, scope)
+
     # Pictures
 
     async def add_picture(self, picture: Picture, data: bytes) -> Picture:
@@ -202,6 +217,12 @@ class SqliteStore:
                 self._files.delete(sha)
 
         await self._run(work)
+
+    async def vote(self, vote: Vote) -> bool:
+        return await self._run(self._tables.vote, vote, _now().timestamp())
+
+    async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
+        return await self._run(self._tables.votes, thread)
 
     # People and housekeeping
 

@@ -111,12 +111,16 @@ class Tables(PictureTables):
         ]
 
     def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
+        scope = rows.clean(scope)
         with self._transaction():
             for name, value in settings.items():
                 if value is None:
                     self._db.execute("DELETE FROM settings WHERE scope = ? AND name = ?", (scope, name))
                 else:
                     self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (scope, name, value))
+
+    def chosen(self, scope: str) -> dict[str, str]:
+        return dict(self._db.execute("SELECT name, value FROM settings WHERE scope = ?", (rows.clean(scope),)))
 
     def session(self, thread: ThreadKey) -> Session:
         name = rows.clean(str(thread))
@@ -158,8 +162,8 @@ class Tables(PictureTables):
         return selected
 
     def _settings(self, thread: ThreadKey) -> dict[str, str]:
-        scopes = (rows.clean(thread.channel_scope), rows.clean(str(thread)))
-        found = self._db.execute("SELECT scope, name, value FROM settings WHERE scope IN (?, ?)", scopes).fetchall()
+        scopes = tuple(map(rows.clean, (thread.tenant_scope, thread.channel_scope, str(thread))))
+        found = self._db.execute("SELECT scope, name, value FROM settings WHERE scope IN (?, ?, ?)", scopes).fetchall()
         ordered = sorted(found, key=lambda row: scopes.index(row[0]))
         return {row[1]: row[2] for row in ordered}
 

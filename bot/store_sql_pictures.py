@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot import store_rows as rows
-from handlers.model import Person, Picture, ThreadKey, Turn
+from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
 from handlers.ports import Forgotten, Usage
 
 FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
@@ -124,6 +124,26 @@ class PictureTables:
             self._db.execute("UPDATE threads SET pictures = pictures - 1 WHERE key = ?", (name,))
             return self.unneeded([row[0]])
 
+    def vote(self, vote: Vote, now: float) -> bool:
+        row = (rows.clean(str(vote.thread)), vote.picture, rows.clean(rows.person_key(vote.thread, vote.person.id)))
+        with self._transaction():
+            if not vote.given:
+                where = "thread = ? AND number = ? AND person_id = ? AND up = ?"
+                return self._db.execute(f"DELETE FROM votes WHERE {where}", (*row, vote.up)).rowcount > 0
+            there = "SELECT 1 FROM pictures WHERE thread = ? AND number = ? AND state = 'ready'"
+            if self._db.execute(there, row[:2]).fetchone() is None:
+                return False
+            values = (*row, vote.up, now)
+            return self._db.execute("INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?)", values).rowcount > 0
+
+    def votes(self, thread: ThreadKey) -> dict[int, Tally]:
+        found = self._db.execute(
+            "SELECT v.number, sum(v.up), sum(1 - v.up) FROM votes v JOIN pictures p "
+            "ON p.thread = v.thread AND p.number = v.number WHERE v.thread = ? AND p.state = 'ready' GROUP BY v.number",
+            (rows.clean(str(thread)),),
+        )
+        return {number: Tally(up, down) for number, up, down in found}
+
     def unneeded(self, files: Sequence[str]) -> list[str]:
         """Those of `files` that no picture that is there needs."""
         needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
@@ -168,6 +188,7 @@ class PictureTables:
                 )
                 self._db.execute("UPDATE events SET finished = 1 WHERE turn = ?", (id_,))
             self._erase("person_id = ?", (key,))
+            self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
             self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
             self._cut_ancestors(mine)
             return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
@@ -210,6 +231,7 @@ class PictureTables:
             self._erase("created < ?", (before,))
             pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
             turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
+            self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
             self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
             self._db.execute(
                 "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"

@@ -27,8 +27,10 @@ from handlers.model import (
     Press,
     Role,
     Session,
+    Tally,
     Turn,
     TurnState,
+    Vote,
 )
 from handlers.recipe_text import recipe_text
 from handlers.recipes import Built, build, seed_of
@@ -84,6 +86,8 @@ class Buttons:
                 return await self._compare(press, picture)
             case Action.DELETE:
                 return await self._delete(press, picture)
+            case Action.VOTE:
+                return await self._vote(press, picture)
             case Action.VARY | Action.EDIT | Action.REFINE | Action.REDO:
                 return await self._make(press, picture)
             case _:
@@ -135,6 +139,15 @@ class Buttons:
             raise NotAllowed(f"Picture {picture.number} is {picture.person.name}'s; they or a moderator can delete it.")
         await self._store.delete_picture(press.thread, picture.number)
         return Answer(f"Picture {picture.number} is deleted.", private=False)
+
+    async def _vote(self, press: Press, picture: Picture) -> Answer:
+        vote = Vote(press.thread, press.person, picture.number, up=True)
+        given = await self._store.vote(vote)
+        if not given:
+            await self._store.vote(replace(vote, given=False))
+        tally = (await self._store.votes(press.thread)).get(picture.number, Tally())
+        done = "Your vote counts" if given else "Your vote is taken back"
+        return Answer(f"{done}: picture {picture.number} has {tally.up} for and {tally.down} against.")
 
     # A new reply
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias
 
+from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.conversation import Conversation, may_cancel
 from handlers.director import Services
 from handlers.errors import NotAllowed, UserError
@@ -23,13 +24,15 @@ from handlers.model import (
     Option,
     OptionKind,
     SlotState,
+    Tally,
 )
 from handlers.refinement import Refine
 from handlers.slots import ENDED
 from imaging.model import Operation
 
 SIZES = ("square", "wide", "tall")
-RESET = "default"
+RESET = DEFAULT
+SCOPES = ("thread", "channel", "everywhere")
 
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
@@ -49,7 +52,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "settings",
         "How pictures are made here",
         (
-            Option("style", f"Style of new pictures; {RESET} for none", maximum=60),
+            Option("style", f"Style of new pictures; {RESET} for none", OptionKind.STYLE, choices=(RESET,), maximum=60),
             Option("size", "Shape of new pictures", OptionKind.CHOICE, choices=(*SIZES, RESET)),
             Option("language", f"Language of the answers; {RESET} for the asker's", maximum=40),
             Option(
@@ -58,10 +61,23 @@ COMMANDS: tuple[CommandSpec, ...] = (
                 OptionKind.CHOICE,
                 choices=(*(mode.value for mode in Refine), RESET),
             ),
+            Option("scope", "For the thread, or (admins) its channel or everywhere", OptionKind.CHOICE, choices=SCOPES),
+        ),
+    ),
+    CommandSpec(
+        "access",
+        "Where and for whom I work (admins)",
+        (
             Option(
-                "scope", "For the thread, or (admins) its channel", OptionKind.CHOICE, choices=("thread", "channel")
+                "rule", f"For the channel or role; {DEFAULT} takes it back", OptionKind.CHOICE, choices=(*Rule, DEFAULT)
+            ),
+            Option("channel", "Which channel; without one and without a role: this one", OptionKind.CHANNEL),
+            Option("role", "Which role", OptionKind.ROLE),
+            Option(
+                "age", "What age-restricted channels mean to me", OptionKind.CHOICE, choices=(*AgeRestricted, DEFAULT)
             ),
         ),
+        admin_only=True,
     ),
     CommandSpec("usage", "What you have had made today, and what is left"),
     CommandSpec("export", "This thread as a zip: pictures, recipes, transcript and a page with the tree"),
@@ -84,10 +100,12 @@ class Commands:
         services: Services,
         conversation: Conversation,
         receive: Callable[[Incoming], None],
+        gate: Gate,
         clock: Callable[[], datetime],
     ) -> None:
         self._services = services
         self._store = services.store
+        self._gate = gate
         self._conversation = conversation
         self._receive = receive
         self._clock = clock
@@ -114,12 +132,14 @@ class Commands:
         pictures = await self._store.gallery(call.thread)
         if not pictures:
             return Answer("There are no pictures in this thread yet.")
+        votes = await self._store.votes(call.thread)
         lines = []
         for picture in pictures:
             parents = f" from {', '.join(map(str, picture.parents))}" if picture.parents else ""
             current = " (current)" if picture.number == session.current else ""
             made = "upload" if picture.operation is Operation.UPLOAD else picture.operation.value
-            lines.append(f"{picture.number}{current}: {picture.description} [{made}{parents}, {picture.person.name}]")
+            told = f"{picture.number}{current}: {picture.description} [{made}{parents}, {picture.person.name}]"
+            lines.append(told + voted(votes.get(picture.number)))
         return Answer("\n".join(lines))
 
     async def _queue(self, call: CommandCall) -> Answer:
@@ -154,21 +174,32 @@ class Commands:
 
     async def _settings(self, call: CommandCall) -> Answer:
         arguments = {name: str(value).strip() for name, value in call.arguments.items()}
-        channel = arguments.pop("scope", "thread") == "channel"
+        scope = arguments.pop("scope", "thread")
         changes = {name: None if value in ("", RESET) else value for name, value in arguments.items()}
         if not changes:
             settings = (await self._store.session(call.thread)).settings
             names = ("style", "size", "language", "refinement")
             return Answer("\n".join(f"{name}: {settings.get(name, RESET)}" for name in names))
-        if channel and not call.person.admin:
-            raise NotAllowed("Only an admin can set this for the whole channel; leave the scope out for this thread.")
+        if scope not in SCOPES:
+            raise UserError(f"A scope is {', '.join(SCOPES)}.")
+        if scope != "thread" and not call.person.admin:
+            raise NotAllowed("Only an admin can set this for more than a thread; leave the scope out for this thread.")
         if changes.get("size") not in (None, *SIZES):
             raise UserError(f"A size is {', '.join(SIZES)} or {RESET}.")
         if changes.get("refinement") not in (None, *(mode.value for mode in Refine)):
             raise UserError(f"Refinement is {', '.join(Refine)} or {RESET}.")
-        await self._store.choose(call.thread.channel_scope if channel else str(call.thread), changes)
+        names_of = {
+            "thread": str(call.thread),
+            "channel": call.thread.channel_scope,
+            "everywhere": call.thread.tenant_scope,
+        }
+        await self._store.choose(names_of[scope], changes)
         told = ", ".join(f"{name}: {value or RESET}" for name, value in changes.items())
-        return Answer(f"From now on in this {'channel' if channel else 'thread'}: {told}.", private=False)
+        where = "everywhere here" if scope == "everywhere" else f"in this {scope}"
+        return Answer(f"From now on {where}: {told}.", private=False)
+
+    async def _access(self, call: CommandCall) -> Answer:
+        return Answer(await self._gate.change(call))
 
     async def _usage(self, call: CommandCall) -> Answer:
         quota = self._services.quota
@@ -206,6 +237,13 @@ class Commands:
             options = " ".join(f"[{option.name}]" for option in spec.options)
             lines.append(f"/{spec.name}{' ' + options if options else ''}: {spec.summary}")
         return Answer("\n".join(lines))
+
+
+def voted(tally: Tally | None) -> str:
+    """Votes behind a picture's line; nothing where there are none."""
+    if tally is None:
+        return ""
+    return "".join(f" {sign} {count}" for sign, count in (("👍", tally.up), ("👎", tally.down)) if count)
 
 
 def counted(count: int, thing: str) -> str:

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 
+from handlers.access import Access, Gate
 from handlers.buttons import Buttons
 from handlers.commands import Commands
 from handlers.conversation import Conversation
 from handlers.director import Services
 from handlers.errors import UserError
 from handlers.limits import Limits
-from handlers.model import Answer, CommandCall, Incoming, Press, Turn
+from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.refinement import Refine, Refinement
@@ -38,6 +39,7 @@ class Desk:
         chats: By name; may be filled after construction, before the first message.
         limits: What one person may take.
         refinement: Whether descriptions are written out before they are drawn, where a thread does not say.
+        access: Where and for whom the program works, by chat; admins of servers add their own rules.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -50,6 +52,7 @@ class Desk:
         limits: Limits | None = None,
         *,
         refinement: Refine | str = Refine.OFF,
+        access: Mapping[str, Access] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -57,7 +60,8 @@ class Desk:
         self.services = Services(store, pictures, limits, quota, Refinement(model, Refine(refinement)))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
-        self._commands = Commands(self.services, self._conversation, self._spawn_message, clock)
+        self._gate = Gate(store, access or {})
+        self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,6 +85,18 @@ class Desk:
         except Exception:
             log.exception("the command %s could not be answered", call.name)
             return Answer(BROKE)
+
+    async def vote(self, vote: Vote) -> None:
+        try:
+            await self.services.store.vote(vote)
+        except UserError as error:
+            log.warning("a vote for picture %d could not be counted: %s", vote.picture, error)
+
+    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        try:
+            return await self._gate.refusal(where, person)
+        except UserError as error:
+            return str(error)
 
     async def resume(self, chat: Chat) -> None:
         await self._conversation.resume(chat)

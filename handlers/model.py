@@ -30,6 +30,11 @@ class ThreadKey:
         """Names the thread's channel: the scope of settings that hold for all its threads."""
         return "/".join((self.chat, self.tenant, self.channel))
 
+    @property
+    def tenant_scope(self) -> str:
+        """Names the whole server or workspace: the scope of settings that hold everywhere in it."""
+        return "/".join((self.chat, self.tenant))
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -40,6 +45,18 @@ class Person:
     admin: bool = False
     moderator: bool = False
     roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where somebody wants to use the program, as far as access to it depends on that."""
+
+    thread: ThreadKey
+    channels: frozenset[str] = frozenset()
+    """Ids of what stands around the thread's channel: its category, for example."""
+    age_restricted: bool = False
+    direct: bool = False
+    """A conversation with nobody else in it: lists of channels do not mean it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,8 @@ class Action(StrEnum):
     COMPARE = "compare"
     CANCEL = "cancel"
     DELETE = "delete"
+    VOTE = "vote"
+    """For the picture; pressed again, the vote is taken back."""
     STOP = "stop"
 
 
@@ -94,6 +113,25 @@ class Press:
     """The placeholder meant by CANCEL when the picture has no number's file yet."""
     text: str = ""
     change: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A reaction to a picture that counts as a vote for it (`up`) or against it, given or taken back."""
+
+    thread: ThreadKey
+    person: Person
+    picture: int
+    up: bool
+    given: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many people voted for and against a picture."""
+
+    up: int = 0
+    down: int = 0
 
 
 class PictureState(StrEnum):
@@ -262,7 +300,8 @@ class Session:
     recent: tuple[Turn, ...]
     """The latest turns, oldest first, bounded: turn 500 costs what turn 5 costs."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """`style`, `size`, `language`, `refinement` as chosen for the thread, else for its channel."""
+    """`style`, `size`, `language`, `refinement` as chosen for the thread, else for its channel, else for the
+    whole server or workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +339,15 @@ class OptionKind(StrEnum):
     NUMBER = "number"
     CHOICE = "choice"
     PICTURE = "picture"
-    """A picture number of this thread; platforms may complete it with descriptions."""
+    """A picture number of this thread; `handlers.completion` offers them with descriptions."""
+    STYLE = "style"
+    """Free words; `handlers.completion` offers the presets."""
     PERSON = "person"
+    """A person's id."""
+    CHANNEL = "channel"
+    """A channel's id."""
+    ROLE = "role"
+    """The id of a role (a group of people), where the platform has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,3 +384,5 @@ class CommandCall:
     person: Person
     name: str
     arguments: dict[str, str | int] = field(default_factory=dict)
+    max_file_bytes: int | None = None
+    """The largest file that can be handed over there; None: any."""

@@ -17,9 +17,12 @@ from handlers.model import (
     Press,
     Reply,
     Session,
+    Tally,
     ThreadKey,
     Turn,
     Upload,
+    Vote,
+    Whereabouts,
 )
 from imaging.model import Abilities, ImageRequest, JobEvent
 from prompts.request import LanguageRequest
@@ -130,7 +133,10 @@ class Store(Protocol):
         """Store the turn in its final state and finish the event that it answers."""
 
     async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
-        """Set (or, with None, unset) settings of a thread or of a channel (`scope` is the key's text)."""
+        """Set (or, with None, unset) settings of a thread, a channel or all (`scope` is the key's text)."""
+
+    async def chosen(self, scope: str) -> Mapping[str, str]:
+        """What is set for exactly that scope."""
 
     async def usage(self, thread: ThreadKey, person: Person, since: datetime) -> Usage: ...
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
@@ -166,6 +172,13 @@ class Store(Protocol):
     async def picture_bytes(self, sha256: str) -> bytes: ...
     async def select(self, thread: ThreadKey, number: int) -> None: ...
     async def delete_picture(self, thread: ThreadKey, number: int) -> None: ...
+    async def vote(self, vote: Vote) -> bool:
+        """Count a vote, or take it back; each person counts once for and once against a picture.
+        False when nothing changed: it was so before, or the picture is not there."""
+
+    async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
+        """By number, for the pictures that are there and have votes."""
+
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadSummary]: ...
 
 
@@ -219,6 +232,13 @@ class Handlers(Protocol):
 
     async def command(self, call: CommandCall) -> Answer:
         """A command of the table, likewise."""
+
+    async def vote(self, vote: Vote) -> None:
+        """A reaction that counts. Nothing is answered; never raises but on cancellation."""
+
+    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        """Why this person may not use the program there, as the sentence for them; None when they may.
+        Chats ask before they open a thread or a form."""
 
     async def resume(self, chat: Chat) -> None:
         """Take up what a crash left unfinished in this chat; called once when the chat is connected."""

@@ -12,6 +12,7 @@ from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.settings import Settings, loopback
+from handlers.access import Access
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 
 if TYPE_CHECKING:
@@ -203,6 +204,22 @@ def slack(parts: Parts) -> Service:
         config, parts.handlers, parts.store, parts.memory.corner("slack"), COMMANDS, parts.home.root / "slack.db"
     )
     return SlackRunner(SlackService(chat))
+
+
+def access(settings: Settings) -> dict[str, Access]:
+    """Where and for whom whoever runs the program lets it work, by chat."""
+    return {
+        "discord": Access(
+            allow_channels=_ids(settings.discord_channels_allowed),
+            deny_channels=_ids(settings.discord_channels_denied),
+            allow_roles=_ids(settings.discord_roles_allowed),
+            deny_roles=_ids(settings.discord_roles_denied),
+            age_restricted=settings.discord_age_restricted,
+        ),
+        "slack": Access(
+            allow_channels=_ids(settings.slack_channels_allowed), deny_channels=_ids(settings.slack_channels_denied)
+        ),
+    }
 
 
 def _ids(text: str) -> frozenset[str]:

@@ -318,6 +318,9 @@ async def test_the_hot_queries_use_indexes(store: SqliteStore) -> None:
         "SELECT 1 FROM pictures WHERE sha256 = 'x' AND state = 'ready' LIMIT 1",
         "SELECT count(*) FROM pictures WHERE person_id = 'x' AND created >= 1",
         "UPDATE events SET finished = 1 WHERE turn = 'x'",
+        "SELECT v.number, sum(v.up), sum(1 - v.up) FROM votes v JOIN pictures p "
+        "ON p.thread = v.thread AND p.number = v.number WHERE v.thread = 'x' AND p.state = 'ready' GROUP BY v.number",
+        "DELETE FROM votes WHERE person_id = 'x'",
         "SELECT * FROM threads WHERE chat = 'x' AND tenant = 'y' ORDER BY updated DESC LIMIT 3",
     )
     for query in queries:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from bot.chats.discord.build import build_discord
 from bot.chats.discord.chat import DiscordChat, DiscordRefused
-from bot.chats.discord.config import Access, AgeRestricted, DiscordConfig, InMemoryKeyValue, KeyValue
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue, KeyValue
 
 __all__ = [
-    "Access",
-    "AgeRestricted",
     "DiscordChat",
     "DiscordConfig",
     "DiscordRefused",

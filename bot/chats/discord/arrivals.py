@@ -8,12 +8,12 @@ import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.files import Remote, download, remote
-from bot.chats.discord.ids import number_of_file
-from bot.chats.discord.people import age_restricted, person_of, words_of
+from bot.chats.discord.ids import CHAT, number_of_file
+from bot.chats.discord.people import NOWHERE, person_of, whereabouts, words_of
 from bot.chats.discord.text import shorten
 from bot.chats.discord.threads import chain_root, session_of, title_of
 from bot.chats.discord.trouble import FAILURES
-from handlers.model import Incoming
+from handlers.model import Incoming, ThreadKey
 from handlers.ports import Chat, Handlers
 
 log = logging.getLogger(__name__)
@@ -59,11 +59,9 @@ class Arrivals:
         if not self.ours(message):
             return
         person = person_of(message.author)
-        refusal = self._config.access.refusal(
-            _channels(message), frozenset(person.roles), age_restricted=age_restricted(message.channel)
-        )
         text = words_of(message, self._me)
         try:
+            refusal = await self._handlers.refusal(whereabouts(_here(message), message.channel), person)
             if refusal is not None:
                 await message.reply(refusal, mention_author=False)
                 return
@@ -111,10 +109,10 @@ class Arrivals:
             await message.reply(BLIND, mention_author=False)
 
 
-def _channels(message: discord.Message) -> frozenset[str]:
-    channel = message.channel
-    ids = {channel.id, getattr(channel, "parent_id", None), getattr(channel, "category_id", None)}
-    return frozenset(str(id) for id in ids if id is not None)
+def _here(message: discord.Message) -> ThreadKey:
+    """Where the message stands; not yet the thread in which it will be answered."""
+    tenant = str(message.guild.id) if message.guild else NOWHERE
+    return ThreadKey(CHAT, tenant, str(message.channel.id), str(message.channel.id))
 
 
 def _begins(message: discord.Message) -> bool:

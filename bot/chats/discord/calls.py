@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import discord
 
 from bot.chats.discord.answers import Answers
-from bot.chats.discord.config import DiscordConfig
+from bot.chats.discord.entry import may_enter
 from bot.chats.discord.outlet import NO_MENTIONS, Tokens
 from bot.chats.discord.people import (
     Interaction,
-    age_restricted,
-    channels_of,
     key_of_interaction,
     member_of,
     person_of_interaction,
@@ -22,7 +20,8 @@ from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
 from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
-from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind, Picture, ThreadKey
+from handlers.completion import Completion, complete
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Option, OptionKind, ThreadKey
 from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ class Calls:
         answers: Answers,
         tokens: Tokens,
         tasks: Tasks,
-        config: DiscordConfig,
     ) -> None:
         self._client = client
         self._handlers = handlers
@@ -45,14 +43,12 @@ class Calls:
         self._answers = answers
         self._tokens = tokens
         self._tasks = tasks
-        self._config = config
 
     async def call(self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
         key = key_of_interaction(self._client, interaction)
         person = person_of_interaction(interaction)
-        refusal = self._config.access.refusal(
-            channels_of(key), frozenset(person.roles), age_restricted=age_restricted(interaction.channel)
-        )
+        # Admins must be able to change what keeps them out.
+        refusal = None if spec.admin_only else await may_enter(self._handlers, interaction, key)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
@@ -91,9 +87,9 @@ class Calls:
         else:
             await self._handlers.receive(Incoming(f"discord:i{interaction.id}", key, person, text, title=title))
 
-    async def pictures(self, interaction: Interaction) -> Sequence[Picture]:
-        """The pictures that a number in this place can mean."""
-        return await self._store.gallery(key_of_interaction(self._client, interaction))
+    async def complete(self, interaction: Interaction, option: Option, typed: str) -> Sequence[Completion]:
+        """What an option of a command can mean in this place."""
+        return await complete(self._store, key_of_interaction(self._client, interaction), option, typed)
 
 
 def _turn_text(spec: CommandSpec, arguments: dict[str, str | int]) -> str:

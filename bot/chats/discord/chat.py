@@ -97,7 +97,7 @@ class DiscordChat:
         arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
         client.wire(
             arrivals,
-            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._config),
+            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks),
             Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config),
             self._commands,
             self._connected,

@@ -75,7 +75,7 @@ class EaselClient(discord.AutoShardedClient):
     ) -> None:
         self.arrivals, self.calls, self.presses, self._on_connected = arrivals, calls, presses, ready
         for spec in commands:
-            self.tree.add_command(slash_command(spec, calls.call, calls.pictures))
+            self.tree.add_command(slash_command(spec, calls.call, calls.complete))
         self.tree.add_command(message_menu("Edit this picture", presses.edit_message))
         self.tree.add_command(message_menu("Use as reference", presses.use_message))
         self.tree.add_command(message_menu("Recipe", presses.recipe_of_message))

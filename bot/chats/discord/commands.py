@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import discord
@@ -16,20 +16,21 @@ from discord import app_commands
 from bot.chats.discord.config import KeyValue
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.text import shorten
+from handlers.completion import Completion, completes
 from handlers.errors import UserError
-from handlers.model import CommandSpec, Option, OptionKind, Picture
+from handlers.model import CommandSpec, Option, OptionKind
 
 log = logging.getLogger(__name__)
 MAX_CHOICES = 25
 MAX_TEXT = 6000
 LOOK_UP_S = 2.0
 Call: TypeAlias = Callable[[Interaction, CommandSpec, dict[str, str | int]], Awaitable[None]]
-PicturesOf: TypeAlias = Callable[[Interaction], Awaitable[Sequence[Picture]]]
+Complete: TypeAlias = Callable[[Interaction, Option, str], Awaitable[Sequence[Completion]]]
 OnMessage: TypeAlias = Callable[[Interaction, discord.Message], Awaitable[None]]
 
 
-def slash_command(spec: CommandSpec, call: Call, pictures: PicturesOf) -> app_commands.Command[Any, ..., None]:
-    """One row of the table as a slash command, with completion of picture numbers and of long choices."""
+def slash_command(spec: CommandSpec, call: Call, complete: Complete) -> app_commands.Command[Any, ..., None]:
+    """One row of the table as a slash command, with completion of picture numbers, styles and long choices."""
 
     async def callback(interaction: Interaction, **arguments: Any) -> None:
         given = {name: _plain(value) for name, value in arguments.items() if value is not None}
@@ -45,10 +46,8 @@ def slash_command(spec: CommandSpec, call: Call, pictures: PicturesOf) -> app_co
         name=spec.name, description=_summary(spec.summary), callback=callback
     )
     for option in options:
-        if option.kind is OptionKind.PICTURE:
-            command.autocomplete(option.name)(_picture_completion(pictures))
-        elif option.kind is OptionKind.CHOICE and len(option.choices) > MAX_CHOICES:
-            command.autocomplete(option.name)(_choice_completion(option.choices))
+        if completes(option, MAX_CHOICES):
+            command.autocomplete(option.name)(_completion(option, complete))
     everywhere = not spec.admin_only
     command.allowed_installs = app_commands.AppInstallationType(guild=True, user=everywhere)
     command.allowed_contexts = app_commands.AppCommandContext(
@@ -92,44 +91,32 @@ def _annotation(option: Option) -> Any:
             return Literal[option.choices]
         case OptionKind.PERSON:
             return discord.User
+        case OptionKind.CHANNEL:
+            return app_commands.AppCommandChannel
+        case OptionKind.ROLE:
+            return discord.Role
         case _:
             return app_commands.Range[str, option.minimum or 1, min(option.maximum or MAX_TEXT, MAX_TEXT)]
 
 
 def _plain(value: Any) -> str | int:
-    if isinstance(value, (discord.User, discord.Member)):
+    if isinstance(value, (discord.User, discord.Member, discord.Role, app_commands.AppCommandChannel)):
         return str(value.id)
     return value if isinstance(value, int) else str(value)
 
 
-def _picture_completion(pictures: PicturesOf) -> Any:
-    async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
+def _completion(option: Option, complete: Complete) -> Any:
+    kind: Any = int if option.kind is OptionKind.PICTURE else str
+
+    async def offer(interaction: Interaction, current: kind) -> list[app_commands.Choice[Any]]:
         try:
-            known = await asyncio.wait_for(pictures(interaction), LOOK_UP_S)
+            found = await asyncio.wait_for(complete(interaction, option, str(current)), LOOK_UP_S)
         except (TimeoutError, UserError) as error:
             log.warning("no completion in channel %s: %s", interaction.channel_id, error)
             return []
-        return [
-            app_commands.Choice(name=shorten(f"#{picture.number} {picture.description}", 100), value=picture.number)
-            for picture in _matching(known, str(current))
-        ][:MAX_CHOICES]
+        return [app_commands.Choice(name=shorten(one.label, 100), value=one.value) for one in found[:MAX_CHOICES]]
 
-    return complete
-
-
-def _matching(pictures: Iterable[Picture], typed: str) -> list[Picture]:
-    """Newest first; by the number's beginning or by words of the description."""
-    text = typed.strip().lstrip("#").casefold()
-    newest = sorted(pictures, key=lambda picture: -picture.number)
-    return [p for p in newest if str(p.number).startswith(text) or text in p.description.casefold()]
-
-
-def _choice_completion(choices: tuple[str, ...]) -> Any:
-    async def complete(_: Interaction, current: str) -> list[app_commands.Choice[str]]:
-        fitting = [choice for choice in choices if current.casefold() in choice.casefold()]
-        return [app_commands.Choice(name=shorten(choice, 100), value=choice) for choice in fitting[:MAX_CHOICES]]
-
-    return complete
+    return offer
 
 
 async def sync_when_changed(tree: app_commands.CommandTree[Any], application: int, memory: KeyValue) -> bool:

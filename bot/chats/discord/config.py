@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 MIB = 1024 * 1024
@@ -14,40 +13,6 @@ CDN = "https://cdn.discordapp.com"
 Shrink: TypeAlias = Callable[[bytes, int], tuple[bytes, str]]
 """(encoded picture, most bytes allowed) → (encoded picture within the limit, its media type).
 Raises imaging.errors.BadPicture when no encoding is small enough."""
-
-
-class AgeRestricted(StrEnum):
-    """What age-restricted channels mean to the bot."""
-
-    SAME = "same"
-    """They are channels like any other; pictures and words never leave them."""
-    NEVER = "never"
-    """The bot does not work in them."""
-    ONLY = "only"
-    """The bot works in them alone: for models that may draw what is not for everybody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where and for whom the bot works: ids of channels and roles. Empty allow lists allow all; deny wins."""
-
-    allow_channels: frozenset[str] = frozenset()
-    deny_channels: frozenset[str] = frozenset()
-    allow_roles: frozenset[str] = frozenset()
-    deny_roles: frozenset[str] = frozenset()
-    age_restricted: AgeRestricted = AgeRestricted.SAME
-
-    def refusal(self, channels: frozenset[str], roles: frozenset[str], *, age_restricted: bool) -> str | None:
-        """The sentence for the person, or None when all is well. `channels` are the thread and its parents."""
-        if channels & self.deny_channels or (self.allow_channels and not channels & self.allow_channels):
-            return "I am not switched on in this channel; a server admin can change that, or use me in another one."
-        if roles & self.deny_roles or (self.allow_roles and not roles & self.allow_roles):
-            return "Your roles do not let you use me here; a server admin can change that."
-        if age_restricted and self.age_restricted is AgeRestricted.NEVER:
-            return "I do not work in age-restricted channels; use me in another channel."
-        if not age_restricted and self.age_restricted is AgeRestricted.ONLY:
-            return "I am set up for age-restricted channels only; use me in one of them."
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +28,6 @@ class DiscordConfig:
     """Ask for the privileged intent; without it the bot goes on by mentions, commands and replies."""
     shard_count: int | None = None
     """None: as many as Discord recommends."""
-    access: Access = field(default_factory=Access)
     max_upload_bytes: int = 20 * MIB
     max_attachments: int = 4
     edit_interval_s: float = 1.3

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import discord
 
 from bot.chats.discord.ids import CHAT
-from handlers.model import Person, ThreadKey
+from handlers.model import Person, ThreadKey, Whereabouts
 
 Interaction: TypeAlias = discord.Interaction[Any]
 NOWHERE = "-"
@@ -51,14 +51,24 @@ def key_of_interaction(client: discord.Client, interaction: Interaction) -> Thre
     return ThreadKey(CHAT, tenant, channel, channel)
 
 
-def channels_of(key: ThreadKey) -> frozenset[str]:
-    return frozenset({key.channel, key.thread})
-
-
-def age_restricted(channel: object) -> bool:
-    """Whether the channel, or the one its thread belongs to, is marked so."""
+def whereabouts(key: ThreadKey, channel: object) -> Whereabouts:
+    """What access depends on: the channel around the thread, its category, and whether it is age-restricted."""
+    around = {str(id) for name in ("id", "parent_id", "category_id") if (id := _known(channel, name)) is not None}
     check = getattr(channel, "is_nsfw", None)
-    return bool(check()) if callable(check) else False
+    return Whereabouts(
+        key,
+        frozenset(around),
+        age_restricted=bool(check()) if callable(check) else False,
+        direct=isinstance(channel, (discord.DMChannel, discord.GroupChannel)) or key.tenant == NOWHERE,
+    )
+
+
+def _known(channel: object, name: str) -> int | None:
+    try:
+        found = getattr(channel, name, None)
+    except discord.ClientException:  # a thread whose channel is not known
+        return None
+    return found if isinstance(found, int) else None
 
 
 def words_of(message: discord.Message, me: int) -> str:

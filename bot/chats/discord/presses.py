@@ -10,6 +10,7 @@ import discord
 from bot.chats.discord.answers import Answers
 from bot.chats.discord.arrivals import pictures_in
 from bot.chats.discord.config import DiscordConfig
+from bot.chats.discord.entry import may_enter
 from bot.chats.discord.files import download, remote
 from bot.chats.discord.ids import ButtonId, number_of_file
 from bot.chats.discord.modals import Filled, edit_form
@@ -17,8 +18,6 @@ from bot.chats.discord.outlet import Tokens
 from bot.chats.discord.people import (
     NOWHERE,
     Interaction,
-    age_restricted,
-    channels_of,
     key_of_interaction,
     member_of,
     person_of_interaction,
@@ -63,7 +62,7 @@ class Presses:
         """Acknowledge, then act. A form is its own acknowledgement."""
         key = id.key(str(interaction.guild_id or NOWHERE))
         if action is Action.EDIT:
-            await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, id.picture)))
+            await self._open_form(interaction, key, id)
             return
         await interaction.response.defer()
         self._tasks.spawn(self._act(interaction, key, id, action), f"discord {action} {interaction.id}")
@@ -82,8 +81,15 @@ class Presses:
         if picture is not None:
             await self._redraw(picture)
 
+    async def _open_form(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
+        refusal = await self._refusal(interaction, key)
+        if refusal is not None:
+            await interaction.response.send_message(refusal, ephemeral=True)
+            return
+        await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, id.picture)))
+
     async def _deliver(self, interaction: Interaction, press: Press) -> None:
-        refusal = self._refusal(interaction, press.thread)
+        refusal = await self._refusal(interaction, press.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
             return
@@ -92,11 +98,10 @@ class Presses:
         answer = await self._handlers.press(press)
         await self._answers.give(interaction, answer)
 
-    def _refusal(self, interaction: Interaction, key: ThreadKey) -> str | None:
-        if str(interaction.channel_id) not in channels_of(key):
+    async def _refusal(self, interaction: Interaction, key: ThreadKey) -> str | None:
+        if str(interaction.channel_id) not in (key.channel, key.thread):
             return "That button belongs to another place; use it there."
-        roles = frozenset(person_of_interaction(interaction).roles)
-        return self._config.access.refusal(channels_of(key), roles, age_restricted=age_restricted(interaction.channel))
+        return await may_enter(self._handlers, interaction, key)
 
     # ------------------------------------------------------------------ forms
 
@@ -131,7 +136,7 @@ class Presses:
             await self._deliver(interaction, press)
 
     async def _receive(self, interaction: Interaction, incoming: Incoming) -> None:
-        refusal = self._refusal(interaction, incoming.thread)
+        refusal = await self._refusal(interaction, incoming.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
             return
@@ -147,10 +152,10 @@ class Presses:
         numbers = self._numbers(message)
         if numbers:
             id = ButtonId(Action.EDIT.value, key.channel, key.thread, numbers[0])
-            await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, numbers[0])))
+            await self._open_form(interaction, key, id)
         elif any(remote(attachment).picture for attachment in message.attachments):
             id = ButtonId("made", key.channel, key.thread, None, str(message.id))
-            await interaction.response.send_modal(edit_form(id, ""))
+            await self._open_form(interaction, key, id)
         else:
             await interaction.response.send_message(NO_PICTURE, ephemeral=True)
 

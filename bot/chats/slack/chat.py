@@ -22,7 +22,7 @@ from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.posting import Place, SlackPost
 from bot.chats.slack.recall import Recall
-from handlers.model import Action, Answer, Attachment, CommandSpec, Incoming, Person, Press, ThreadKey
+from handlers.model import Action, Answer, Attachment, CommandSpec, Incoming, Person, Press, ThreadKey, Whereabouts
 from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,11 @@ class SlackChat:
     async def _take(self, message: Message) -> None:
         client = await self.clients.of(message.team)
         person = await self._people.of(client, message.team, message.user)
+        refused = await self._handlers.refusal(Whereabouts(message.key, direct=message.direct), person)
+        if refused is not None:
+            await self.tell(message.key, person, refused)
+            await self._inbox.cross_out(message.event)
+            return
         attachments = await self._attachments(message, person)
         await self._memory.put(f"{LAST}{message.team}/{message.channel}", message.root)
         await self._name(message, client)
@@ -239,12 +244,18 @@ class SlackChat:
             return
         if not self._open_here(channel):
             await self.tell(nowhere, person, "I am not allowed in this channel; ask an admin, or write to me directly.")
+        elif not spec.admin_only and (refused := await self._refusal(nowhere, person)):
+            await self.tell(nowhere, person, refused)
         elif spec.opens_thread:
             await self._open_thread(body, team, client, person, " ".join(str(v) for v in arguments.values()))
         else:
             last = await self._memory.get(f"{LAST}{team}/{channel}")
             call = inbound.command_call({**body, "thread_ts": last or "-"}, spec, arguments, team, person)
             await self._answer(call.thread, person, self._handlers.command(call), client)
+
+    async def _refusal(self, thread: ThreadKey, person: Person) -> str | None:
+        where = Whereabouts(thread, direct=thread.channel.startswith("D"))
+        return await self._handlers.refusal(where, person)
 
     async def _open_thread(
         self, body: Mapping[str, Any], team: str, client: AsyncWebClient, person: Person, text: str

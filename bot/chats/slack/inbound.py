@@ -19,6 +19,8 @@ _IGNORED = frozenset(
 _MENTION = re.compile(r"<@([A-Z0-9]{2,20})(?:\|[^>]{0,80})?>")
 _LINK = re.compile(r"<(https?://[^|>\s]{1,3000})(?:\|([^>]{0,300}))?>")
 _CHANNEL = re.compile(r"<#[A-Z0-9]{2,20}\|?([^>]{0,80})>")
+_NAMED = re.compile(r"<(?:@|#|!subteam\^)([A-Z0-9]{2,20})(?:\|[^>]{0,80})?>")
+"""A person, channel or user group in the text of a command: Slack writes ids where people wrote names."""
 _SPECIAL = re.compile(r"<!([a-z]+)(?:[\^|][^>]{0,200})?>")
 
 
@@ -159,8 +161,11 @@ def _check(spec: CommandSpec, given: Mapping[str, str]) -> dict[str, str | int]:
 
 def _value(spec: CommandSpec, name: str, value: str) -> str | int:
     option = next(option for option in spec.options if option.name == name)
-    if option.choices and value not in option.choices:
+    if option.choices and option.kind is not OptionKind.STYLE and value not in option.choices:
         raise BadCommand(f"{name} must be one of: {', '.join(option.choices)}.")
+    if option.kind in (OptionKind.CHANNEL, OptionKind.PERSON, OptionKind.ROLE):
+        named = _NAMED.fullmatch(value)
+        return named[1] if named else value
     if option.kind not in (OptionKind.NUMBER, OptionKind.PICTURE):
         return value
     try:

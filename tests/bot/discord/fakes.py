@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from handlers.access import Access
 from handlers.errors import StoreError
 from handlers.model import (
     Action,
@@ -30,6 +31,8 @@ from handlers.model import (
     TextPart,
     ThreadKey,
     Turn,
+    Vote,
+    Whereabouts,
 )
 from handlers.ports import Chat, ChatUnavailable, Store
 from imaging.model import Operation
@@ -112,6 +115,8 @@ class FakeHandlers:
         self.received: list[Incoming] = []
         self.pressed: list[Press] = []
         self.called: list[CommandCall] = []
+        self.votes: list[Vote] = []
+        self.access = Access()
         self.resumed = 0
         self.answer = Answer("Noted.")
         self.parts: tuple[ReplyPart, ...] = (TextPart("Here you are."),)
@@ -159,6 +164,13 @@ class FakeHandlers:
         self.called.append(call)
         self.changed()
         return self.answer
+
+    async def vote(self, vote: Vote) -> None:
+        self.votes.append(vote)
+        self.changed()
+
+    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        return self.access.refusal(where, person)
 
     async def resume(self, chat: Chat) -> None:
         self.resumed += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.chats.discord import Access, DiscordConfig
+from handlers.access import Access
 from handlers.model import Answer, File
 from tests.bot.discord.conftest import World
 from tests.fakes import png
@@ -111,17 +111,13 @@ async def test_commands_are_sent_only_when_they_changed(world: World) -> None:
     assert sent() == 2
 
 
-class TestDenied:
-    @pytest.fixture
-    def config(self) -> DiscordConfig:
-        return DiscordConfig(token="t", shard_count=1, access=Access(allow_roles=frozenset({"1"})))
-
-    async def test_who_may_not_is_told_privately(self, world: World) -> None:
-        result = await world.ann.slash(world.channel, "imagine", text="a fox")
-        assert result.ephemeral
-        assert result.response is not None
-        assert "Your roles" in result.response.content
-        assert world.handlers.received == []
+async def test_who_may_not_is_told_privately(world: World) -> None:
+    world.handlers.access = Access(allow_roles=frozenset({"1"}))
+    result = await world.ann.slash(world.channel, "imagine", text="a fox")
+    assert result.ephemeral
+    assert result.response is not None
+    assert "Your roles" in result.response.content
+    assert world.handlers.received == []
 
 
 async def test_resume_is_asked_for_once(world: World) -> None:

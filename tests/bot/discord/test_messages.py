@@ -5,7 +5,8 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.chats.discord import Access, AgeRestricted, DiscordConfig
+from bot.chats.discord import DiscordConfig
+from handlers.access import Access, AgeRestricted
 from handlers.model import TextPart
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import ready
@@ -154,24 +155,31 @@ class TestWithoutMessageContent:
         assert any("Message Content Intent" in problem for problem in world.chat.health().problems)
 
 
-class TestAccess:
-    @pytest.fixture
-    def config(self) -> DiscordConfig:
-        return DiscordConfig(token="t", shard_count=1, access=Access(age_restricted=AgeRestricted.ONLY))
-
-    async def test_a_place_that_is_not_allowed_gets_one_sentence(self, world: World) -> None:
-        await world.ann.send(world.channel, f"{world.me} a fox")
-        assert world.handlers.received == []
-        assert "age-restricted channels only" in world.channel.last_message.content
+async def test_a_place_that_is_not_allowed_gets_one_sentence_and_no_thread(world: World) -> None:
+    world.handlers.access = Access(age_restricted=AgeRestricted.ONLY)
+    await world.ann.send(world.channel, f"{world.me} a fox")
+    assert world.handlers.received == []
+    assert "age-restricted channels only" in world.channel.last_message.content
+    assert world.channel.threads == []
 
 
-def test_access_lists() -> None:
-    access = Access(allow_channels=frozenset({"1"}), deny_channels=frozenset({"9"}), deny_roles=frozenset({"r"}))
-    assert access.refusal(frozenset({"1"}), frozenset(), age_restricted=True) is None
-    assert access.refusal(frozenset({"2"}), frozenset(), age_restricted=False) is not None
-    assert access.refusal(frozenset({"1", "9"}), frozenset(), age_restricted=False) is not None
-    assert access.refusal(frozenset({"1"}), frozenset({"r"}), age_restricted=False) is not None
-    assert Access(age_restricted=AgeRestricted.NEVER).refusal(frozenset(), frozenset(), age_restricted=True)
+async def test_a_category_stands_for_its_channels_and_their_threads(world: World) -> None:
+    category = world.guild.create_category("Art")
+    channel = world.guild.create_text_channel("drawings", category=category)
+    world.handlers.access = Access(allow_channels=frozenset({str(category.id)}))
+    await world.ann.send(channel, f"{world.me} a fox")
+    await world.ann.send(channel.threads[-1], "bluer")
+    result = await world.ann.slash(channel.threads[-1], "help")
+    assert result.response.content == "Noted."
+    assert len(world.handlers.received) == 2
+    await world.ann.send(world.channel, f"{world.me} a fox")
+    assert len(world.handlers.received) == 2
+
+
+async def test_lists_of_channels_do_not_mean_direct_messages(world: World) -> None:
+    world.handlers.access = Access(allow_channels=frozenset({"1"}))
+    await world.env.create_user("dora").send_dm("a boat")
+    assert len(world.handlers.received) == 1
 
 
 async def test_what_the_reader_sees_of_a_long_answer_is_all_of_it(world: World) -> None:

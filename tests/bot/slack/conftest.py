@@ -14,7 +14,19 @@ import pytest
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.listen import SlackService
-from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Option, Person, Picture, Press, ThreadKey
+from handlers.model import (
+    Answer,
+    CommandCall,
+    CommandSpec,
+    Incoming,
+    Option,
+    Person,
+    Picture,
+    Press,
+    ThreadKey,
+    Vote,
+    Whereabouts,
+)
 from handlers.ports import Chat, Handlers, Store
 from imaging.model import Operation
 from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer
@@ -33,6 +45,8 @@ class Recorder:
     received: list[Incoming] = field(default_factory=list)
     pressed: list[Press] = field(default_factory=list)
     called: list[CommandCall] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
+    refused: str | None = None
     resumed: int = 0
     answer: Answer = field(default_factory=lambda: Answer("Done."))
     on_receive: Callable[[Incoming], Awaitable[None]] | None = None
@@ -49,6 +63,12 @@ class Recorder:
     async def command(self, call: CommandCall) -> Answer:
         self.called.append(call)
         return self.answer
+
+    async def vote(self, vote: Vote) -> None:
+        self.votes.append(vote)
+
+    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        return self.refused
 
     async def resume(self, chat: Chat) -> None:
         self.resumed += 1

@@ -12,6 +12,7 @@ from bot.chats.slack import inbound, marks, modals
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import is_home
 from bot.chats.slack.manifest import EVENTS, SCOPES, manifest, missing_scopes
+from handlers.commands import COMMANDS
 from handlers.model import Action, CommandSpec, Option, OptionKind, Person, ThreadKey
 
 ADA = Person("U1", "Ada")
@@ -116,6 +117,9 @@ def test_commands_take_named_and_free_arguments() -> None:
     assert (spec.name, given_) == ("imagine", {"text": "a fox: in the snow"})
     assert inbound.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
     assert inbound.read_command("", SPECS)[0].name == "help"
+    assert inbound.read_command("settings style:logo", COMMANDS)[1] == {"style": "logo"}
+    access = "access rule:deny channel:<#C123|hall> role:<!subteam^S9>"
+    assert inbound.read_command(access, COMMANDS)[1] == {"rule": "deny", "channel": "C123", "role": "S9"}
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ async def test_direct_messages_need_no_mention(world: World) -> None:
     assert world.handlers.received[0].thread.channel == "D1"
 
 
+async def test_who_may_not_is_told_alone_and_the_event_is_done_with(world: World) -> None:
+    world.handlers.refused = "I am not switched on in this channel."
+    await world.peer.send_event(mention(world))
+    await world.until(lambda: any("not switched on" in str(call) for call in world.peer.ephemeral))
+    assert not world.handlers.received
+    assert not await world.memory.items("slack/inbox/")
+
+
 async def test_an_event_is_on_disk_before_it_is_acknowledged_and_taken_up_after_a_crash(world: World) -> None:
     never = asyncio.Event()
 

@@ -1,0 +1,25 @@
+"""Whether somebody may use the bot where they are, asked within the 3 s that an interaction has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.chats.discord.people import Interaction, person_of_interaction, whereabouts
+from handlers.model import ThreadKey
+from handlers.ports import Handlers
+
+log = logging.getLogger(__name__)
+LOOK_UP_S = 1.5
+"""The rules are read from the store once a server; half of the time that an answer has is enough for that."""
+BUSY = "I am very busy right now; please try again in a moment."
+
+
+async def may_enter(handlers: Handlers, interaction: Interaction, key: ThreadKey) -> str | None:
+    """The sentence for the person, or None when all is well."""
+    where = whereabouts(key, interaction.channel)
+    try:
+        return await asyncio.wait_for(handlers.refusal(where, person_of_interaction(interaction)), LOOK_UP_S)
+    except TimeoutError:
+        log.warning("the rules of access could not be read in time")
+        return BUSY
