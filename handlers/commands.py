@@ -14,12 +14,11 @@ from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.conversation import Conversation, may_cancel
 from handlers.director import Services
 from handlers.errors import NotAllowed, UserError
-from handlers.export import export_session
+from handlers.export_parts import export_files
 from handlers.model import (
     Answer,
     CommandCall,
     CommandSpec,
-    File,
     Incoming,
     Option,
     OptionKind,
@@ -212,9 +211,14 @@ class Commands:
         return Answer(f"{made} {left} of {quota.per_day} are left; the count begins again {quota.renewal()}.")
 
     async def _export(self, call: CommandCall) -> Answer:
-        data = await export_session(self._store, call.thread, most=self._services.limits.export_pictures)
-        name = f"easel-{self._clock():%Y-%m-%d}.zip"
-        return Answer("Here is this thread.", (File(name, "application/zip", data),))
+        exported = await export_files(
+            self._store,
+            call.thread,
+            name=f"easel-{self._clock():%Y-%m-%d}",
+            most=self._services.limits.export_pictures,
+            max_bytes=call.max_file_bytes,
+        )
+        return Answer(" ".join(["Here is this thread.", *exported.remarks]), exported.files)
 
     async def _forget(self, call: CommandCall) -> Answer:
         if str(call.arguments.get("confirm", "")).strip().casefold() != "yes":

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import datetime
+from functools import partial
 
 from handlers.assembly import Assembly
 from handlers.director import Director, Services
@@ -74,10 +75,10 @@ class Conversation:
         try:
             await self._receive(incoming, turn)
         except UserError as error:
-            await self._tell(incoming, str(error))
+            await self._tell(incoming.thread, incoming.person, str(error))
         except Exception:
             log.exception("message %s could not be answered", turn)
-            await self._tell(incoming, BROKE)
+            await self._tell(incoming.thread, incoming.person, BROKE)
         finally:
             self._busy.discard(turn)
 
@@ -86,7 +87,7 @@ class Conversation:
             check(incoming, self._services.limits)
         except UserError as error:
             if await self._store.claim(incoming.event) is not Claim.FINISHED:
-                await self._tell(incoming, str(error))
+                await self._tell(incoming.thread, incoming.person, str(error))
                 await self._store.finish(incoming.event)
             return
         if asks_to_stop(incoming.text) and self.runs(incoming.thread):
@@ -104,7 +105,7 @@ class Conversation:
         try:
             await self.stop(incoming.thread, incoming.person)
         except UserError as error:
-            await self._tell(incoming, str(error))
+            await self._tell(incoming.thread, incoming.person, str(error))
         await self._store.finish(incoming.event)
 
     async def stop(self, thread: ThreadKey, person: Person) -> bool:
@@ -126,9 +127,11 @@ class Conversation:
             if (where.chat, where.tenant, run.person.id) == (thread.chat, thread.tenant, person.id):
                 await run.stop(person.name)
 
-    async def _tell(self, incoming: Incoming, sentence: str) -> None:
+    async def _tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+        if not person.id:
+            return
         try:
-            await self._chats[incoming.thread.chat].tell(incoming.thread, incoming.person, sentence)
+            await self._chats[thread.chat].tell(thread, person, sentence)
         except ChatUnavailable as error:
             log.warning("a sentence could not be told: %s", error)
         except Exception:
@@ -151,7 +154,7 @@ class Conversation:
             quota=self._services.quota,
             clock=self._clock,
         )
-        run = Run(assembly, slots, post, self._store, person)
+        run = Run(assembly, slots, post, self._store, person, partial(self._tell, turn.thread, person))
         in_order = self._lines.turn(turn.thread) if asked is not None else nullcontext()
         async with in_order:
             self._runs[turn.id] = run

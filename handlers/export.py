@@ -8,7 +8,7 @@ import html
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from handlers.errors import StoreError
@@ -32,6 +32,13 @@ EXTENSIONS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 
 async def export_session(store: Store, thread: ThreadKey, *, most: int = 500) -> bytes:
     """The zip's bytes. A picture whose file is gone is left out of the files, not of the transcript."""
+    return await asyncio.to_thread(bundle, *await collect(store, thread, most=most))
+
+
+async def collect(
+    store: Store, thread: ThreadKey, *, most: int
+) -> tuple[Sequence[Turn], Sequence[Picture], dict[int, bytes]]:
+    """All turns, the newest pictures, and the bytes of those whose files are there, by number."""
     turns = await store.turns(thread)
     pictures = list(await store.gallery(thread, limit=most))
     files: dict[int, bytes] = {}
@@ -40,21 +47,34 @@ async def export_session(store: Store, thread: ThreadKey, *, most: int = 500) ->
             files[picture.number] = await store.picture_bytes(picture.sha256)
         except StoreError:
             continue
-    return await asyncio.to_thread(_zipped, turns, pictures, files)
+    return turns, pictures, files
 
 
-def _zipped(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> bytes:
+def bundle(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> bytes:
+    """Everything in one zip."""
+    found = {f"pictures/{file_name(p)}": files[p.number] for p in pictures if p.number in files}
+    return zipped(found | page_and_words(turns, pictures, files, recipes_of=pictures))
+
+
+def page_and_words(
+    turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes], *, recipes_of: Sequence[Picture]
+) -> dict[str, bytes]:
+    """Recipes, transcript and page by path; `pictures` and `files` are what the page shows."""
+    recipes = {
+        f"recipes/{p.number}.json": json.dumps(p.recipe.to_json(), ensure_ascii=False, indent=2)
+        for p in recipes_of
+        if p.recipe is not None
+    }
+    words = recipes | {"transcript.md": transcript(turns), "index.html": page(turns, pictures, files)}
+    return {path: text.encode("utf-8", "replace") for path, text in words.items()}
+
+
+def zipped(entries: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for picture in pictures:
-            if picture.number in files:
-                # Pictures are compressed already.
-                archive.writestr(f"pictures/{file_name(picture)}", files[picture.number], zipfile.ZIP_STORED)
-            if picture.recipe is not None:
-                recipe = json.dumps(picture.recipe.to_json(), ensure_ascii=False, indent=2)
-                archive.writestr(f"recipes/{picture.number}.json", recipe)
-        archive.writestr("transcript.md", transcript(turns))
-        archive.writestr("index.html", page(turns, pictures, files))
+        for path, data in entries.items():
+            # Pictures are compressed already.
+            archive.writestr(path, data, zipfile.ZIP_STORED if path.startswith("pictures/") else None)
     return out.getvalue()
 
 

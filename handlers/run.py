@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
 from handlers.assembly import Assembly
@@ -15,18 +15,29 @@ from handlers.slots import Slots
 
 log = logging.getLogger(__name__)
 
+NOT_POSTED = "I could not post my answer ({why}). It is kept with its pictures: /export in that thread has them."
 CLOSED = "The program stopped in the middle of this answer; its end was lost."
 
 
 class Run:
     """The life of one assistant turn, from its first word to its stored end."""
 
-    def __init__(self, assembly: Assembly, slots: Slots, post: ReplyPost, store: Store, person: Person) -> None:
+    def __init__(
+        self,
+        assembly: Assembly,
+        slots: Slots,
+        post: ReplyPost,
+        store: Store,
+        person: Person,
+        tell: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`tell` brings one sentence to the person, wherever they can be reached."""
         self.assembly = assembly
         self.slots = slots
         self.person = person
         self._post = post
         self._store = store
+        self._tell = tell
         self._writing: asyncio.Task[None] | None = None
         self._stopped_by: str | None = None
 
@@ -70,6 +81,7 @@ class Run:
             reference = await self._post.finish(self.assembly.reply(final=True)) or reference
         except ChatUnavailable as error:
             log.warning("turn %s was closed without a post: %s", self.assembly.turn.id, error)
+            await self._tell(NOT_POSTED.format(why=str(error).rstrip(".")))
         state = TurnState.STOPPED if self._stopped_by else TurnState.FAILED if failed else TurnState.DONE
         try:
             await self._store.finish_turn(replace(self.assembly.stored(state=state, written=True), post=reference))

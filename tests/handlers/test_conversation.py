@@ -272,11 +272,14 @@ async def test_stop_with_nothing_under_way_is_an_ordinary_message(world: World) 
     assert words(await world.say("stop", "Stop what?")) == "Stop what?"
 
 
-async def test_a_thread_that_is_gone_closes_the_turn(world: World) -> None:
+async def test_a_thread_that_is_gone_closes_the_turn_and_the_person_is_told(world: World) -> None:
     world.chat.gone = True
     world.model.scripts.append("Hello.")
     await world.desk.receive(message("hi"))
     assert not await world.store.open_turns()
+    [(person, sentence)] = world.chat.told
+    assert person == ANNA.id
+    assert "could not post my answer (The thread was deleted)" in sentence
 
 
 async def test_long_threads_keep_old_pictures_reachable(world: World) -> None:

@@ -28,7 +28,7 @@ class Answers:
 
     async def give(self, interaction: Interaction, answer: Answer) -> None:
         """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
-        files, problems = await self._fitting(answer.files, _limit(interaction))
+        files, problems = await self._fitting(answer.files, upload_limit(interaction))
         texts = list(split_text("\n".join([answer.text, *problems]), MAX_CONTENT))
         if files and not texts:
             texts = [""]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.chats.discord.answers import Answers
+from bot.chats.discord.answers import Answers, upload_limit
 from bot.chats.discord.entry import may_enter
 from bot.chats.discord.outlet import NO_MENTIONS, Tokens
 from bot.chats.discord.people import (
@@ -56,7 +56,9 @@ class Calls:
         if not member_of(self._client, interaction):
             await self._tokens.keep(key, interaction)
         work = self._open(interaction, key, spec, arguments) if spec.opens_thread else None
-        call = CommandCall(f"discord:i{interaction.id}", key, person, spec.name, arguments)
+        call = CommandCall(
+            f"discord:i{interaction.id}", key, person, spec.name, arguments, max_file_bytes=upload_limit(interaction)
+        )
         self._tasks.spawn(work or self._answer(interaction, call), f"discord /{spec.name} {interaction.id}")
 
     async def _answer(self, interaction: Interaction, call: CommandCall) -> None:
