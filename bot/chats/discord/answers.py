@@ -72,5 +72,6 @@ class Answers:
         return ready, problems
 
 
-def _limit(interaction: Interaction) -> int:
+def upload_limit(interaction: Interaction) -> int:
+    """Most bytes of one file there."""
     return interaction.guild.filesize_limit if interaction.guild else UPLOAD_LIMIT
