@@ -6,23 +6,22 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.chats import rows
 from bot.chats.rows import Parts, Service
 from bot.home import Home
+from bot.housekeeping import Housekeeping
 from bot.memory import Memory
 from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
 from bot.pictures import Studio, open_studio
 from bot.settings import Settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
-from handlers.errors import LanguageModelError, StoreError
+from handlers.errors import LanguageModelError
 from handlers.limits import Limits
 from handlers.ports import Chat, LanguageModel
 from imaging.files import PictureFiles
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from bot.local_llm import EmbeddedLanguageModel
 
 log = logging.getLogger(__name__)
-
-RETENTION_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +56,20 @@ CHATS = (
 class Program:
     """Everything that runs, by its ports. `chats` is filled as platforms are built."""
 
-    def __init__(self, parts: Parts, desk: Desk, studio: Studio, chats: dict[str, Chat], files: PictureFiles) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        desk: Desk,
+        studio: Studio,
+        chats: dict[str, Chat],
+        files: PictureFiles,
+        housekeeping: Housekeeping,
+    ) -> None:
         self.parts = parts
         self.desk = desk
         self.studio = studio
         self.files = files
+        self.housekeeping = housekeeping
         self._chats = chats
         self.services: dict[str, Service] = {}
 
@@ -119,7 +125,10 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
             lambda: readiness(made[0]),
         )  # fmt: skip
-        made.append(Program(parts, desk, studio, chats, files))
+        tidy = Housekeeping(
+            desk, store, studio.queue, files, retention_days=settings.retention_days, job_days=settings.job_days
+        )
+        made.append(Program(parts, desk, studio, chats, files, tidy))
         yield made[0]
 
 
@@ -185,29 +194,14 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
             for service in running.services.values():
                 stack.push_async_callback(service.stop)
                 await service.start()
-            keeper = asyncio.create_task(keep(running), name="retention")
-            stack.push_async_callback(_end, keeper)
+            tidying = asyncio.create_task(running.housekeeping.run(), name="housekeeping")
+            stack.push_async_callback(_end, tidying)
             started(running)
             await stop.wait()
             log.info("stopping")
     finally:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(name)
-
-
-async def keep(running: Program) -> None:
-    """Delete what is older than the retention setting, now and every hour."""
-    days = running.parts.settings.retention_days
-    while days:
-        try:
-            gone = await running.desk.prune(timedelta(days=days))
-            await running.studio.queue.prune(time.time() - days * 86400)
-        except StoreError as error:
-            log.error("retention could not delete: %s", error)
-        else:
-            if gone.turns or gone.pictures:
-                log.info("retention deleted %d turns and %d pictures", gone.turns, gone.pictures)
-        await asyncio.sleep(RETENTION_EVERY_S)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

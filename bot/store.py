@@ -202,6 +202,10 @@ class SqliteStore:
         with contextlib.suppress(StoreError):
             await self._run(work)
 
+    async def unneeded(self, files: Sequence[str]) -> list[str]:
+        """Those of `files` that no picture needs."""
+        return await self._run(self._tables.unneeded, files)
+
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
         return await self._run(self._tables.picture, thread, number)
 

@@ -7,10 +7,12 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+_UNFINISHED = ".new-"
 
 
 class PictureFiles:
@@ -22,6 +24,7 @@ class PictureFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._deciding = threading.Lock()
 
     def path(self, sha256: str) -> Path:
         """Where a file lies or would lie.
@@ -41,10 +44,12 @@ class PictureFiles:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         place = self.path(sha256)
-        if place.exists():
-            return sha256
+        with self._deciding:
+            if place.exists():
+                os.utime(place)  # young again: a sweep that is under way leaves it
+                return sha256
         place.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -77,24 +82,39 @@ class PictureFiles:
 
     def names(self) -> Iterator[str]:
         """Every file's SHA-256, in no order."""
-        for file in self.root.glob("??/*.bin"):
-            if _NAME.fullmatch(file.stem):
-                yield file.stem
+        for folder in self.folders():
+            for file in folder.glob("*.bin"):
+                if _NAME.fullmatch(file.stem):
+                    yield file.stem
 
-    def sweep(self, wanted: Callable[[str], bool], *, older_than: float) -> int:
-        """Delete files that nobody wants and unfinished ones; returns how many.
+    # Sweeping: a crash between the file and the row that wants it leaves a file that nothing wants
 
-        `older_than` is a Unix time: younger files are left alone, since the row that wants them may
-        not be written yet.
-        """
-        swept = 0
-        for file in self.root.glob("??/*"):
-            unwanted = file.name.startswith(".new-") or (file.suffix == ".bin" and not wanted(file.stem))
+    def folders(self) -> list[Path]:
+        return [path for path in self.root.glob("??") if path.is_dir()]
+
+    def old(self, folder: Path, older_than: float) -> list[str]:
+        """The names of a folder's files from before a Unix time; what was not finished then is deleted."""
+        names = []
+        for file in folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if unwanted and file.stat().st_mtime < older_than:
+                if file.stat().st_mtime >= older_than:
+                    continue
+                if file.name.startswith(_UNFINISHED):
                     file.unlink()
-                    swept += 1
-        return swept
+                elif file.suffix == ".bin" and _NAME.fullmatch(file.stem):
+                    names.append(file.stem)
+        return names
+
+    def discard(self, names: Iterable[str], *, older_than: float) -> int:
+        """Delete those that have not been put (again) since a Unix time; returns how many."""
+        gone = 0
+        for name in names:
+            file = self.path(name)
+            with self._deciding, contextlib.suppress(FileNotFoundError):
+                if file.stat().st_mtime < older_than:
+                    file.unlink()
+                    gone += 1
+        return gone
 
 
 def _sync_folder(folder: Path) -> None:

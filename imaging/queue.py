@@ -222,6 +222,10 @@ class JobQueue:
         running = sum(len(r.held) for r in self._runners)
         return QueueHealth(workers, len(self._schedule), running, self._problem)
 
+    async def wanted_files(self) -> set[str]:
+        """Files that jobs made and that their listeners may not have taken over yet."""
+        return await self._in_ledger(self._ledger.wanted_files)
+
     async def prune(self, before: float) -> int:
         """Forget jobs that ended before a Unix time."""
         return await self._in_ledger(lambda: self._ledger.prune(before))

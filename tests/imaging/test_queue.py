@@ -281,9 +281,26 @@ def test_no_half_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert files.put(b"data") == name
     assert files.get(name) == b"data"
     assert list(files.names()) == [name]
-    assert files.sweep(lambda _: False, older_than=0.0) == 0
-    assert files.sweep(lambda _: False, older_than=4e9) == 1
+    assert files.delete(name)
     assert not files.delete(name)
+
+
+def test_only_old_files_are_swept_and_a_file_put_again_is_young(tmp_path: Path) -> None:
+    files = PictureFiles(tmp_path)
+    name = files.put(b"data")
+    half = files.path(name).with_name(".new-abc")
+    half.write_bytes(b"da")
+    for path in (files.path(name), half):
+        os.utime(path, (1000.0, 1000.0))
+    [folder] = files.folders()
+    assert files.old(folder, 1000.0) == []
+    assert files.old(folder, 1001.0) == [name]
+    assert not half.exists()
+    files.put(b"data")
+    assert files.discard([name, "0" * 64], older_than=1001.0) == 0
+    assert files.get(name) == b"data"
+    assert files.discard([name], older_than=4e9) == 1
+    assert not files.exists(name)
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "A" * 64, "g" * 64, "a" * 63, "a" * 64 + "\n"])
