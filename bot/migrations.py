@@ -73,7 +73,17 @@ def votes(db: Database) -> None:
     db.conn.execute("CREATE INDEX votes_person ON votes (person_id)")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, indexes_for_recent, votes)
+def answered_picture(db: Database) -> None:
+    """A restart knows which picture a message answered."""
+    db.conn.execute("ALTER TABLE turns ADD COLUMN replies_to INTEGER")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    first_tables,
+    indexes_for_recent,
+    votes,
+    answered_picture,
+)
 
 
 def migrate(db: Database) -> None:

@@ -25,7 +25,7 @@ from handlers.model import (
 )
 from imaging.model import ImageRequest, Operation, Owner, Priority, Recipe
 
-TURN_COLUMNS = "id, thread, idx, role, state, person, text, parts, jobs, written, answers, post, created"
+TURN_COLUMNS = "id, thread, idx, role, state, person, text, parts, jobs, written, answers, post, created, replies_to"
 PICTURE_COLUMNS = (
     "thread, number, operation, parents, description, recipe, sha256, media_type, width, height, person, "
     "turn, state, metrics, device_seconds, created"
@@ -131,13 +131,14 @@ def turn_values(turn: Turn, *, jobs: bool = True) -> tuple[Any, ...]:
         turn.answers,
         turn.post,
         turn.created.timestamp(),
+        turn.replies_to,
         None if turn.person is None else clean(person_key(turn.thread, turn.person.id)),
     )
 
 
 def turn_from_row(row: tuple[Any, ...], thread: ThreadKey, *, jobs: bool = True) -> Turn:
     """`jobs=False` leaves the jobs out: history does not need them, and recipes are long."""
-    (id_, _, index, role, state, person, text, parts, orders, written, answers, post, created) = row
+    (id_, _, index, role, state, person, text, parts, orders, written, answers, post, created, about) = row
     return Turn(
         id=id_,
         thread=thread,
@@ -152,6 +153,7 @@ def turn_from_row(row: tuple[Any, ...], thread: ThreadKey, *, jobs: bool = True)
         post=post,
         jobs=tuple(job_from_json(job) for job in json.loads(orders)) if jobs and orders != "[]" else (),
         written=bool(written),
+        replies_to=about,
     )
 
 

@@ -183,7 +183,10 @@ class Tables(PictureTables):
             parts = tuple(self._upload(incoming, asked, upload, sha, name, now) for upload, sha in uploads)
             index = self._take(name, "turns", 2) + 1
             person = incoming.person
-            first = Turn(asked, incoming.thread, index, Role.USER, person, incoming.text, now, parts=parts)
+            first = Turn(
+                asked, incoming.thread, index, Role.USER, person, incoming.text, now, parts=parts,
+                replies_to=incoming.replies_to,
+            )  # fmt: skip
             second = Turn(
                 turn, incoming.thread, index + 1, Role.ASSISTANT, person, "", now, TurnState.OPEN, answers=asked
             )
@@ -241,7 +244,7 @@ class Tables(PictureTables):
 
     def _insert(self, turn: Turn) -> None:
         self._db.execute(
-            f"INSERT INTO turns ({rows.TURN_COLUMNS}, person_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO turns ({rows.TURN_COLUMNS}, person_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             rows.turn_values(turn),
         )
 

@@ -4,7 +4,7 @@ After a crash an open turn is taken up like this, so that there is exactly one a
 was stored, the language model is asked again: nothing had been submitted. If jobs were stored, the
 answer goes on with them: the words stay as stored, the jobs are submitted again under the same ids
 (the queue knows them), and if the model had not finished its text, a sentence says so. The chat finds
-its post again by the turn's id.
+its post again by the turn's id. A thread's open turns go before every message that comes after the restart.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from handlers.director import Director, Services
 from handlers.errors import UserError
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
-from handlers.lines import ThreadLines
-from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn
+from handlers.lines import Place, ThreadLines
+from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn, TurnState
 from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
 from handlers.run import CLOSED, Run
 from handlers.slots import Slots
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SOMEBODY = Person("", "somebody")
 NOTHING = Brought()
+RETRY_S = 5.0
+"""Between tries to read, after a start, what an earlier program left open."""
 
 
 class Conversation:
@@ -53,6 +55,15 @@ class Conversation:
         self._lines = ThreadLines()
         self._busy: set[str] = set()
         self._runs: dict[str, Run] = {}
+        self._left: dict[ThreadKey, list[Turn]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let go of what was taken up after a restart; the next one takes it up again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     # What is under way
 
@@ -94,6 +105,7 @@ class Conversation:
             await self._stop_word(incoming)
             return
         brought = await read_uploads(incoming.attachments, self._services.limits)
+        self._enrol((await self._left_open()).pop(incoming.thread, []))
         accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:
             return
@@ -140,7 +152,12 @@ class Conversation:
     # Answers
 
     async def _answer(
-        self, turn: Turn, asked: Turn | None, incoming: Incoming | None, brought: Brought = NOTHING
+        self,
+        turn: Turn,
+        asked: Turn | None,
+        incoming: Incoming | None,
+        brought: Brought = NOTHING,
+        place: Place | None = None,
     ) -> None:
         post = self._chats[turn.thread.chat].open_reply(turn.id, turn.thread, incoming, turn.post)
         assembly = Assembly(turn, post)
@@ -155,16 +172,17 @@ class Conversation:
             clock=self._clock,
         )
         run = Run(assembly, slots, post, self._store, person, partial(self._tell, turn.thread, person))
-        in_order = self._lines.turn(turn.thread) if asked is not None else nullcontext()
-        async with in_order:
+        if place is None and asked is not None:
+            place = self._lines.place(turn.thread, turn.index)
+        async with place or nullcontext():
             self._runs[turn.id] = run
             try:
-                await self._carry_out(run, asked, incoming, brought)
+                await self._carry_out(run, asked, brought)
             finally:
                 del self._runs[turn.id]
                 await slots.abandon()
 
-    async def _carry_out(self, run: Run, asked: Turn | None, incoming: Incoming | None, brought: Brought) -> None:
+    async def _carry_out(self, run: Run, asked: Turn | None, brought: Brought) -> None:
         turn = run.assembly.turn
         if turn.jobs or turn.written or asked is None:
             for job in turn.jobs:
@@ -182,15 +200,15 @@ class Conversation:
                 run.assembly.add(NoticePart(_welcome(uploads)))
             await run.finish()
             return
-        await self._ask(run, asked, incoming.replies_to if incoming else None)
+        await self._ask(run, asked)
 
-    async def _ask(self, run: Run, asked: Turn, replies_to: int | None) -> None:
+    async def _ask(self, run: Run, asked: Turn) -> None:
         session = await self._store.session(asked.thread)
         services = self._services
         request = language_request(
             session,
             asked,
-            replies_to=replies_to,
+            replies_to=asked.replies_to,
             max_pictures=services.limits.pictures_per_reply,
             vocabulary=services.pictures.abilities.vocabulary,
         )
@@ -202,14 +220,16 @@ class Conversation:
 
     # After a restart, and for buttons
 
-    async def take_up(self, turn: Turn) -> None:
+    async def take_up(self, turn: Turn, place: Place | None = None) -> None:
         """Finish an open turn; one that is under way here is left alone. Never raises but on cancellation."""
         if turn.id in self._busy:
             return
         self._busy.add(turn.id)
         try:
             asked = await self._store.turn(turn.answers) if turn.answers else None
-            await self._answer(turn, asked, None)
+            fresh = await self._store.turn(turn.id)
+            if fresh is not None and fresh.state is TurnState.OPEN:  # else closed meanwhile: its person is forgotten
+                await self._answer(fresh, asked, None, place=place)
         except Exception:
             log.exception("turn %s could not be taken up", turn.id)
         finally:
@@ -217,12 +237,42 @@ class Conversation:
 
     async def resume(self, chat: Chat) -> None:
         """Take up every turn that a crash left open in this chat, each thread's in order."""
-        try:
-            turns = [turn for turn in await self._store.open_turns() if turn.thread.chat == chat.name]
-        except UserError as error:
-            log.error("open turns could not be read: %s", error)
-            return
-        await asyncio.gather(*(self.take_up(turn) for turn in turns))
+        while True:
+            try:
+                left = await self._left_open()
+                break
+            except UserError as error:
+                log.error("open turns could not be read: %s", error)
+                await asyncio.sleep(RETRY_S)
+        threads = [thread for thread in left if thread.chat == chat.name]
+        await asyncio.gather(*(task for thread in threads for task in self._enrol(left.pop(thread))))
+
+    async def _left_open(self) -> dict[ThreadKey, list[Turn]]:
+        """What an earlier program left open and nobody has taken up yet, by thread."""
+        if self._left is None:
+            turns = await self._store.open_turns()
+            if self._left is None:  # nobody else was quicker
+                self._left = {}
+                for turn in turns:
+                    self._left.setdefault(turn.thread, []).append(turn)
+        return self._left
+
+    def _enrol(self, turns: list[Turn]) -> list[asyncio.Task[None]]:
+        """Give these turns their places in their threads' lines now, and take them up."""
+        tasks = []
+        for turn in turns:
+            place = self._lines.place(turn.thread, turn.index) if turn.answers else None
+            task = asyncio.create_task(self.take_up(turn, place), name=f"take up {turn.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            if place is not None:
+                task.add_done_callback(partial(_leave, place))
+            tasks.append(task)
+        return tasks
+
+
+def _leave(place: Place, _: asyncio.Task[None]) -> None:
+    place.leave()
 
 
 def may_cancel(person: Person, owner: Person) -> bool:

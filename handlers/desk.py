@@ -112,7 +112,8 @@ class Desk:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Let go of what buttons started; a restart takes it up again."""
+        """Let go of what buttons and restarts started; the next start takes it up again."""
+        await self._conversation.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

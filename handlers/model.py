@@ -285,6 +285,8 @@ class Turn:
     """Assistant turns: every job that the reply asked for."""
     written: bool = False
     """Assistant turns: all words and jobs are there; only pictures are still to come."""
+    replies_to: int | None = None
+    """A person's turns: the picture that the message answers, where the platform told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from handlers.model import Action, Press, SlotState, TurnState
+from handlers.errors import StoreError
+from handlers.model import Action, Press, SlotState, Turn, TurnState
 from tests.fakes import ANNA, THREAD, message, pictures, words
 from tests.handlers.conftest import World
 
@@ -131,3 +134,75 @@ async def test_a_crash_at_any_snapshot_ends_in_one_whole_answer(world: World, mo
     assert not await world.store.open_turns()
     assert world.files.names() == {part.sha256 for part in shown}
     assert set(world.pictures.requests) == {part.slot for part in shown}
+
+
+async def test_a_message_that_comes_first_after_a_restart_waits_for_what_was_left_open(world: World) -> None:
+    world.model.scripts.append(["x", asyncio.Event()])
+    answering = [asyncio.create_task(world.desk.receive(message(text, text))) for text in ("one", "two")]
+    await world.chat.until(lambda: len(world.chat.opened) == 2 and bool(world.model.requests))
+    answering[1].cancel()
+    await crash(world, answering[0])
+    world.model.scripts += ["first", "second", "third"]
+    await world.desk.receive(message("three", "three"))
+    await world.desk.resume(world.chat)
+    assert [request.user.text for request in world.model.requests[1:]] == ["one", "two", "three"]
+    assert [words(reply) for reply in world.chat.replies] == ["first", "second", "third"]
+
+
+async def test_a_redelivery_that_comes_first_after_a_restart_is_answered_in_its_place(world: World) -> None:
+    world.model.scripts.append(["x", asyncio.Event()])
+    answering = [asyncio.create_task(world.desk.receive(message(text, text))) for text in ("one", "two")]
+    await world.chat.until(lambda: len(world.chat.opened) == 2 and bool(world.model.requests))
+    answering[1].cancel()
+    await crash(world, answering[0])
+    world.model.scripts += ["first", "second"]
+    await asyncio.gather(world.desk.receive(message("two", "two")), world.desk.resume(world.chat))
+    assert [words(reply) for reply in world.chat.replies] == ["first", "second"]
+    assert not await world.store.open_turns()
+
+
+async def test_open_turns_that_cannot_be_read_at_first_are_taken_up_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.model.scripts.append(["x", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("one", "one")))
+    await world.chat.until(world.chat.shows("x"))
+    await crash(world, answering)
+    monkeypatch.setattr("handlers.conversation.RETRY_S", 0.01)
+    locked = StoreError("The database is locked by another program; close it and ask again.")
+    reads = [locked, locked]
+    honest = world.store.open_turns
+
+    async def open_turns() -> Sequence[Turn]:
+        if reads:
+            raise reads.pop()
+        return await honest()
+
+    monkeypatch.setattr(world.store, "open_turns", open_turns)
+    world.model.scripts.append("first")
+    await world.desk.resume(world.chat)
+    assert words(world.chat.last) == "first"
+
+
+async def test_a_turn_whose_person_is_forgotten_before_it_is_taken_up_stays_closed(world: World) -> None:
+    world.model.scripts.append(["x", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("one", "one")))
+    await world.chat.until(world.chat.shows("x"))
+    await crash(world, answering)
+    await world.say("hello", "Hi.", event="other", thread=replace(THREAD, thread="t2"))  # reads what is open
+    await world.store.forget(THREAD.chat, THREAD.tenant, ANNA)
+    world.chat.posts.clear()
+    await world.desk.resume(world.chat)
+    assert not world.chat.posts
+
+
+async def test_a_restart_knows_which_picture_a_message_answered(world: World) -> None:
+    await world.say("two", "<image> a fox </image><image> a cat </image>")
+    world.model.scripts.append(["x", asyncio.Event()])
+    about = replace(message("make it blue"), replies_to=1)
+    answering = asyncio.create_task(world.desk.receive(about))
+    await world.chat.until(world.chat.shows("x"))
+    await crash(world, answering)
+    world.model.scripts.append("<edit> a blue fox </edit>")
+    await world.desk.resume(world.chat)
+    assert pictures(world.chat.last)[0].parents == (1,)
