@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import aiohttp
@@ -63,9 +62,7 @@ class DiscordPeer:
         self.requests: list[tuple[str, str]] = []
         self._faults: list[Fault] = []
         self._nonces: dict[tuple[str, str], str] = {}
-        # Ids carry the time, as Discord's do: catching up compares them.
-        born = int(datetime.now(UTC).timestamp() * 1000 - 1420070400000) << 22
-        self._ids: Iterator[int] = count(born)
+        self._last_id = 0
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -163,7 +160,7 @@ class DiscordPeer:
 
     async def _interact(self, kind: int, data: Json, channel: str, **more: Any) -> None:
         event = {
-            "id": self._next(), "application_id": APP, "type": kind, "token": f"hook{next(self._ids)}", "version": 1,
+            "id": self._next(), "application_id": APP, "type": kind, "token": f"hook{self._next()}", "version": 1,
             "guild_id": GUILD, "channel_id": channel, "channel": self._channel(channel), "data": data,
             "member": self._member() | {"user": self.person(ANN, "ann"), "permissions": "0"}, "locale": "en-US",
             "app_permissions": "8", "entitlements": [], "authorizing_integration_owners": {"0": GUILD}, "context": 0,
@@ -214,7 +211,10 @@ class DiscordPeer:
         return self._next()
 
     def _next(self) -> str:
-        return str(next(self._ids))
+        """Ids carry the time, as Discord's do: catching up compares them."""
+        now = int(datetime.now(UTC).timestamp() * 1000 - 1420070400000) << 22
+        self._last_id = max(self._last_id + 1, now)
+        return str(self._last_id)
 
     @staticmethod
     def person(id: str, name: str, *, bot: bool = False) -> Json:
