@@ -136,7 +136,7 @@ class _Load:
         self.model.thinking_s = THINKING_S
         began = time.perf_counter()
         tasks: list[asyncio.Task[float]] = []
-        for at in range(int(per_s * seconds)):
+        for at in range(max(1, int(per_s * seconds))):
             await asyncio.sleep(max(0.0, began + at / per_s - time.perf_counter()))
             tasks.append(asyncio.create_task(self.turn(threads[at % len(threads)])))
         took = await asyncio.gather(*tasks)
