@@ -68,7 +68,10 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "Where and for whom I work (admins)",
         (
             Option(
-                "rule", f"For the channel or role; {DEFAULT} takes it back", OptionKind.CHOICE, choices=(*Rule, DEFAULT)
+                "rule",
+                f"For the channel or role; {DEFAULT} takes it back",
+                OptionKind.CHOICE,
+                choices=(*(rule.value for rule in Rule), DEFAULT),
             ),
             Option("channel", "Which channel; without one and without a role: this one", OptionKind.CHANNEL),
             Option("role", "Which role", OptionKind.ROLE),

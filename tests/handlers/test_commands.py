@@ -32,6 +32,7 @@ def test_every_row_fits_the_platforms() -> None:
         for option in spec.options:
             assert re.fullmatch(r"[a-z]{1,32}", option.name)
             assert len(option.summary) <= 100
+            assert all(type(choice) is str for choice in option.choices)  # discord.py takes no members of enums
 
 
 async def test_help_lists_every_command(world: World) -> None:
