@@ -76,7 +76,10 @@ COMMANDS: tuple[CommandSpec, ...] = (
             Option("channel", "Which channel; without one and without a role: this one", OptionKind.CHANNEL),
             Option("role", "Which role", OptionKind.ROLE),
             Option(
-                "age", "What age-restricted channels mean to me", OptionKind.CHOICE, choices=(*AgeRestricted, DEFAULT)
+                "age",
+                "What age-restricted channels mean to me",
+                OptionKind.CHOICE,
+                choices=(*map(str, AgeRestricted), DEFAULT),
             ),
         ),
         admin_only=True,
