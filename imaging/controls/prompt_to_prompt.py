@@ -9,13 +9,13 @@ text positions of the encoded prompts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from imaging.controls.attended import Attended
 from imaging.controls.settings import number
 from imaging.engines.attention import Probe, PromptEdit
 from imaging.engines.encoding import Prompt
@@ -44,7 +44,7 @@ def align(source: Prompt, target: Prompt, length: int) -> Alignment:
     positions = target.embeds.shape[0]
     mapping = torch.zeros(positions, positions)
     changed_source, changed_target = torch.zeros(positions), torch.zeros(positions)
-    old, new = _spans(source, length, positions), _spans(target, length, positions)
+    old, new = source.spans(length), target.spans(length)
     for begin in range(0, positions, length):
         _align_marks(mapping, _end(old, begin, length), _end(new, begin, length), begin, length)
     words_old, words_new = [word for word, _ in old], [word for word, _ in new]
@@ -78,46 +78,17 @@ def _align_marks(mapping: Tensor, old_end: int, new_end: int, begin: int, length
         mapping[min(max(position, old_end + 1), begin + length - 1), position] = 1.0
 
 
-def _spans(prompt: Prompt, length: int, positions: int) -> list[tuple[str, list[int]]]:
-    """Words with the positions that they take; words beyond the last chunk have none."""
-    room = length - 2
-    found, token = [], 0
-    for word, count in prompt.words:
-        places = [(k // room) * length + 1 + k % room for k in range(token, token + count)]
-        token += count
-        places = [place for place in places if place < positions]
-        if places:
-            found.append((word, places))
-    return found
-
-
 @dataclass(slots=True)
-class LocalBlend:
-    """Keeps the source's latents outside the changed words' maps (section 3.2, "local editing").
-
-    Accumulates cross-attention maps of both rows over steps; holds state, so one per rendering.
-    """
-
-    height: int
-    width: int
-    threshold: float
-    maps: dict[str, Tensor] = field(default_factory=dict)
-
-    def take(self, name: str, maps: list[Tensor]) -> None:
-        """Add one step's maps ([positions] each) of the row called `name`."""
-        if maps:
-            total = torch.stack(maps).mean(0).cpu()
-            self.maps[name] = self.maps[name] + total if name in self.maps else total
+class LocalBlend(Attended):
+    """Keeps the source's latents outside the changed words' maps (section 3.2, "local editing")."""
 
     def mask(self, size: tuple[int, int]) -> Tensor | None:
         """[1, 1, h, w] of 0 and 1 at latent size `size`: where the edit may show."""
-        if not self.maps:
+        if not self.sums:
             return None
         found = torch.zeros(1, 1, *size)
-        for total in self.maps.values():
-            grid = F.max_pool2d(total.view(1, 1, self.height, self.width), 3, 1, 1)
-            grid = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
-            found = torch.maximum(found, (grid / grid.max().clamp(min=1e-12) > self.threshold).float())
+        for name in self.sums:
+            found = torch.maximum(found, self.share(name, size))
         return found
 
 
@@ -163,8 +134,13 @@ class PromptToPrompt:
             (height // side) * (width // side),
         )
 
+    def reads(self, step: int, total: int) -> bool:
+        """Whether a step looks at the source's attention."""
+        return self.blend is not None or step / total < max(self.cross_replace_steps, self.self_replace_steps)
+
     def at(self, step: int, total: int, source: int, target: int, like: Tensor) -> PromptEdit | None:
-        """What holds at a step, for rows of the UNet's batch; `like` gives device and dtype."""
+        """What holds at a step, for rows of the UNet's batch; `like` gives device and dtype. Where the step does
+        not read the source, `source` may be the target itself."""
         share = step / total
         lent = self.alignment.lent if share < self.cross_replace_steps else torch.zeros_like(self.alignment.lent)
         self_positions = self.self_positions if share < self.self_replace_steps else 0
@@ -203,7 +179,7 @@ def _reweight(text: str, target: Prompt, length: int) -> Tensor:
             wanted[word] = min(10.0, max(-10.0, float(value)))
         except ValueError:
             continue
-    for word, places in _spans(target, length, target.embeds.shape[0]):
+    for word, places in target.spans(length):
         if word in wanted:
             factors[places] = wanted[word]
     return factors

@@ -25,6 +25,9 @@ class MutualAttention:
     target: int
     source: int
     start_layer: int
+    regions: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Image positions N of a layer → (subject of the source, subject of the target), bool [N] each: the
+    target's subject then reads the source's subject only, and its surroundings the source's surroundings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class RowProcessor:
         else:
             query, key, value = self._lend(control, query, key, value)
             out = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
+            out = self._apart(control, query, key, value, out)
         out = out.transpose(1, 2).reshape(hidden_states.shape[0], -1, attn.heads * query.shape[-1]).to(query.dtype)
         out = attn.to_out[1](attn.to_out[0](out))
         if attn.residual_connection:
@@ -130,6 +134,24 @@ class RowProcessor:
             if query.shape[2] <= edit.self_positions:
                 q_from[edit.target] = k_from[edit.target] = edit.source
         return _taken(query, q_from), _taken(key, k_from), _taken(value, v_from)
+
+    def _apart(self, control: RowControl, query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> Tensor:
+        """Mask-guided MasaCtrl: subject to subject, surroundings to surroundings. Keys and values are lent already."""
+        guided = [
+            (mutual.target, mutual.regions[query.shape[2]])
+            for mutual in control.mutual
+            if self.layer >= mutual.start_layer and query.shape[2] in mutual.regions
+        ]
+        if guided:
+            out = out.clone()
+        for target, (lender, borrower) in guided:
+            row = slice(target, target + 1)
+            inside, around = (
+                F.scaled_dot_product_attention(query[row], key[row], value[row], attn_mask=keys.view(1, 1, 1, -1))
+                for keys in (lender, ~lender)
+            )
+            out[row] = torch.where(borrower.view(1, 1, -1, 1), inside, around)
+        return out
 
     def _cross(self, control: RowControl, query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> Tensor:
         if control.edits or control.images:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from imaging.controls.attended import Attended
 from imaging.controls.prompt_to_prompt import LocalBlend
 from imaging.engines.attention import ImagePrompt, MutualAttention, Probe, PromptEdit, RowControl
 from imaging.engines.loading import Parts
@@ -40,14 +41,14 @@ def _layout(rows: list[Row]) -> _Layout:
 def advance(parts: Parts, rows: list[Row], *, at_least: int = 1) -> list[Tensor]:
     """Move every row one step on, and return the picture so far of each, [1, C, h, w].
 
-    The rows have one latent size and one number of text positions; sources stand among them, before
-    their targets. A row's result does not depend on the other rows.
+    The rows have one latent size and one number of text positions; sources that are read stand among
+    them, before their targets. A row's result does not depend on the other rows.
 
     Args:
         at_least: The UNet's batch is filled up to this by repeating a row.
     """
     layout = _layout(rows)
-    control, blends = _control(parts, rows, layout)
+    control, watches = _control(parts, rows, layout)
     outputs = _unet(parts, rows, layout, control, at_least)
     # Latents keep full precision whatever the UNet computes in.
     latents = torch.cat([row.latents for row in rows])
@@ -59,8 +60,8 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1) -> list[Tensor]
         if fresh:
             row.latents = row.latents + fresh * noise(row)
         row.index += 1
-    for index, blend, probes in blends:
-        _blend(rows[index], blend, probes)
+    for watch in watches:
+        _watched(rows, watch)
     return [seen[index : index + 1] for index in range(len(rows))]
 
 
@@ -110,42 +111,57 @@ def _unet(parts: Parts, rows: list[Row], layout: _Layout, control: RowControl, a
     return torch.stack(found)
 
 
-def _control(
-    parts: Parts, rows: list[Row], layout: _Layout
-) -> tuple[RowControl, list[tuple[int, LocalBlend, tuple[tuple[str, Probe], ...]]]]:
-    """Every row's control at its own step, and what LocalBlend will need afterwards."""
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What is done with the maps that a step has shown: they are added up, and a picture may be blended."""
+
+    attended: Attended
+    probes: tuple[tuple[str, Probe], ...]
+    blended: int | None = None
+    """The row whose latents are blended."""
+
+
+def _control(parts: Parts, rows: list[Row], layout: _Layout) -> tuple[RowControl, list[_Watch]]:
+    """Every row's control at its own step, and what to do with the maps afterwards."""
     mutual: list[MutualAttention] = []
     edits: list[PromptEdit] = []
     images: list[ImagePrompt] = []
-    probes: list[Probe] = []
-    blends: list[tuple[int, LocalBlend, tuple[tuple[str, Probe], ...]]] = []
+    watches: list[_Watch] = []
     like = torch.empty(0, device=parts.device, dtype=parts.dtype)
     beside = pairs(rows, layout.conditional, layout.unconditional)
     for index, row in enumerate(rows):
+        alone = (layout.conditional[index], layout.conditional[index])
+        target, source = beside[index][0] if index in beside else alone
         if row.masactrl is not None and index in beside:
-            mutual += row.masactrl.at(row.index, beside[index])
-        if row.prompt_to_prompt is not None and index in beside:
-            target, source = beside[index][0]
+            size = (row.latents.shape[-2], row.latents.shape[-1])
+            mutual += row.masactrl.at(row.index, beside[index], size, parts.device)
+            if row.masactrl.subjects is not None:
+                watched = row.masactrl.subjects.probes(source, target, like)
+                watches.append(_Watch(row.masactrl.subjects.attended, watched))
+        if row.prompt_to_prompt is not None:
             edit = row.prompt_to_prompt.at(row.index, len(row.schedule), source, target, like)
             if edit is not None:
                 edits.append(edit)
-            wanted = row.prompt_to_prompt.probes(source, target, like)
-            if wanted and row.prompt_to_prompt.blend is not None:
-                probes += [probe for _, probe in wanted]
-                blends.append((index, row.prompt_to_prompt.blend, wanted))
+            if row.prompt_to_prompt.blend is not None and index in beside:
+                wanted = row.prompt_to_prompt.probes(source, target, like)
+                watches.append(_Watch(row.prompt_to_prompt.blend, wanted, index))
         if row.image is not None and row.image_scales:
             images.append(ImagePrompt(layout.conditional[index], row.image.conditional, row.image_scales))
             if index in layout.unconditional:
                 images.append(ImagePrompt(layout.unconditional[index], row.image.unconditional, row.image_scales))
-    return RowControl(tuple(mutual), tuple(edits), tuple(images), tuple(probes)), blends
+    probes = tuple(probe for watch in watches for _, probe in watch.probes)
+    return RowControl(tuple(mutual), tuple(edits), tuple(images), probes), watches
 
 
-def _blend(row: Row, blend: LocalBlend, probes: tuple[tuple[str, Probe], ...]) -> None:
-    for name, probe in probes:
-        blend.take(name, probe.maps)
+def _watched(rows: list[Row], watch: _Watch) -> None:
+    for name, probe in watch.probes:
+        watch.attended.take(name, probe.maps)
+    if watch.blended is None or not isinstance(watch.attended, LocalBlend):
+        return
+    row = rows[watch.blended]
     if row.source is None or row.share < BLEND_FROM:
         return
-    mask = blend.mask((row.latents.shape[-2], row.latents.shape[-1]))
+    mask = watch.attended.mask((row.latents.shape[-2], row.latents.shape[-1]))
     if mask is not None:
         kept = row.source.latents
         row.latents = kept + mask.to(kept) * (row.latents - kept)

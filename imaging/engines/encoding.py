@@ -26,6 +26,19 @@ class Prompt:
     words: tuple[tuple[str, int], ...]
     """Each word with how many tokens it takes; together they are `tokens`."""
 
+    def spans(self, length: int) -> list[tuple[str, list[int]]]:
+        """Words with the text positions that they take, in chunks of `length` positions (77 for SDXL); words
+        beyond the last chunk have none and are left out."""
+        room, positions = length - 2, self.embeds.shape[0]
+        found, token = [], 0
+        for word, count in self.words:
+            places = [(k // room) * length + 1 + k % room for k in range(token, token + count)]
+            token += count
+            places = [place for place in places if place < positions]
+            if places:
+                found.append((word, places))
+        return found
+
 
 class TextEncoding:
     """Both tokenizers and encoders of a checkpoint. One text at a time, so that its numbers never

@@ -126,18 +126,26 @@ class Planner:
         self, row: Row, control: Control, options: Mapping[str, float | str], images: Mapping[str, bytes]
     ) -> None:
         source, technique = row.source, control.technique
+        latent_size = (row.latents.shape[-2], row.latents.shape[-1])
         if technique is Technique.PROMPT_TO_PROMPT and source is not None:
             row.prompt_to_prompt = PromptToPrompt.of(
                 options,
                 source.prompt,
                 row.prompt,
                 length=self._parts.text.length,
-                latent_size=(row.latents.shape[-2], row.latents.shape[-1]),
+                latent_size=latent_size,
                 self_shrink=self._family.self_shrink,
                 blend_shrink=self._family.blend_shrink,
             )
         if technique in (Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER) and source is not None:
-            row.masactrl = MasaCtrl.of(options)
+            row.masactrl = MasaCtrl.of(
+                options,
+                (source.recipe.prompt, source.prompt),
+                (row.recipe.prompt, row.prompt),
+                length=self._parts.text.length,
+                latent_size=latent_size,
+                shrink=self._family.blend_shrink,
+            )
         if technique in (Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER) and self._parts.ip_adapter is not None:
             scale = number(options, "scale", 0.5)
             row.image_scales = self._parts.ip_adapter.scales(scale, str(options.get("blocks", "all")))

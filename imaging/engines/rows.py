@@ -16,6 +16,7 @@ from imaging.controls.masactrl import MasaCtrl
 from imaging.controls.prompt_to_prompt import PromptToPrompt
 from imaging.engines.encoding import Prompt
 from imaging.engines.samplers import Schedule
+from imaging.engines.trails import Trail
 from imaging.model import Recipe, Technique
 
 BESIDE = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
@@ -42,6 +43,10 @@ class Row:
     prompt_to_prompt: PromptToPrompt | None = None
     image: ImageTokens | None = None
     image_scales: Mapping[int, float] = field(default_factory=dict)
+    trail: dict[int, Tensor] = field(default_factory=dict)
+    """Step → the latents before it, as far as this row has run."""
+    known: Trail | None = None
+    """The trail of an earlier rendering, so that this row needs to run only where it is read."""
 
     @property
     def guided(self) -> bool:
@@ -51,6 +56,40 @@ class Row:
     def share(self) -> float:
         """How much of the whole schedule lies behind, 0–1."""
         return self.index / len(self.schedule)
+
+    @property
+    def positions(self) -> int:
+        """Text positions of the encoded prompt."""
+        return int(self.prompt.embeds.shape[0])
+
+    @property
+    def ran_whole(self) -> bool:
+        """Whether the trail has every step up to the last."""
+        return len(self.schedule) - 1 in self.trail and len(self.trail) == len(self.schedule) - min(self.trail)
+
+    @property
+    def can_sleep(self) -> bool:
+        """Whether this row, and every source of it, can enter at any step."""
+        above = self.source is None or self.source.can_sleep
+        return above and self.known is not None and not any(self.schedule.noise)
+
+    def wants_source(self) -> bool:
+        """Whether the source has to run in the coming step: it is read there, or later and cannot sleep till then."""
+        if self.source is None:
+            return False
+        steps = range(self.index, self.index + 1 if self.source.can_sleep else len(self.schedule))
+        return any(self._reads(step) for step in steps)
+
+    def _reads(self, step: int) -> bool:
+        mutual = self.masactrl is not None and self.masactrl.reads(step)
+        edit = self.prompt_to_prompt
+        return mutual or (edit is not None and edit.reads(step, len(self.schedule)))
+
+    def wake(self, step: int) -> None:
+        """Stand at a step, after having slept."""
+        if self.index != step:
+            assert self.known is not None
+            self.latents, self.index = self.known[step].to(self.latents.device), step
 
 
 @dataclass(slots=True)
@@ -80,11 +119,19 @@ class Job:
     def key(self) -> tuple[int, int, int]:
         """What rows must have in common to run together: latent size and text positions."""
         height, width = self.target.latents.shape[-2:]
-        return int(height), int(width), int(self.target.prompt.embeds.shape[0])
+        return int(height), int(width), self.target.positions
+
+    def line_up(self) -> list[Row]:
+        """The rows of the coming step, sources first."""
+        rows = [self.target]
+        while rows[-1].wants_source() and (source := rows[-1].source) is not None:
+            source.wake(self.target.index)
+            rows.append(source)
+        return rows[::-1]
 
     @property
     def unet_rows(self) -> int:
-        return sum(1 + row.guided for row in self.rows)
+        return sum(1 + row.guided for row in self.line_up())
 
     @property
     def step(self) -> int:
@@ -136,13 +183,13 @@ def lineage(recipe: Recipe) -> list[Recipe]:
 def pairs(
     rows: list[Row], conditional: Mapping[int, int], unconditional: Mapping[int, int]
 ) -> dict[int, list[tuple[int, int]]]:
-    """For each row with a source: (target, source) rows of the UNet's batch, conditional first."""
+    """For each row whose source is among them: (target, source) rows of the UNet's batch, conditional first."""
     places = {id(row): index for index, row in enumerate(rows)}
     found: dict[int, list[tuple[int, int]]] = {}
     for index, row in enumerate(rows):
-        if row.source is None:
+        source = places.get(id(row.source))
+        if source is None:
             continue
-        source = places[id(row.source)]
         found[index] = [(conditional[index], conditional[source])]
         if index in unconditional and source in unconditional:
             found[index].append((unconditional[index], unconditional[source]))
@@ -161,5 +208,5 @@ def chunked(jobs: list[Job], cap: int) -> list[list[Job]]:
 
 
 def all_rows(jobs: list[Job]) -> list[Row]:
-    """Every row of the jobs, in order."""
-    return list(itertools.chain.from_iterable(job.rows for job in jobs))
+    """Every row of the jobs' coming step, in order."""
+    return list(itertools.chain.from_iterable(job.line_up() for job in jobs))

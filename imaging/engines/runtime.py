@@ -19,7 +19,8 @@ from imaging.engines.loading import Parts, choose_device, choose_dtype, load_par
 from imaging.engines.memory import LEAST, SMALL_MODEL, RowCaps, fitting_rows, is_out_of_memory
 from imaging.engines.memory import stable_rows as measure_stable_rows
 from imaging.engines.planning import Planner
-from imaging.engines.rows import Job, Row, all_rows, chunked
+from imaging.engines.rows import Job, Row, chunked
+from imaging.engines.trails import Trails
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
 from imaging.outputs import preview_bytes
@@ -77,6 +78,7 @@ class Runtime:
         self._latents = Latents(parts.vae, parts.scale)
         self._planner = Planner(abilities, parts, options.family, self._latents)
         self._finisher = Finisher(self._latents)
+        self._trails = Trails()
         self._limit = options.max_pictures
         self._caps = RowCaps(options.home, _place(parts, options))
         self._forward = forward
@@ -110,9 +112,15 @@ class Runtime:
         """
         if id in self._jobs:
             raise EngineError("This request is being rendered already.")
-        job = self._planner.plan(id, recipe, images)
+        job = self._planned(id, recipe, images)
         job.turn = self._turn
         self._jobs[id] = job
+
+    def _planned(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
+        job = self._planner.plan(id, recipe, images)
+        for source in job.rows[:-1]:
+            source.known = self._trails.get(source.recipe, source.positions)
+        return job
 
     def cancel(self, id: str) -> None:
         """Drop a request; its rows are free at the next step."""
@@ -126,14 +134,14 @@ class Runtime:
         waiting = sorted(self._jobs.values(), key=lambda job: job.turn)
         same = [job for job in waiting if job.key == waiting[0].key]
         group = chunked(same, self._cap(waiting[0]))[0]
+        rows = {job.id: job.unet_rows for job in group}
         started = self._clock()
         seen, errors = self._run(group)
         spent = self._clock() - started
-        rows = sum(job.unet_rows for job in group)
         found = []
         for job in group:
             job.turn = self._turn
-            job.device_seconds += spent * job.unet_rows / rows
+            job.device_seconds += spent * rows[job.id] / sum(rows.values())
             if job.id in errors:
                 self._jobs.pop(job.id, None)
                 found.append(Advance(job.id, job.step, job.total, error=errors[job.id]))
@@ -143,7 +151,10 @@ class Runtime:
 
     def _run(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group in one call; out of memory splits it, and only a job that fails alone has failed."""
-        rows = all_rows(group)
+        lines = [job.line_up() for job in group]
+        rows = [row for line in lines for row in line]
+        for row in rows:
+            row.trail[row.index] = row.latents
         state = [(row.latents, row.index, row.draw.get_state()) for row in rows]
         try:
             seen = self._forward(self._parts, rows, LEAST if self._on_cpu else 1)
@@ -154,8 +165,8 @@ class Runtime:
             return self._after_failure(group, error)
         ends: dict[str, Tensor] = {}
         offset = 0
-        for job in group:
-            offset += len(job.rows)
+        for job, line in zip(group, lines, strict=True):
+            offset += len(line)
             ends[job.id] = seen[offset - 1]
         return ends, {}
 
@@ -192,10 +203,13 @@ class Runtime:
 
     def _finish(self, job: Job) -> Advance:
         started = self._clock()
+        for row in job.rows:
+            if row.ran_whole:
+                self._trails.put(row.recipe, row.positions, row.trail)
         try:
             picture, again = self._finisher.finish(job)
             if again is not None:
-                retry = self._planner.plan(job.id, again, job.images)
+                retry = self._planned(job.id, again, job.images)
                 retry.turn, retry.preview_at = job.turn, job.preview_at
                 retry.done, retry.retries = job.step, job.retries + 1
                 retry.device_seconds = job.device_seconds + self._clock() - started

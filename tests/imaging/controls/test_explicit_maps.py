@@ -29,6 +29,7 @@ class Reference:
     """What one explicit forward pass does to the target row."""
 
     mutual_from: int | None = None
+    regions: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     mapping: Tensor | None = None
     own: Tensor | None = None
     reweight: Tensor | None = None
@@ -65,8 +66,13 @@ class ExplicitMaps:
         if not self.cross and maps.shape[2] <= reference.self_positions:
             maps[TARGET] = maps[SOURCE]
         if not self.cross and reference.mutual_from is not None and self.layer >= reference.mutual_from:
-            crossed = torch.einsum("hnd,hmd->hnm", query[TARGET], key[SOURCE]).mul(scale).softmax(-1)
-            maps[TARGET] = crossed
+            scores = torch.einsum("hnd,hmd->hnm", query[TARGET], key[SOURCE]).mul(scale)
+            maps[TARGET] = scores.softmax(-1)
+            if maps.shape[2] in reference.regions:
+                lender, borrower = reference.regions[maps.shape[2]]
+                for n in range(maps.shape[2]):
+                    readable = lender == borrower[n]
+                    maps[TARGET, :, n] = scores[:, n].masked_fill(~readable, -torch.inf).softmax(-1)
             value = torch.stack([value[SOURCE] if row == TARGET else value[row] for row in range(len(value))])
         out = torch.einsum("rhnm,rhmd->rhnd", maps, value).permute(0, 2, 1, 3).flatten(2)
         out = attn.to_out[0](out)
@@ -108,6 +114,15 @@ def test_masactrl_from_a_layer_on(tiny_parts: Parts) -> None:
     for layer in (0, 44, 69):
         control = RowControl(mutual=(MutualAttention(TARGET, SOURCE, layer),))
         assert same(forward(tiny_parts, control, None), forward(tiny_parts, None, Reference(mutual_from=layer)))
+
+
+def test_mask_guided_masactrl_parts_subject_and_surroundings(tiny_parts: Parts) -> None:
+    draw = torch.Generator().manual_seed(3)
+    regions = {n: (torch.rand(n, generator=draw) > 0.6, torch.rand(n, generator=draw) > 0.3) for n in (16, 64)}
+    control = RowControl(mutual=(MutualAttention(TARGET, SOURCE, 10, regions),))
+    reference = Reference(mutual_from=10, regions=regions)
+    assert same(forward(tiny_parts, control, None), forward(tiny_parts, None, reference))
+    assert not same(forward(tiny_parts, control, None), forward(tiny_parts, None, Reference(mutual_from=10)))
 
 
 def test_prompt_to_prompt_replace_refine_and_reweight(tiny_parts: Parts) -> None:

@@ -99,9 +99,10 @@ CAT = recipe("a cat on grass", 1)
 DOG = recipe("a red dog on the beach", 2, num_inference_steps=6, guidance_scale=7.5)
 TURBO = recipe("a house", 5, guidance_scale=1.0, sampler="lcm", num_inference_steps=3)
 MASA = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0})
+MASKED = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0, "mask": 0.995})
 P2P = edit(CAT, "a dog on grass", Technique.PROMPT_TO_PROMPT, {"cross_replace_steps": 0.8, "self_replace_steps": 0.5})
 ONE, TWO = image_prompt("one", 0.9, "a cat on grass"), image_prompt("two", 0.6, "a red dog", 2)
-EVERY = {"cat": CAT, "dog": DOG, "turbo": TURBO, "masa": MASA, "p2p": P2P, "one": ONE, "two": TWO}
+EVERY = {"cat": CAT, "dog": DOG, "turbo": TURBO, "masa": MASA, "masked": MASKED, "p2p": P2P, "one": ONE, "two": TWO}
 
 
 def test_idle_attention_is_bit_identical_to_stock_and_comes_out_without_trace(tiny_parts: Parts) -> None:
@@ -212,6 +213,13 @@ def test_joining_and_leaving_at_different_steps_changes_nothing(bench: Bench) ->
 def test_the_same_words_with_masactrl_give_the_source(bench: Bench) -> None:
     same = edit(CAT, CAT.prompt, Technique.MASACTRL, {"start_step": 0.0, "start_layer": 0.0})
     assert relative(bench.solo(same), bench.solo(CAT)) < CLOSE
+
+
+def test_a_mask_parts_what_masactrl_reads(bench: Bench) -> None:
+    assert relative(bench.solo(MASKED), bench.solo(MASA)) > 10 * CLOSE
+    wordless = edit(CAT, "of", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0, "mask": 0.995})
+    plain = edit(CAT, "of", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0})
+    assert torch.equal(bench.solo(wordless), bench.solo(plain))
 
 
 def test_the_same_words_with_prompt_to_prompt_give_the_source(bench: Bench) -> None:

@@ -28,6 +28,7 @@ from imaging.engines.mini import mini_abilities, mini_engine
 from imaging.engines.rows import Row
 from imaging.engines.runtime import Runtime
 from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.engines.trails import Trails
 from imaging.errors import EngineError
 from imaging.mini import WEIGHTS
 from imaging.model import Control, Operation, Recipe, Technique
@@ -51,6 +52,7 @@ KINDS: dict[str, Recipe] = {
     "ddim": small("a boat", 6, sampler="ddim", guidance_scale=7.0),
     "p2p": edit(CAR, "a blue car on grass", Technique.PROMPT_TO_PROMPT, {}, **SMALL),
     "masactrl": edit(CAR, "a red car on snow", Technique.MASACTRL, {"start_step": 1.0}, **SMALL),
+    "masked": edit(CAR, "a red car on snow", Technique.MASACTRL, {"start_step": 1.0, "mask": 0.4}, **SMALL),
 }
 
 
@@ -80,6 +82,92 @@ def test_a_stored_recipe_renders_to_the_same_bytes(mini: SdxlEngine) -> None:
     for wanted in (CAR, KINDS["p2p"]):
         data = render(mini, {"a": wanted})["a"].data
         assert render(mini, {"b": read_recipe(data)})["b"].data == data
+
+
+TEN = SMALL | {"num_inference_steps": 10}
+LONG = recipe("a red car on grass", **TEN)
+EARLY = {"cross_replace_steps": 0.6, "self_replace_steps": 0.3, "local_blend": 0.0}
+EDITS: dict[str, tuple[Recipe, int, int]] = {
+    # UNet rows (guided, so two a picture and step) after a fresh start, and where the parent was rendered before.
+    "masactrl": (edit(LONG, "a dog on grass", Technique.MASACTRL, {"start_step": 4.0}, **TEN), 40, 32),
+    "masked": (
+        edit(LONG, "a dog on grass", Technique.MASACTRL, {"start_step": 4.0, "mask": 0.4}, **TEN),
+        40,
+        40,
+    ),
+    "p2p": (edit(LONG, "a blue car on grass", Technique.PROMPT_TO_PROMPT, EARLY, **TEN), 32, 32),
+    "blended": (
+        edit(LONG, "a blue car on grass", Technique.PROMPT_TO_PROMPT, EARLY | {"local_blend": 0.3}, **SMALL),
+        12,
+        12,
+    ),
+    "edit of an edit": (
+        edit(
+            edit(
+                LONG,
+                "a dog on grass",
+                Technique.MASACTRL,
+                {"start_step": 4.0, "start_layer": 3.0},  # every number, as in a stored recipe
+                **TEN,
+            ),
+            "a dog on snow",
+            Technique.MASACTRL,
+            {"start_step": 8.0},
+            **TEN,
+        ),
+        60,
+        28,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edit_of_what_was_rendered_here_runs_its_source_only_where_it_reads_it(
+    parts: Parts, options: EngineOptions, kind: str
+) -> None:
+    wanted, fresh_rows, known_rows = EDITS[kind]
+    ran = 0
+
+    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+        nonlocal ran
+        ran += sum(1 + row.guided for row in rows)
+        return advance(parts, rows, at_least=at_least)
+
+    def counted(runtime: Runtime, recipe: Recipe) -> tuple[bytes, int]:
+        nonlocal ran
+        ran = 0
+        return render(runtime, {"a": recipe})["a"].data, ran
+
+    fresh, used = (Runtime(mini_abilities(), parts, options, forward=forward) for _ in range(2))
+    try:
+        expected, rows = counted(fresh, wanted)
+        ancestors = []
+        source = wanted.source
+        while source is not None:
+            ancestors.append(source)
+            source = source.source
+        for ancestor in reversed(ancestors):
+            counted(used, ancestor)
+        again, less = counted(used, wanted)
+    finally:
+        used.close()
+        fresh.close()
+    assert again == expected
+    assert (rows, less) == (fresh_rows, known_rows)
+
+
+def test_trails_keep_within_their_bytes_and_forget_the_oldest() -> None:
+    latents = {step: torch.zeros(1, 4, 8, 8) for step in range(4)}
+    trails = Trails(limit_bytes=2 * 4 * 4 * 8 * 8 * 4)
+    for seed in (1, 2, 3):
+        trails.put(small("a cat", seed), 32, latents)
+        trails.put(small("a cat", seed), 32, latents)
+    assert trails.get(small("a cat", 1), 32) is None
+    assert trails.get(small("a cat", 3), 64) is None
+    assert trails.get(small("a cat", 2), 32) is not None
+    trails.put(small("a cat", 4), 32, latents)
+    assert trails.get(small("a cat", 3), 32) is None
+    assert trails.get(small("a cat", 2), 32) is not None
 
 
 @pytest.mark.slow

@@ -1,0 +1,36 @@
+"""Where words look: cross-attention maps of some words, added up over the denoising steps.
+
+Prompt-to-Prompt's LocalBlend and mask-guided MasaCtrl both cut a region out of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class Attended:
+    """Sums of maps by the name of the row they came from. Holds state, so there is one per rendering."""
+
+    height: int
+    """Of the layers whose maps are read, in image positions."""
+    width: int
+    threshold: float
+    """0–1, of the strongest position: from there on a position belongs to the words."""
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def take(self, name: str, maps: list[Tensor]) -> None:
+        """Add one step's maps ([positions] each) of the row called `name`."""
+        if maps:
+            total = torch.stack(maps).mean(0).cpu()
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
+
+    def share(self, name: str, size: tuple[int, int]) -> Tensor:
+        """[1, 1, h, w] of 0 and 1: the region of one row's words, a position wider than their maps say."""
+        grid = F.max_pool2d(self.sums[name].view(1, 1, self.height, self.width), 3, 1, 1)
+        grid = F.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+        return (grid / grid.max().clamp(min=1e-12) > self.threshold).float()
