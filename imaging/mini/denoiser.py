@@ -24,6 +24,7 @@ from torch import Tensor
 from imaging.mini import autoencoder, captions, runs, vocabulary, world
 from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
+from imaging.mini.together import ALONE, Together
 
 SAMPLES = 150_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
@@ -169,8 +170,9 @@ def train(
     batch: int = BATCH,
     prefill: int = 1024,
     fresh: int = FRESH,
+    together: Together = ALONE,
 ) -> bool:
-    """Run or resume the stage; True when its whole run is done."""
+    """Run or resume the stage, as one of several processes or alone; True when its whole run is done."""
     from diffusers.models.attention_processor import AttnProcessor
 
     path, log = checkpoint_path(home), runs.Log(home / "denoiser.jsonl")
@@ -192,14 +194,15 @@ def train(
         done = int(state["samples"])
         if done >= samples:
             return True
-    rng = random.Random(100 + done)
-    torch.manual_seed(100 + done)
+    rng = random.Random(100 + done + 7919 * together.rank)
+    torch.manual_seed(100 + done + 7919 * together.rank)
     table, probe = alphas(), SwapProbe(vae, scale, n=min(48, batch))
     store = Latents(vae, scale, rng)
     while len(store.latents) < prefill:
         store.add(32)
     clock = runs.Clock(minutes, every=180)
     smooth: float | None = None
+    over = False
 
     def keep() -> None:
         runs.save(
@@ -212,7 +215,7 @@ def train(
             },
         )
 
-    while done < samples and not clock.over():
+    while done < samples and not over:
         share = done / samples
         optimizer.factor = schedule(share, decay_from=DECAY_FROM)
         store.add(fresh)
@@ -232,9 +235,12 @@ def train(
         loss = (velocity.float() - pair.velocity).square().mean()
         optimizer.zero_grad()
         loss.backward()
+        over = together.average(denoiser.parameters(), clock.over())
         optimizer.step()
         average_into(averaged, denoiser, 0.99 if share < DECAY_FROM else 0.995, optimizer.steps)
-        done += count * cells * cells // 256
+        done += together.count * (count * cells * cells // 256)
+        if not together.leads:
+            continue
         if cells == 16:
             smooth = float(loss.detach()) if smooth is None else 0.96 * smooth + 0.04 * float(loss.detach())
         if optimizer.steps % 40 == 0 and smooth is not None:
@@ -242,6 +248,7 @@ def train(
         if clock.due():
             keep()
             log(stage="denoiser", samples=done, **probe(averaged))
-    keep()
-    log(stage="denoiser", samples=done, finished=done >= samples, **probe(averaged))
+    if together.leads:
+        keep()
+        log(stage="denoiser", samples=done, finished=done >= samples, **probe(averaged))
     return done >= samples

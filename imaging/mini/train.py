@@ -9,28 +9,39 @@ logs one JSON object a line there and on standard output. For speed on CPUs, set
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imaging.mini import runs
 
-Stage = Callable[[Path, float | None], bool]
+if TYPE_CHECKING:
+    from imaging.mini.together import Together
+
+Stage = Callable[[Path, float | None, int], bool]
 
 
-def _autoencoder(home: Path, minutes: float | None) -> bool:
+def _autoencoder(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import autoencoder
 
     return autoencoder.train(home, minutes=minutes)
 
 
-def _denoiser(home: Path, minutes: float | None) -> bool:
+def _denoiser(home: Path, minutes: float | None, processes: int) -> bool:
+    from imaging.mini import denoiser, together
+
+    return together.run(processes, functools.partial(_denoise, home, minutes, denoiser.BATCH // processes))
+
+
+def _denoise(home: Path, minutes: float | None, batch: int, member: Together) -> bool:
     from imaging.mini import denoiser
 
-    return denoiser.train(home, minutes=minutes)
+    return denoiser.train(home, minutes=minutes, batch=batch, together=member)
 
 
-def _decoder(home: Path, minutes: float | None) -> bool:
+def _decoder(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import autoencoder
 
     return autoencoder.train(
@@ -38,13 +49,13 @@ def _decoder(home: Path, minutes: float | None) -> bool:
     )
 
 
-def _ip_adapter(home: Path, minutes: float | None) -> bool:
+def _ip_adapter(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import ip_adapter
 
     return ip_adapter.train(home, minutes=minutes)
 
 
-def _export(home: Path, minutes: float | None) -> bool:
+def _export(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import export
 
     export.export(home, export.staging(home))
@@ -66,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--stage", action="append", choices=tuple(STAGES), help="only this stage (may be repeated)")
     parser.add_argument("--minutes", type=float, help="stop after so much wall time; run again to go on")
     parser.add_argument("--home", type=Path, help="folder of checkpoints")
-    parser.add_argument("--threads", type=int, default=1, help="threads of this process (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of a process (default 1)")
+    parser.add_argument("--processes", type=int, default=1, help="processes of the denoiser's stage (default 1)")
     arguments = parser.parse_args(argv)
 
     import torch
@@ -79,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         left = None if arguments.minutes is None else arguments.minutes - (time.monotonic() - start) / 60
         if left is not None and left <= 0:
             return 0
-        if not STAGES[name](home, left):
+        if not STAGES[name](home, left, arguments.processes):
             return 0
     return 0
 

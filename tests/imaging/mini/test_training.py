@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from imaging.mini import autoencoder, denoiser, export, ip_adapter, runs  # noqa: E402
+from imaging.mini import autoencoder, denoiser, export, ip_adapter, runs, together  # noqa: E402
 
 
 def logged(home: Path, stage: str) -> list[int]:
@@ -49,6 +49,19 @@ def test_the_decoder_run_leaves_the_encoder_alone(tmp_path: Path) -> None:
     for name, value in before["averaged"].items():
         same = torch.equal(value, after["averaged"][name])
         assert same == name.startswith(("encoder.", "quant_conv.")) or value.numel() < 64, name
+
+
+def _gradients(member: together.Together) -> bool:
+    """What each of two processes does: its own gradient, and the wish of one of them to stop."""
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.full((3,), float(member.rank))
+    stops = member.average([parameter], over=member.rank == 1)
+    return stops and member.count == 2 and bool(torch.equal(parameter.grad, torch.full((3,), 0.5)))
+
+
+@pytest.mark.slow
+def test_processes_average_their_gradients_and_stop_together() -> None:
+    assert together.run(2, _gradients)
 
 
 def test_a_torn_checkpoint_never_replaces_a_good_one(tmp_path: Path) -> None:
