@@ -169,7 +169,7 @@ async def turns_figures(
     for count in (1, 100, 1000):
         threads = range(count * 10, count * 11)
         figures[f"turns.per_s.{count}"] = await load.saturate(threads, seconds)
-    rate = min(float(GOAL_PER_S), 0.8 * figures["turns.per_s.1000"])
+    rate = min(float(GOAL_PER_S), max(1.0, 0.8 * figures["turns.per_s.1000"]))
     beyond = await load.paced(range(20_000, 21_000), rate, seconds)
     figures["turns.paced_per_s"] = rate
     figures["turns.p50_ms"] = 1000 * beyond[len(beyond) // 2]

@@ -38,6 +38,7 @@ from handlers.router import Planned
 from imaging.errors import ImagingError
 from imaging.model import Control, ImageRequest, Operation, Owner, Technique
 from prompts.adapter import adapt
+from prompts.kinds import concrete
 from prompts.protocol import Directive, render_directive
 
 log = logging.getLogger(__name__)
@@ -174,6 +175,7 @@ class Buttons:
         style = (picture.recipe.style if picture.recipe else None) or session.settings.get("style")
         if press.action is Action.REDO and picture.recipe is not None:
             return _again(picture, seed)
+        description = concrete(description, abilities.vocabulary, seed)
         adapted = adapt(description, style=style, negative=None, abilities=abilities)
         directive = Directive(operation, source=picture.number, description=description, change=press.change)
         keep = {"small": True, "large": False}.get(press.change or "")

@@ -18,6 +18,7 @@ from handlers.router import Parent, Planned, Refused, Selected, View, resolve, s
 from handlers.slots import Slots
 from imaging.model import ImageRequest, Operation, Owner, Priority
 from prompts.adapter import adapt
+from prompts.kinds import concrete
 from prompts.protocol import Directive
 
 log = logging.getLogger(__name__)
@@ -137,16 +138,20 @@ class Director:
         description = directive.description or (plan.parent.description if plan.parent else "")
         style = directive.style or settings.get("style")
         words, note = await self._services.refinement.refine(description, settings.get("refinement"), abilities)
-        adapted = adapt(words, style=style, negative=directive.negative, abilities=abilities)
-        if note is not None:
-            adapted = replace(adapted, notes=(note, *adapted.notes))
-        plan = replace(plan, directive=replace(directive, description=description))
-        slots = [slot_id(self._assembly.turn.id, self._made + at) for at in range(count)]
-        built = [
-            build(plan, adapted, abilities=abilities, seed=seed_of(slot), size=settings.get("size"), style=style)
-            for slot in slots
-        ]
-        return built, adapted.remark
+        notes = () if note is None else (note,)
+        built: list[Built] = []
+        remark: str | None = None
+        pick = seed_of(self._assembly.turn.id)
+        for at in range(count):
+            number = self._made + at
+            drawn, called = (concrete(text, abilities.vocabulary, pick + number) for text in (words, description))
+            adapted = adapt(drawn, style=style, negative=directive.negative, abilities=abilities)
+            adapted = replace(adapted, notes=(*notes, *adapted.notes))
+            one = replace(plan, directive=replace(directive, description=called))
+            seed = seed_of(slot_id(self._assembly.turn.id, number))
+            built.append(build(one, adapted, abilities=abilities, seed=seed, size=settings.get("size"), style=style))
+            remark = remark or adapted.remark
+        return built, remark
 
     def _note(self, plan: Planned, first: int, built: list[Built], place: Place | None, remark: str | None) -> Place:
         """Put the placeholders where the tag stood, and let later directives refer to them."""
@@ -168,12 +173,13 @@ class Director:
                 self._written[directive.id + at] = number
         self._current = first + len(built) - 1
         operation = directive.operation
+        described = built[0].recipe.description if len(built) == 1 else directive.description
         tag = replace(
             directive,
             id=first,
             source=parents[0] if parents else None,
             count=len(built),
-            description="" if operation in (Operation.VARIATION, Operation.REFINE) else directive.description,
+            description="" if operation in (Operation.VARIATION, Operation.REFINE) else described,
         )
         return self._put(place, *parts, tag=tag)
 

@@ -249,3 +249,5 @@ class Vocabulary:
     """Every other word that its captions use (small, left, next to …)."""
     understood: frozenset[str] = frozenset()
     """Keys of `nearest` that its captions use too: they are drawn as said, and nothing needs to be told."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A word for a kind → the things of that kind: `animal` → cat, dog, fox …"""

@@ -70,6 +70,7 @@ def _vocabulary(words: Mapping[str, Any]) -> Vocabulary:
         nearest={str(word): str(known) for word, known in nearest.items()},
         words=frozenset(word for key in ("sizes", "places", "times", "words") for word in _words(words, key)),
         understood=frozenset(_words(words, "understood")) & nearest.keys(),
+        kinds={str(kind): tuple(map(str, members)) for kind, members in words.get("kinds", {}).items()},
     )
 
 

@@ -20,12 +20,12 @@ from torch import Tensor
 from imaging.mini import runs, world
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 
-LATENT_CHANNELS = 16
+LATENT_CHANNELS = 24
 WIDTHS = (16, 32, 64, 128)
 STRIDE = 8
 CROP = 64
 BATCH = 8
-SAMPLES = 80_000
+SAMPLES = 40_000
 """Crops in the joint run of encoder and decoder."""
 DECODER_SAMPLES = 200_000
 """Crops in the run of the decoder alone, on the frozen encoder."""

@@ -26,7 +26,7 @@ from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 from imaging.mini.together import ALONE, Together
 
-SAMPLES = 150_000
+SAMPLES = 180_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
 BATCH = 32
 WINDOWS = (8, 16, 8, 12)

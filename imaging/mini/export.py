@@ -29,15 +29,15 @@ KINDS: dict[str, str] = {
     "eagle": "owl", "parrot": "owl", "hawk": "owl", "pigeon": "duck", "chick": "duck", "rooster": "duck",
     "goldfish": "fish", "shark": "whale", "dolphin": "whale", "squid": "octopus", "jellyfish": "octopus",
     "lobster": "crab", "shrimp": "crab", "spider": "crab", "moth": "butterfly", "wasp": "bee", "fly": "bee",
-    "ladybug": "bee", "insect": "bee", "fruit": "apple", "pear": "apple", "peach": "apple", "orange": "apple",
+    "ladybug": "bee", "pear": "apple", "peach": "apple", "orange": "apple",
     "tomato": "apple", "cherry": "strawberry", "berry": "strawberry", "vegetable": "carrot", "bread": "burger",
-    "sandwich": "burger", "food": "pizza", "cupcake": "cake", "pie": "cake", "cookie": "donut", "bagel": "donut",
-    "gelato": "ice cream", "sundae": "ice cream", "truck": "bus", "van": "bus", "taxi": "car", "vehicle": "car",
+    "sandwich": "burger", "cupcake": "cake", "pie": "cake", "cookie": "donut", "bagel": "donut",
+    "gelato": "ice cream", "sundae": "ice cream", "truck": "bus", "van": "bus", "taxi": "car",
     "sports car": "car", "motorcycle": "bicycle", "scooter": "bicycle", "yacht": "boat", "canoe": "boat",
     "jet": "airplane", "helicopter": "airplane", "aeroplane": "airplane", "spacecraft": "rocket", "ufo": "rocket",
-    "tram": "train", "subway": "train", "pine": "tree", "pine tree": "tree", "bush": "tree", "plant": "cactus",
-    "tulip": "rose", "daisy": "sunflower", "building": "house", "hut": "house", "barn": "house", "tower": "castle",
-    "palace": "castle", "fortress": "castle", "camp": "tent", "toy": "teddy bear", "doll": "teddy bear",
+    "tram": "train", "subway": "train", "pine": "tree", "pine tree": "tree", "bush": "tree",
+    "tulip": "rose", "daisy": "sunflower", "hut": "house", "barn": "house", "tower": "castle",
+    "palace": "castle", "fortress": "castle", "camp": "tent", "doll": "teddy bear",
     "basketball": "ball", "android": "robot", "person": "robot", "man": "robot", "woman": "robot", "child": "robot",
     "astronaut": "robot", "knight": "robot", "parasol": "umbrella", "box": "gift", "tiara": "crown", "hat": "crown",
     "king": "crown", "queen": "crown", "stool": "chair", "bench": "chair", "throne": "chair", "sofa": "chair",
@@ -61,6 +61,26 @@ KINDS: dict[str, str] = {
     "orchid": "rose", "lily": "rose", "lavender": "sunflower", "planet": "ball", "earth": "ball", "comet": "star",
 }  # fmt: skip
 """Words that the model does not know → the nearest thing that it does; the reply says so."""
+
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "animal": ("fox", "cat", "owl", "panda", "rabbit", "lion", "turtle", "penguin", "elephant", "tiger", "dog", "bear"),
+    "pet": ("cat", "dog", "rabbit", "turtle"),
+    "creature": ("octopus", "unicorn", "dinosaur", "crab", "owl"),
+    "mascot": ("fox", "panda", "penguin", "robot", "owl", "lion"),
+    "mammal": ("whale", "horse", "cow", "monkey", "elephant"),
+    "fruit": ("apple", "banana", "strawberry"),
+    "dessert": ("cake", "donut", "ice cream"),
+    "snack": ("donut", "pizza", "burger"),
+    "food": ("pizza", "burger", "cake", "donut", "apple"),
+    "vehicle": ("car", "bus", "train", "boat", "airplane", "bicycle", "rocket"),
+    "flower": ("rose", "sunflower"),
+    "plant": ("cactus", "tree", "palm tree", "sunflower", "rose"),
+    "building": ("house", "castle"),
+    "toy": ("teddy bear", "robot", "ball", "balloon"),
+    "insect": ("bee", "butterfly"),
+    "symbol": ("star", "heart", "crown"),
+}
+"""Words for kinds → things of that kind, in the order in which they are taken."""
 
 BACKGROUND_WORDS: dict[str, str] = {
     "grass": "meadow", "lawn": "meadow", "field": "meadow", "park": "meadow", "garden": "meadow", "hill": "meadow",
@@ -95,6 +115,7 @@ def vocabulary() -> dict[str, Any]:
         "phrases": {name: phrases[0] for name, phrases in captions.PLACES.items()},
         "time_phrases": {name: phrases[0] for name, phrases in captions.TIMES.items()},
         "synonyms": {**known, **KINDS},
+        "kinds": {kind: list(members) for kind, members in MEMBERS.items()},
         "background_synonyms": BACKGROUND_WORDS,
         "understood": sorted({*known, *(word for word in BACKGROUND_WORDS if said >= set(word.split()))}),
         "words": sorted(said),
