@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
+import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,48 +24,90 @@ SMALL_MODEL = 60_000_000
 """UNets of more weights are compute-bound on a CPU: batches bring nothing and are not tried out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found out about one size. `row_bytes`: memory that one row takes while it runs, 0 if unknown."""
+
+    rows: int
+    row_bytes: int = 0
+
+
 class RowCaps:
     """Row caps by size. `place` names device, model and software, because all of them decide."""
 
     def __init__(self, home: Path, place: str) -> None:
         self._path = home / FILE
         self._place = place
-        self._caps = self._read()
+        self._found = self._read()
 
-    def cap(self, width: int, height: int, measure: Callable[[], int]) -> int:
+    def cap(self, width: int, height: int, measure: Callable[[], Measured]) -> int:
         """The cap of a size, measured once."""
-        key = f"{self._place}|{width}x{height}"
-        if key not in self._caps:
-            self._caps[key] = max(LEAST, measure())
+        key = self._key(width, height)
+        if key not in self._found:
+            found = measure()
+            self._found[key] = replace(found, rows=max(LEAST, found.rows))
             self._write()
-        return self._caps[key]
+        return self._found[key].rows
 
     def lower(self, width: int, height: int, failed_rows: int) -> None:
         """Remember that so many rows did not fit."""
-        key = f"{self._place}|{width}x{height}"
-        self._caps[key] = max(LEAST, min(self._caps.get(key, failed_rows), failed_rows // 2))
-        log.warning(
-            "out of memory with %d rows of %d × %d; cap lowered to %d", failed_rows, width, height, self._caps[key]
-        )
+        key = self._key(width, height)
+        known = self._found.get(key, Measured(failed_rows))
+        rows = max(LEAST, min(known.rows, failed_rows // 2))
+        self._found[key] = replace(known, rows=rows)
+        log.warning("out of memory with %d rows of %d × %d; cap lowered to %d", failed_rows, width, height, rows)
         self._write()
 
-    def _read(self) -> dict[str, int]:
+    def row_bytes(self, width: int, height: int) -> int:
+        """What one row of a size takes, from the nearest size that was measured here; 0 while nothing is known."""
+        pixels = width * height
+        known: list[tuple[float, float]] = []
+        for key, found in self._found.items():
+            place, _, size = key.rpartition("|")
+            if place == self._place and found.row_bytes:
+                measured = math.prod(int(side) for side in size.split("x"))
+                known.append((abs(math.log(pixels / measured)), found.row_bytes * pixels / measured))
+        return int(min(known)[1]) if known else 0
+
+    def _key(self, width: int, height: int) -> str:
+        return f"{self._place}|{width}x{height}"
+
+    def _read(self) -> dict[str, Measured]:
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return {str(key): _checked(value) for key, value in data.items() if re.search(r"\|[1-9]\d*x[1-9]\d*$", key)}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
-        if not isinstance(data, dict):
-            return {}
-        return {str(k): v for k, v in data.items() if type(v) is int and LEAST <= v <= 1024}
 
     def _write(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             partial = self._path.with_suffix(".part")
-            partial.write_text(json.dumps({**self._read(), **self._caps}, indent=1, sort_keys=True), encoding="utf-8")
+            found = {key: asdict(value) for key, value in {**self._read(), **self._found}.items()}
+            partial.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
             partial.replace(self._path)
         except OSError as error:
             log.warning("row caps cannot be kept: %s", error)
+
+
+def _checked(value: object) -> Measured:
+    """One row of the file; raises what `_read` takes for a damaged file."""
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    rows, row_bytes = value["rows"], value["row_bytes"]
+    if type(rows) is not int or type(row_bytes) is not int or not LEAST <= rows <= 1024 or row_bytes < 0:
+        raise ValueError(value)
+    return Measured(rows, row_bytes)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a call on this device may still take, including what torch holds and does not use."""
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + held)
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -72,7 +118,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
-def stable_rows(forward: Callable[[int], torch.Tensor]) -> int:
+def stable_row_count(forward: Callable[[int], torch.Tensor]) -> int:
     """The largest batch whose rows equal, bit for bit, the same rows in a batch of 2.
 
     CPU kernels choose their blocking by batch size, and a picture must not depend on who renders
@@ -85,11 +131,28 @@ def stable_rows(forward: Callable[[int], torch.Tensor]) -> int:
     return LEAST
 
 
-def fitting_rows(forward: Callable[[int], torch.Tensor], device: torch.device) -> int:
-    """Rows that fit in the free memory of a GPU, with a fifth left over."""
-    torch.cuda.reset_peak_memory_stats(device)
-    before = torch.cuda.memory_allocated(device)
+def row_bytes(forward: Callable[[int], torch.Tensor], device: torch.device) -> int:
+    """Memory that one row takes at its peak: what two rows add, halved. On a CPU it is what the process has grown
+    by, 0 where it had grown as far before."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        forward(LEAST)
+        return max(1, (torch.cuda.max_memory_allocated(device) - before) // LEAST)
+    before = _peak()
     forward(LEAST)
-    each = max(1, (torch.cuda.max_memory_allocated(device) - before) // LEAST)
-    free = torch.cuda.mem_get_info(device)[0]
-    return int(max(LEAST, min(GPU_ROWS, 0.8 * free // each)))
+    return (_peak() - before) // LEAST
+
+
+def _peak() -> int:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    # Kibibytes on Linux, bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def fitting_rows(each: int, device: torch.device) -> int:
+    """Rows of `each` bytes that fit in the free memory of a GPU, with a fifth left over."""
+    return int(max(LEAST, min(GPU_ROWS, 0.8 * free_memory(device) // max(1, each))))

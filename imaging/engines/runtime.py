@@ -16,8 +16,17 @@ from imaging.engines.batch import advance
 from imaging.engines.finishing import Finisher
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts, choose_device, choose_dtype, load_parts
-from imaging.engines.memory import LEAST, SMALL_MODEL, RowCaps, fitting_rows, is_out_of_memory
-from imaging.engines.memory import stable_rows as measure_stable_rows
+from imaging.engines.memory import (
+    LEAST,
+    SMALL_MODEL,
+    Measured,
+    RowCaps,
+    fitting_rows,
+    free_memory,
+    is_out_of_memory,
+    row_bytes,
+    stable_row_count,
+)
 from imaging.engines.planning import Planner
 from imaging.engines.rows import Job, Row, chunked
 from imaging.engines.trails import Trails
@@ -73,6 +82,7 @@ class Runtime:
         *,
         forward: Forward = _advance,
         clock: Callable[[], float] = time.monotonic,
+        free_memory: Callable[[torch.device], int] = free_memory,
     ) -> None:
         self._parts = parts
         self._latents = Latents(parts.vae, parts.scale)
@@ -83,6 +93,7 @@ class Runtime:
         self._caps = RowCaps(options.home, _place(parts, options))
         self._forward = forward
         self._clock = clock
+        self._free_memory = free_memory
         self._jobs: dict[str, Job] = {}
         self._turn = 0
         self._on_cpu = parts.device.type == "cpu"
@@ -108,11 +119,12 @@ class Runtime:
         """Take a request in, with its sources.
 
         Raises:
-            EngineError: the recipe cannot run here, or the id is in flight already.
+            EngineError: the recipe cannot run here, memory is short, or the id is in flight already.
         """
         if id in self._jobs:
             raise EngineError("This request is being rendered already.")
         job = self._planned(id, recipe, images)
+        self._check_memory(job)
         job.turn = self._turn
         self._jobs[id] = job
 
@@ -184,11 +196,7 @@ class Runtime:
             second, second_errors = self._run(group[middle:])
             return first | second, first_errors | second_errors
         log.error("a step failed for job %s", group[0].id, exc_info=error)
-        sentence = (
-            f"There is not enough memory for a picture of {recipe.width} × {recipe.height}; ask for a smaller one."
-            if memory
-            else "The picture engine failed on this picture; please try again."
-        )
+        sentence = _too_large(recipe) if memory else "The picture engine failed on this picture; please try again."
         return {}, {group[0].id: sentence}
 
     def _after(self, job: Job, seen: Tensor) -> Advance:
@@ -230,19 +238,34 @@ class Runtime:
         recipe = job.target.recipe
         return self._caps.cap(recipe.width, recipe.height, lambda: self._measure(job))
 
-    def _measure(self, job: Job) -> int:
+    def _measure(self, job: Job) -> Measured:
         """Rows that run together at this job's size on this device."""
         device = self._parts.device
-        if device.type == "cpu" and sum(p.numel() for p in self._parts.unet.parameters()) > SMALL_MODEL:
-            return LEAST
+
+        def trial(rows: int) -> Tensor:
+            return self._trial(job, rows)
+
         try:
+            each = row_bytes(trial, device)
             if device.type == "cuda":
-                return fitting_rows(lambda rows: self._trial(job, rows), device)
-            return measure_stable_rows(lambda rows: self._trial(job, rows))
+                return Measured(fitting_rows(each, device), each)
+            large = sum(p.numel() for p in self._parts.unet.parameters()) > SMALL_MODEL
+            return Measured(LEAST if large else stable_row_count(trial), each)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return LEAST
+            return Measured(LEAST)
+
+    def _check_memory(self, job: Job) -> None:
+        """Refuse at once what would fail for want of memory, from what was measured at this or another size.
+
+        Raises:
+            EngineError: the sources and the picture, which run together, do not fit.
+        """
+        recipe = job.recipe
+        needed = job.unet_rows * self._caps.row_bytes(recipe.width, recipe.height)
+        if needed > self._free_memory(self._parts.device):
+            raise EngineError(_too_large(recipe))
 
     @torch.inference_mode()
     def _trial(self, job: Job, rows: int) -> Tensor:
@@ -263,6 +286,10 @@ class Runtime:
         )[0]
         assert isinstance(found, Tensor)
         return found
+
+
+def _too_large(recipe: Recipe) -> str:
+    return f"There is not enough memory for a picture of {recipe.width} × {recipe.height}; ask for a smaller one."
 
 
 def _place(parts: Parts, options: EngineOptions) -> str:

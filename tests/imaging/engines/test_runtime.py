@@ -23,7 +23,7 @@ from torch import Tensor
 from imaging.controls.settings import MINI
 from imaging.engines.batch import advance
 from imaging.engines.loading import Parts, load_parts
-from imaging.engines.memory import FILE
+from imaging.engines.memory import FILE, Measured, RowCaps
 from imaging.engines.mini import mini_abilities, mini_engine
 from imaging.engines.rows import Row
 from imaging.engines.runtime import Runtime
@@ -273,7 +273,47 @@ def test_out_of_memory_splits_the_batch_and_lowers_the_cap(
     assert max(tried[-3:]) <= 4
     assert [together[id].data for id in wanted] == solo_bytes(mini, list(wanted.values()))
     caps = json.loads((options.home / FILE).read_text())
-    assert set(caps.values()) == {4} or max(caps.values()) <= 5
+    assert max(found["rows"] for found in caps.values()) <= 5
+
+
+def test_what_cannot_fit_is_refused_before_it_begins(parts: Parts, options: EngineOptions) -> None:
+    place = "cpu|mini"
+    caps = RowCaps(options.home, place)
+    assert caps.row_bytes(64, 64) == 0
+    caps.cap(64, 64, lambda: Measured(8, 1_000))
+    assert RowCaps(options.home, place).row_bytes(128, 64) == 2_000
+    assert RowCaps(options.home, "cuda|mini").row_bytes(64, 64) == 0
+
+    free = 10**12
+    runtime = Runtime(mini_abilities(), parts, options, free_memory=lambda device: free)
+    try:
+        render(runtime, {"a": CAR})
+        found = json.loads((options.home / FILE).read_text())
+        mine = next(key for key in found if "torch" in key)
+        found[mine]["row_bytes"] = 1_000_000
+        (options.home / FILE).write_text(json.dumps(found))
+    finally:
+        runtime.close()
+    runtime = Runtime(mini_abilities(), parts, options, free_memory=lambda device: free)
+    try:
+        free = 3_000_000
+        runtime.admit("one", CAR, {})
+        for wanted in (KINDS["p2p"], small("a cat", width=128, height=128)):
+            with pytest.raises(EngineError, match="memory for a picture of"):
+                runtime.admit("more", wanted, {})
+        assert "one" in pictures(drain(runtime))
+    finally:
+        runtime.close()
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "[]", "7", '{"a|64x64": 3}', '{"a|64x64": {"rows": -1, "row_bytes": 0}}', '{"a": {}}']
+)
+def test_damaged_row_caps_are_measured_again(options: EngineOptions, garbage: str) -> None:
+    (options.home / FILE).write_text(garbage)
+    caps = RowCaps(options.home, "a")
+    assert caps.cap(64, 64, lambda: Measured(6)) == 6
+    assert RowCaps(options.home, "a").cap(64, 64, lambda: Measured(2)) == 6
 
 
 def test_what_never_fits_fails_alone_with_a_sentence(parts: Parts, options: EngineOptions) -> None:
