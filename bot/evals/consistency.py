@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.figures import Report, Row
 from bot.pictures import engine_spec
 from bot.settings import EngineName, load_settings
+
+if TYPE_CHECKING:
+    from imaging.engine import Engine
 
 GOALS = {"automatic_minus_best_single": "> 0", "automatic_minus_same_seed": "≥ 0.10"}
 OTHER_WORLD = (
@@ -31,6 +35,8 @@ def run(arguments: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="easel-eval-") as folder:
         engine = build_engine(engine_spec(settings), Path(folder))
         engine.load()
+        if arguments.sweep:
+            return sweep(engine, arguments.limit or 24, tell)
         figures = evaluate(
             engine,
             pairs=pairs,
@@ -40,6 +46,17 @@ def run(arguments: argparse.Namespace) -> Report:
         )
     notes = () if settings.engine is EngineName.MINI else (OTHER_WORLD,)
     return Report("consistency", figures, rows(figures), (plane(figures), *notes))
+
+
+def sweep(engine: Engine, pairs: int, tell: Callable[[str], None]) -> Report:
+    """Every setting of every control, on pairs of their own."""
+    from imaging.engines import consistency_sweep
+
+    figures = consistency_sweep.run(engine, pairs=pairs, progress=tell)
+    found = consistency_sweep.best(figures)
+    rows = tuple(Row(f"{group}: {setting}", (keep + change) / 2) for group, setting, keep, change in found)
+    note = "The best setting of each control in each group, by the mean of keeping and changing."
+    return Report("consistency-sweep", figures, rows, (note,))
 
 
 def rows(figures: Mapping[str, float]) -> tuple[Row, ...]:

@@ -56,7 +56,7 @@ def run(
     """
     cases = edit_pairs(pairs, seed)
     progress(f"{pairs} parents")
-    parents = _render(engine, [_plain(engine, case.parent, case.seed) for case in cases])
+    parents = render_all(engine, [plain(engine, case.parent, case.seed) for case in cases])
     figures: dict[str, float] = {}
     made: dict[str, list[RenderedPicture]] = {}
     for name in (*SINGLE, AUTOMATIC):
@@ -65,11 +65,11 @@ def run(
             continue
         progress(f"{pairs} edits: {name}")
         recipes = [
-            _edit(engine, case, parent, _automatic(engine, case) if name == AUTOMATIC else control)
+            edited(engine, case, parent, _automatic(engine, case) if name == AUTOMATIC else control)
             for case, parent in zip(cases, parents, strict=True)
         ]
-        made[name] = _render(engine, recipes, parents)
-        figures |= _table(name, cases, parents, made[name])
+        made[name] = render_all(engine, recipes, parents)
+        figures |= scores_of(name, cases, parents, made[name])
     best = max(figures[f"{name}.mean"] for name in made if name != AUTOMATIC)
     figures["automatic_minus_best_single"] = figures["automatic.mean"] - best
     figures["automatic_minus_same_seed"] = figures["automatic.mean"] - figures["same-seed.mean"]
@@ -81,7 +81,7 @@ def run(
     return {key: round(value, 4) for key, value in figures.items()}
 
 
-def _plain(engine: Engine, words: str, seed: int) -> Recipe:
+def plain(engine: Engine, words: str, seed: int) -> Recipe:
     abilities = engine.abilities
     width, height = abilities.sizes["square"]
     return Recipe(
@@ -100,9 +100,9 @@ def _plain(engine: Engine, words: str, seed: int) -> Recipe:
     )
 
 
-def _edit(engine: Engine, case: EditPair, parent: RenderedPicture, control: Control | None) -> Recipe:
+def edited(engine: Engine, case: EditPair, parent: RenderedPicture, control: Control | None) -> Recipe:
     none = control is None or control.technique is Technique.NONE
-    wanted = _plain(engine, case.child, case.seed + 1 if none else case.seed)
+    wanted = plain(engine, case.child, case.seed + 1 if none else case.seed)
     if none:
         return wanted
     return dataclasses.replace(
@@ -124,7 +124,7 @@ def _automatic(engine: Engine, case: EditPair) -> Control:
     )
 
 
-def _render(
+def render_all(
     engine: Engine, recipes: Sequence[Recipe], parents: Sequence[RenderedPicture] = ()
 ) -> list[RenderedPicture]:
     """All recipes, as many at once as the engine has room for, in order."""
@@ -143,7 +143,7 @@ def _render(
     return [found[index] for index in range(len(recipes))]
 
 
-def _table(
+def scores_of(
     name: str, cases: Sequence[EditPair], parents: Sequence[RenderedPicture], made: Sequence[RenderedPicture]
 ) -> dict[str, float]:
     scores = [judged(*each) for each in zip(cases, parents, made, strict=True)]
@@ -212,7 +212,7 @@ def drift(engine: Engine, chains: int, seed: int) -> dict[str, float]:
     """Ten colour edits in a row of a thing in a scene: structural loss of the last against the first (0–1),
     editing each result in turn, and re-editing the recorded first picture each time."""
     cases = [case for case in edit_pairs(chains * 4, seed + 1) if case.group == "attribute"][:chains]
-    firsts = _render(engine, [_plain(engine, case.parent, case.seed) for case in cases])
+    firsts = render_all(engine, [plain(engine, case.parent, case.seed) for case in cases])
     lost = {}
     for name, from_first in (("drift.10", False), ("drift.10.ancestor", True)):
         newest = list(firsts)
@@ -223,8 +223,8 @@ def drift(engine: Engine, chains: int, seed: int) -> dict[str, float]:
             ]
             sources = firsts if from_first else newest
             control = Control(Technique.PROMPT_TO_PROMPT, 0.8, "", {RETRIED: 1.0})
-            recipes = [_edit(engine, *each, control) for each in zip(turns, sources, strict=True)]
-            newest = _render(engine, recipes, sources)
+            recipes = [edited(engine, *each, control) for each in zip(turns, sources, strict=True)]
+            newest = render_all(engine, recipes, sources)
         lost[name] = float(
             np.mean([1 - _structure(*each, "center", "center") for each in zip(cases, firsts, newest, strict=True)])
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from imaging.engines.consistency_eval import judged
+from imaging.engines.consistency_sweep import best, settings
 from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
+from imaging.engines.mini import mini_engine
 from imaging.mini.sprites import SETS, TINTABLE
 from imaging.mini.world import Figure, Scene, draw
 from imaging.model import RenderedPicture
@@ -75,3 +78,24 @@ def test_pairs_are_the_four_groups_in_turn_and_repeat_with_their_seed() -> None:
     assert pairs == edit_pairs(40)
     assert pairs != edit_pairs(40, seed=1)
     assert all(each.parent != each.child and each.facts and each.keep for each in pairs)
+
+
+def test_a_sweep_names_the_best_setting_of_each_technique_in_each_group() -> None:
+    figures = {
+        f"masactrl.start_step={step}.{group}.{axis}": value
+        for step, keep, change in ((0, 0.9, 0.1), (4, 0.8, 0.7))
+        for group in ("attribute", "scene")
+        for axis, value in (("keep", keep), ("change", change), ("mean", (keep + change) / 2))
+    } | {"same-seed.scene.keep": 0.2, "same-seed.scene.change": 1.0, "same-seed.scene.mean": 0.6}
+    assert best(figures) == [
+        ("attribute", "masactrl.start_step=4", 0.8, 0.7),
+        ("scene", "masactrl.start_step=4", 0.8, 0.7),
+        ("scene", "same-seed", 0.2, 1.0),
+    ]
+
+
+def test_a_sweep_tries_only_what_the_engine_offers(tmp_path: Path) -> None:
+    engine = mini_engine(tmp_path)
+    tried = list(settings(engine))
+    assert {technique for technique, _ in tried} <= engine.abilities.techniques
+    assert len(tried) == len({(technique, tuple(options.items())) for technique, options in tried}) > 20
