@@ -26,6 +26,11 @@ def change(before: bytes | Image.Image, after: bytes | Image.Image) -> float:
 
 def ssim(a: NDArray[np.float32], b: NDArray[np.float32], window: int = 8) -> float:
     """Mean structural similarity of two grey pictures `[H, W]` in 0–1, over non-overlapping windows; −1 to 1."""
+    return float(ssim_map(a, b, window).mean())
+
+
+def ssim_map(a: NDArray[np.float32], b: NDArray[np.float32], window: int = 8) -> NDArray[np.float32]:
+    """Structural similarity of each window, `[H // window, W // window]`, −1 to 1."""
     height, width = (side // window * window for side in a.shape)
     blocks_a, blocks_b = (
         grey[:height, :width]
@@ -39,7 +44,8 @@ def ssim(a: NDArray[np.float32], b: NDArray[np.float32], window: int = 8) -> flo
     covariance = ((blocks_a - mean_a[:, None]) * (blocks_b - mean_b[:, None])).mean(1)
     c1, c2 = 0.01**2, 0.03**2
     top = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return float((top / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
+    similar: NDArray[np.float32] = top / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return similar.reshape(height // window, width // window)
 
 
 def _pixels(picture: bytes | Image.Image) -> NDArray[np.float32]:

@@ -13,12 +13,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from imaging.consistency import RETRIED, decide
 from imaging.engine import Engine
-from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
-from imaging.measure import ssim
+from imaging.engines.edit_pairs import GROUPS, EditPair, Group, edit_pairs
+from imaging.measure import ssim, ssim_map
+from imaging.mini import judge, sprites
+from imaging.mini.world import PIXELS, SIZE
 from imaging.model import Control, Operation, Recipe, RenderedPicture, Technique
 
 SINGLE: Mapping[str, Control | None] = {
@@ -30,7 +33,10 @@ SINGLE: Mapping[str, Control | None] = {
 }
 AUTOMATIC = "automatic"
 CHAIN = 10
+WINDOW = 8
+"""Pixels a side of the windows of SSIM; things stand on the same grid."""
 Score = tuple[float, float]
+Floats = NDArray[np.float32]
 
 
 def run(
@@ -163,46 +169,69 @@ def _means(name: str, scores: Iterable[Score]) -> dict[str, float]:
 def judged(case: EditPair, parent: RenderedPicture, child: RenderedPicture) -> Score:
     """(what should stay stays, what should change changed), each 0–1.
 
-    Keeping is half the judge's facts and half structure: SSIM where the edit has no business (everywhere
-    for a colour, on the thing for a scene, beside the thing otherwise).
+    Keeping is half the judge's facts and half structure: SSIM where the edit has no business (everywhere for a
+    colour, on the thing itself for a scene, around the things otherwise).
     """
-    before, after = _facts(parent), _facts(child)
-    facts = float(np.mean([before[fact] == after[fact] for fact in case.keep]))
-    structure = max(0.0, _structure(case, parent, child, before["place"], after["place"]))
-    change = float(np.mean([after[fact] == wanted for fact, wanted in case.facts]))
+    before, after = _pixels(parent), _pixels(child)
+    was, became = judge.read(before), judge.read(after)
+    old, new = _facts(was), _facts(became)
+    facts = float(np.mean([old[fact] == new[fact] for fact in case.keep]))
+    structure = max(0.0, _structure(case.group, _grey(before), _grey(after), was.best, became.best))
+    change = float(np.mean([new[fact] == wanted for fact, wanted in case.facts]))
     return (facts + structure) / 2, change
 
 
-def _pixels(picture: RenderedPicture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    from imaging.mini.world import SIZE
-
+def _pixels(picture: RenderedPicture) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(picture.data)) as image:
         return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
-def _facts(picture: RenderedPicture) -> dict[str, str]:
-    from imaging.mini import judge
+def _grey(pixels: NDArray[np.uint8]) -> Floats:
+    """Luma, 0–1."""
+    return (pixels / 255.0 @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
 
-    seen = judge.read(_pixels(picture))
+
+def _facts(seen: judge.Reading) -> dict[str, str]:
     best = seen.best
-    return {"background": seen.background, "thing": best.thing, "colour": best.colour, "place": best.place}
+    return {
+        "background": seen.background,
+        "sky": f"{seen.time} {seen.sky} {seen.mirrored}",
+        "thing": best.thing,
+        "art set": best.art_set,
+        "mirrored": str(best.mirrored),
+        "colour": best.colour,
+        "size": best.size,
+        "place": best.place,
+    }
 
 
-def _structure(case: EditPair, parent: RenderedPicture, child: RenderedPicture, old: str, new: str) -> float:
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    a, b = ((_pixels(picture) / 255.0 @ weights).astype(np.float32) for picture in (parent, child))
-    size = a.shape[1]
-    third = {"left": slice(0, size // 2), "center": slice(size // 4, 3 * size // 4), "right": slice(size // 2, size)}
-    match case.group:
+def _structure(group: Group, before: Floats, after: Floats, was: judge.Seen, became: judge.Seen) -> float:
+    match group:
         case "attribute":
-            return ssim(a, b)
+            return ssim(before, after)
         case "scene":
-            return ssim(a[size // 4 :, third[old]], b[size // 4 :, third[new]])
-        case "arrangement":
-            # The thing itself, where it stood and where it stands now: is it the same one?
-            return ssim(a[size // 4 :, third[old]], b[size // 4 :, third[new]])
-        case "subject":
-            return ssim(a[: size // 4], b[: size // 4])
+            return _same_look(before, after, was, became)
+        case "arrangement" | "subject":
+            around = np.ones((SIZE // WINDOW, SIZE // WINDOW), dtype=bool)
+            for it in (was, became):
+                side = PIXELS[it.size] // WINDOW
+                around[it.y // WINDOW : it.y // WINDOW + side, it.x // WINDOW : it.x // WINDOW + side] = False
+            return float(ssim_map(before, after, WINDOW)[around].mean())
+
+
+def _same_look(before: Floats, after: Floats, was: judge.Seen, became: judge.Seen) -> float:
+    """SSIM of the thing, cut out of both pictures by the shape that it had before."""
+    side = PIXELS[was.size]
+    alpha = sprites.sprite(was.thing, was.art_set, side, None, was.mirrored)[..., 3]
+
+    def cut(grey: Floats, it: judge.Seen) -> Floats:
+        own = PIXELS[it.size]
+        crop = Image.fromarray(grey[it.y : it.y + own, it.x : it.x + own])
+        found: Floats = np.asarray(crop.resize((side, side), Image.Resampling.BILINEAR)) * alpha
+        return found
+
+    covered = alpha.reshape(side // WINDOW, WINDOW, side // WINDOW, WINDOW).mean((1, 3)) > 0.5
+    return float(ssim_map(cut(before, was), cut(after, became), WINDOW)[covered].mean())
 
 
 _STEPS = ("red", "yellow", "green", "blue", "purple")
@@ -226,7 +255,7 @@ def drift(engine: Engine, chains: int, seed: int) -> dict[str, float]:
             recipes = [edited(engine, *each, control) for each in zip(turns, sources, strict=True)]
             newest = render_all(engine, recipes, sources)
         lost[name] = float(
-            np.mean([1 - _structure(*each, "center", "center") for each in zip(cases, firsts, newest, strict=True)])
+            np.mean([1 - ssim(_grey(_pixels(a)), _grey(_pixels(b))) for a, b in zip(firsts, newest, strict=True)])
         )
     return lost
 

@@ -15,6 +15,14 @@ _WHERE = {"meadow": "in a meadow", "beach": "on the beach", "snow": "in the snow
     "forest": "in the forest",
 }
 
+KEPT: dict[Group, tuple[str, ...]] = {
+    "attribute": ("thing", "art set", "mirrored", "size", "place", "background", "sky"),
+    "arrangement": ("thing", "art set", "colour", "size", "background", "sky"),
+    "scene": ("thing", "art set", "mirrored", "colour", "size", "place"),
+    "subject": ("background", "sky", "size", "place"),
+}
+"""Facts that must be as they are in the parent's picture; most of them no caption says."""
+
 
 @dataclass(frozen=True, slots=True)
 class EditPair:
@@ -49,20 +57,21 @@ def _made(rng: random.Random) -> Iterator[EditPair]:
             where, elsewhere = _WHERE[scene], _WHERE[other_scene]
             thing, other = rng.sample(world.THINGS, 2)
             seed = rng.randrange(2**31)
+            keep = KEPT[group]
             match group:
                 case "attribute":
                     thing = rng.choice(sprites.TINTABLE)
                     old, new = rng.sample(tints, 2)
                     texts = f"a {old} {thing} {where}", f"a {new} {thing} {where}"
-                    yield EditPair(group, *texts, "small", (("colour", new),), ("thing", "place", "background"), seed)
+                    yield EditPair(group, *texts, "small", (("colour", new),), keep, seed)
                 case "arrangement":
                     old, new = rng.sample(("left", "right"), 2)
                     texts = f"a {thing} on the {old} {where}", f"a {thing} on the {new} {where}"
-                    yield EditPair(group, *texts, "small", (("place", new),), ("thing", "background", "colour"), seed)
+                    yield EditPair(group, *texts, "small", (("place", new),), keep, seed)
                 case "scene":
                     texts = f"a {thing} {where}", f"a {thing} {elsewhere}"
                     facts = (("background", other_scene),)
-                    yield EditPair(group, *texts, "large", facts, ("thing", "colour", "place"), seed)
+                    yield EditPair(group, *texts, "large", facts, keep, seed)
                 case "subject":
                     texts = f"a {thing} {where}", f"a {other} {where}"
-                    yield EditPair(group, *texts, "large", (("thing", other),), ("background",), seed)
+                    yield EditPair(group, *texts, "large", (("thing", other),), keep, seed)

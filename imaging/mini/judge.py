@@ -26,13 +26,27 @@ _MISFIT = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One thing as the judge sees it; `gain` is the squared error that it explains."""
+class Template:
+    """A sprite that the judge knows."""
 
     thing: str
     colour: str
+    art_set: str
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing as the judge sees it, at its top left pixel; `gain` is the squared error that it explains."""
+
+    thing: str
+    colour: str
+    art_set: str
+    mirrored: bool
     place: str
-    size: str
+    size: Size
+    x: int
+    y: int
     gain: float
 
 
@@ -42,6 +56,9 @@ class Reading:
 
     background: str
     time: str
+    sky: str
+    mirrored: bool
+    """The landscape's, not the things'."""
     best: Seen
     left: Seen
     right: Seen
@@ -81,9 +98,9 @@ def natural_colour(thing: str, art_set: str) -> str:
 
 
 @functools.cache
-def _templates(size: Size) -> tuple[list[tuple[str, str]], Floats, Floats]:
-    """(thing, colour) of each template, the matching matrix `[features, templates]` and each template's own energy."""
-    names: list[tuple[str, str]] = []
+def _templates(size: Size) -> tuple[list[Template], Floats, Floats]:
+    """Every template, the matching matrix `[features, templates]` and each template's own energy."""
+    names: list[Template] = []
     columns, energies = [], []
     for thing in world.THINGS:
         tints: list[str | None] = [None, *(sprites.TINTS if thing in sprites.TINTABLE else ())]
@@ -96,7 +113,8 @@ def _templates(size: Size) -> tuple[list[tuple[str, str]], Floats, Floats]:
                     columns.append(np.concatenate([a.ravel() for a in (ink, alpha, ink * alpha, alpha * alpha)]))
                     energies.append(float((ink * ink).sum()))
                     named = thing in sprites.TINTABLE
-                    names.append((thing, colour or (natural_colour(thing, art_set) if named else "")))
+                    shown = colour or (natural_colour(thing, art_set) if named else "")
+                    names.append(Template(thing, shown, art_set, mirrored))
     return names, np.stack(columns, 1).astype(np.float32), np.asarray(energies, np.float32)
 
 
@@ -124,10 +142,11 @@ def _things(picture: Floats, behind: Floats, size: Size) -> list[Seen]:
     # gain = |d|² − |d − (ink − alpha·b)|², linear in the four features
     gains = np.stack(features) @ matrix - energy
     seen = []
-    for (x, _), row in zip(spots, gains, strict=True):
+    for (x, y), row in zip(spots, gains, strict=True):
         at = int(row.argmax())
-        thing, colour = names[at]
-        seen.append(Seen(thing, colour, _place(x, size), size, float(row[at])))
+        it = names[at]
+        place = _place(x, size)
+        seen.append(Seen(it.thing, it.colour, it.art_set, it.mirrored, place, size, x, y, float(row[at])))
     return seen
 
 
@@ -137,7 +156,7 @@ def read(picture: NDArray[np.uint8]) -> Reading:
     full: Floats = picture.astype(np.float32) / np.float32(255)
     errors = ((quarter - _shrink(full, 4).reshape(-1, 3)) ** 2).sum(-1)
     at = int(np.minimum(errors, _MISFIT).sum(1).argmin())
-    place, time, _, _ = names[at]
+    place, time, sky, mirrored = names[at]
     small_picture = _shrink(full, _HALF)
     small = _things(small_picture, half[at], "small")
     big = _things(small_picture, half[at], "big")
@@ -148,6 +167,8 @@ def read(picture: NDArray[np.uint8]) -> Reading:
     return Reading(
         place,
         time,
+        sky,
+        mirrored,
         best([*small, *big]),
         best([it for it in small if it.place == "left"]),
         best([it for it in small if it.place == "right"]),
