@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -115,9 +116,11 @@ class WebChat:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
+            # asyncio puts a sentence of its own in place of the system's word.
+            why = os.strerror(error.errno).lower() if error.errno else str(error)
             raise ChatNotStarted(
-                f"Port {self._address.port} on {self._address.host} cannot be used ({error.strerror or error}); "
-                "choose another with --port or EASEL_WEB_PORT."
+                f"Port {self._address.port} on {self._address.host} cannot be used: {why}. "
+                "Choose another with --port or EASEL_WEB_PORT."
             ) from None
         self.port = int(self._runner.addresses[0][1])
         self._own(handlers.resume(self), "resume")
