@@ -7,6 +7,7 @@ where a bot would notice: wrong tokens, unknown messages, enforced nonces, limit
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -201,7 +202,8 @@ class DiscordPeer:
             event = {"op": 0, "t": name, "s": len(session.events) + 1, "d": data}
             session.events.append(event)
             if session.socket is not None and not session.socket.closed:
-                await session.socket.send_json(event)
+                with contextlib.suppress(ConnectionError):  # it is just going away
+                    await session.socket.send_json(event)
         self.changed()
 
     # ------------------------------------------------------------------ shapes
