@@ -11,7 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from handlers.model import Answer, CommandCall, Incoming, Person, Press, Vote, Whereabouts
 from handlers.ports import Chat, Handlers, LanguageModel
-from imaging.model import ImageRequest
+from imaging.model import Done, ImageRequest, Outcome
 from prompts.request import LanguageRequest
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -53,11 +53,19 @@ class Metrics:
         """The queue took a job."""
         self.waiting.inc()
 
-    def ended(self, request: ImageRequest, how: str, device_seconds: float) -> None:
+    def claimed(self, request: ImageRequest, device: str, waited_s: float) -> None:
+        """A device took a job."""
+
+    def retried(self, request: ImageRequest, why: str) -> None:
+        """A job waits again."""
+
+    def ended(self, request: ImageRequest, outcome: Outcome, seconds: float) -> None:
         """A job of the queue is done, failed or cancelled."""
         self.waiting.dec()
+        how = type(outcome).__name__.lower()
         self.jobs.labels(request.recipe.operation.value, request.recipe.engine, how).inc()
-        self.device_seconds.inc(device_seconds)
+        if isinstance(outcome, Done):
+            self.device_seconds.inc(outcome.picture.device_seconds)
 
     def watch(self, name: str, summary: str, value: Callable[[], float]) -> None:
         """A gauge that is asked when the numbers are."""

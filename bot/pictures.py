@@ -26,10 +26,7 @@ class Studio:
 
     def problems(self) -> list[str]:
         """What keeps pictures from being made, one sentence each."""
-        health = self.queue.health()
-        if health.ready:
-            return []
-        return [health.problem] if health.problem else [worker.problem or worker.name for worker in health.workers]
+        return self.queue.health().problems
 
 
 def engine_spec(settings: Settings) -> EngineSpec:
@@ -52,10 +49,14 @@ def engine_spec(settings: Settings) -> EngineSpec:
             )
 
 
-def devices(settings: Settings) -> list[str | None]:
-    """One worker each; `auto` lets the engine choose its device."""
-    names = [name.strip() for name in settings.devices.split(",") if name.strip()]
-    return [None if name == "auto" else name for name in names] or [None]
+def devices(settings: Settings) -> dict[str, str | None]:
+    """Workers by name, and the device of each; None lets the engine choose it."""
+    names = [name.strip() for name in settings.devices.split(",") if name.strip()] or ["auto"]
+    found: dict[str, str | None] = {}
+    for at, name in enumerate(names):
+        again = names[:at].count(name) + 1
+        found[name if again == 1 else f"{name} ({again})"] = None if name == "auto" else name
+    return found
 
 
 @asynccontextmanager
@@ -68,7 +69,10 @@ async def open_studio(
         EngineError: the engine's files are missing.
     """
     spec, cache = engine_spec(settings), Home(settings.home).cache
-    workers = [SubprocessWorker(spec, cache, device, threads=settings.threads) for device in devices(settings)]
+    workers = [
+        SubprocessWorker(spec, cache, device, threads=settings.threads, name=name)
+        for name, device in devices(settings).items()
+    ]
     limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
     ledger = JobLedger(open_database(ledger_path))
     async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True) as queue:

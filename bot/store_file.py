@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from pathlib import Path
 
@@ -10,20 +9,22 @@ from sqlite_utils import Database
 
 from bot.migrations import migrate
 from handlers.errors import StoreError
+from imaging.disk import Trouble, trouble
 
 
 def sentence_for(error: OSError | sqlite3.Error) -> str:
     """What people read when the database or the disk refuses."""
-    text = str(error).lower()
-    if "disk is full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full, so this could not be saved; free some space and ask again."
-    if "locked" in text or "busy" in text:
-        return "The database is locked by another program; close it and ask again."
-    if "readonly" in text or "read-only" in text or getattr(error, "errno", None) in (errno.EROFS, errno.EACCES):
-        return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
-    if isinstance(error, FileNotFoundError):
-        return "The picture's file is gone from the disk; ask for the picture again."
-    return "The database could not be used; `easel doctor` says what is wrong with it."
+    match trouble(error):
+        case Trouble.FULL:
+            return "The disk is full, so this could not be saved; free some space and ask again."
+        case Trouble.LOCKED:
+            return "The database is locked by another program; close it and ask again."
+        case Trouble.READ_ONLY:
+            return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
+        case Trouble.GONE:
+            return "The picture's file is gone from the disk; ask for the picture again."
+        case Trouble.OTHER:
+            return "The database could not be used; `easel doctor` says what is wrong with it."
 
 
 def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> Database:

@@ -15,5 +15,9 @@ class QueueFull(ImagingError):
     """The queue, the person's or the thread's share of it is full."""
 
 
+class RecordRefused(ImagingError):
+    """The queue's record cannot be read or written now."""
+
+
 class BadPicture(ImagingError):
     """Bytes that are not a picture we take."""

@@ -254,10 +254,18 @@ class JobLedger:
         row = self._db.conn.execute(f"SELECT count(*) FROM jobs WHERE {where}", values).fetchone()
         return int(row[0])
 
-    def prune(self, before: float) -> int:
-        """Forget jobs that ended before a Unix time; returns how many."""
+    def prune(self, before: float, most: int = -1) -> int:
+        """Forget jobs that ended before a Unix time, oldest first; returns how many."""
         with self._transaction() as connection:
-            return int(connection.execute("DELETE FROM jobs WHERE ended < ?", [before]).rowcount)
+            old = "SELECT rowid FROM jobs WHERE ended < ? ORDER BY ended LIMIT ?"
+            return int(connection.execute(f"DELETE FROM jobs WHERE rowid IN ({old})", [before, most]).rowcount)
+
+    def latest_results(self, most: int) -> list[Result]:
+        """What the jobs that were done last made, oldest first."""
+        rows = self._db.conn.execute(
+            "SELECT result FROM jobs WHERE ended IS NOT NULL AND result IS NOT NULL ORDER BY ended DESC LIMIT ?", [most]
+        ).fetchall()
+        return [_result(row[0]) for row in reversed(rows)]
 
     def wanted_files(self) -> set[str]:
         """Pictures that an ended job made and that its listener may not have taken over yet."""
@@ -278,11 +286,13 @@ def _job(row: Sequence[Any]) -> Job:
     result, sentence, retryable, by = row[11:]
     owner = Owner(tenant, person, thread)
     request = ImageRequest(id, Recipe.from_json(json.loads(recipe)), owner, Priority(priority))
-    made = None
-    if result is not None:
-        data = json.loads(result)
-        made = Result(**{**data, "recipe": Recipe.from_json(data["recipe"])})
+    made = None if result is None else _result(result)
     return Job(request, JobState(state), fence, crashes, restarts, submitted, made, sentence, bool(retryable), by)
+
+
+def _result(text: str) -> Result:
+    data = json.loads(text)
+    return Result(**{**data, "recipe": Recipe.from_json(data["recipe"])})
 
 
 def outcome(job: Job) -> Outcome | None:

@@ -193,12 +193,29 @@ class Done:
     picture: RenderedPicture
 
 
+class FailureKind(StrEnum):
+    """Why a job failed, for counting."""
+
+    ENGINE = "engine"
+    """Something went wrong while it was drawn; another try may do."""
+    REFUSED = "refused"
+    """The engine or its moderation does not draw that."""
+    CRASHED = "crashed"
+    """It stopped its worker too often."""
+    DISK = "disk"
+    INPUT = "input"
+    """A picture that it builds on is gone."""
+    OVERDUE = "overdue"
+    NO_DEVICE = "no-device"
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """`sentence` is what the user reads; `retryable` says whether asking again can help."""
 
     sentence: str
     retryable: bool = True
+    kind: FailureKind = FailureKind.ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +246,8 @@ class Abilities:
     edits_uploads: bool = False
     """Whether a picture that a person brought can be edited by instruction or as an image prompt."""
     refine_scale: float = 1.5
+    parallel: int = 1
+    """Requests that one worker makes beside each other without slowing any (connections to an endpoint)."""
     seeds: bool = True
     """Whether the same recipe gives the same picture (hosted endpoints often ignore seeds)."""
     vocabulary: Vocabulary | None = None

@@ -1,35 +1,37 @@
 """The job queue: accepts durably, serves fairly, and gives every job exactly one outcome.
 
-`JobQueue` joins the ledger (what survives), the schedule (whose turn it is), the runners (one a
-device) and the feeds (what listeners see). It lives on one event loop; the ledger is spoken to from
-one thread of its own, in the order in which things happened.
+`JobQueue` joins the records (what survives), the line (whose turn it is), the runners (one a device) and the
+feeds (what listeners see). It lives on one event loop. A database that refuses for a while holds jobs up; it
+loses none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
+from imaging.disk import Trouble, picture_sentence, record_sentence, trouble
 from imaging.engine_table import EngineSpec, build_engine
-from imaging.errors import QueueFull
+from imaging.errors import QueueFull, RecordRefused
 from imaging.estimates import Estimates
-from imaging.fairness import FairSchedule, Waiting
+from imaging.fairness import Waiting
 from imaging.feeds import Feed
 from imaging.files import PictureFiles
+from imaging.forecast import forecast
 from imaging.ledger import Job, JobLedger, JobState, Result, outcome
+from imaging.line import WaitingLine
 from imaging.model import (
     Abilities,
     Cancelled,
     Done,
     Failed,
+    FailureKind,
     ImageRequest,
     JobEvent,
     Owner,
@@ -39,20 +41,37 @@ from imaging.model import (
     Started,
     Step,
 )
-from imaging.queue_types import NoObserver, QueueEntry, QueueHealth, QueueLimits, QueueObserver, WorkerHealth
-from imaging.runner import Claimed, Runner, WorkerState
+from imaging.queue_types import (
+    NoObserver,
+    QueueEntry,
+    QueueHealth,
+    QueueLimits,
+    QueueObserver,
+    WaitingClass,
+    WorkerHealth,
+)
+from imaging.records import Records
+from imaging.runner import SILENCE_S, Claimed, Runner, WorkerState
 from imaging.worker_client import Refused, Stepped, WorkerTransport
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 UNKNOWN = "This picture's job is not on file any more; ask for the picture again."
+NO_RECORD = "The picture queue cannot write its record; ask again in a moment."
 POSITIONS_S = 0.25
 """Positions and ETAs are worked out again at most this often."""
 OVERDUE_S = 30.0
 """How often jobs that have waited beyond their deadline are looked for."""
 GIVE_UP = 2
-"""Failed starts of every worker after which what waits is told so, instead of waiting for a mended host."""
+"""Failed starts in a row of every worker after which what waits is told so, instead of waiting for a mended host."""
+KEEP_TRYING_S = 60.0
+"""How long a locked record is waited for with a finished picture in hand."""
+UNWRITABLE_S = 1.0
+"""Between tries to claim a job while the record cannot be written."""
+PRUNED_AT_ONCE = 5_000
+"""Rows of one transaction: others wait no longer than that."""
+REMEMBERED = 200
+"""Ended jobs from which a start learns how long pictures take."""
 
 
 class JobQueue:
@@ -68,20 +87,35 @@ class JobQueue:
         home: Path,
         limits: QueueLimits | None = None,
         idle_stop_s: float | None = None,
+        silence_s: float = SILENCE_S,
         warm: bool = False,
         observer: QueueObserver | None = None,
     ) -> None:
-        self._ledger = ledger
+        """
+        Args:
+            home: Where the engine may keep what it measured.
+            idle_stop_s, silence_s, warm: See `imaging.runner.Runner`.
+
+        Raises:
+            ValueError: two workers have the same name.
+            EngineError: the engine's files are missing.
+        """
+        self._records = Records(ledger)
         self._files = files
         self._limits = limits or QueueLimits()
         self._observer = observer or NoObserver()
         self._abilities = build_engine(engine, home).abilities
-        self._schedule = FairSchedule()
+        self._line = WaitingLine()
         self._estimates = Estimates()
         self._feeds: dict[str, Feed] = {}
         self._jobs: dict[str, Job] = {}
-        self._runners = [Runner(transport, self, idle_stop_s=idle_stop_s, warm=warm) for transport in workers]
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._crashed_on: dict[str, frozenset[str]] = {}
+        self._runners = {
+            transport.name: Runner(transport, self, idle_stop_s=idle_stop_s, silence_s=silence_s, warm=warm)
+            for transport in workers
+        }
+        if len(self._runners) < len(workers):
+            raise ValueError("two workers have the same name")
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()
         self._moved = asyncio.Event()
@@ -99,10 +133,20 @@ class JobQueue:
         await self.stop()
 
     async def start(self) -> None:
-        """Take up what an earlier program left, then serve."""
-        for job in await self._in_ledger(self._ledger.recover):
+        """Take up what an earlier program left, then serve.
+
+        Raises:
+            RecordRefused: the ledger cannot be read or written.
+        """
+        try:
+            for result in await self._records.run(lambda ledger: ledger.latest_results(REMEMBERED)):
+                self._estimates.learn(result.recipe, result.device_seconds)
+            left = await self._records.run(JobLedger.recover)
+        except sqlite3.Error as error:
+            raise RecordRefused(record_sentence(error)) from error
+        for job in left:
             self._wait(job)
-        self._tasks = [asyncio.create_task(runner.run(), name=f"runner {runner.name}") for runner in self._runners]
+        self._tasks = [asyncio.create_task(one.run(), name=f"runner {one.name}") for one in self._runners.values()]
         self._tasks.append(asyncio.create_task(self._keep_positions(), name="queue positions"))
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
@@ -118,11 +162,7 @@ class JobQueue:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        await self._in_ledger(self._ledger.close)
-        self._thread.shutdown()
-
-    async def _in_ledger(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        await self._records.close()
 
     # What the handlers call
 
@@ -130,15 +170,17 @@ class JobQueue:
         """Accept durably; the same id again is the same job.
 
         Raises:
-            QueueFull: a limit is reached, or the job cannot be written down; with the sentence.
+            QueueFull: a limit is reached, no device can draw, or the job cannot be written down; with the sentence.
         """
         if request.id in self._jobs:
             return
+        if sentence := self._hopeless():
+            raise QueueFull(sentence)
         self._check_limits(request.owner)
         try:
-            job = await self._in_ledger(lambda: self._ledger.submit(request))
+            job = await self._records.run(lambda ledger: ledger.submit(request))
         except sqlite3.Error as error:
-            raise QueueFull(f"The picture queue cannot write its record ({error}); ask again in a moment.") from error
+            raise QueueFull(NO_RECORD) from error
         if job.state is JobState.QUEUED and job.id not in self._jobs:
             self._observer.submitted(request)
             self._wait(job)
@@ -166,7 +208,7 @@ class JobQueue:
 
     async def _past(self, id: str) -> JobEvent:
         """The outcome of a job that is not open here."""
-        job = await self._in_ledger(lambda: self._ledger.get(id))
+        job = await self._records.insist(lambda ledger: ledger.get(id), for_s=KEEP_TRYING_S)
         if job is None:
             return Failed(UNKNOWN)
         if job.result is None:
@@ -183,11 +225,18 @@ class JobQueue:
         )
 
     async def cancel(self, id: str, by: str) -> bool:
-        """False when the job has already ended or never was."""
-        if not await self._in_ledger(lambda: self._ledger.cancel(id, by)):
-            return False
-        self._schedule.remove(id)
-        for runner in self._runners:
+        """False when the job has already ended or never was.
+
+        Raises:
+            RecordRefused: it cannot be written down, so it goes on.
+        """
+        try:
+            if not await self._records.run(lambda ledger: ledger.cancel(id, by)):
+                return False
+        except sqlite3.Error as error:
+            raise RecordRefused(NO_RECORD) from error
+        self._line.remove(id)
+        for runner in self._runners.values():
             await runner.cancel(id)
         self._close(id, Cancelled(by))
         return True
@@ -206,8 +255,8 @@ class JobQueue:
 
     def snapshot(self) -> list[QueueEntry]:
         """Everything open: running first, then in the order in which it will be served."""
-        entries = [self._entry(claimed.job, None) for runner in self._runners for claimed in runner.held]
-        for position, waiting in enumerate(self._schedule.order()):
+        entries = [self._entry(claimed.job, None) for runner in self._runners.values() for claimed in runner.held]
+        for position, waiting in enumerate(self._line.order()):
             entries.append(self._entry(self._jobs[waiting.id], position))
         return entries
 
@@ -218,37 +267,60 @@ class JobQueue:
         return QueueEntry(job.id, job.request.owner, job.request.recipe.description, position, eta, step, total)
 
     def health(self) -> QueueHealth:
-        workers = tuple(WorkerHealth(r.name, r.state, r.problem) for r in self._runners)
-        running = sum(len(r.held) for r in self._runners)
-        return QueueHealth(workers, len(self._schedule), running, self._problem)
+        """How the devices and the record are now."""
+        workers = tuple(
+            WorkerHealth(r.name, r.state, r.problem, len(r.held), r.busy_s, r.failures) for r in self._runners.values()
+        )
+        running = sum(worker.running for worker in workers)
+        return QueueHealth(workers, len(self._line), running, self._problem or self._records.problem)
+
+    def waiting(self) -> list[WaitingClass]:
+        """How many wait and since when, by class."""
+        found: dict[str, list[float]] = {}
+        for job in self._jobs.values():
+            if job.id in self._line:
+                found.setdefault(job.request.priority.value, []).append(job.submitted)
+        now = self._records.ledger.now()
+        return [WaitingClass(name, len(since), max(0.0, now - min(since))) for name, since in sorted(found.items())]
 
     async def wanted_files(self) -> set[str]:
         """Files that jobs made and that their listeners may not have taken over yet."""
-        return await self._in_ledger(self._ledger.wanted_files)
+        return await self._records.run(JobLedger.wanted_files)
 
     async def prune(self, before: float) -> int:
         """Forget jobs that ended before a Unix time."""
-        return await self._in_ledger(lambda: self._ledger.prune(before))
+        gone = 0
+        while some := await self._records.run(lambda ledger: ledger.prune(before, PRUNED_AT_ONCE)):
+            gone += some
+        return gone
 
     # Waiting and positions
 
-    def _wait(self, job: Job, *, front: bool = False) -> None:
-        cost = self._estimates.seconds(job.request.recipe)
+    def _wait(self, job: Job) -> None:
         self._jobs[job.id] = job
         self._feeds.setdefault(job.id, Feed())
-        self._schedule.add(Waiting(job.id, job.request.owner, job.request.priority, cost), front=front)
+        waiting = self._waiting(job)
+        if job.crashes:
+            self._line.add_again(waiting, self._crashed_on.get(job.id, frozenset()))
+        else:
+            # One that was taken before (its worker was stopped) goes before its owner's others.
+            self._line.add(waiting, front=job.fence > 0)
         self._work.set()
-        self._publish_positions()
+        self._moved.set()
 
-    def _close(self, id: str, event: JobEvent) -> None:
+    def _waiting(self, job: Job) -> Waiting:
+        cost = self._estimates.seconds(job.request.recipe)
+        return Waiting(job.id, job.request.owner, job.request.priority, cost)
+
+    def _close(self, id: str, event: Done | Failed | Cancelled) -> None:
         """A job has its outcome: tell the listeners and forget it here (the ledger keeps it)."""
         job = self._jobs.pop(id, None)
         feed = self._feeds.pop(id, None)
+        self._crashed_on.pop(id, None)
         if feed is not None:
             feed.publish(event)
         if job is not None:
-            seconds = event.picture.device_seconds if isinstance(event, Done) else 0.0
-            self._observer.ended(job.request, type(event).__name__.lower(), seconds)
+            self._observer.ended(job.request, event, self._records.ledger.now() - job.submitted)
         self._moved.set()
 
     async def _keep_positions(self) -> None:
@@ -268,13 +340,13 @@ class JobQueue:
             await asyncio.sleep(POSITIONS_S)
 
     def _publish_positions(self) -> None:
-        ahead = sum(self._left(claimed) for runner in self._runners for claimed in runner.held)
-        devices = max(1, len(self._runners))
-        for position, waiting in enumerate(self._schedule.order()):
-            recipe = self._jobs[waiting.id].request.recipe
-            known = self._estimates.known(recipe)
-            ahead += self._estimates.seconds(recipe)
-            self._feeds[waiting.id].publish(Queued(position, round(ahead / devices, 1) if known else None))
+        order = [self._jobs[waiting.id].request.recipe for waiting in self._line.order()]
+        running = [self._left(claimed) for runner in self._runners.values() for claimed in runner.held]
+        devices = sum(runner.able for runner in self._runners.values())
+        ends = forecast([*map(self._estimates.seconds, order)], running, devices * self._abilities.parallel)
+        for position, (waiting, recipe, end) in enumerate(zip(self._line.order(), order, ends, strict=True)):
+            eta = round(end, 1) if self._estimates.known(recipe) else None
+            self._feeds[waiting.id].publish(Queued(position, eta))
 
     def _left(self, claimed: Claimed) -> float:
         newest = self._feeds[claimed.job.id].newest if claimed.job.id in self._feeds else None
@@ -282,42 +354,86 @@ class JobQueue:
         return self._estimates.seconds(claimed.job.request.recipe) * share
 
     async def _end_overdue(self) -> None:
-        oldest = self._ledger.now() - self._limits.deadline_s
-        for job in [job for job in self._jobs.values() if job.submitted < oldest and job.id in self._schedule]:
-            await self._fail_waiting(job, "This picture has waited for hours without being drawn; ask for it again.")
+        oldest = self._records.ledger.now() - self._limits.deadline_s
+        for job in [job for job in self._jobs.values() if job.submitted < oldest and job.id in self._line]:
+            sentence = "This picture has waited for hours without being drawn; ask for it again."
+            await self._fail_waiting(job, sentence, FailureKind.OVERDUE)
 
-    async def _fail_waiting(self, job: Job, sentence: str) -> None:
-        if self._schedule.remove(job.id) and await self._in_ledger(lambda: self._ledger.fail(job.id, sentence)):
-            self._close(job.id, Failed(sentence))
+    async def _fail_waiting(self, job: Job, sentence: str, kind: FailureKind) -> None:
+        if self._line.remove(job.id):
+            await self._record_failure(lambda ledger: ledger.fail(job.id, sentence))
+            self._close(job.id, Failed(sentence, kind=kind))
+
+    async def _record_failure(self, call: Callable[[JobLedger], bool]) -> bool:
+        """Write down a failure that is told in any case: at once, or as soon as the record can be written."""
+        try:
+            return await self._records.run(call)
+        except sqlite3.Error:
+            log.exception("the ledger cannot record a failure yet")
+            self._records.later(call)
+            return True
+
+    def _hopeless(self) -> str | None:
+        """Why no device can be had; None while one can."""
+        if any(r.failed_starts < GIVE_UP or r.state is WorkerState.READY for r in self._runners.values()):
+            return None
+        return next((r.problem for r in self._runners.values() if r.problem), None)
 
     # What the runners call
 
-    async def wait_for_work(self) -> None:
-        while not len(self._schedule):
+    def _able(self) -> frozenset[str]:
+        return frozenset(name for name, runner in self._runners.items() if runner.able)
+
+    def _has_work(self, worker: str) -> bool:
+        """A worker that sleeps is woken only for what those with their weights loaded have no room for."""
+        if not self._line.has_work(worker, self._able()):
+            return False
+        if self._runners[worker].state is WorkerState.READY:
+            return True
+        room = sum(runner.free for runner in self._runners.values())
+        return len(self._line) > room or self._line.next_is_alone(worker, self._able())
+
+    async def wait_for_work(self, worker: str) -> None:
+        while not self._has_work(worker):
             self._work.clear()
             await self._work.wait()
 
-    def must_run_alone(self) -> bool:
-        first = self._schedule.peek()
-        return first is not None and self._jobs[first.id].crashes > 0
+    async def changed(self, worker: str) -> None:
+        self._work.set()
+        self._moved.set()
+        sentence = self._hopeless()
+        if sentence is not None and not any(runner.held for runner in self._runners.values()):
+            for waiting in self._line.order():
+                await self._fail_waiting(self._jobs[waiting.id], sentence, FailureKind.NO_DEVICE)
 
-    async def take(self) -> tuple[Claimed, dict[str, bytes]] | None:
-        waiting = self._schedule.next()
+    def must_run_alone(self, worker: str) -> bool:
+        return self._line.next_is_alone(worker, self._able())
+
+    async def take(self, worker: str) -> tuple[Claimed, dict[str, bytes]] | None:
+        waiting = self._line.take(worker, self._able())
         if waiting is None:
             return None
         job = self._jobs[waiting.id]
-        fence = await self._in_ledger(lambda: self._ledger.claim(job.id))
-        if fence is None:
+        try:
+            fence = await self._records.run(lambda ledger: ledger.claim(job.id))
+        except sqlite3.Error as error:
+            log.warning("job %s cannot be claimed (%s) and waits", job.id, error)
+            if job.id in self._jobs:
+                self._wait(replace(job, fence=max(1, job.fence)))
+            await asyncio.sleep(UNWRITABLE_S)
+            return None
+        if fence is None or job.id not in self._jobs:
             return None  # cancelled while it was looked at
+        self._observer.claimed(job.request, worker, self._records.ledger.now() - job.submitted)
         claimed = Claimed(job, fence)
         try:
             images = await asyncio.to_thread(self._inputs, job.request.recipe)
         except (OSError, ValueError):
             sentence = "The picture that this one builds on is gone from the disk; start from another."
-            await self._fail(claimed, sentence, retryable=False)
+            await self._fail(claimed, Failed(sentence, retryable=False, kind=FailureKind.INPUT))
             return None
         self._moved.set()
-        return claimed, images
+        return (claimed, images) if job.id in self._jobs else None
 
     def _inputs(self, recipe: Recipe) -> dict[str, bytes]:
         """The bytes of every picture that a recipe and its sources look at."""
@@ -350,55 +466,50 @@ class JobQueue:
                 sha256, picture.media_type, picture.width, picture.height, picture.recipe, picture.device_seconds,
                 dict(picture.metrics),
             )  # fmt: skip
-            kept = await self._in_ledger(lambda: self._ledger.done(job.id, claimed.fence, result))
+            kept = await self._keep(lambda ledger: ledger.done(job.id, claimed.fence, result))
         except (OSError, sqlite3.Error) as error:
-            await self._fail(claimed, _cannot_keep(error), retryable=True)
+            await self._fail(claimed, Failed(picture_sentence(error), kind=FailureKind.DISK))
             return
         if kept:
             self._close(job.id, Done(picture))
 
-    async def refused(self, claimed: Claimed, message: Refused) -> None:
-        await self._fail(claimed, message.sentence, retryable=message.retryable)
-
-    async def _fail(self, claimed: Claimed, sentence: str, *, retryable: bool) -> None:
-        job = claimed.job
+    async def _keep(self, call: Callable[[JobLedger], bool]) -> bool:
+        """A lock passes: a finished picture is worth waiting for it. A full disk is told at once."""
         try:
-            ended = await self._in_ledger(
-                lambda: self._ledger.fail(job.id, sentence, fence=claimed.fence, retryable=retryable)
-            )
-        except sqlite3.Error:
-            # The record refuses too (a full disk): the person is told; after a restart the job is drawn again.
-            log.exception("the ledger cannot record a failure")
-            ended = True
-        if ended:
-            self._close(job.id, Failed(sentence, retryable))
+            return await self._records.run(call)
+        except sqlite3.Error as error:
+            if trouble(error) is not Trouble.LOCKED:
+                raise
+        return await self._records.insist(call, for_s=KEEP_TRYING_S)
 
-    async def dropped(self, claimed: Claimed, *, crashed: bool) -> None:
-        job = claimed.job
-        state = await self._in_ledger(lambda: self._ledger.release(job.id, claimed.fence, crashed=crashed))
-        if state is None:
-            return
-        fresh = await self._in_ledger(lambda: self._ledger.get(job.id))
-        if state is JobState.FAILED and fresh is not None:
-            self._close(job.id, outcome(fresh) or Failed(UNKNOWN))
-        elif fresh is not None and job.id in self._jobs:
-            self._wait(replace(fresh, fence=claimed.fence), front=True)
+    async def refused(self, claimed: Claimed, message: Refused) -> None:
+        kind = FailureKind.ENGINE if message.retryable else FailureKind.REFUSED
+        await self._fail(claimed, Failed(message.sentence, message.retryable, kind))
 
-    async def cannot_start(self, worker: str, sentence: str, failures: int) -> None:
-        """When no worker can be had, what waits is told why instead of waiting for a mended host."""
-        hopeless = all(r.failures >= GIVE_UP and r.state is not WorkerState.READY for r in self._runners)
-        if not hopeless or any(r.held for r in self._runners):
+    async def _fail(self, claimed: Claimed, failed: Failed) -> None:
+        id, fence = claimed.job.id, claimed.fence
+        if await self._record_failure(
+            lambda ledger: ledger.fail(id, failed.sentence, fence=fence, retryable=failed.retryable)
+        ):
+            self._close(id, failed)
+
+    async def dropped(self, claimed: Claimed, worker: str, *, crashed: bool) -> None:
+        id = claimed.job.id
+        state = await self._records.insist(lambda ledger: ledger.release(id, claimed.fence, crashed=crashed))
+        if state is None or id not in self._jobs:
             return
-        for job in [self._jobs[waiting.id] for waiting in self._schedule.order()]:
-            await self._fail_waiting(job, sentence)
+        if crashed:
+            self._crashed_on[id] = self._crashed_on.get(id, frozenset()) | {worker}
+        fresh = await self._records.insist(lambda ledger: ledger.get(id))
+        if fresh is None:
+            return
+        if state is JobState.FAILED:
+            told = outcome(fresh)
+            self._close(id, replace(told, kind=FailureKind.CRASHED) if isinstance(told, Failed) else Failed(UNKNOWN))
+        else:
+            self._observer.retried(claimed.job.request, "crash" if crashed else "stop")
+            self._wait(replace(fresh, fence=claimed.fence))
 
 
 def _same_person(one: Owner, other: Owner) -> bool:
     return (one.tenant, one.person) == (other.tenant, other.person)
-
-
-def _cannot_keep(error: OSError | sqlite3.Error) -> str:
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "full" in str(error).lower()
-    if full:
-        return "The disk is full, so this picture could not be kept; the host must free some space."
-    return "This picture could not be written to the disk; the host should look at `easel doctor`."

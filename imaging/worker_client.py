@@ -105,7 +105,11 @@ class WorkerTransport(Protocol):
 class SubprocessWorker:
     """One worker process a device on this machine."""
 
-    def __init__(self, engine: EngineSpec, home: Path, device: str | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self, engine: EngineSpec, home: Path, device: str | None = None, *, threads: int = 1, name: str = ""
+    ) -> None:
+        """`name` tells workers on the same device apart."""
+        self._name = name or device or "default device"
         self._engine = engine
         self._home = home
         self._device = device
@@ -113,7 +117,7 @@ class SubprocessWorker:
 
     @property
     def name(self) -> str:
-        return self._device or "default device"
+        return self._name
 
     async def open(self) -> SubprocessLink:
         """See `WorkerTransport.open`."""

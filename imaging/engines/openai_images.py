@@ -67,6 +67,7 @@ def abilities_of(model: str) -> Abilities:
         sampler="hosted",
         edits_uploads=edits,
         refine_scale=1.0,
+        parallel=ROOM,
         seeds=False,
     )
 

@@ -18,7 +18,19 @@ from imaging.engine_table import EngineSpec
 from imaging.errors import QueueFull
 from imaging.files import PictureFiles
 from imaging.ledger import JobLedger, JobState, open_database
-from imaging.model import Cancelled, Done, Failed, ImageRequest, JobEvent, Owner, Queued, Recipe, Started, Step
+from imaging.model import (
+    Cancelled,
+    Done,
+    Failed,
+    FailureKind,
+    ImageRequest,
+    JobEvent,
+    Owner,
+    Queued,
+    Recipe,
+    Started,
+    Step,
+)
 from imaging.queue import JobQueue
 from imaging.queue_types import QueueLimits
 from imaging.worker_client import SubprocessLink, SubprocessWorker
@@ -135,14 +147,16 @@ async def test_what_was_running_at_a_stop_is_drawn_after_the_next_start(place: P
 async def test_an_engine_that_refuses_says_why(place: Place) -> None:
     async with place.queue()[0] as queue:
         await queue.submit(request("a", recipe("refuse")))
-        assert await outcome(queue, "a") == Failed("This engine does not draw that; use other words.", retryable=False)
+        assert await outcome(queue, "a") == Failed(
+            "This engine does not draw that; use other words.", retryable=False, kind=FailureKind.REFUSED
+        )
 
 
 async def test_an_engine_that_cannot_load_tells_those_who_wait(place: Place) -> None:
     async with place.queue(cannot_load=True)[0] as queue:
         await queue.submit(request("a"))
         told = await outcome(queue, "a")
-        assert told == Failed("The model's folder is empty; name another.")
+        assert told == Failed("The model's folder is empty; name another.", kind=FailureKind.NO_DEVICE)
         assert queue.health().workers[0].problem == "The model's folder is empty; name another."
 
 

@@ -1,0 +1,53 @@
+"""What a disk or a database refuses, told apart: full, locked, read-only, gone."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    FULL = "full"
+    LOCKED = "locked"
+    READ_ONLY = "read-only"
+    GONE = "gone"
+    OTHER = "other"
+
+
+def trouble(error: OSError | sqlite3.Error) -> Trouble:
+    """Which kind of refusal an error of the disk or of SQLite is."""
+    number, text = getattr(error, "errno", None), str(error).lower()
+    if number in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text:
+        return Trouble.FULL
+    if "locked" in text or "busy" in text:
+        return Trouble.LOCKED
+    if number in (errno.EROFS, errno.EACCES) or "readonly" in text or "read-only" in text:
+        return Trouble.READ_ONLY
+    return Trouble.GONE if isinstance(error, FileNotFoundError) else Trouble.OTHER
+
+
+def picture_sentence(error: OSError | sqlite3.Error) -> str:
+    """Why a picture could not be kept, and the way out."""
+    match trouble(error):
+        case Trouble.FULL:
+            return "The disk is full, so this picture could not be kept; the host must free some space."
+        case Trouble.LOCKED:
+            return "The record of pictures is locked by another program, so this one could not be kept; ask again."
+        case Trouble.READ_ONLY:
+            return "The disk is read-only, so this picture could not be kept; the host must let Easel write there."
+        case _:
+            return "This picture could not be written to the disk; the host should look at `easel doctor`."
+
+
+def record_sentence(error: OSError | sqlite3.Error) -> str:
+    """Why the job record cannot be written, for whoever runs the program."""
+    match trouble(error):
+        case Trouble.FULL:
+            return "The disk is full: the record of jobs cannot be written; free some space."
+        case Trouble.LOCKED:
+            return "The record of jobs is locked by another program; close it."
+        case Trouble.READ_ONLY:
+            return "The record of jobs is read-only; give Easel the right to write in its home."
+        case _:
+            return f"The record of jobs cannot be used ({error}); `easel doctor` looks at it."
