@@ -58,6 +58,8 @@ class DiscordPeer:
         self.resumed = 0
         self.deaf = False
         """Heartbeats get no answer."""
+        self.shut = False
+        """The gateway takes nobody in."""
         self.privileged = True
         """Whether the message content intent is approved."""
         self.requests: list[tuple[str, str]] = []
@@ -272,6 +274,8 @@ class DiscordPeer:
     # ----------------------------------------------------------------- gateway
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        if self.shut:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json({"op": HELLO, "d": {"heartbeat_interval": self.heartbeat_interval_ms}})

@@ -183,8 +183,9 @@ class DiscordChat:
 
     def health(self) -> Health:
         client = self.client
-        problems = [self._problem, client.sync_problem, None if client.intents.message_content else NO_INTENT]
-        connected = client.is_ready() and not client.is_closed()
+        lost = "The connection to Discord is lost; it is being opened again." if client.down else None
+        problems = [lost, self._problem, client.sync_problem, None if client.intents.message_content else NO_INTENT]
+        connected = client.is_ready() and not client.is_closed() and not client.down
         latency = client.latency if connected else None
         return Health(
             connected=connected,

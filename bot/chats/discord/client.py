@@ -64,6 +64,8 @@ class EaselClient(discord.AutoShardedClient):
         self._memory = memory
         self._on_connected: Callable[[], Awaitable[None]] | None = None
         self.sync_problem: str | None = None
+        self.down: set[int] = set()
+        """Shards whose connection is lost and not back yet: discord.py counts as ready from its first connection on."""
 
     def wire(
         self,
@@ -92,6 +94,15 @@ class EaselClient(discord.AutoShardedClient):
     async def on_ready(self) -> None:
         if self._on_connected is not None:
             await self._on_connected()
+
+    async def on_shard_disconnect(self, shard: int) -> None:
+        self.down.add(shard)
+
+    async def on_shard_ready(self, shard: int) -> None:
+        self.down.discard(shard)
+
+    async def on_shard_resumed(self, shard: int) -> None:
+        self.down.discard(shard)
 
     async def on_message(self, message: discord.Message) -> None:
         if self.arrivals.ours(message):

@@ -16,6 +16,7 @@ from bot.chats.discord.build import build_discord
 from handlers.model import Action, Reply, TextPart
 from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store, ready
 from tests.peers.discord_peer import BOT, TOKEN, DiscordPeer
+from tests.waiting import until
 
 MENTION = f"<@{BOT}>"
 
@@ -125,6 +126,16 @@ async def test_a_silent_gateway_is_left_and_joined_again() -> None:
     finally:
         await process.chat.stop()
         await peer.stop()
+
+
+async def test_a_lost_connection_is_said_until_it_is_back(peer: DiscordPeer, process: Process) -> None:
+    assert process.chat.health().connected
+    peer.shut = True
+    await peer.drop()
+    await until(lambda: not process.chat.health().connected)
+    assert "connection to Discord is lost" in process.chat.health().problems[0]
+    peer.shut = False
+    await until(lambda: process.chat.health().connected)
 
 
 async def test_without_the_intent_it_comes_back_without_it(peer: DiscordPeer) -> None:
