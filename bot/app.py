@@ -18,6 +18,7 @@ from bot.housekeeping import Housekeeping
 from bot.memory import Memory
 from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
 from bot.pictures import Studio, open_studio
+from bot.probes import Probes
 from bot.settings import Settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
@@ -54,7 +55,7 @@ CHATS = (
 
 
 class Program:
-    """Everything that runs, by its ports. `chats` is filled as platforms are built."""
+    """Everything that runs, by its ports. `chats` and `services` are filled as platforms are built."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Program:
         chats: dict[str, Chat],
         files: PictureFiles,
         housekeeping: Housekeeping,
+        services: dict[str, Service],
     ) -> None:
         self.parts = parts
         self.desk = desk
@@ -71,7 +73,7 @@ class Program:
         self.files = files
         self.housekeeping = housekeeping
         self._chats = chats
-        self.services: dict[str, Service] = {}
+        self.services = services
 
     def attach(self, chat: Chat) -> None:
         """Let the desk answer in this chat."""
@@ -120,22 +122,18 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
-        made: list[Program] = []
+        services: dict[str, Service] = {}
+        probes = Probes(
+            home.root, store, studio.queue, services.values, lambda: model.problem, min_free_mib=settings.min_free_mib
+        )
         parts = Parts(
             settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
-            lambda: readiness(made[0]),
+            probes.look,
         )  # fmt: skip
         tidy = Housekeeping(
             desk, store, studio.queue, files, retention_days=settings.retention_days, job_days=settings.job_days
         )
-        made.append(Program(parts, desk, studio, chats, files, tidy))
-        yield made[0]
-
-
-async def readiness(running: Program) -> list[str]:
-    """What keeps people from being served now, one sentence each."""
-    problems = [await service.problem() for service in running.services.values()]
-    return [problem for problem in (*problems, *running.studio.problems()) if problem]
+        yield Program(parts, desk, studio, chats, files, tidy, services)
 
 
 def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable[[], Awaitable[None]]]:
@@ -196,6 +194,9 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
                 await service.start()
             tidying = asyncio.create_task(running.housekeeping.run(), name="housekeeping")
             stack.push_async_callback(_end, tidying)
+            web = running.services.get("web")
+            if isinstance(web, rows.WebService):
+                running.parts.home.announce(web.chat.url)
             started(running)
             await stop.wait()
             log.info("stopping")

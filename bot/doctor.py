@@ -26,9 +26,14 @@ _DISCORD_TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; the slow looks (endpoints, device) run at the same time."""
-    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _database, _port, _weights, _tokens)
+    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _database, _weights, _tokens)
     findings = [finding for check in checks for finding in check(settings)]
     slow: list[Awaitable[Finding]] = []
+    found = Home(settings.home).running()
+    if found is not None:
+        findings += await running(found)
+    else:
+        findings += _port(settings)
     if settings.engine is not EngineName.OPENAI:
         slow.append(device(settings))
     if settings.llm_base_url:
@@ -99,11 +104,28 @@ def _port(settings: Settings) -> Iterable[Finding]:
         except OSError as error:
             yield warning(
                 "web page",
-                f"port {port} on {host} cannot be used now ({error.strerror}); Easel may be running there, "
-                "else choose another with --port or EASEL_WEB_PORT",
+                f"port {port} on {host} cannot be used now ({error.strerror}); another program has it: "
+                "choose another with --port or EASEL_WEB_PORT",
             )
             return
     yield ok("web page", f"port {port} on {host} is free")
+
+
+async def running(url: str) -> list[Finding]:
+    """What the program that uses this home now says of itself: devices taken out, lost connections, a full disk."""
+    import aiohttp
+
+    if not url:
+        return [ok("running", "a program uses this home now, without a web page that could be asked")]
+    try:
+        timeout = aiohttp.ClientTimeout(total=ENDPOINT_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as client, client.get(f"{url.rstrip('/')}/readyz") as answer:
+            told = await answer.json()
+        found = [broken("running", str(problem)) for problem in told["problems"]]
+        found += [warning("running", str(sentence)) for sentence in told["warnings"]]
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+        return [broken("running", f"a program uses this home, but {url} does not answer ({error}); restart it")]
+    return found or [ok("running", f"Easel runs at {url} and is ready")]
 
 
 def _weights(settings: Settings) -> Iterable[Finding]:

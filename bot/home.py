@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bot.cli import CommandFailed
 
@@ -20,6 +21,7 @@ class Home:
         self.ledger = root / "jobs.db"
         self.pictures = root / "pictures"
         self.cache = root / "cache"
+        self._lock: IO[str] | None = None
 
     @property
     def models(self) -> Path:
@@ -55,12 +57,39 @@ class Home:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise
                 lock.seek(0)
-                owner = lock.read(20).strip() or "unknown"
+                owner = lock.readline(20).strip() or "unknown"
                 raise CommandFailed(
                     f"Easel already runs with {self.root} (process {owner}); stop it, or use another --home."
                 ) from None
-            lock.seek(0)
-            lock.truncate()
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
+            self._lock = lock
+            self._note(str(os.getpid()))
+            try:
+                yield
+            finally:
+                self._lock = None
+
+    def announce(self, url: str) -> None:
+        """Let others (doctor) know where the program that owns this home can be asked."""
+        self._note(f"{os.getpid()}\n{url}")
+
+    def _note(self, text: str) -> None:
+        if self._lock is not None:
+            self._lock.seek(0)
+            self._lock.truncate()
+            self._lock.write(text)
+            self._lock.flush()
+
+    def running(self) -> str | None:
+        """Where the program that owns this home now can be asked; empty when it does not tell, None when nobody
+        owns it."""
+        import fcntl
+
+        try:
+            with (self.root / "easel.lock").open("r+") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return lock.read(500).partition("\n")[2].strip()
+        except OSError:
+            return None
+        return None

@@ -1,72 +1,151 @@
-"""A few lines of text that chats keep over a restart: what was synced, posted, seen."""
+"""A few lines of text that chats keep over a restart: what was synced, posted, seen.
+
+A database that refuses (locked, full) must not stop an answer on its way: what cannot be written is remembered
+and written as soon as it is possible.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from bot.store_file import sentence_for
+from handlers.errors import StoreError
+
+log = logging.getLogger(__name__)
 R = TypeVar("R")
+AGAIN_S = 1.0
+"""Between tries to write what the database refused."""
+
+
+class _File:
+    """The database, and what it has not taken yet."""
+
+    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._executor = executor
+        self.unwritten: dict[str, str | None] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, self._connection)
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Returns once it is written, or will be."""
+        self.unwritten.pop(key, None)  # the newest goes last
+        self.unwritten[key] = value
+        try:
+            await self._write()
+        except sqlite3.Error as error:
+            log.warning("what chats remember cannot be written yet: %s", error)
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._insist(), name="memory")
+
+    async def _write(self) -> None:
+        pairs = list(self.unwritten.items())
+
+        def work(connection: sqlite3.Connection) -> None:
+            for key, value in pairs:
+                if value is None:
+                    connection.execute("DELETE FROM memory WHERE key = ?", [key])
+                else:
+                    connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [key, value])
+
+        await self.run(work)
+        for key, value in pairs:
+            if self.unwritten.get(key) == value:
+                self.unwritten.pop(key, None)
+
+    async def _insist(self) -> None:
+        while self.unwritten:
+            await asyncio.sleep(AGAIN_S)
+            with contextlib.suppress(sqlite3.Error):
+                await self._write()
+
+    async def close(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        if self.unwritten:
+            try:
+                await self._write()
+            except sqlite3.Error as error:
+                log.error("what chats remember could not be written: %s", error)
+        await self.run(lambda connection: connection.close())
+        self._executor.shutdown()
 
 
 class Memory:
     """The `KeyValue` of every chat, in one SQLite file; each chat gets its own corner by `prefix`."""
 
-    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, prefix: str = "") -> None:
-        self._connection = connection
-        self._executor = executor
+    def __init__(self, file: _File, prefix: str = "") -> None:
+        self._file = file
         self._prefix = prefix
 
     @classmethod
-    async def open(cls, path: Path) -> Memory:
+    async def open(cls, path: Path, *, busy_s: float = 5.0) -> Memory:
+        """
+        Raises:
+            StoreError: the file cannot be opened or is no database; with the sentence.
+        """
         executor = ThreadPoolExecutor(1, thread_name_prefix="memory")
 
         def connect() -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            except BaseException:
+                connection.close()
+                raise
             return connection
 
-        return cls(await asyncio.get_running_loop().run_in_executor(executor, connect), executor)
+        try:
+            return cls(_File(await asyncio.get_running_loop().run_in_executor(executor, connect), executor))
+        except (sqlite3.Error, OSError) as error:
+            executor.shutdown()
+            raise StoreError(f"{path}: {sentence_for(error)}") from error
 
     def corner(self, name: str) -> Memory:
         """The same file for one chat."""
-        return Memory(self._connection, self._executor, f"{name}/")
+        return Memory(self._file, f"{name}/")
 
     async def get(self, key: str) -> str | None:
-        row = await self._run(
-            lambda: self._connection.execute("SELECT value FROM memory WHERE key = ?", [self._prefix + key]).fetchone()
+        name = self._prefix + key
+        if name in self._file.unwritten:
+            return self._file.unwritten[name]
+        row = await self._file.run(
+            lambda connection: connection.execute("SELECT value FROM memory WHERE key = ?", [name]).fetchone()
         )
         return None if row is None else str(row[0])
 
     async def put(self, key: str, value: str | None) -> None:
         """Set, or with None remove."""
-        if value is None:
-            await self.delete(key)
-            return
-        pair = [self._prefix + key, value]
-        await self._run(lambda: self._connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", pair))
+        await self._file.put(self._prefix + key, value)
 
     async def delete(self, key: str) -> None:
-        await self._run(lambda: self._connection.execute("DELETE FROM memory WHERE key = ?", [self._prefix + key]))
+        await self.put(key, None)
 
     async def items(self, prefix: str) -> list[tuple[str, str]]:
         """Pairs whose key begins with `prefix`, in key order."""
         start = self._prefix + prefix
-        rows = await self._run(
-            lambda: self._connection.execute(
-                "SELECT key, value FROM memory WHERE substr(key, 1, ?) = ? ORDER BY key", [len(start), start]
+        rows = await self._file.run(
+            lambda connection: connection.execute(
+                "SELECT key, value FROM memory WHERE substr(key, 1, ?) = ?", [len(start), start]
             ).fetchall()
         )
-        return [(str(key)[len(self._prefix) :], str(value)) for key, value in rows]
+        found: dict[str, str | None] = {str(key): str(value) for key, value in rows}
+        found |= {key: value for key, value in self._file.unwritten.items() if key.startswith(start)}
+        return [(key[len(self._prefix) :], value) for key, value in sorted(found.items()) if value is not None]
 
     async def close(self) -> None:
-        await self._run(self._connection.close)
-        self._executor.shutdown()
-
-    async def _run(self, work: Callable[[], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        await self._file.close()

@@ -14,6 +14,8 @@ from handlers.ports import Chat, Handlers, LanguageModel
 from imaging.model import Done, ImageRequest, Outcome
 from prompts.request import LanguageRequest
 
+FAILING = 3
+"""Replies that fail in a row before the language model counts as broken."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -111,10 +113,19 @@ class MeasuredLanguageModel:
     def __init__(self, model: LanguageModel, metrics: Metrics) -> None:
         self._model = model
         self._metrics = metrics
+        self._failed: str | None = None
+        self._failures = 0
 
     @property
     def name(self) -> str:
         return self._model.name
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong when the last replies all failed; None after one that did not."""
+        if self._failures < FAILING:
+            return None
+        return f"The language model has failed {self._failures} times in a row: {self._failed}"
 
     async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         began = time.monotonic()
@@ -126,11 +137,14 @@ class MeasuredLanguageModel:
                     self._metrics.first_chunk.observe(time.monotonic() - began)
                     first = False
                 yield chunk
-        except Exception:
+        except Exception as error:
             self._metrics.failures.inc()
+            self._failures += 1
+            self._failed = str(error)
             raise
         finally:
             if isinstance(stream, AsyncGenerator):
                 # Whoever stops reading here stops the model too, at once and not at the next collection.
                 await stream.aclose()
+        self._failures = 0
         self._metrics.replies.observe(time.monotonic() - began)

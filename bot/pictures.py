@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras
+from imaging.disk import record_sentence
 from imaging.engine_table import EngineSpec
+from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
 from imaging.ledger import JobLedger, open_database
 from imaging.queue import JobQueue
@@ -23,10 +26,6 @@ class Studio:
     """The running queue."""
 
     queue: JobQueue
-
-    def problems(self) -> list[str]:
-        """What keeps pictures from being made, one sentence each."""
-        return self.queue.health().problems
 
 
 def engine_spec(settings: Settings) -> EngineSpec:
@@ -67,6 +66,7 @@ async def open_studio(
 
     Raises:
         EngineError: the engine's files are missing.
+        RecordRefused: the ledger cannot be opened.
     """
     spec, cache = engine_spec(settings), Home(settings.home).cache
     workers = [
@@ -74,6 +74,9 @@ async def open_studio(
         for name, device in devices(settings).items()
     ]
     limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
-    ledger = JobLedger(open_database(ledger_path))
+    try:
+        ledger = JobLedger(open_database(ledger_path))
+    except (sqlite3.Error, OSError) as error:
+        raise RecordRefused(f"{ledger_path}: {record_sentence(error)}") from error
     async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True) as queue:
         yield Studio(queue)

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     home: Path = _group("General", "Database, pictures and caches live here.", Path("~/.easel"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _group("General", "How much is logged.", "INFO")
     retention_days: int = _group("General", "Delete words and pictures after so many days; 0 keeps them.", 0, ge=0)
+    min_free_mib: int = _group("General", "With less free disk than this, in MiB, it is not ready.", 200, ge=1)
     job_days: int = _group("General", "Days for which ended jobs of the queue stay on file.", 7, ge=1)
 
     llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")

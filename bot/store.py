@@ -268,6 +268,14 @@ class SqliteStore:
 
         await self._alone(work)
 
+    async def probe(self) -> None:
+        """Whether the database can be written now; nothing is.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        await self._alone(self._tables.probe)
+
     async def check(self) -> str:
         """`ok`, or what SQLite's integrity check says."""
         return await self._alone(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))

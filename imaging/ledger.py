@@ -148,6 +148,15 @@ class JobLedger:
             raise
         connection.execute("COMMIT")
 
+    def probe(self) -> None:
+        """Whether the record can be written now; nothing is.
+
+        Raises:
+            sqlite3.Error: it cannot.
+        """
+        with self._transaction() as connection:
+            connection.execute("UPDATE jobs SET state = state WHERE id = ''")
+
     def submit(self, request: ImageRequest) -> Job:
         """Accept a job; the same id again returns what is on file, unchanged."""
         owner = request.owner

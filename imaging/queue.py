@@ -274,6 +274,14 @@ class JobQueue:
         running = sum(worker.running for worker in workers)
         return QueueHealth(workers, len(self._line), running, self._problem or self._records.problem)
 
+    async def probe(self) -> None:
+        """Use the record, so that health tells the truth about it.
+
+        Raises:
+            sqlite3.Error: it refuses.
+        """
+        await self._records.run(JobLedger.probe)
+
     def waiting(self) -> list[WaitingClass]:
         """How many wait and since when, by class."""
         found: dict[str, list[float]] = {}

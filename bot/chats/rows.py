@@ -11,6 +11,7 @@ from bot.chats import ChatNotStarted
 from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.readiness import Readiness
 from bot.settings import Settings, loopback
 from handlers.access import Access
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
@@ -33,7 +34,7 @@ class Parts:
     model: LanguageModel
     memory: Memory
     metrics: Metrics
-    readiness: Callable[[], Awaitable[list[str]]]
+    readiness: Callable[[], Awaitable[Readiness]]
     mounts: Sequence[Callable[[Any], None]] = ()
     """Routes that other platforms add to the web server (Slack's HTTP mode)."""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
+import pytest
+
 from bot.memory import Memory
+from handlers.errors import StoreError
+from tests.waiting import until
 
 
 async def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -25,3 +30,45 @@ async def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
     assert await slack.get("a") is None
     assert await discord.items("") == []
     await memory.close()
+
+
+async def test_what_a_locked_file_refuses_is_known_and_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.memory.AGAIN_S", 0.02)
+    path = tmp_path / "memory.db"
+    memory = await Memory.open(path, busy_s=0.01)
+    corner = memory.corner("discord")
+    await corner.put("old", "1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await corner.put("post:a", "77")
+    await corner.put("old", None)
+    assert await corner.get("post:a") == "77"
+    assert await corner.get("old") is None
+    assert await corner.items("") == [("post:a", "77")]
+    other.execute("ROLLBACK")
+    rows = "SELECT key, value FROM memory"
+    await until(lambda: other.execute(rows).fetchall() == [("discord/post:a", "77")])
+    other.close()
+    await memory.close()
+
+
+async def test_what_is_refused_until_the_end_is_tried_once_more(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    memory = await Memory.open(path, busy_s=0.01)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await memory.put("a", "1")
+    other.execute("ROLLBACK")
+    other.close()
+    await memory.close()
+    again = await Memory.open(path)
+    assert await again.get("a") == "1"
+    await again.close()
+
+
+async def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "memory.db").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match="memory"):
+        await Memory.open(tmp_path / "memory.db")

@@ -15,6 +15,7 @@ import pytest
 from bot.chats import ChatNotStarted
 from bot.chats.web.chat import About, WebAddress, WebChat
 from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
+from bot.readiness import Readiness
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import SlotState
@@ -50,8 +51,8 @@ class Site:
         jar = aiohttp.CookieJar(unsafe=True)
         self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})
 
-    async def readiness(self) -> list[str]:
-        return self.problems
+    async def readiness(self) -> Readiness:
+        return Readiness(tuple(self.problems))
 
     async def stop(self) -> None:
         await self.browser.close()

@@ -18,6 +18,7 @@ from bot.chats.web import views
 from bot.chats.web.events import Hub
 from bot.chats.web.security import LOOPBACK, Gate
 from bot.chats.web.server import Pages, build
+from bot.readiness import Readiness
 from handlers.model import Answer, Incoming, Person, PicturePart, Press, Reply, Role, SlotState, ThreadKey
 from handlers.ports import Handlers, ReplyPost, Store
 
@@ -81,7 +82,7 @@ class WebChat:
         address: WebAddress,
         *,
         max_upload_bytes: int,
-        readiness: Callable[[], Awaitable[list[str]]] | None = None,
+        readiness: Callable[[], Awaitable[Readiness]] | None = None,
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
         mounts: Sequence[Callable[[web.Application], None]] = (),
@@ -245,8 +246,8 @@ class WebChat:
             log.error("%s failed", task.get_name(), exc_info=task.exception())
 
 
-async def _nothing_wrong() -> list[str]:
-    return []
+async def _nothing_wrong() -> Readiness:
+    return Readiness()
 
 
 def new_thread() -> str:

@@ -16,6 +16,7 @@ from aiohttp import BodyPartReader, web
 from bot.chats.web import security, views
 from bot.chats.web.events import Hub, Subscriber
 from bot.chats.web.security import PERSON, Gate
+from bot.readiness import Readiness
 from handlers.errors import UserError
 from handlers.model import Action, Attachment, Incoming, Press
 from handlers.ports import Store
@@ -47,7 +48,7 @@ class Pages:
         chat: WebChat,
         hub: Hub,
         store: Store,
-        readiness: Callable[[], Awaitable[list[str]]],
+        readiness: Callable[[], Awaitable[Readiness]],
         metrics: Callable[[], bytes],
         max_upload_bytes: int,
         about: dict[str, Any],
@@ -228,9 +229,14 @@ class Pages:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        problems = await self.readiness()
+        found = await self.readiness()
         return web.json_response(
-            {"status": "ready" if not problems else "not ready", "problems": problems}, status=503 if problems else 200
+            {
+                "status": "ready" if found.ready else "not ready",
+                "problems": found.problems,
+                "warnings": found.warnings,
+            },
+            status=200 if found.ready else 503,
         )
 
     async def numbers(self, request: web.Request) -> web.Response:

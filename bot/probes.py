@@ -1,0 +1,93 @@
+"""Finds out whether people can be served now, by using what serving them needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bot.chats.rows import Service
+from bot.readiness import Readiness
+from bot.store import SqliteStore
+from bot.store_file import sentence_for
+from handlers.errors import StoreError
+from imaging.queue import JobQueue
+
+KEPT_S = 2.0
+"""How long an answer holds: probes write to the disk, and anybody may ask."""
+PROBE = b"\0" * 4096
+MIB = 2**20
+
+
+class Probes:
+    """Looks at everything that serving people needs, by using it."""
+
+    def __init__(
+        self,
+        home: Path,
+        store: SqliteStore,
+        queue: JobQueue,
+        services: Callable[[], Iterable[Service]],
+        model_problem: Callable[[], str | None],
+        *,
+        min_free_mib: int,
+    ) -> None:
+        """
+        Args:
+            services: The platforms that are started.
+            model_problem: What is wrong with the language model, as far as is known without asking it.
+            min_free_mib: Less free disk than this is a full disk.
+        """
+        self._home = home
+        self._store = store
+        self._queue = queue
+        self._services = services
+        self._model_problem = model_problem
+        self._min_free_mib = min_free_mib
+        self._looking = asyncio.Lock()
+        self._newest: tuple[float, Readiness] | None = None
+
+    async def look(self) -> Readiness:
+        """What there is to say now; never raises."""
+        async with self._looking:
+            if self._newest is None or time.monotonic() - self._newest[0] > KEPT_S:
+                self._newest = (time.monotonic(), await self._look())
+            return self._newest[1]
+
+    async def _look(self) -> Readiness:
+        problems = [await service.problem() for service in self._services()]
+        problems += [await asyncio.to_thread(self._disk), await self._database()]
+        with contextlib.suppress(sqlite3.Error):  # health tells it
+            await self._queue.probe()
+        health = self._queue.health()
+        problems += health.problems
+        warnings = [*health.warnings, self._model_problem()]
+        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)))
+
+    def _disk(self) -> str | None:
+        """A full or read-only disk refuses the probe; one that is nearly full will refuse the next pictures."""
+        probe = self._home / ".easel-probe"
+        try:
+            free = shutil.disk_usage(self._home).free // MIB
+            if free < self._min_free_mib:
+                return f"The disk of {self._home} is full: only {free} MiB are free; free some space."
+            try:
+                probe.write_bytes(PROBE)
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            return f"Nothing can be written to {self._home}: {error.strerror or error}."
+        return None
+
+    async def _database(self) -> str | None:
+        try:
+            await self._store.probe()
+        except StoreError as error:
+            return str(error)
+        except sqlite3.Error as error:
+            return sentence_for(error)
+        return None
