@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,10 +24,14 @@ class Victim(StrEnum):
 
 
 class Easel:
-    """`easel serve` over one home. `settings` are environment variables without their prefix."""
+    """`easel serve` over one home. `settings` are environment variables without their prefix.
 
-    def __init__(self, home: Path, settings: dict[str, str]) -> None:
+    `before` are words of a command line that run the program: its own place to live in, for example.
+    """
+
+    def __init__(self, home: Path, settings: dict[str, str], before: Sequence[str] = ()) -> None:
         self.home = home
+        self._before = before
         self._scratch = home.with_name("tmp")
         self._scratch.mkdir()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("EASEL_")}
@@ -34,6 +39,11 @@ class Easel:
         self._environment = inherited | given | {"TMPDIR": str(self._scratch)}
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def runs(self) -> bool:
@@ -46,7 +56,15 @@ class Easel:
             log.write(f"--- start {self.starts}\n".encode())
             log.flush()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", env=self._environment, cwd=root, stdout=log, stderr=log
+                *self._before,
+                sys.executable,
+                "-m",
+                "bot",
+                "serve",
+                env=self._environment,
+                cwd=root,
+                stdout=log,
+                stderr=log,
             )
 
     async def ended(self) -> None:
