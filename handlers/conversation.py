@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 
 from handlers.assembly import Assembly
 from handlers.director import Director, Services
-from handlers.errors import UserError
+from handlers.errors import StoreError, UserError
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
 from handlers.lines import Place, ThreadLines
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 SOMEBODY = Person("", "somebody")
 NOTHING = Brought()
+CLOSE_AGAIN_S = 1.0
 RETRY_S = 5.0
 """Between tries to read, after a start, what an earlier program left open."""
 
@@ -54,12 +55,13 @@ class Conversation:
         self._clock = clock
         self._lines = ThreadLines()
         self._busy: set[str] = set()
+        self._closing: set[str] = set()
         self._runs: dict[str, Run] = {}
         self._left: dict[ThreadKey, list[Turn]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Let go of what was taken up after a restart; the next one takes it up again."""
+        """Let go of what was taken up after a restart or could not be closed; the next start takes it up again."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -80,7 +82,7 @@ class Conversation:
 
     async def receive(self, incoming: Incoming) -> None:
         turn = turn_id(incoming)
-        if turn in self._busy:
+        if turn in self._busy or turn in self._closing:
             return
         self._busy.add(turn)
         try:
@@ -171,7 +173,9 @@ class Conversation:
             quota=self._services.quota,
             clock=self._clock,
         )
-        run = Run(assembly, slots, post, self._store, person, partial(self._tell, turn.thread, person))
+        run = Run(
+            assembly, slots, post, self._store, person, partial(self._tell, turn.thread, person), self._close_later
+        )
         if place is None and asked is not None:
             place = self._lines.place(turn.thread, turn.index)
         async with place or nullcontext():
@@ -218,6 +222,28 @@ class Conversation:
         await run.write(writer.write(request))
         await run.finish(failed=writer.failed)
 
+    def _close_later(self, turn: Turn) -> None:
+        """Store the end of an answer that people have, as soon as the database takes it."""
+
+        async def insist() -> None:
+            wait = CLOSE_AGAIN_S
+            while True:
+                await asyncio.sleep(wait)
+                try:
+                    return await self._store.finish_turn(turn)
+                except StoreError:
+                    wait = min(2 * wait, 60.0)
+
+        self._closing.add(turn.id)
+        task = self._own(insist(), f"close {turn.id}")
+        task.add_done_callback(lambda _: self._closing.discard(turn.id))
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     # After a restart, and for buttons
 
     async def take_up(self, turn: Turn, place: Place | None = None) -> None:
@@ -262,9 +288,7 @@ class Conversation:
         tasks = []
         for turn in turns:
             place = self._lines.place(turn.thread, turn.index) if turn.answers else None
-            task = asyncio.create_task(self.take_up(turn, place), name=f"take up {turn.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task = self._own(self.take_up(turn, place), f"take up {turn.id}")
             if place is not None:
                 task.add_done_callback(partial(_leave, place))
             tasks.append(task)

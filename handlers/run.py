@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from handlers.assembly import Assembly
 from handlers.errors import StoreError
-from handlers.model import NoticePart, Person, TurnState
+from handlers.model import NoticePart, Person, Turn, TurnState
 from handlers.ports import ChatUnavailable, ReplyPost, Store
 from handlers.slots import Slots
 
@@ -30,14 +30,20 @@ class Run:
         store: Store,
         person: Person,
         tell: Callable[[str], Awaitable[None]],
+        close_later: Callable[[Turn], None],
     ) -> None:
-        """`tell` brings one sentence to the person, wherever they can be reached."""
+        """
+        Args:
+            tell: Brings one sentence to the person, wherever they can be reached.
+            close_later: Takes a turn whose end the database refuses to store now.
+        """
         self.assembly = assembly
         self.slots = slots
         self.person = person
         self._post = post
         self._store = store
         self._tell = tell
+        self._close_later = close_later
         self._writing: asyncio.Task[None] | None = None
         self._stopped_by: str | None = None
 
@@ -83,8 +89,10 @@ class Run:
             log.warning("turn %s was closed without a post: %s", self.assembly.turn.id, error)
             await self._tell(NOT_POSTED.format(why=str(error).rstrip(".")))
         state = TurnState.STOPPED if self._stopped_by else TurnState.FAILED if failed else TurnState.DONE
+        ended = replace(self.assembly.stored(state=state, written=True), post=reference)
         try:
-            await self._store.finish_turn(replace(self.assembly.stored(state=state, written=True), post=reference))
+            await self._store.finish_turn(ended)
         except StoreError as error:
-            # The answer is with the people; a restart finds the turn open and closes it without a second post.
-            log.error("turn %s could not be closed: %s", self.assembly.turn.id, error)
+            # The answer is with the people; a restart would find the turn open and close it without a second post.
+            log.error("turn %s cannot be closed yet: %s", ended.id, error)
+            self._close_later(ended)

@@ -15,6 +15,7 @@ from imaging.errors import ImagingError
 from imaging.model import Cancelled, Failed, JobEvent, Queued
 from tests.fakes import ANNA, BEN, THREAD, message, pictures, words
 from tests.handlers.conftest import World
+from tests.waiting import until
 
 
 async def test_many_threads_and_people_at_once_all_get_their_own_answer(world: World) -> None:
@@ -52,6 +53,27 @@ async def test_a_database_that_locks_while_the_answer_is_written(world: World) -
     await world.desk.resume(world.chat)
     assert not await world.store.open_turns()
     assert len(world.chat.posts) == 1
+
+
+async def test_an_answer_whose_end_cannot_be_stored_is_closed_when_it_can_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.conversation.CLOSE_AGAIN_S", 0.01)
+    other = sqlite3.connect(world.home / "easel.db", isolation_level=None)
+    go_on = asyncio.Event()
+    world.model.scripts.append(["Here ", go_on, "you are."])
+    answering = asyncio.create_task(world.desk.receive(message("hello", "e1")))
+    await world.chat.until(world.chat.shows("Here"))
+    other.execute("BEGIN EXCLUSIVE")
+    go_on.set()
+    await answering
+    other.execute("ROLLBACK")
+    await world.desk.receive(message("hello", "e1"))  # delivered again: dropped, closed or not
+    still_open = "SELECT count(*) FROM turns WHERE state = 'open'"
+    await until(lambda: other.execute(still_open).fetchone()[0] == 0)
+    other.close()
+    assert len(world.chat.finishes) == 1
+    assert len(world.model.requests) == 1
 
 
 @pytest.mark.parametrize(
