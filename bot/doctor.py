@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from bot import doctor_chats
+from bot import doctor_chats, doctor_discord
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.home import Home
 from bot.settings import EngineName, Settings, unknown_names
@@ -21,7 +21,6 @@ from bot.settings import EngineName, Settings, unknown_names
 GIB = 2**30
 ENDPOINT_TIMEOUT_S = 10.0
 DEVICE_TIMEOUT_S = 120.0
-_DISCORD_TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -29,6 +28,7 @@ async def examine(settings: Settings) -> list[Finding]:
     checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _database, _weights, _tokens)
     findings = [finding for check in checks for finding in check(settings)]
     slow: list[Awaitable[Finding]] = []
+    several: list[Awaitable[list[Finding]]] = []
     found = Home(settings.home).running()
     if found is not None:
         findings += await running(found)
@@ -43,11 +43,12 @@ async def examine(settings: Settings) -> list[Finding]:
         key, model = settings.images_api_key.get_secret_value(), settings.images_model
         slow.append(endpoint("images endpoint", "IMAGES", settings.images_base_url, key, model))
     wrong = {finding.what for finding in findings if finding.level is Level.BROKEN}
-    if settings.discord_token.get_secret_value() and "discord" not in wrong:
-        slow.append(doctor_chats.discord(settings))
+    if settings.discord_token.get_secret_value():
+        several.append(doctor_discord.examine(settings))
     if settings.slack_bot_token.get_secret_value() and "slack" not in wrong:
         slow.append(doctor_chats.slack(settings))
-    return findings + list(await asyncio.gather(*slow))
+    singles, lists = await asyncio.gather(asyncio.gather(*slow), asyncio.gather(*several))
+    return [*findings, *singles, *(finding for found in lists for finding in found)]
 
 
 def _names(settings: Settings) -> Iterable[Finding]:
@@ -166,9 +167,6 @@ def _checkpoint(name: str) -> Finding:
 
 
 def _tokens(settings: Settings) -> Iterable[Finding]:
-    discord = settings.discord_token.get_secret_value()
-    if discord and not _DISCORD_TOKEN.fullmatch(discord):
-        yield broken("discord", "EASEL_DISCORD_TOKEN has not the shape of a bot token; copy it again (Bot page)")
     bot, app = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
     if bot and not bot.startswith("xoxb-"):
         yield broken("slack", "EASEL_SLACK_BOT_TOKEN must begin with xoxb- (OAuth & Permissions page)")

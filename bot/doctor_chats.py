@@ -1,4 +1,4 @@
-"""What doctor asks of Discord and Slack: is the token good, and may it do what Easel needs?"""
+"""What doctor asks of Slack (and how it asks anybody): is the token good, and may it do what Easel needs?"""
 
 from __future__ import annotations
 
@@ -8,29 +8,6 @@ from bot.doctor_findings import Finding, broken, ok, warning
 from bot.settings import Settings
 
 TIMEOUT_S = 10.0
-MESSAGE_CONTENT = 1 << 18 | 1 << 19
-"""Application flags: the privileged intent, granted (above 100 servers) or switched on."""
-
-
-async def discord(settings: Settings) -> Finding:
-    """Ask Discord who the token is, and whether the message content intent is on."""
-    base = settings.discord_api_base.rstrip("/")
-    headers = {"Authorization": f"Bot {settings.discord_token.get_secret_value()}"}
-    try:
-        status, app, _ = await _ask("GET", f"{base}/oauth2/applications/@me", headers)
-    except OSError as error:
-        return warning("discord", f"{base} cannot be reached ({error}); check the network or EASEL_DISCORD_API_BASE")
-    if status == 401:
-        return broken("discord", "Discord refuses EASEL_DISCORD_TOKEN; reset it on the Bot page and copy it again")
-    if status != 200 or not isinstance(app.get("flags", 0), int):
-        return warning("discord", f"Discord answers {status} to a question about the application; try again later")
-    name = app.get("name", "the application")
-    if not app.get("flags", 0) & MESSAGE_CONTENT:
-        return warning(
-            "discord",
-            f"{name}: the Message Content Intent is off; switch it on (Bot page), or only mentions and commands work",
-        )
-    return ok("discord", f"the token is good: {name}")
 
 
 async def slack(settings: Settings) -> Finding:
@@ -40,7 +17,7 @@ async def slack(settings: Settings) -> Finding:
     base = settings.slack_api_base.rstrip("/")
     headers = {"Authorization": f"Bearer {settings.slack_bot_token.get_secret_value()}"}
     try:
-        status, who, answered = await _ask("POST", f"{base}/auth.test", headers)
+        status, who, answered = await ask("POST", f"{base}/auth.test", headers)
     except OSError as error:
         return warning("slack", f"{base} cannot be reached ({error}); check the network or EASEL_SLACK_API_BASE")
     if status != 200 or "ok" not in who:
@@ -61,8 +38,8 @@ async def slack(settings: Settings) -> Finding:
     return ok("slack", f"the token is good: {who.get('team')}, with every scope that is needed")
 
 
-async def _ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, JSON object (empty if it is none) and headers in lower case.
+async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+    """Status, JSON (an empty object if it is none) and headers in lower case.
 
     Raises:
         OSError: nothing answers.
@@ -80,7 +57,7 @@ async def _ask(method: str, address: str, headers: dict[str, str]) -> tuple[int,
             except ValueError:
                 body = {}
             names = {name.lower(): value for name, value in answer.headers.items()}
-            return answer.status, body if isinstance(body, dict) else {}, names
+            return answer.status, body if isinstance(body, dict | list) else {}, names
     except TimeoutError:
         raise OSError(f"no answer within {TIMEOUT_S:.0f} s") from None
     except aiohttp.ClientError as error:

@@ -40,12 +40,13 @@ COMMANDS: tuple[CommandSpec, ...] = (
         (Option("text", "What you would like to see", required=True, minimum=1, maximum=2000),),
         opens_thread=True,
     ),
-    CommandSpec("gallery", "The pictures of this thread"),
-    CommandSpec("queue", "What is being made in this thread, and when it will be there"),
+    CommandSpec("gallery", "The pictures of this thread", in_session=True),
+    CommandSpec("queue", "What is being made in this thread, and when it will be there", in_session=True),
     CommandSpec(
         "cancel",
         "Cancel your pictures that are under way here",
         (Option("picture", "Only this one", OptionKind.PICTURE, minimum=1),),
+        in_session=True,
     ),
     CommandSpec(
         "settings",
@@ -85,7 +86,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
         admin_only=True,
     ),
     CommandSpec("usage", "What you have had made today, and what is left"),
-    CommandSpec("export", "This thread as a zip: pictures, recipes, transcript and a page with the tree"),
+    CommandSpec(
+        "export", "This thread as a zip: pictures, recipes, transcript and a page with the tree", in_session=True
+    ),
     CommandSpec(
         "forget",
         "Delete what you said and had made, everywhere",
@@ -125,7 +128,16 @@ class Commands:
         handler = self._handlers.get(call.name)
         if handler is None:
             raise UserError(f"There is no command {call.name[:40]!r}; /help lists them.")
+        if not call.in_thread and any(spec.in_session for spec in COMMANDS if spec.name == call.name):
+            return Answer(await self._where_then(call))
         return await handler(call)
+
+    async def _where_then(self, call: CommandCall) -> str:
+        """Threads in which a command makes sense, when it was given beside them."""
+        known = await self._store.threads(call.thread.chat, call.thread.tenant, limit=200)
+        titles = [f"“{row.title}”" for row in known if row.key.channel == call.thread.channel and row.title]
+        there = f" The latest here: {', '.join(titles[:3])}." if titles else ""
+        return f"/{call.name} is about one thread: give it there.{there}"
 
     async def _imagine(self, call: CommandCall) -> Answer:
         text = str(call.arguments.get("text", ""))
@@ -179,7 +191,7 @@ class Commands:
 
     async def _settings(self, call: CommandCall) -> Answer:
         arguments = {name: str(value).strip() for name, value in call.arguments.items()}
-        scope = arguments.pop("scope", "thread")
+        scope = arguments.pop("scope", "thread" if call.in_thread else "channel")
         changes = {name: None if value in ("", RESET) else value for name, value in arguments.items()}
         if not changes:
             settings = (await self._store.session(call.thread)).settings
@@ -188,7 +200,9 @@ class Commands:
         if scope not in SCOPES:
             raise UserError(f"A scope is {', '.join(SCOPES)}.")
         if scope != "thread" and not call.person.admin:
-            raise NotAllowed("Only an admin can set this for more than a thread; leave the scope out for this thread.")
+            raise NotAllowed(
+                "Only an admin can set this for more than a thread; in a thread and without a scope it is for that one."
+            )
         if changes.get("size") not in (None, *SIZES):
             raise UserError(f"A size is {', '.join(SIZES)} or {RESET}.")
         if changes.get("refinement") not in (None, *(mode.value for mode in Refine)):

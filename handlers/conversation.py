@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -107,6 +108,7 @@ class Conversation:
             await self._stop_word(incoming)
             return
         brought = await read_uploads(incoming.attachments, self._services.limits)
+        brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
         self._enrol((await self._left_open()).pop(incoming.thread, []))
         accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:

@@ -49,7 +49,7 @@ def check(incoming: Incoming, limits: Limits) -> None:
             "Please shorten it."
         )
     if is_blank(incoming.text) and not incoming.attachments:
-        raise UserError("Your message is empty; say what you would like to see.")
+        raise UserError(" ".join(incoming.problems) or "Your message is empty; say what you would like to see.")
 
 
 async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Brought:

@@ -78,6 +78,8 @@ class Incoming:
     attachments: tuple[Attachment, ...] = ()
     replies_to: int | None = None
     """Number of the picture that the message answers, where the platform tells."""
+    problems: tuple[str, ...] = ()
+    """One sentence for each thing that came with it and that the chat could not take."""
     title: str = ""
     """What the thread is called, where the platform tells."""
 
@@ -375,6 +377,8 @@ class CommandSpec:
     opens_thread: bool = False
     """The command's text is a turn: the chat opens (or uses) a thread and it is answered there."""
     admin_only: bool = False
+    in_session: bool = False
+    """It is about one thread's pictures, so it makes no sense outside of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,5 +390,7 @@ class CommandCall:
     person: Person
     name: str
     arguments: dict[str, str | int] = field(default_factory=dict)
+    in_thread: bool = True
+    """False where the place has no session of its own: a channel whose sessions are its threads."""
     max_file_bytes: int | None = None
     """The largest file that can be handed over there; None: any."""

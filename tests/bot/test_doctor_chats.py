@@ -9,39 +9,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot import doctor_chats
+from bot import doctor_chats, doctor_discord
 from bot.chats.slack.manifest import SCOPES
 from bot.cli import main
 from bot.doctor_findings import Level
 from bot.settings import Settings, load_settings
-from tests.peers.discord_peer import TOKEN, DiscordPeer
 from tests.peers.slack_peer import BOT_TOKEN, SlackPeer
 
 
 def settings(home: Path, **changes: Any) -> Settings:
     return load_settings(home=home).model_copy(update=changes)
-
-
-@pytest.mark.parametrize(
-    ("token", "privileged", "level", "said"),
-    [
-        (TOKEN, True, Level.OK, "token is good"),
-        (TOKEN, False, Level.WARNING, "Message Content Intent is off"),
-        ("wrong", True, Level.BROKEN, "refuses EASEL_DISCORD_TOKEN"),
-    ],
-)
-async def test_discord_is_asked(tmp_path: Path, token: str, privileged: bool, level: Level, said: str) -> None:
-    peer = DiscordPeer()
-    await peer.start()
-    try:
-        peer.privileged = privileged
-        found = await doctor_chats.discord(
-            settings(tmp_path, discord_token=SecretStr(token), discord_api_base=peer.api)
-        )
-    finally:
-        await peer.stop()
-    assert (found.what, found.level) == ("discord", level)
-    assert said in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -66,7 +43,7 @@ async def test_a_platform_that_cannot_be_reached_is_no_fault_of_the_token(tmp_pa
     nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
     token = SecretStr("x")
     found = [
-        await doctor_chats.discord(settings(tmp_path, discord_token=token, discord_api_base=nowhere)),
+        *await doctor_discord.examine(settings(tmp_path, discord_token=token, discord_api_base=nowhere)),
         await doctor_chats.slack(settings(tmp_path, slack_bot_token=token, slack_api_base=nowhere)),
     ]
     assert [finding.level for finding in found] == [Level.WARNING] * 2

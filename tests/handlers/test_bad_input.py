@@ -16,6 +16,19 @@ from tests.fakes import ANNA, THREAD, message, pictures, png, words
 from tests.handlers.conftest import World
 
 
+async def test_a_message_of_nothing_but_what_could_not_be_taken_says_so_once(world: World) -> None:
+    lost = replace(message("  ", "e"), problems=("x.exe is no picture.", "y.exe neither."))
+    await world.desk.receive(lost)
+    await world.desk.receive(lost)
+    assert world.chat.told == [(ANNA.id, "x.exe is no picture. y.exe neither.")]
+
+
+async def test_what_could_not_be_taken_stands_in_the_answer(world: World) -> None:
+    world.model.scripts.append("Here is what I can do.")
+    await world.desk.receive(replace(message("like this"), problems=("x.exe is no picture.",)))
+    assert world.chat.last.parts[0] == NoticePart("x.exe is no picture.")
+
+
 @pytest.mark.parametrize("text", ["", "   \n\t", "\u200b\u200d\ufeff", "\u202e\u2066"])
 async def test_an_empty_message_gets_one_sentence(world: World, text: str) -> None:
     await world.desk.receive(message(text, "e1"))

@@ -65,6 +65,15 @@ async def test_gallery_and_queue_tell_what_there_is(world: World) -> None:
     await answering
 
 
+async def test_beside_the_threads_a_command_about_one_says_where_it_belongs(world: World) -> None:
+    await world.say("a fox", "Well.")
+    for name in ("gallery", "queue", "cancel", "export"):
+        answer = await world.desk.command(CommandCall(name, THREAD, ANNA, name, in_thread=False))
+        assert answer.text == f"/{name} is about one thread: give it there. The latest here: “a fox”."
+    chosen = CommandCall("s", THREAD, ADMIN, "settings", {"size": "wide"}, in_thread=False)
+    assert "in this channel: size: wide" in (await world.desk.command(chosen)).text
+
+
 async def test_settings_hold_for_the_thread_or_by_admins_for_the_channel(world: World) -> None:
     other = ThreadKey("web", "-", "home", "t2")
     await give(world, "settings", size="wide")

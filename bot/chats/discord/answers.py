@@ -10,9 +10,9 @@ from typing import Any
 import discord
 
 from bot.chats.discord.media import Media
-from bot.chats.discord.outlet import NO_MENTIONS, UPLOAD_LIMIT
+from bot.chats.discord.outlet import NO_MENTIONS
 from bot.chats.discord.people import Interaction
-from bot.chats.discord.text import split_text
+from bot.chats.discord.text import plain, shorten, split_text
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import Answer, File
 
@@ -37,6 +37,23 @@ class Answers:
             await self._send(interaction, text, files[:MAX_FILES] if last else [], answer.private)
         for start in range(MAX_FILES, len(files), MAX_FILES):
             await self._send(interaction, "", files[start : start + MAX_FILES], answer.private)
+
+    async def announce(self, interaction: Interaction, answer: Answer, *, here: bool) -> None:
+        """What a command answers to all: a command is acknowledged for its asker only, so it is a message of its own.
+
+        `here`: the bot is a member there, so it can post.
+        """
+        if here and not answer.private and not answer.files and interaction.channel_id is not None:
+            channel = self._client.get_partial_messageable(interaction.channel_id)
+            words = f"-# **{plain(interaction.user.display_name)}** · {answer.text}"
+            try:
+                await channel.send(shorten(words, MAX_CONTENT), allowed_mentions=NO_MENTIONS)
+                await interaction.delete_original_response()
+            except FAILURES as error:
+                log.info("an answer to all could not be posted in channel %s: %s", interaction.channel_id, error)
+            else:
+                return
+        await self.give(interaction, answer)
 
     async def say(self, interaction: Interaction, sentence: str) -> None:
         await self.give(interaction, Answer(sentence))
@@ -74,4 +91,4 @@ class Answers:
 
 def upload_limit(interaction: Interaction) -> int:
     """Most bytes of one file there."""
-    return interaction.guild.filesize_limit if interaction.guild else UPLOAD_LIMIT
+    return interaction.filesize_limit

@@ -8,15 +8,18 @@ import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.files import Remote, download, remote
+from bot.chats.discord.health import held_in, lacking_to_answer
 from bot.chats.discord.ids import CHAT, number_of_file
 from bot.chats.discord.people import NOWHERE, person_of, whereabouts, words_of
+from bot.chats.discord.retry import persist
 from bot.chats.discord.text import shorten
-from bot.chats.discord.threads import chain_root, session_of, title_of
-from bot.chats.discord.trouble import FAILURES
-from handlers.model import Incoming, ThreadKey
+from bot.chats.discord.threads import chain_name, chain_root, session_of, title_of
+from bot.chats.discord.trouble import FAILURES, Trouble, trouble
+from handlers.model import Incoming, Person, ThreadKey
 from handlers.ports import Chat, Handlers
 
 log = logging.getLogger(__name__)
+MAX_TOLD = 1000
 SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
 BLIND = (
     "I cannot read this message: the Message Content Intent is switched off for me. Mention me or use /imagine; "
@@ -33,6 +36,8 @@ class Arrivals:
         self._handlers = handlers
         self._config = config
         self._memory = memory
+        self._told: set[tuple[int, int]] = set()
+        """Channels and people who know that no answer can be posted there."""
 
     @property
     def _me(self) -> int:
@@ -54,8 +59,11 @@ class Arrivals:
         own_role = message.guild.self_role if message.guild else None
         return any(user.id == self._me for user in message.mentions) or own_role in message.role_mentions
 
-    async def take(self, message: discord.Message) -> None:
-        """One message from arrival to answer; messages for others are left alone."""
+    async def take(self, message: discord.Message, *, late: bool = False) -> None:
+        """One message from arrival to answer; messages for others are left alone.
+
+        A `late` one was said during an outage, or shortly before: if it is refused, that was said then.
+        """
         if not self.ours(message):
             return
         person = person_of(message.author)
@@ -63,20 +71,26 @@ class Arrivals:
         try:
             refusal = await self._handlers.refusal(whereabouts(_here(message), message.channel), person)
             if refusal is not None:
-                await message.reply(refusal, mention_author=False)
+                if not late:
+                    await message.reply(refusal, mention_author=False)
                 return
             if self._blind(message):
                 await self._say_blind(message)
                 return
-            key = await session_of(message, self._me, title_of(text, person.name))
-        except FAILURES:
-            log.exception("message %d could not be taken up", message.id)
+            if await self._shut_out(message, person, late=late):
+                return
+            title = title_of(text, person.name)
+            key = await persist(
+                lambda: session_of(message, self._me, title), f"message {message.id}", wait_s=self._config.retry_s
+            )
+        except FAILURES as error:
+            log.warning("message %d in channel %d could not be taken up: %s", message.id, message.channel.id, error)
+            if trouble(error) is Trouble.LATER:
+                await self._chat.tell(_here(message), person, "Discord is in trouble; please ask me again in a moment.")
             return
+        if key.thread.startswith("r"):
+            await self._memory.put(chain_name(key), key.thread)
         got = await download(self._client, self._config, self._brought(message))
-        for problem in got.problems:
-            await self._chat.tell(key, person, problem)
-        if not text and not got.files and got.problems:
-            return
         await self._handlers.receive(
             Incoming(
                 event=f"discord:m{message.id}",
@@ -85,6 +99,7 @@ class Arrivals:
                 text=text,
                 attachments=got.files,
                 replies_to=picture_of(message, self._me),
+                problems=got.problems,
                 title=_title(message, text, person.name),
             )
         )
@@ -101,6 +116,23 @@ class Arrivals:
         """Discord hid the words from us."""
         hidden = not message.content and not message.attachments and not message.stickers
         return hidden and not self._client.intents.message_content and message.guild is not None
+
+    async def _shut_out(self, message: discord.Message, person: Person, *, late: bool) -> bool:
+        """Whether no answer can be posted there; the person is told why, once, by direct message."""
+        held = held_in(message.channel)
+        missing = lacking_to_answer(message.channel, held) if held is not None else ()
+        key = (message.channel.id, message.author.id)
+        if not missing:
+            self._told.discard(key)
+            return False
+        if key not in self._told and not late:
+            if len(self._told) >= MAX_TOLD:
+                self._told.clear()
+            self._told.add(key)
+            place = f"<#{message.channel.id}>"
+            sentence = f"I cannot answer in {place}: I lack {', '.join(missing)} there. A server admin can grant it."
+            await self._chat.tell(_here(message), person, sentence)
+        return True
 
     async def _say_blind(self, message: discord.Message) -> None:
         key = f"blind:{message.channel.id}"

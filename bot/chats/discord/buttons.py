@@ -14,7 +14,7 @@ from handlers.model import Action
 if TYPE_CHECKING:
     from bot.chats.discord.client import EaselClient
 
-BUTTON = r"e1:(select|vary|edit|refine|redo|undo|recipe|compare|cancel|delete|stop):.*"
+BUTTON = r"e1:(select|vary|edit|refine|redo|undo|recipe|compare|cancel|delete|vote|stop):.*"
 MENU = r"e1:more:.*"
 
 

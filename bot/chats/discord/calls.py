@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import discord
 
 from bot.chats.discord.answers import Answers, upload_limit
+from bot.chats.discord.config import KeyValue
 from bot.chats.discord.entry import may_enter
+from bot.chats.discord.health import NO_INTENT, lacking, lacking_to_answer
 from bot.chats.discord.outlet import NO_MENTIONS, Tokens
 from bot.chats.discord.people import (
     Interaction,
@@ -18,7 +21,7 @@ from bot.chats.discord.people import (
 )
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
-from bot.chats.discord.threads import message_in, open_thread, title_of
+from bot.chats.discord.threads import chain_name, open_thread, partial_in, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.completion import Completion, complete
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Option, OptionKind, ThreadKey
@@ -36,6 +39,7 @@ class Calls:
         answers: Answers,
         tokens: Tokens,
         tasks: Tasks,
+        memory: KeyValue,
     ) -> None:
         self._client = client
         self._handlers = handlers
@@ -43,6 +47,7 @@ class Calls:
         self._answers = answers
         self._tokens = tokens
         self._tasks = tasks
+        self._memory = memory
 
     async def call(self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
         key = key_of_interaction(self._client, interaction)
@@ -53,17 +58,46 @@ class Calls:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
         await interaction.response.defer(ephemeral=not spec.opens_thread, thinking=True)
-        if not member_of(self._client, interaction):
+        here = member_of(self._client, interaction)
+        if spec.opens_thread and here and lacking_to_answer(interaction.channel, interaction.app_permissions):
+            # The answer can still come through the interaction itself, while that lives.
+            here, key = False, replace(key, channel=str(interaction.channel_id), thread=f"u{interaction.user.id}")
+        if not here:
             await self._tokens.keep(key, interaction)
-        work = self._open(interaction, key, spec, arguments) if spec.opens_thread else None
-        call = CommandCall(
-            f"discord:i{interaction.id}", key, person, spec.name, arguments, max_file_bytes=upload_limit(interaction)
-        )
-        self._tasks.spawn(work or self._answer(interaction, call), f"discord /{spec.name} {interaction.id}")
+        if spec.opens_thread:
+            work = self._open(interaction, key, spec, arguments)
+        else:
+            event, limit = f"discord:i{interaction.id}", upload_limit(interaction)
+            call = CommandCall(event, key, person, spec.name, arguments, max_file_bytes=limit)
+            work = self._answer(interaction, call)
+        self._tasks.spawn(work, f"discord /{spec.name} {interaction.id}")
+
+    async def _meant(self, interaction: Interaction, key: ThreadKey) -> ThreadKey:
+        """The session that a command is about: in a channel without threads, the latest chain of replies."""
+        if interaction.guild_id is None or key.thread != key.channel:
+            return key
+        chain = await self._memory.get(chain_name(key))
+        return key if chain is None else replace(key, thread=chain)
 
     async def _answer(self, interaction: Interaction, call: CommandCall) -> None:
+        key = await self._meant(interaction, call.thread)
+        call = replace(call, thread=key, in_thread=interaction.guild_id is None or key.thread != key.channel)
         answer = await self._handlers.command(call)
-        await self._answers.give(interaction, answer if answer.text or answer.files else Answer("Done."))
+        if call.name == "help":
+            answer = replace(answer, text="\n".join([answer.text, *self._lacking(interaction)]))
+        answer = answer if answer.text or answer.files else Answer("Done.")
+        await self._answers.announce(interaction, answer, here=member_of(self._client, interaction))
+
+    def _lacking(self, interaction: Interaction) -> list[str]:
+        """What keeps the bot from doing all it says, where it was asked."""
+        found = []
+        if member_of(self._client, interaction) and interaction.guild_id is not None:
+            missing = ", ".join(lacking(interaction.app_permissions))
+            if missing:
+                found.append(f"⚠️ Here I lack: {missing}; a server admin can grant it to my role.")
+        if not self._client.intents.message_content:
+            found.append(f"⚠️ {NO_INTENT}")
+        return found
 
     async def _open(
         self, interaction: Interaction, key: ThreadKey, spec: CommandSpec, arguments: dict[str, str | int]
@@ -76,7 +110,7 @@ class Calls:
                 content=f"**{plain(person.name)}:** {shorten(plain(text), 1800)}", allowed_mentions=NO_MENTIONS
             )
             if member_of(self._client, interaction) and interaction.guild_id and key.thread == key.channel:
-                message = await message_in(self._client, interaction.channel_id or 0, shown.id)
+                message = await partial_in(self._client, interaction.channel_id or 0, shown.id)
                 key = await open_thread(message, title_of(text, person.name))
         except FAILURES as error:
             log.info("/%s in channel %s: %s", spec.name, interaction.channel_id, error)
@@ -91,7 +125,8 @@ class Calls:
 
     async def complete(self, interaction: Interaction, option: Option, typed: str) -> Sequence[Completion]:
         """What an option of a command can mean in this place."""
-        return await complete(self._store, key_of_interaction(self._client, interaction), option, typed)
+        key = await self._meant(interaction, key_of_interaction(self._client, interaction))
+        return await complete(self._store, key, option, typed)
 
 
 def _turn_text(spec: CommandSpec, arguments: dict[str, str | int]) -> str:

@@ -1,5 +1,5 @@
-"""After an outage longer than Discord remembers: read what was said meanwhile in our own threads, and in the
-channels in which they hang.
+"""After an outage longer than Discord remembers: read what was said meanwhile in our own threads, in the channels
+in which they hang, and in direct messages.
 
 Discord replays events of short breaks itself. Messages that come twice are told apart by their event.
 """
@@ -11,11 +11,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import discord
 
 from bot.chats.discord.config import KeyValue
+from bot.chats.discord.ids import CHAT
+from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.trouble import FAILURES
+from handlers.errors import UserError
+from handlers.ports import Store
 
 log = logging.getLogger(__name__)
 CURSOR = "seen"
@@ -24,8 +29,13 @@ MAX_MESSAGES = 20
 """Of one thread: who comes back to more than that has moved on."""
 MAX_IN_CHANNEL = 100
 """Of one channel, where most messages are not for the bot."""
+MAX_DIRECT = 100
+"""Direct conversations that are looked into."""
 READERS = 4
 """Places read at once: the history has a rate limit of its own."""
+
+
+Place: TypeAlias = discord.Thread | discord.TextChannel | discord.PartialMessageable
 
 
 class CatchUp:
@@ -34,12 +44,14 @@ class CatchUp:
     def __init__(
         self,
         client: discord.Client,
+        store: Store,
         memory: KeyValue,
         take: Callable[[discord.Message], Awaitable[None]],
         max_age_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
+        self._store = store
         self._memory = memory
         self._take = take
         self._max_age_s = max_age_s
@@ -61,6 +73,7 @@ class CatchUp:
             await asyncio.gather(
                 *(self._thread(thread, cursor) for thread in threads),
                 *(self._channel(channel, cursor) for channel in self._channels(cursor)),
+                *(self._thread(channel, cursor) for channel in await self._direct()),
             )
         # Only now: who is killed while catching up begins again where this began.
         await self._memory.put(CURSOR, f"{began:.0f}")
@@ -82,7 +95,18 @@ class CatchUp:
             if isinstance(channel, discord.TextChannel) and (channel.last_message_id or 0) > cursor
         ]
 
-    async def _thread(self, thread: discord.Thread, cursor: int) -> None:
+    async def _direct(self) -> list[discord.PartialMessageable]:
+        """The latest direct conversations; Discord does not list them for a bot."""
+        try:
+            known = await self._store.threads(CHAT, NOWHERE, limit=MAX_DIRECT)
+        except UserError as error:
+            log.warning("direct conversations are not caught up: %s", error)
+            return []
+        ids = [int(row.key.channel) for row in known if row.key.thread == row.key.channel]
+        return [self._client.get_partial_messageable(id) for id in ids]
+
+    async def _thread(self, thread: Place, cursor: int) -> None:
+        """What was said in one session, in order."""
         for message in await self._read(thread, cursor, MAX_MESSAGES):
             await self._take(message)
 
@@ -90,9 +114,7 @@ class CatchUp:
         """Each message for the bot begins a thread of its own there, so none waits for another."""
         await asyncio.gather(*(self._take(message) for message in await self._read(channel, cursor, MAX_IN_CHANNEL)))
 
-    async def _read(
-        self, place: discord.Thread | discord.TextChannel, cursor: int, limit: int
-    ) -> list[discord.Message]:
+    async def _read(self, place: Place, cursor: int, limit: int) -> list[discord.Message]:
         try:
             async with self._readers:
                 found = place.history(limit=limit, after=discord.Object(cursor), oldest_first=True)

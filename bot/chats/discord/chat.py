@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import discord
 
@@ -15,23 +16,36 @@ from bot.chats.discord.catchup import CatchUp
 from bot.chats.discord.client import EaselClient
 from bot.chats.discord.config import DiscordConfig, KeyValue, Shrink
 from bot.chats.discord.endpoints import point
-from bot.chats.discord.health import NO_INTENT, Health, invite_link, server_problems
+from bot.chats.discord.health import (
+    LOOKED_AT,
+    NO_INTENT,
+    Health,
+    invite_link,
+    scope_problem,
+    server_problem,
+    server_problems,
+)
 from bot.chats.discord.ids import CHAT
 from bot.chats.discord.layout import layout
 from bot.chats.discord.media import Media
+from bot.chats.discord.menus import Menus
 from bot.chats.discord.outlet import Tokens, outlet
+from bot.chats.discord.pace import Pace
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
-from bot.chats.discord.render import MessageView, Words
+from bot.chats.discord.reactions import Reactions
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
 from bot.chats.discord.trouble import FAILURES
+from bot.chats.discord.views import MessageView, Words
+from handlers.errors import UserError
 from handlers.model import CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
-RETRY_S = 30.0
 SEEN_S = 60.0
+BAD_TOKEN = 4004
+"""With this code the gateway closes when a token was revoked while the bot ran."""
 
 
 class DiscordRefused(Exception):
@@ -56,9 +70,11 @@ class DiscordChat:
         self._media = Media(store, shrink)
         self._tokens = Tokens(memory)
         self._tasks = Tasks()
+        self._pace = Pace(config.requests_per_s)
         self._catching_up = 0
         self._resumed = False
         self._problem: str | None = None
+        self._without_commands: dict[int, str] = {}
         self._message_content = config.message_content
         self.client = self.new_client()
 
@@ -67,21 +83,23 @@ class DiscordChat:
         return CHAT
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> DiscordPost:
-        place = outlet(self.client, self._tokens, thread)
-        return DiscordPost(place, self._media, self._memory, self._tasks, self._config, turn, reference)
+        place = outlet(self.client, self._tokens, thread, turn)
+        return DiscordPost(place, self._media, self._memory, self._tasks, self._pace, self._config, turn, reference)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """A message of a person has no private answer on Discord: the sentence names whom it is for."""
         words = Words(f"-# **{plain(person.name)}**, {shorten(sentence, 1500)}")
         nonce = discord.utils.time_snowflake(discord.utils.utcnow())
         try:
-            place = outlet(self.client, self._tokens, thread)
+            place = outlet(self.client, self._tokens, thread, f"told-{nonce}")
             await place.send(layout(MessageView((words,)), {}), (), str(nonce))
         except (*FAILURES, ChatUnavailable) as error:
             log.info("%s could not be told %r: %s", person.id, sentence, error)
             await self._write_to(person, sentence)
 
     async def _write_to(self, person: Person, sentence: str) -> None:
+        if not person.id.isdecimal():
+            return
         try:
             user = await self.client.fetch_user(int(person.id))
             await user.send(shorten(sentence, 1900))
@@ -95,12 +113,16 @@ class DiscordChat:
         client = EaselClient(self._config, self._tasks, self._memory, message_content=self._message_content)
         answers = Answers(client, self._media)
         arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
+        presses = Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config)
         client.wire(
             arrivals,
-            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks),
-            Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config),
+            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._memory),
+            presses,
+            Menus(client, self._handlers, presses, answers, self._tasks),
+            Reactions(client, self._handlers),
             self._commands,
             self._connected,
+            self._joined,
         )
         self.client = client
         return client
@@ -111,7 +133,7 @@ class DiscordChat:
         Raises:
             DiscordRefused: the token is wrong.
         """
-        point(self.client, self._config)
+        self._address(self.client)
         try:
             await self.client.login(self._config.token)
         except discord.LoginFailure:
@@ -126,12 +148,16 @@ class DiscordChat:
         self._tasks.spawn(self._run(), "discord connection")
         self._tasks.spawn(self._note_seen(), "discord cursor")
 
+    def _address(self, client: EaselClient) -> None:
+        point(client, self._config)
+        self._pace.hold(client)
+
     async def _run(self) -> None:
         while True:
             try:
                 if self.client.is_closed() or self.client.application_id is None:
                     await self.client.close()
-                    point(self.new_client(), self._config)
+                    self._address(self.new_client())
                     await self.client.login(self._config.token)
                 await self.client.connect(reconnect=True)
             except discord.PrivilegedIntentsRequired:
@@ -139,28 +165,66 @@ class DiscordChat:
                 self._message_content = False
                 await self.client.close()
                 continue
-            except discord.LoginFailure:
-                self._problem = "Discord refuses the token; copy it again into EASEL_DISCORD_TOKEN."
-                log.error("%s", self._problem)
-                return
             except FAILURES as error:
+                if isinstance(error, discord.LoginFailure) or getattr(error, "code", None) == BAD_TOKEN:
+                    self._problem = "Discord refuses the token; copy it again into EASEL_DISCORD_TOKEN and start again."
+                    log.error("%s", self._problem)
+                    return
                 self._problem = f"Discord cannot be reached: {error}"
                 log.warning("%s", self._problem)
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(self._config.reconnect_s)
 
     async def _connected(self) -> None:
         """Events arrive. Called again after each session that could not be taken up."""
         self._problem = None
         for sentence in self.health().problems:
             log.warning("%s", sentence)
+        self._tasks.spawn(self._look_at(self.client.guilds[:LOOKED_AT]), "discord scopes")
         log.info("invite me with %s", invite_link(self.client.application_id or 0))
         if not self._resumed:
             self._resumed = True
-            self._tasks.spawn(self._handlers.resume(self), "discord resume")
+            self._tasks.spawn(self._resume(), "discord resume")
         self._tasks.spawn(self._catch_up(), "discord catch-up")
 
+    async def _resume(self) -> None:
+        """Finish what an earlier run began; then nothing asks for its posts and tokens any more."""
+        posts = await self._memory.items("post:")
+        await self._handlers.resume(self)
+        try:
+            unfinished = {f"post:{turn.id}" for turn in await self._store.open_turns()}
+        except UserError as error:
+            log.warning("what earlier runs posted stays remembered: %s", error)
+            return
+        for key, _ in posts:
+            if key not in unfinished:
+                await self._memory.put(key, None)
+        await self._tokens.forget_old()
+
+    async def _look_at(self, guilds: Sequence[discord.Guild]) -> None:
+        """Say which servers have the bot without its commands."""
+        for guild in guilds:
+            problem = await scope_problem(self.client, guild)
+            if problem is not None:
+                self._without_commands[guild.id] = problem
+                log.warning("%s", problem)
+            else:
+                self._without_commands.pop(guild.id, None)
+
+    async def _joined(self, guild: discord.Guild) -> None:
+        """Invited to a server: say what it withholds."""
+        problem = server_problem(guild)
+        if problem is not None:
+            log.warning("%s", problem)
+        self._tasks.spawn(self._look_at([guild]), f"discord scopes of {guild.id}")
+
     def _missed(self) -> CatchUp:
-        return CatchUp(self.client, self._memory, self.client.arrivals.take, self._config.catch_up_s)
+        return CatchUp(
+            self.client,
+            self._store,
+            self._memory,
+            partial(self.client.arrivals.take, late=True),
+            self._config.catch_up_s,
+        )
 
     async def _catch_up(self) -> None:
         self._catching_up += 1
@@ -189,7 +253,7 @@ class DiscordChat:
         latency = client.latency if connected else None
         return Health(
             connected=connected,
-            problems=(*filter(None, problems), *server_problems(client)),
+            problems=(*filter(None, problems), *server_problems(client), *self._without_commands.values()),
             invite=invite_link(client.application_id) if client.application_id else "",
             servers=len(client.guilds),
             latency_s=latency,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -14,9 +15,11 @@ from bot.chats.discord.buttons import ActionButton, ActionMenu
 from bot.chats.discord.calls import Calls
 from bot.chats.discord.commands import message_menu, slash_command, sync_when_changed
 from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.menus import Menus
 from bot.chats.discord.modals import read_form
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.presses import Presses
+from bot.chats.discord.reactions import Reactions
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import CommandSpec
@@ -25,11 +28,13 @@ log = logging.getLogger(__name__)
 
 
 def intents(*, message_content: bool) -> discord.Intents:
-    """No more than the bot needs: servers, messages and (privileged) their words."""
+    """No more than the bot needs: servers, messages, reactions (votes) and (privileged) the messages' words."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.guild_messages = True
     wanted.dm_messages = True
+    wanted.guild_reactions = True
+    wanted.dm_reactions = True
     wanted.message_content = message_content
     return wanted
 
@@ -47,12 +52,15 @@ class EaselClient(discord.AutoShardedClient):
     arrivals: Arrivals
     calls: Calls
     presses: Presses
+    reactions: Reactions
 
     def __init__(self, config: DiscordConfig, tasks: Tasks, memory: KeyValue, *, message_content: bool) -> None:
         super().__init__(
             intents=intents(message_content=message_content),
             shard_count=config.shard_count,
             heartbeat_timeout=config.heartbeat_timeout_s,
+            guild_ready_timeout=config.arriving_s,
+            max_ratelimit_timeout=config.longest_wait_s,
             # The pictures and words that matter are in the store: caches would only grow.
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -60,9 +68,11 @@ class EaselClient(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
         )
         self.tree = Tree(self)
+        self._identify_s = config.identify_s
         self._tasks = tasks
         self._memory = memory
         self._on_connected: Callable[[], Awaitable[None]] | None = None
+        self._on_joined: Callable[[discord.Guild], Awaitable[None]] | None = None
         self.sync_problem: str | None = None
         self.down: set[int] = set()
         """Shards whose connection is lost and not back yet: discord.py counts as ready from its first connection on."""
@@ -72,16 +82,24 @@ class EaselClient(discord.AutoShardedClient):
         arrivals: Arrivals,
         calls: Calls,
         presses: Presses,
+        menus: Menus,
+        reactions: Reactions,
         commands: Sequence[CommandSpec],
         ready: Callable[[], Awaitable[None]],
+        joined: Callable[[discord.Guild], Awaitable[None]],
     ) -> None:
-        self.arrivals, self.calls, self.presses, self._on_connected = arrivals, calls, presses, ready
+        self.arrivals, self.calls, self.presses, self.reactions = arrivals, calls, presses, reactions
+        self._on_connected, self._on_joined = ready, joined
         for spec in commands:
             self.tree.add_command(slash_command(spec, calls.call, calls.complete))
-        self.tree.add_command(message_menu("Edit this picture", presses.edit_message))
-        self.tree.add_command(message_menu("Use as reference", presses.use_message))
-        self.tree.add_command(message_menu("Recipe", presses.recipe_of_message))
+        self.tree.add_command(message_menu("Edit this picture", menus.edit_message))
+        self.tree.add_command(message_menu("Use as reference", menus.use_message))
+        self.tree.add_command(message_menu("Recipe", menus.recipe_of_message))
         self.add_dynamic_items(ActionButton, ActionMenu)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        if not initial:
+            await asyncio.sleep(self._identify_s)
 
     async def setup_hook(self) -> None:
         try:
@@ -108,12 +126,22 @@ class EaselClient(discord.AutoShardedClient):
         if self.arrivals.ours(message):
             self._tasks.spawn(self.arrivals.take(message), f"discord message {message.id}")
 
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        if self.reactions.counts(event):
+            self._tasks.spawn(self.reactions.take(event, given=True), f"discord vote {event.message_id}")
+
+    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+        if self.reactions.counts(event):
+            self._tasks.spawn(self.reactions.take(event, given=False), f"discord vote {event.message_id}")
+
     async def on_interaction(self, interaction: Interaction) -> None:
         if interaction.type is discord.InteractionType.modal_submit and (filled := read_form(interaction)):
             await self.presses.submitted(interaction, filled)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         log.info("joined the server %s", guild.id)
+        if self._on_joined is not None:
+            await self._on_joined(guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         log.info("left the server %s; its sessions stay stored", guild.id)

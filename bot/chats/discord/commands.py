@@ -88,7 +88,7 @@ def _annotation(option: Option) -> Any:
         case OptionKind.PICTURE:
             return app_commands.Range[int, option.minimum or 1, option.maximum]
         case OptionKind.CHOICE if 0 < len(option.choices) <= MAX_CHOICES:
-            return Literal[option.choices]
+            return Literal[tuple(map(str, option.choices))]
         case OptionKind.PERSON:
             return discord.User
         case OptionKind.CHANNEL:

@@ -32,10 +32,20 @@ class DiscordConfig:
     max_attachments: int = 4
     edit_interval_s: float = 1.3
     """Shortest time between two edits of an answer: five in five seconds is what a channel takes."""
+    requests_per_s: float = 44.0
+    """Of the whole bot; Discord takes 50."""
+    longest_wait_s: float = 120.0
+    """A route that is shut for longer (slow mode of hours) counts as refusing."""
     preview_interval_s: float = 4.0
     """Shortest time between two uploads of unfinished pictures of one answer."""
     retry_s: float = 1.0
     """Wait before the second try of what Discord could not take; it doubles with each."""
+    arriving_s: float = 2.0
+    """After login servers come one by one; so long without another one, and all are there."""
+    identify_s: float = 5.0
+    """Between two shards that log in: Discord takes one in five seconds."""
+    reconnect_s: float = 30.0
+    """Wait before another try when Discord cannot be reached at all."""
     heartbeat_timeout_s: float = 60.0
     """A gateway that has been silent for so long counts as lost."""
     catch_up_s: float = 24 * 3600.0
@@ -49,6 +59,9 @@ class KeyValue(Protocol):
 
     async def put(self, key: str, value: str | None) -> None:
         """Set, or with None remove."""
+
+    async def items(self, prefix: str) -> list[tuple[str, str]]:
+        """Pairs whose key begins with `prefix`."""
 
 
 class InMemoryKeyValue:
@@ -65,3 +78,6 @@ class InMemoryKeyValue:
             self._values.pop(key, None)
         else:
             self._values[key] = value
+
+    async def items(self, prefix: str) -> list[tuple[str, str]]:
+        return [(key, value) for key, value in self._values.items() if key.startswith(prefix)]

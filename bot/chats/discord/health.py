@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from itertools import islice
 
 import discord
+
+from bot.chats.discord.trouble import FAILURES
+
+log = logging.getLogger(__name__)
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -23,6 +29,8 @@ NAMES = {
     "attach_files": "Attach Files",
     "read_message_history": "Read Message History",
 }
+LOOKED_AT = 5
+"""Servers that are named one by one, or asked about."""
 NO_INTENT = (
     "The Message Content Intent is off: messages in threads need a mention (or /imagine). Switch it on in the "
     "developer portal under Bot, Privileged Gateway Intents, and start me again."
@@ -44,6 +52,23 @@ def invite_link(application: int) -> str:
     return discord.utils.oauth_url(application, permissions=PERMISSIONS, scopes=("bot", "applications.commands"))
 
 
+def no_commands(server: str, application: int) -> str:
+    """For a server that the bot was invited to without the scope `applications.commands`."""
+    return f"in the server {server} the commands do not show; an admin can invite again with {invite_link(application)}"
+
+
+async def scope_problem(client: discord.Client, guild: discord.Guild) -> str | None:
+    """The sentence for a server that lacks the commands' scope; None where it is there, or cannot be told."""
+    application = client.application_id or 0
+    try:
+        await client.http.get_guild_commands(application, guild.id)
+    except discord.Forbidden:
+        return no_commands(guild.name, application)
+    except FAILURES as error:
+        log.info("the commands of server %d cannot be looked at: %s", guild.id, error)
+    return None
+
+
 def lacking(held: discord.Permissions) -> tuple[str, ...]:
     """Names, as people see them in the server settings, of permissions that are missing."""
     if held.administrator:
@@ -51,13 +76,42 @@ def lacking(held: discord.Permissions) -> tuple[str, ...]:
     return tuple(label for name, label in NAMES.items() if not getattr(held, name))
 
 
-def server_problems(client: discord.Client, limit: int = 5) -> tuple[str, ...]:
+def lacking_to_answer(channel: object, held: discord.Permissions) -> tuple[str, ...]:
+    """What keeps an answer out of this channel or thread altogether; empty when there is a way."""
+    if held.administrator:
+        return ()
+    if isinstance(channel, discord.Thread):
+        return () if held.send_messages_in_threads else (NAMES["send_messages_in_threads"],)
+    if held.send_messages or may_open_threads(channel, held):
+        return ()
+    return (NAMES["send_messages"],)
+
+
+def may_open_threads(channel: object, held: discord.Permissions) -> bool:
+    """Whether an answer can stand in a thread of its own here."""
+    threaded = isinstance(channel, discord.TextChannel)
+    return threaded and (held.administrator or (held.create_public_threads and held.send_messages_in_threads))
+
+
+def held_in(channel: object) -> discord.Permissions | None:
+    """The bot's own permissions there; None where it is no member or they are not known."""
+    guild = getattr(channel, "guild", None)
+    if not isinstance(channel, (discord.abc.GuildChannel, discord.Thread)) or guild is None or guild.me is None:
+        return None
+    try:
+        return channel.permissions_for(guild.me)
+    except discord.ClientException:  # a thread whose channel is not known
+        return None
+
+
+def server_problem(guild: discord.Guild) -> str | None:
+    """One sentence for a server that withholds a permission."""
+    missing = lacking(guild.me.guild_permissions) if guild.me is not None else ()
+    if not missing:
+        return None
+    return f"In the server {guild.name} I lack: {', '.join(missing)}; an admin can grant it to my role."
+
+
+def server_problems(client: discord.Client, limit: int = LOOKED_AT) -> tuple[str, ...]:
     """One sentence for each of the first servers that withhold a permission."""
-    found = []
-    for guild in client.guilds:
-        missing = lacking(guild.me.guild_permissions) if guild.me is not None else ()
-        if missing:
-            found.append(f"In the server {guild.name} I lack: {', '.join(missing)}; an admin can grant it to my role.")
-        if len(found) == limit:
-            break
-    return tuple(found)
+    return tuple(islice(filter(None, map(server_problem, client.guilds)), limit))

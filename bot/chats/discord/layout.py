@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import discord
 from discord import ui
 
-from bot.chats.discord.render import Buttons, Gallery, Menu, MessageView, Words
+from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
 
 V = TypeVar("V", bound=ui.LayoutView)
 View: TypeAlias = ui.LayoutView

@@ -9,7 +9,7 @@ import logging
 import discord
 
 from bot.chats.discord.config import Shrink
-from bot.chats.discord.render import Shown
+from bot.chats.discord.views import Shown
 from handlers.errors import UserError
 from handlers.ports import Store
 from imaging.errors import BadPicture
@@ -23,13 +23,21 @@ def extension(data: bytes) -> str:
     return next((name for signature, name in SIGNATURES if data.startswith(signature)), "bin")
 
 
+class Unfitting(Exception):
+    """A picture that no encoding makes small enough."""
+
+
 class Media:
     def __init__(self, store: Store, shrink: Shrink) -> None:
         self._store = store
         self._shrink = shrink
 
     async def upload(self, shown: Shown, limit: int) -> discord.File | None:
-        """The picture as a file of at most `limit` bytes; None when there are no such bytes (any more)."""
+        """The picture as a file of at most `limit` bytes; None when its bytes are not there (any more).
+
+        Raises:
+            Unfitting: it cannot be made so small.
+        """
         data = shown.preview
         if data is None:
             data = await self._stored(shown.sha256 or "")
@@ -37,7 +45,7 @@ class Media:
             return None
         data = await self.within(data, limit)
         if data is None:
-            return None
+            raise Unfitting
         stem = shown.file.rpartition(".")[0]
         return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
 

@@ -34,6 +34,12 @@ class Filled:
     change: str | None
     files: tuple[Remote, ...]
 
+    @property
+    def words(self) -> str:
+        """All of it but the files in words, for where it becomes a message."""
+        said = {"small": " (keep the layout)", "large": " (change more than details)"}
+        return self.description + said.get(self.change or "", "")
+
 
 def edit_form(id: ButtonId, description: str) -> ui.Modal:
     """`description` is the full one of the picture, there to be changed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,11 +10,14 @@ import discord
 
 from bot.chats.discord.config import MIB, KeyValue
 from bot.chats.discord.layout import View
+from bot.chats.discord.trouble import NO_HISTORY
 from handlers.model import ThreadKey
 from handlers.ports import ChatUnavailable
 
 NO_MENTIONS = discord.AllowedMentions.none()
 UPLOAD_LIMIT = 10 * MIB
+HOOK_MESSAGES = 5
+"""Discord takes no more messages from one interaction where the bot is no member (error 40094)."""
 TOKEN_LIFE_S = 14 * 60.0
 """An interaction's token lives 15 minutes; the last one is left as a margin."""
 
@@ -24,6 +26,10 @@ class Outlet(Protocol):
     @property
     def limit(self) -> int:
         """Most bytes of one uploaded file."""
+
+    @property
+    def most(self) -> int | None:
+        """Most messages of one answer; None: any number."""
 
     async def send(self, view: View, files: Sequence[discord.File], nonce: str) -> discord.Message: ...
     async def edit(
@@ -61,6 +67,8 @@ class ChannelOutlet:
         self._place = place
         self._channel = client.get_partial_messageable(place.channel)
 
+    most = None
+
     @property
     def limit(self) -> int:
         channel = self._client.get_channel(self._place.channel)
@@ -73,9 +81,16 @@ class ChannelOutlet:
         root = discord.MessageReference(
             message_id=self._place.root, channel_id=self._place.channel, fail_if_not_exists=False
         )
-        return await self._channel.send(
-            view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS, reference=root, mention_author=False
-        )
+        try:
+            return await self._channel.send(
+                view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS, reference=root, mention_author=False
+            )
+        except discord.HTTPException as error:
+            if error.code != NO_HISTORY:
+                raise
+        for file in files:
+            file.reset()
+        return await self._channel.send(view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS)
 
     async def edit(
         self, message: int, view: View, attachments: Sequence[discord.Attachment | discord.File]
@@ -96,17 +111,22 @@ class ChannelOutlet:
 
 
 class HookOutlet:
-    """The hook of the newest interaction of that person in that channel; it lives 15 minutes."""
+    """The hook of an interaction of that person in that channel; it lives 15 minutes.
 
-    def __init__(self, client: discord.Client, tokens: Tokens, key: ThreadKey) -> None:
+    An answer stays with the hook that it began with: no other can edit its messages.
+    """
+
+    def __init__(self, client: discord.Client, tokens: Tokens, key: ThreadKey, turn: str) -> None:
         self._client = client
         self._tokens = tokens
         self._key = key
+        self._turn = turn
 
     limit = UPLOAD_LIMIT
+    most = HOOK_MESSAGES
 
     async def _hook(self) -> discord.Webhook:
-        return await self._tokens.hook(self._client, self._key)
+        return await self._tokens.hook(self._client, self._key, self._turn)
 
     async def send(self, view: View, files: Sequence[discord.File], nonce: str) -> discord.Message:
         hook = await self._hook()
@@ -138,18 +158,29 @@ class Tokens:
         until = interaction.created_at.timestamp() + TOKEN_LIFE_S
         await self._memory.put(f"hook:{key}", f"{until:.0f} {interaction.application_id} {interaction.token}")
 
-    async def hook(self, client: discord.Client, key: ThreadKey) -> discord.Webhook:
-        """
+    async def hook(self, client: discord.Client, key: ThreadKey, turn: str) -> discord.Webhook:
+        """The hook of an answer: the newest one when it begins, and that one from then on.
+
         Raises:
             ChatUnavailable: nobody there has used the bot in the last minutes.
         """
-        line = await self._memory.get(f"hook:{key}")
+        line = await self._memory.get(f"hook:{turn}")
+        if line is None:
+            line = await self._memory.get(f"hook:{key}")
+            if line is not None:
+                await self._memory.put(f"hook:{turn}", line)
         until, application, token = (line or "0 0 -").split(" ")
-        if float(until) < time.time():
-            raise ChatUnavailable("the interaction is over; outside a server of mine I can answer for 15 minutes only")
+        if float(until) < discord.utils.utcnow().timestamp():
+            raise ChatUnavailable("outside a server of mine Discord lets me answer for 15 minutes only")
         return discord.Webhook.partial(int(application), token, client=client)
 
+    async def forget_old(self) -> None:
+        """Drop tokens that are over."""
+        for key, line in await self._memory.items("hook:"):
+            if float(line.split(" ")[0]) < discord.utils.utcnow().timestamp():
+                await self._memory.put(key, None)
 
-def outlet(client: discord.Client, tokens: Tokens, key: ThreadKey) -> Outlet:
+
+def outlet(client: discord.Client, tokens: Tokens, key: ThreadKey, turn: str) -> Outlet:
     place = Place.of(key)
-    return HookOutlet(client, tokens, key) if place.person is not None else ChannelOutlet(client, place)
+    return HookOutlet(client, tokens, key, turn) if place.person is not None else ChannelOutlet(client, place)

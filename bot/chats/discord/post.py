@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -15,20 +16,22 @@ from discord.components import TextDisplay
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.layout import layout
-from bot.chats.discord.media import Media
+from bot.chats.discord.media import Media, Unfitting
 from bot.chats.discord.outlet import Outlet
-from bot.chats.discord.render import Gallery, MessageView, Words, render
+from bot.chats.discord.pace import Pace
+from bot.chats.discord.render import fitted, render
+from bot.chats.discord.retry import ATTEMPTS, persist
 from bot.chats.discord.tasks import Tasks
-from bot.chats.discord.trouble import FAILURES, Trouble, trouble
+from bot.chats.discord.trouble import FAILURES, Trouble, trouble, why
+from bot.chats.discord.views import Gallery, MessageView, Words
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
 
 log = logging.getLogger(__name__)
 _Step: TypeAlias = Callable[[], Awaitable[None]]
 _Act: TypeAlias = Callable[[MessageView, int], Awaitable[discord.Message]]
-ATTEMPTS = 8
-"""Tries of a final message before the platform counts as gone; about four minutes with the waits between."""
-MAX_WAIT_S = 60.0
+SIZES = 6
+"""Attempts with smaller and smaller pictures."""
 NO_FILES = Words(
     "-# ⚠️ I cannot post pictures here: I lack the permission **Attach Files**. A server admin can grant it; "
     "the pictures are kept."
@@ -55,6 +58,7 @@ class DiscordPost:
         media: Media,
         memory: KeyValue,
         tasks: Tasks,
+        pace: Pace,
         config: DiscordConfig,
         turn: str,
         reference: str | None,
@@ -63,6 +67,7 @@ class DiscordPost:
         self._media = media
         self._memory = memory
         self._tasks = tasks
+        self._pace = pace
         self._config = config
         self._turn = turn
         self._reference = reference
@@ -75,6 +80,8 @@ class DiscordPost:
         self._previews: dict[str, bytes] = {}
         self._previewed = float("-inf")
         self._without_files = False
+        self._largest = 0
+        """Bytes of the largest file of the last attempt."""
 
     @property
     def reference(self) -> str | None:
@@ -100,6 +107,13 @@ class DiscordPost:
 
     async def _edit(self) -> None:
         """Bring snapshots until none is newer, one edit an interval."""
+        self._pace.growing += 1
+        try:
+            await self._edit_on()
+        finally:
+            self._pace.growing -= 1
+
+    async def _edit_on(self) -> None:
         while self._gone is None:
             async with self._lock:
                 reply, self._newest = self._newest, None
@@ -111,7 +125,7 @@ class DiscordPost:
                     # `finish` says it to the handlers; until then there is nobody to show anything to.
                     log.info("answer %s: %s", self._turn, error)
                     return
-            await asyncio.sleep(self._config.edit_interval_s)
+            await asyncio.sleep(self._pace.interval(self._config.edit_interval_s))
 
     def _calm(self, reply: Reply) -> Reply:
         """Keep the previews that are shown until it is time for new ones: each is an upload."""
@@ -135,7 +149,7 @@ class DiscordPost:
         if self._gone is not None:
             raise ChatUnavailable(self._gone)
         await self._persist(self._adopt, last=True)
-        views = render(reply, deleted=deleted)
+        views = fitted(render(reply, deleted=deleted), self._outlet.most)
         for index, view in enumerate(views):
             if not await self._persist(partial(self._place, index, view), last=last):
                 return
@@ -148,22 +162,21 @@ class DiscordPost:
 
         False when it was not done; the next snapshot will do it.
         """
-        for attempt in range(ATTEMPTS if last else 1):
-            try:
-                await step()
-                return True
-            except FAILURES as error:
-                if trouble(error) is not Trouble.LATER:
-                    raise self._give_up(error) from error
-                log.warning("answer %s waits for Discord: %s", self._turn, error)
-                if attempt + 1 < ATTEMPTS and last:
-                    await asyncio.sleep(min(MAX_WAIT_S, self._config.retry_s * 2**attempt))
-        if last:
-            raise ChatUnavailable("Discord does not take the answer")
-        return False
+        try:
+            await persist(step, f"answer {self._turn}", wait_s=self._config.retry_s, attempts=ATTEMPTS if last else 1)
+        except FAILURES as error:
+            if trouble(error) is not Trouble.LATER:
+                raise self._give_up(error) from error
+            if last:
+                log.warning("answer %s was given up: %s", self._turn, error)
+                raise ChatUnavailable(why(error)) from error
+            log.info("a snapshot of answer %s was left out: %s", self._turn, error)
+            return False
+        return True
 
     def _give_up(self, error: BaseException) -> ChatUnavailable:
-        self._gone = f"{trouble(error)} ({error})"
+        log.warning("answer %s cannot be posted: %s", self._turn, error)
+        self._gone = why(error)
         return ChatUnavailable(self._gone)
 
     async def _adopt(self) -> None:
@@ -190,8 +203,9 @@ class DiscordPost:
             return
         try:
             await self._change(message, view)
-        except discord.HTTPException as error:
-            match trouble(error):
+        except (discord.HTTPException, discord.RateLimited) as error:
+            # Discord lets a message be edited again only in a long while: that is too late for who waits.
+            match Trouble.TOO_OLD if isinstance(error, discord.RateLimited) else trouble(error):
                 case Trouble.ARCHIVED:
                     await self._outlet.unarchive()
                     await self._change(message, view)
@@ -232,29 +246,28 @@ class DiscordPost:
     async def _fitting(self, view: MessageView, act: _Act) -> discord.Message:
         """Do `act` with the pictures as they are, else smaller, else without them and a word about it."""
         limit = self._outlet.limit
-        if self._without_files:
-            return await act(_bare(view, NO_FILES), limit)
-        try:
-            return await act(view, limit)
-        except discord.HTTPException as error:
-            kind = trouble(error)
-            if not view.pictures or kind not in (Trouble.TOO_LARGE, Trouble.NOT_ALLOWED):
-                raise
-            self._without_files = kind is Trouble.NOT_ALLOWED
-        if self._without_files:
-            return await act(_bare(view, NO_FILES), limit)
-        try:
-            return await act(view, limit // (4 * len(view.pictures)))
-        except discord.HTTPException as error:
-            if trouble(error) is not Trouble.TOO_LARGE:
-                raise
-            return await act(_bare(view, TOO_LARGE), limit)
+        for _ in range(SIZES):
+            if self._without_files:
+                return await act(_bare(view, NO_FILES), limit)
+            try:
+                return await act(view, limit)
+            except Unfitting:
+                break
+            except discord.HTTPException as error:
+                kind = trouble(error)
+                if not view.pictures or kind not in (Trouble.TOO_LARGE, Trouble.NOT_ALLOWED):
+                    raise
+                self._without_files = kind is Trouble.NOT_ALLOWED
+                # Discord does not say what it would take: try half of what it refused.
+                limit = min(limit, self._largest) // 2
+        return await act(_bare(view, TOO_LARGE), limit)
 
     async def _files(
         self, view: MessageView, there: dict[str, discord.Attachment], limit: int
     ) -> tuple[list[discord.File], dict[str, str], list[discord.Attachment]]:
         """New uploads, the attachment's name of every picture, and the attachments to keep."""
         files, names, kept = [], {}, []
+        self._largest = 0
         for shown in view.pictures:
             stem = shown.file.rpartition(".")[0]
             if stem in there:
@@ -262,6 +275,8 @@ class DiscordPost:
                 names[shown.file] = there[stem].filename
             elif (file := await self._media.upload(shown, limit)) is not None:
                 files.append(file)
+                self._largest = max(self._largest, file.fp.seek(0, io.SEEK_END))
+                file.fp.seek(0)
                 names[shown.file] = file.filename
         return files, names, kept
 

@@ -1,4 +1,4 @@
-"""Buttons, menus, forms and context menus: acknowledged at once, then handed over."""
+"""Buttons, menus and forms: acknowledged at once, then handed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import discord
 
 from bot.chats.discord.answers import Answers
-from bot.chats.discord.arrivals import pictures_in
 from bot.chats.discord.config import DiscordConfig
 from bot.chats.discord.entry import may_enter
 from bot.chats.discord.files import download, remote
@@ -28,13 +27,12 @@ from bot.chats.discord.text import shorten
 from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
-from handlers.model import Action, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
+from handlers.model import Action, Attachment, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
 from handlers.ports import Chat, ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
 LOOK_UP_S = 1.5
 """A form must be the first answer, within 3 s: the store gets half of that."""
-NO_PICTURE = "That message shows no picture."
 
 
 class Presses:
@@ -62,7 +60,7 @@ class Presses:
         """Acknowledge, then act. A form is its own acknowledgement."""
         key = id.key(str(interaction.guild_id or NOWHERE))
         if action is Action.EDIT:
-            await self._open_form(interaction, key, id)
+            await self.open_form(interaction, key, id)
             return
         await interaction.response.defer()
         self._tasks.spawn(self._act(interaction, key, id, action), f"discord {action} {interaction.id}")
@@ -77,18 +75,18 @@ class Presses:
             picture=id.picture,
             slot=id.slot or None,
         )
-        await self._deliver(interaction, press)
+        await self.deliver(interaction, press)
         if picture is not None:
             await self._redraw(picture)
 
-    async def _open_form(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
+    async def open_form(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
         refusal = await self._refusal(interaction, key)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
         await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, id.picture)))
 
-    async def _deliver(self, interaction: Interaction, press: Press) -> None:
+    async def deliver(self, interaction: Interaction, press: Press) -> None:
         refusal = await self._refusal(interaction, press.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
@@ -111,31 +109,27 @@ class Presses:
         self._tasks.spawn(self._edit(interaction, filled), f"discord form {interaction.id}")
 
     async def _edit(self, interaction: Interaction, filled: Filled) -> None:
+        key = filled.id.key(str(interaction.guild_id or NOWHERE))
+        if (refusal := await self._refusal(interaction, key)) is not None:
+            await self._answers.say(interaction, refusal)
+            return
         got = await download(self._client, self._config, filled.files)
         for problem in got.problems:
             await self._answers.say(interaction, problem)
-        key = filled.id.key(str(interaction.guild_id or NOWHERE))
         person = person_of_interaction(interaction)
+        event = f"discord:i{interaction.id}"
+        number = filled.id.picture
         if filled.id.action == "made":
-            await self._begin(interaction, int(filled.id.slot), filled.description)
+            await self.begin(interaction, int(filled.id.slot), filled.words, more=got.files)
         elif got.files:
             # A picture to go by makes it a message: it becomes a numbered picture of the thread.
-            words = f"{filled.description} (an edit of picture #{filled.id.picture}, going by this picture)"
-            event = f"discord:i{interaction.id}"
-            await self._receive(interaction, Incoming(event, key, person, words, got.files, filled.id.picture))
+            words = f"{filled.words} (an edit of picture #{number}, going by this picture)"
+            await self.receive(interaction, Incoming(event, key, person, words, got.files, number))
         else:
-            press = Press(
-                f"discord:i{interaction.id}",
-                key,
-                person,
-                Action.EDIT,
-                filled.id.picture,
-                text=filled.description,
-                change=filled.change,
-            )
-            await self._deliver(interaction, press)
+            press = Press(event, key, person, Action.EDIT, number, text=filled.description, change=filled.change)
+            await self.deliver(interaction, press)
 
-    async def _receive(self, interaction: Interaction, incoming: Incoming) -> None:
+    async def receive(self, interaction: Interaction, incoming: Incoming) -> None:
         refusal = await self._refusal(interaction, incoming.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
@@ -144,52 +138,15 @@ class Presses:
             await self._tokens.keep(incoming.thread, interaction)
         await self._handlers.receive(incoming)
 
-    # ---------------------------------------------------------- context menus
-
-    async def edit_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """'Edit this picture' on any message."""
-        key = key_of_interaction(self._client, interaction)
-        numbers = self._numbers(message)
-        if numbers:
-            id = ButtonId(Action.EDIT.value, key.channel, key.thread, numbers[0])
-            await self._open_form(interaction, key, id)
-        elif any(remote(attachment).picture for attachment in message.attachments):
-            id = ButtonId("made", key.channel, key.thread, None, str(message.id))
-            await self._open_form(interaction, key, id)
-        else:
-            await interaction.response.send_message(NO_PICTURE, ephemeral=True)
-
-    async def use_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """'Use as reference': a picture of ours becomes the current one, somebody's own a numbered one."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        numbers = self._numbers(message)
-        if numbers:
-            await self._on_picture(interaction, numbers[0], Action.SELECT)
-        elif any(remote(attachment).picture for attachment in message.attachments):
-            await self._answers.say(interaction, "I take it as a reference.")
-            work = self._begin(interaction, message.id, "Use this picture as a reference.", message)
-            self._tasks.spawn(work, f"discord reference {interaction.id}")
-        else:
-            await self._answers.say(interaction, NO_PICTURE)
-
-    async def recipe_of_message(self, interaction: Interaction, message: discord.Message) -> None:
-        """'Recipe' of every picture that the message shows."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        numbers = self._numbers(message)
-        for number in numbers:
-            await self._on_picture(interaction, number, Action.RECIPE)
-        if not numbers:
-            await self._answers.say(interaction, NO_PICTURE)
-
-    async def _on_picture(self, interaction: Interaction, number: int, action: Action) -> None:
-        key = key_of_interaction(self._client, interaction)
-        event = f"discord:i{interaction.id}:{number}"
-        await self._deliver(interaction, Press(event, key, person_of_interaction(interaction), action, number))
-
-    async def _begin(
-        self, interaction: Interaction, message_id: int, text: str, message: discord.Message | None = None
+    async def begin(
+        self,
+        interaction: Interaction,
+        message_id: int,
+        text: str,
+        message: discord.Message | None = None,
+        more: tuple[Attachment, ...] = (),
     ) -> None:
-        """A turn about the pictures of somebody's message, in a thread on it where there is none."""
+        """A turn about the pictures of somebody's message (and `more`), in a thread on it where there is none."""
         key = key_of_interaction(self._client, interaction)
         try:
             if message is None:
@@ -206,13 +163,10 @@ class Presses:
         if got.files:
             person = person_of_interaction(interaction)
             event = f"discord:i{interaction.id}"
-            await self._receive(interaction, Incoming(event, key, person, text, got.files, title=shorten(text, 80)))
+            title = shorten(text, 80)
+            await self.receive(interaction, Incoming(event, key, person, text, (*got.files, *more), title=title))
 
     # -------------------------------------------------------------- the store
-
-    def _numbers(self, message: discord.Message) -> list[int]:
-        me = self._client.user
-        return pictures_in(message) if me is not None and message.author.id == me.id else []
 
     async def _picture(self, key: ThreadKey, number: int | None) -> Picture | None:
         if number is None:

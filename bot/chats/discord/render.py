@@ -6,12 +6,13 @@ Limits of one message with Components V2: 40 components, 4,000 characters of tex
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from bot.chats.discord.ids import MORE, ButtonId, button_id, file_name, menu_value
+from bot.chats.discord.controls import cancels, controls, group_controls
+from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.text import close_fence, plain, shorten, split_text
+from bot.chats.discord.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
 from handlers.model import (
     Action,
     NoticePart,
@@ -25,66 +26,14 @@ from handlers.model import (
 )
 from imaging.model import Operation
 
-MAX_COMPONENTS = 40
-MAX_TEXT = 4000
+MAX_COMPONENTS = 39
+"""One less than Discord takes, and a little text less: room for a word at the end."""
+MAX_TEXT = 3800
 MAX_ALT = 1024
 MAX_GROUP = 5
 """A row holds five buttons, so at most five pictures stand side by side."""
+NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
 THINKING = "-# ✨ thinking…"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One picture of a gallery: a stored file by `sha256`, or the bytes of a preview."""
-
-    file: str
-    alt: str
-    sha256: str | None = None
-    preview: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gallery:
-    items: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    label: str
-    id: str
-    emoji: str = ""
-    danger: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Buttons:
-    items: tuple[Button, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Menu:
-    """A menu of (label, value) entries, at most 25."""
-
-    id: str
-    placeholder: str
-    entries: tuple[tuple[str, str], ...]
-
-
-Block: TypeAlias = Words | Gallery | Buttons | Menu
-
-
-@dataclass(frozen=True, slots=True)
-class MessageView:
-    blocks: tuple[Block, ...]
-
-    @property
-    def pictures(self) -> tuple[Shown, ...]:
-        return tuple(item for block in self.blocks if isinstance(block, Gallery) for item in block.items)
 
 
 def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = frozenset()) -> tuple[MessageView, ...]:
@@ -96,6 +45,14 @@ def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = fro
         stop = Button("Stop", button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
         blocks.append((Buttons((stop,)),))
     return _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
+
+
+def fitted(views: tuple[MessageView, ...], most: int | None) -> tuple[MessageView, ...]:
+    """At most so many messages; the last one then says that there would be more."""
+    if most is None or len(views) <= most:
+        return views
+    kept, last = views[: most - 1], views[most - 1]
+    return (*kept, MessageView((*last.blocks, Words(NO_ROOM))))
 
 
 Unit: TypeAlias = tuple[Block, ...]
@@ -148,10 +105,10 @@ def _pictures(parts: tuple[PicturePart, ...], thread: ThreadKey, previews: bool,
         blocks.append(Gallery(tuple(shown)))
     ready = [part for part in parts if part.state is SlotState.READY and part.number not in deleted]
     if len(ready) == 1:
-        blocks += _controls(ready[0], thread)
+        blocks += controls(ready[0], thread)
     elif ready:
-        blocks += _group_controls(ready, thread)
-    blocks += _cancels([part for part in parts if part.state in (SlotState.WAITING, SlotState.RENDERING)], thread)
+        blocks += group_controls(ready, thread)
+    blocks += cancels([part for part in parts if part.state in (SlotState.WAITING, SlotState.RENDERING)], thread)
     return tuple(blocks)
 
 
@@ -209,54 +166,6 @@ def _shown(part: PicturePart, previews: bool) -> Shown | None:
             preview=part.preview,
         )
     return None
-
-
-def _controls(part: PicturePart, thread: ThreadKey) -> Iterable[Block]:
-    number = part.number
-    rows = (
-        ("Edit…", Action.EDIT, "✏️"),
-        ("Vary", Action.VARY, "🎲"),
-        ("Refine", Action.REFINE, "🔍"),
-        ("Redo", Action.REDO, "🔁"),
-        ("Select", Action.SELECT, "👉"),
-    )
-    yield Buttons(tuple(Button(label, button_id(action, thread, number), emoji) for label, action, emoji in rows))
-    entries = [("Recipe", Action.RECIPE), ("Undo", Action.UNDO)]
-    if part.parents:
-        entries.append(("Compare with what it came from", Action.COMPARE))
-    entries.append(("Delete", Action.DELETE))
-    yield Menu(
-        str(ButtonId(MORE, thread.channel, thread.thread, number)),
-        f"More with #{number}…",
-        tuple((label, menu_value(action, number)) for label, action in entries),
-    )
-
-
-def _group_controls(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
-    for action, emoji in ((Action.EDIT, "✏️"), (Action.VARY, "🎲")):
-        yield Buttons(tuple(Button(f"#{part.number}", button_id(action, thread, part.number), emoji) for part in parts))
-    choices = (
-        ("Select", Action.SELECT),
-        ("Refine", Action.REFINE),
-        ("Redo", Action.REDO),
-        ("Recipe of", Action.RECIPE),
-        ("Delete", Action.DELETE),
-    )
-    yield Menu(
-        str(ButtonId(MORE, thread.channel, thread.thread, parts[0].number)),
-        "More… (✏️ edits, 🎲 varies)",
-        tuple((f"{label} #{p.number}", menu_value(action, p.number)) for label, action in choices for p in parts),
-    )
-
-
-def _cancels(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
-    if parts:
-        yield Buttons(
-            tuple(
-                Button(f"Cancel #{p.number}", button_id(Action.CANCEL, thread, p.number, p.slot), danger=True)
-                for p in parts
-            )
-        )
 
 
 def components(block: Block) -> int:

@@ -6,6 +6,7 @@ import logging
 
 import discord
 
+from bot.chats.discord.health import held_in, may_open_threads
 from bot.chats.discord.ids import CHAT
 from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.text import shorten
@@ -13,6 +14,7 @@ from bot.chats.discord.trouble import NO_THREAD, THREAD_EXISTS
 from handlers.model import ThreadKey
 
 log = logging.getLogger(__name__)
+SPOKEN_IN = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread, discord.DMChannel)
 THREADED = (discord.ChannelType.text, discord.ChannelType.news)
 
 
@@ -24,12 +26,36 @@ def chain_root(message: discord.Message, me: int) -> int | None:
     return answered.reference.message_id
 
 
-async def message_in(client: discord.Client, channel_id: int, message_id: int) -> discord.Message:
-    """The message with its channel known, as opening a thread needs it."""
+def chain_name(key: ThreadKey) -> str:
+    """Under which the latest chain of a channel is remembered: commands there mean it."""
+    return f"chain:{key.channel}"
+
+
+def place_of_answer(message: discord.Message, me: int) -> ThreadKey | None:
+    """The session that a message of ours belongs to; None for anybody else's, or where that cannot be told."""
+    if message.author.id != me:
+        return None
+    channel = message.channel
+    if message.guild is None:
+        return ThreadKey(CHAT, NOWHERE, str(channel.id), str(channel.id))
+    tenant = str(message.guild.id)
+    if isinstance(channel, discord.Thread):
+        return ThreadKey(CHAT, tenant, str(channel.parent_id), str(channel.id))
+    root = message.reference.message_id if message.reference else None
+    return None if root is None else ThreadKey(CHAT, tenant, str(channel.id), f"r{root}")
+
+
+async def partial_in(client: discord.Client, channel_id: int, message_id: int) -> discord.PartialMessage:
+    """The message by its id, with its channel known, as opening a thread needs it: it is not read."""
     channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
-    if not isinstance(channel, discord.abc.Messageable):
+    if not isinstance(channel, SPOKEN_IN):
         raise discord.InvalidData("not a channel with messages")
-    return await channel.fetch_message(message_id)
+    return channel.get_partial_message(message_id)
+
+
+async def message_in(client: discord.Client, channel_id: int, message_id: int) -> discord.Message:
+    """The message itself; reading it takes the permission *Read Message History*."""
+    return await (await partial_in(client, channel_id, message_id)).fetch()
 
 
 async def session_of(message: discord.Message, me: int, title: str) -> ThreadKey:
@@ -46,11 +72,12 @@ async def session_of(message: discord.Message, me: int, title: str) -> ThreadKey
     return await open_thread(message, title)
 
 
-async def open_thread(message: discord.Message, title: str) -> ThreadKey:
+async def open_thread(message: discord.PartialMessage, title: str) -> ThreadKey:
     """A thread on `message`; its id is the message's. Where threads are impossible, a chain of replies."""
     tenant, channel = str(message.guild.id if message.guild else NOWHERE), str(message.channel.id)
     chain = ThreadKey(CHAT, tenant, channel, f"r{message.id}")
-    if message.channel.type not in THREADED:
+    held = held_in(message.channel)
+    if message.channel.type not in THREADED or (held is not None and not may_open_threads(message.channel, held)):
         return chain
     try:
         await message.create_thread(name=title)

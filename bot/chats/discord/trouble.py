@@ -41,12 +41,16 @@ CODES = {
     160005: Trouble.GONE,  # thread locked
 }
 
+NO_HISTORY = 160002
+"""A reply needs the permission to read what it answers."""
 NO_THREAD = frozenset({50001, 50013, 50024, 30033, 160005, 160006})
 """Codes that mean that a thread cannot be opened here: answer in the channel instead."""
 THREAD_EXISTS = 160004
 
 
 def trouble(error: BaseException) -> Trouble:
+    if isinstance(error, discord.RateLimited):
+        return Trouble.REFUSED  # Discord asks for a wait that is longer than anybody's patience
     if not isinstance(error, discord.HTTPException):
         return Trouble.LATER
     if error.code in CODES:
@@ -58,3 +62,22 @@ def trouble(error: BaseException) -> Trouble:
     if error.status == 404:
         return Trouble.GONE
     return Trouble.NOT_ALLOWED if error.status == 403 else Trouble.REFUSED
+
+
+def why(error: BaseException) -> str:
+    """What keeps an answer from being posted, for the person who waits for it; no end stop."""
+    if isinstance(error, discord.RateLimited):
+        return f"slow mode or a limit of Discord lets me write there again in {_time(error.retry_after)} only"
+    match trouble(error):
+        case Trouble.GONE | Trouble.MESSAGE_DELETED:
+            return "the place is gone, locked, or I cannot see it any more"
+        case Trouble.NOT_ALLOWED:
+            return "I may not write there any more; a server admin can allow it to my role"
+        case Trouble.LATER:
+            return "Discord did not take it for minutes"
+        case _:
+            return "Discord refused it"
+
+
+def _time(seconds: float) -> str:
+    return f"{round(seconds)} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -189,9 +189,9 @@ def command_call(
 ) -> CommandCall:
     channel = str(body.get("channel_id") or "")
     event = f"slack/{team}/{channel}/command/{body.get('trigger_id') or ''}"
-    return CommandCall(
-        event, ThreadKey("slack", team, channel, str(body.get("thread_ts") or "-")), person, spec.name, arguments
-    )
+    thread = str(body.get("thread_ts") or "-")
+    key = ThreadKey("slack", team, channel, thread)
+    return CommandCall(event, key, person, spec.name, arguments, in_thread=thread != "-")
 
 
 def read_edit_view(body: Payload) -> tuple[str, str | None, dict[str, str]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import discord
 import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 
 from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
 from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store
+from tests.bot.discord.wire import Process
+from tests.peers.discord_peer import DiscordPeer
 
 
 @dataclass
@@ -26,6 +31,7 @@ class World:
     channel: Any = None
     ann: Any = None
     bea: Any = None
+    boss: Any = None
 
     @property
     def me(self) -> str:
@@ -81,3 +87,30 @@ def world(simcord_env: Any, chat: DiscordChat) -> World:
     made.ann = made.guild.add_member(simcord_env.create_user("ann", global_name="Ann"))
     made.bea = made.guild.add_member(simcord_env.create_user("bea", global_name="Bea"), roles=[role])
     return made
+
+
+# Over real sockets
+
+
+@pytest.fixture
+def addresses() -> Iterator[None]:
+    """discord.py keeps its addresses in classes."""
+    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    yield
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
+
+
+@pytest.fixture
+async def peer(addresses: None) -> AsyncIterator[DiscordPeer]:
+    made = DiscordPeer()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def process(peer: DiscordPeer) -> AsyncIterator[Process]:
+    made = Process(peer)
+    await made.start()
+    yield made
+    await made.chat.stop()

@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 from handlers.access import Access
+from handlers.commands import COMMANDS
 from handlers.errors import StoreError
 from handlers.model import (
     Action,
@@ -39,8 +41,8 @@ from imaging.model import Operation
 from tests.fakes import png
 
 SPECS = (
-    CommandSpec("imagine", "Draw an idea", (Option("text", "What to draw", required=True),), opens_thread=True),
-    CommandSpec("help", "What I can do"),
+    *COMMANDS,
+    # Rows of kinds that the table has none of yet.
     CommandSpec(
         "brainstorm",
         "Different directions",
@@ -50,15 +52,11 @@ SPECS = (
         ),
         opens_thread=True,
     ),
-    CommandSpec("cancel", "Stop a picture", (Option("picture", "Which one", OptionKind.PICTURE),)),
-    CommandSpec("usage", "What was used", (Option("person", "Of whom", OptionKind.PERSON),)),
+    CommandSpec("credit", "What somebody used", (Option("person", "Of whom", OptionKind.PERSON),)),
     CommandSpec(
-        "settings",
-        "How pictures are made",
-        (
-            Option("size", "The shape", OptionKind.CHOICE, choices=("square", "wide", "tall")),
-            Option("style", "The look", OptionKind.CHOICE, choices=tuple(f"style-{n}" for n in range(40))),
-        ),
+        "paint",
+        "With what",
+        (Option("colour", "Which", OptionKind.CHOICE, choices=tuple(f"colour-{n}" for n in range(40))),),
         admin_only=True,
     ),
 )
@@ -71,6 +69,9 @@ class FakeStore:
         self.files: dict[str, bytes] = {}
         self.pictures: dict[tuple[str, int], Picture] = {}
         self.turns_: dict[str, Turn] = {}
+        self.open: list[Turn] = []
+        self.known: list[ThreadKey] = []
+        """Threads with a session."""
         self.stuck = False
         self.broken = False
 
@@ -103,6 +104,13 @@ class FakeStore:
         found = [p for (key, _), p in self.pictures.items() if key == str(thread)]
         return [p for p in found if p.state is PictureState.READY][:limit]
 
+    async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[Any]:
+        await self._wait()
+        return [SimpleNamespace(key=key) for key in self.known if (key.chat, key.tenant) == (chat, tenant)][:limit]
+
+    async def open_turns(self) -> Sequence[Turn]:
+        return self.open
+
     async def turn(self, turn: str) -> Turn | None:
         return self.turns_.get(turn)
 
@@ -126,6 +134,8 @@ class FakeHandlers:
         """Called when something came."""
         self.hold: asyncio.Event | None = None
         """Answers wait for it."""
+        self.command_takes_s = 0.0
+        self.refusal_late = False
 
     async def receive(self, incoming: Incoming) -> None:
         self.received.append(incoming)
@@ -163,13 +173,18 @@ class FakeHandlers:
     async def command(self, call: CommandCall) -> Answer:
         self.called.append(call)
         self.changed()
-        return self.answer
+        answer = self.answer
+        if self.command_takes_s:
+            await asyncio.sleep(self.command_takes_s)
+        return answer
 
     async def vote(self, vote: Vote) -> None:
         self.votes.append(vote)
         self.changed()
 
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
+        if self.refusal_late:
+            raise TimeoutError  # as the chat's own watch would
         return self.access.refusal(where, person)
 
     async def resume(self, chat: Chat) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import discord
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from bot.chats.discord import DiscordConfig
-from handlers.model import NoticePart, Reply, SlotState, TextPart
+from handlers.model import NoticePart, Reply, Role, SlotState, TextPart, ThreadKey, Turn, TurnState
 from handlers.ports import ChatUnavailable
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import picture, ready
@@ -62,6 +63,18 @@ async def growing(world: World) -> Growing:
     return Growing(world, await world.begin())
 
 
+def noise(side: int) -> bytes:
+    """A PNG of about three bytes a pixel."""
+    out = io.BytesIO()
+    data = random.Random(1).randbytes(side * side * 3)
+    Image.frombytes("RGB", (side, side), data).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def turn(id: str, thread: ThreadKey) -> Turn:
+    return Turn(id, thread, 1, Role.ASSISTANT, None, "", datetime(2026, 1, 1, tzinfo=UTC), TurnState.OPEN)
+
+
 def words(message: discord.Message) -> str:
     return " ".join(getattr(component, "content", "") for component in message.components)
 
@@ -101,12 +114,22 @@ async def test_finishing_twice_posts_once(growing: Growing) -> None:
 
 async def test_a_restart_in_the_middle_goes_on_in_the_same_message(growing: Growing) -> None:
     await growing.show(TextPart("A fox, ha"))
+    growing.world.store.open = [turn("turn-1", growing.key)]
     await growing.world.env.restart_bot(growing.world.chat_again().client)
     again = growing.world.chat.open_reply("turn-1", growing.key, None, None)
     await again.finish(growing.reply(TextPart("A fox, half and whole"), growing.ready(), final=True))
     [message] = growing.thread.history()
     assert words(message).startswith("A fox, half and whole")
     assert len(message.attachments) == 1
+
+
+async def test_what_is_finished_is_not_remembered_after_the_next_start(growing: Growing) -> None:
+    memory = growing.world.memory
+    await growing.finish(TextPart("done"))
+    assert [key for key, _ in await memory.items("post:")] == ["post:turn-1"]
+    await growing.world.env.restart_bot(growing.world.chat_again().client)
+    await growing.world.env.settle()
+    assert await memory.items("post:") == []
 
 
 async def test_a_send_whose_answer_was_lost_is_not_repeated(growing: Growing) -> None:
@@ -170,23 +193,24 @@ async def test_without_attach_files_the_words_come_with_the_way_out(growing: Gro
 
 
 async def test_a_picture_over_the_upload_limit_is_made_smaller(growing: Growing) -> None:
-    noise = random.Random(1).randbytes(2200 * 2200 * 3)
-    out = io.BytesIO()
-    Image.frombytes("RGB", (2200, 2200), noise).save(out, "PNG", compress_level=1)
-    assert len(out.getvalue()) > 10 * 1024 * 1024
-    await growing.finish(growing.ready(data=out.getvalue()))
+    data = noise(2200)
+    assert len(data) > 10 * 1024 * 1024
+    await growing.finish(growing.ready(data=data))
     [file] = growing.thread.last_message.attachments
     assert file.size <= 10 * 1024 * 1024
     assert file.filename.endswith((".webp", ".jpg"))
 
 
 async def test_a_server_that_takes_less_than_it_says_gets_less(growing: Growing) -> None:
-    growing.world.env.inject_error("POST", f"/channels/{growing.thread.id}/messages", status=413, code=40005)
-    await growing.finish(growing.ready())
-    assert len(growing.thread.last_message.attachments) == 1
-    growing.world.env.inject_error("POST", f"/channels/{growing.thread.id}/messages", status=413, code=40005, times=2)
+    path = f"/channels/{growing.thread.id}/messages"
+    growing.world.env.inject_error("POST", path, status=413, code=40005, times=2)
+    data = noise(64)
+    await growing.finish(growing.ready(data=data))
+    [file] = growing.thread.last_message.attachments
+    assert file.size <= len(data) // 4
+    growing.world.env.inject_error("POST", path, status=413, code=40005, times=6)
     other = growing.world.chat.open_reply("turn-2", growing.key, None, None)
-    await other.finish(Reply("turn-2", growing.key, (growing.ready(2),), thinking=False, final=True))
+    await other.finish(Reply("turn-2", growing.key, (growing.ready(2, noise(200)),), thinking=False, final=True))
     assert "too large for this server" in words(growing.thread.last_message)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
 
 from bot.chats.discord.ids import ButtonId
+from handlers.access import Access
 from handlers.model import Action, Answer, File, SlotState, TextPart
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import picture, ready
@@ -40,7 +42,7 @@ async def test_a_button_is_acknowledged_and_handed_over(world: World, label: str
     assert result.followups[0].ephemeral
 
 
-@pytest.mark.parametrize("action", [Action.RECIPE, Action.UNDO, Action.COMPARE, Action.DELETE])
+@pytest.mark.parametrize("action", [Action.VOTE, Action.RECIPE, Action.UNDO, Action.COMPARE, Action.DELETE])
 async def test_the_menu_has_the_rest(world: World, action: Action) -> None:
     message = await shown(world, 3, parents=(1,))
     await world.ann.select(message, [f"{action}:3"])
@@ -52,11 +54,32 @@ async def test_pictures_side_by_side_each_have_their_buttons(world: World) -> No
     message = await shown(world, 1, 2, 3, 4)
     assert len(message.attachments) == 4
     await world.ann.click(message, custom_id=_id(message, "vary", 3))
-    await world.ann.select(message, ["refine:4"])
+    await world.ann.select(message, ["refine:4"], custom_id=menu_with(message, "refine:4"))
     assert [(press.action, press.picture) for press in world.handlers.pressed] == [
         (Action.VARY, 3),
         (Action.REFINE, 4),
     ]
+
+
+ALL = (
+    Action.SELECT,
+    Action.REFINE,
+    Action.REDO,
+    Action.UNDO,
+    Action.VOTE,
+    Action.RECIPE,
+    Action.COMPARE,
+    Action.DELETE,
+)
+
+
+@pytest.mark.parametrize("action", ALL)
+async def test_pictures_side_by_side_can_do_what_one_alone_can(world: World, action: Action) -> None:
+    message = await shown(world, 1, 2, 3, 4, 5, parents=(1,))
+    value = f"{action}:5"
+    await world.bea.select(message, [value], custom_id=menu_with(message, value))
+    [press] = world.handlers.pressed
+    assert (press.action, press.picture) == (action, 5)
 
 
 async def test_a_placeholder_can_be_cancelled_by_its_slot(world: World) -> None:
@@ -121,6 +144,49 @@ async def test_a_reference_in_the_form_makes_it_a_message_with_that_picture(worl
     assert "like this" in incoming.text
 
 
+async def test_how_far_goes_along_where_the_form_becomes_a_message(world: World) -> None:
+    message = await shown(world, 3)
+    form = await world.ann.click(message, label="Edit…")
+    await world.ann.submit_modal(
+        form, {"description": "like this", "change": "small", "reference": ("ref.png", png(9))}
+    )
+    assert "keep the layout" in world.handlers.received[-1].text
+
+
+async def test_who_may_not_gets_no_form_and_whoever_lost_it_meanwhile_no_edit(world: World) -> None:
+    message = await shown(world, 3)
+    form = await world.ann.click(message, label="Edit…")
+    world.handlers.access = Access(allow_roles=frozenset({"1"}))
+    refused = await world.ann.click(message, label="Edit…")
+    assert refused.modal is None
+    assert "Your roles" in refused.response.content
+    await world.ann.submit_modal(form, {"description": "a blue fox", "change": "small"})
+    menu = await world.ann.context_menu(world.thread(), "Edit this picture", message)
+    assert menu.modal is None
+    assert world.handlers.pressed == []
+
+
+@pytest.mark.parametrize(
+    ("person", "moderator", "admin"), [("ann", False, False), ("bea", True, False), ("boss", True, True)]
+)
+async def test_what_somebody_may_is_read_at_the_click(world: World, person: str, moderator: bool, admin: bool) -> None:
+    message = await shown(world, 3)
+    rights = discord.Permissions(manage_guild=True)
+    world.boss = world.guild.add_member(
+        world.env.create_user("boss"), roles=[world.guild.create_role("Boss", permissions=rights)]
+    )
+    await getattr(world, person).click(message, label="Vary")
+    presser = world.handlers.pressed[0].person
+    assert (presser.moderator, presser.admin) == (moderator, admin)
+
+
+async def test_rules_that_take_too_long_to_read_are_said_in_time(world: World) -> None:
+    message = await shown(world, 3)
+    world.handlers.refusal_late = True
+    result = await world.ann.click(message, label="Edit…")
+    assert "very busy" in result.response.content
+
+
 async def test_a_slow_database_does_not_cost_the_form(world: World) -> None:
     message = await shown(world, 3)
     world.store.broken = True
@@ -146,7 +212,7 @@ async def test_a_long_answer_comes_in_several_pieces(world: World) -> None:
 
 async def test_a_deleted_picture_disappears_from_its_message(world: World) -> None:
     message = await shown(world, 3, 4)
-    await world.bea.select(message, ["delete:3"])
+    await world.bea.select(message, ["delete:3"], custom_id=menu_with(message, "delete:3"))
     after = world.thread().last_message
     assert [file.filename.split("-")[1] for file in after.attachments] == ["4"]
     assert "#3** was deleted" in after.components[0].content
@@ -184,6 +250,47 @@ async def test_context_menu_edit_on_somebodys_picture_begins_a_session(world: Wo
     assert incoming.thread.thread == str(photo.id)
 
 
+async def test_context_menu_edit_takes_all_that_the_form_brings(world: World) -> None:
+    photo = await world.bea.send(world.channel, "my cat", attachments=[("cat.png", png(1))])
+    form = await world.ann.context_menu(world.channel, "Edit this picture", photo)
+    await world.ann.submit_modal(
+        form, {"description": "as a sticker", "change": "large", "reference": ("style.png", png(2))}
+    )
+    [incoming] = world.handlers.received
+    assert [file.name for file in incoming.attachments] == ["cat.png", "style.png"]
+    assert incoming.text == "as a sticker (change more than details)"
+
+
+@pytest.mark.parametrize(("menu", "action"), [("Edit this picture", Action.EDIT), ("Use as reference", Action.SELECT)])
+async def test_context_menu_on_several_pictures_asks_which(world: World, menu: str, action: Action) -> None:
+    message = await shown(world, 3, 4, description="a fox in a hat")
+    asked = await world.ann.context_menu(world.thread(), menu, message)
+    assert asked.ephemeral
+    result = await world.ann.click(asked.response, label="#4")
+    if action is Action.EDIT:
+        assert result.modal["components"][0]["component"]["value"] == "a fox in a hat"
+        await world.ann.submit_modal(result, {"description": "a dog in a hat", "change": "small"})
+    assert [(press.action, press.picture) for press in world.handlers.pressed] == [(action, 4)]
+
+
+async def test_context_menus_in_a_chain_of_replies_mean_its_session(world: World) -> None:
+    voice = world.guild.create_voice_channel("voice")
+    world.handlers.parts = ()
+    await world.ann.send(voice, f"{world.me} a red fox")
+    key = world.handlers.received[0].thread
+    await world.handlers.reply("turn-z", key, (ready(1, world.store.add(key, 1, "a red fox")),))
+    await world.ann.context_menu(voice, "Recipe", voice.last_message)
+    assert world.handlers.pressed[0].thread == key
+
+
+@pytest.mark.parametrize("menu", ["Edit this picture", "Use as reference", "Recipe"])
+async def test_context_menus_on_words_say_that_there_is_no_picture(world: World, menu: str) -> None:
+    words = await world.ann.send(world.channel, "no picture here")
+    result = await world.ann.context_menu(world.channel, menu, words)
+    assert "no picture" in (result.followups[-1] if result.followups else result.response).content
+    assert world.channel.threads == []
+
+
 async def test_context_menu_use_as_reference(world: World) -> None:
     photo = await world.bea.send(world.channel, "my cat", attachments=[("cat.png", png(1))])
     await world.ann.context_menu(world.channel, "Use as reference", photo)
@@ -206,6 +313,15 @@ async def shown_in(world: World, number: int) -> Any:
     key = world.handlers.received[-1].thread
     await world.handlers.reply("turn-z", key, (TextPart("look"), ready(number, world.store.add(key, number, "x"))))
     return world.thread().last_message
+
+
+def menu_with(message: Any, value: str) -> str:
+    """The custom id of the menu that has the entry."""
+    for row in message.components:
+        for item in getattr(row, "children", ()):
+            if any(option.value == value for option in getattr(item, "options", ())):
+                return str(item.custom_id)
+    raise AssertionError(f"no entry {value}")
 
 
 def _id(message: Any, action: str, number: int) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
+from discord import app_commands
 
 from handlers.access import Access
+from handlers.commands import COMMANDS
 from handlers.model import Answer, File
 from tests.bot.discord.conftest import World
 from tests.fakes import png
@@ -53,7 +56,7 @@ async def test_other_commands_answer_the_asker_only(world: World, name: str, giv
 
 
 async def test_a_person_is_named_by_id(world: World) -> None:
-    await world.ann.slash(world.channel, "usage", person=world.bea)
+    await world.ann.slash(world.channel, "credit", person=world.bea)
     assert world.handlers.called[0].arguments == {"person": str(world.bea.id)}
 
 
@@ -64,7 +67,7 @@ async def test_a_command_in_a_direct_message(world: World) -> None:
 
 
 async def test_files_of_an_answer_and_one_that_is_too_large(world: World) -> None:
-    big = File("all.zip", "application/zip", b"0" * (11 * 1024 * 1024))
+    big = File("all.zip", "application/zip", b"0" * (26 * 2**20))  # the interaction says that it takes 25 MiB
     world.handlers.answer = Answer("Here.", (File("sheet.png", "image/png", png(1), "all pictures"), big))
     result = await world.ann.slash(world.channel, "help")
     assert result.response is not None
@@ -92,11 +95,99 @@ async def test_long_lists_of_choices_are_completed(world: World) -> None:
     guild = world.env.create_guild("Hers", owner=boss)
     channel = guild.create_text_channel("general")
     member = guild.add_member(boss)
-    found = await member.autocomplete(channel, "settings", "style", "style-3")
-    assert "style-33" in [choice["value"] for choice in found]
-    await member.slash(channel, "settings", style="style-33", size="wide")
-    assert world.handlers.called[0].arguments == {"style": "style-33", "size": "wide"}
+    found = await member.autocomplete(channel, "paint", "colour", "colour-3")
+    assert "colour-33" in [choice["value"] for choice in found]
+    await member.slash(channel, "paint", colour="colour-33")
+    assert world.handlers.called[0].arguments == {"colour": "colour-33"}
     assert world.handlers.called[0].person.admin
+
+
+async def test_styles_are_completed_and_any_words_are_taken(world: World) -> None:
+    thread = await world.begin()
+    found = await world.ann.autocomplete(thread, "settings", "style", "pix")
+    assert [choice["value"] for choice in found] == ["pixel-art"]
+    await world.ann.slash(thread, "settings", style="like my grandmother's quilt")
+    assert world.handlers.called[0].arguments == {"style": "like my grandmother's quilt"}
+
+
+async def test_every_command_of_the_table_is_there_with_its_options(world: World) -> None:
+    tree = world.chat.client.tree
+    for spec in COMMANDS:
+        row = tree.get_command(spec.name)
+        assert isinstance(row, app_commands.Command)
+        assert {parameter.name for parameter in row.parameters} == {option.name for option in spec.options}
+        assert row.to_dict(tree)["contexts"] == ([0] if spec.admin_only else [0, 1, 2])
+
+
+async def test_access_names_channels_and_roles_by_id_and_is_for_admins(world: World) -> None:
+    role = world.guild.create_role("Admins", permissions=discord.Permissions(manage_guild=True))
+    cleo = world.guild.add_member(world.env.create_user("cleo"), roles=[role])
+    world.handlers.access = Access(deny_channels=frozenset({str(world.channel.id)}))  # she must get out of it again
+    await cleo.slash(world.channel, "access", rule="allow", channel=world.channel, role=role)
+    [call] = world.handlers.called
+    assert call.arguments == {"rule": "allow", "channel": str(world.channel.id), "role": str(role.id)}
+    assert call.person.admin
+    assert "/access" not in world.ann.available_commands(world.channel)
+
+
+@pytest.mark.parametrize("name", ["gallery", "queue", "cancel", "export", "settings", "usage", "forget", "help"])
+async def test_a_command_in_a_thread_is_about_its_session(world: World, name: str) -> None:
+    thread = await world.begin()
+    result = await world.ann.slash(thread, name)
+    [call] = world.handlers.called
+    assert call.thread == world.handlers.received[0].thread
+    assert call.in_thread
+    assert call.max_file_bytes == 25 * 2**20
+    assert result.ephemeral
+
+
+async def test_in_a_channel_there_is_no_session_and_in_direct_messages_there_is(world: World) -> None:
+    await world.ann.slash(world.channel, "gallery")
+    await world.env.create_user("dora").slash("gallery")
+    assert [call.in_thread for call in world.handlers.called] == [False, True]
+
+
+async def test_where_replies_are_the_session_a_command_means_the_latest(world: World) -> None:
+    voice = world.guild.create_voice_channel("voice")
+    await world.ann.send(voice, f"{world.me} a red fox")
+    await world.ann.slash(voice, "gallery")
+    assert world.handlers.called[0].thread == world.handlers.received[0].thread
+    assert world.handlers.called[0].in_thread
+
+
+async def test_what_concerns_all_is_said_to_all_with_who_did_it(world: World) -> None:
+    thread = await world.begin()
+    world.handlers.answer = Answer("From now on in this thread: size: wide.", private=False)
+    await world.ann.slash(thread, "settings", size="wide")
+    assert thread.last_message.content == "-# **Ann** · From now on in this thread: size: wide."
+    world.env.inject_error("POST", f"/channels/{thread.id}/messages", status=403, code=50013)
+    result = await world.ann.slash(thread, "settings", size="tall")
+    assert "From now on" in texts(result)
+
+
+async def test_an_answer_that_takes_longer_than_a_token_lives_comes_through_the_channel(world: World) -> None:
+    world.handlers.command_takes_s = 16 * 60
+    for private, where in ((True, "her"), (False, "all")):
+        world.handlers.answer = Answer(f"For {where}.", private=private)
+        await world.ann.slash(world.channel, "help")
+        await world.env.advance_time(17 * 60)
+    assert world.ann.user.dm_channel.last_message.content == "For her."
+    assert "For all." in world.channel.last_message.content
+
+
+async def test_help_says_what_is_missing_where_it_is_asked(world: World) -> None:
+    no_files = discord.PermissionOverwrite(attach_files=False)
+    channel = world.guild.create_text_channel("flat", overwrites={world.guild.default_role: no_files})
+    assert "Here I lack: Attach Files" in texts(await world.ann.slash(channel, "help"))
+    assert "lack" not in texts(await world.ann.slash(world.channel, "help"))
+
+
+async def test_imagine_where_the_bot_may_not_write_is_answered_through_the_command(world: World) -> None:
+    mute = discord.PermissionOverwrite(send_messages=False, create_public_threads=False)
+    channel = world.guild.create_text_channel("quiet", overwrites={world.chat.client.user: mute})
+    await world.ann.slash(channel, "imagine", text="a red fox")
+    assert world.handlers.received[0].thread.thread == f"u{world.ann.id}"
+    assert "Here you are." in str([message.components for message in channel.history()])
 
 
 async def test_commands_are_sent_only_when_they_changed(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import discord
 import pytest
+from simcord.builders import ChannelHandle
 
 from bot.chats.discord import DiscordConfig
 from handlers.access import Access, AgeRestricted
@@ -71,10 +72,13 @@ async def test_a_picture_that_comes_along_is_handed_over(world: World) -> None:
 async def test_too_many_too_large_and_unreadable_files_are_told_and_the_rest_is_used(world: World) -> None:
     pictures = [(f"{n}.png", png(n)) for n in range(6)]
     await world.ann.send(world.channel, f"{world.me} these", attachments=[*pictures, ("x.exe", b"MZ")])
-    assert len(world.handlers.received[0].attachments) == 4
-    told = " ".join(message.components[0].content for message in world.thread().history())
-    assert "I take 4 pictures at once; 4.png was left out." in told
-    assert "x.exe is no picture that I can read" in told
+    [incoming] = world.handlers.received
+    assert len(incoming.attachments) == 4
+    assert incoming.problems[:2] == (
+        "I take 4 pictures at once; 4.png was left out.",
+        "I take 4 pictures at once; 5.png was left out.",
+    )
+    assert "x.exe is no picture that I can read" in incoming.problems[2]
 
 
 class TestSmallFilesOnly:
@@ -82,10 +86,11 @@ class TestSmallFilesOnly:
     def config(self) -> DiscordConfig:
         return DiscordConfig(token="t", shard_count=1, max_upload_bytes=20)
 
-    async def test_a_message_that_was_only_a_file_too_large_is_no_turn(self, world: World) -> None:
+    async def test_a_file_that_is_too_large_is_not_fetched(self, world: World) -> None:
         await world.ann.send(world.channel, world.me, attachments=[("big.png", png(1))])
-        assert world.handlers.received == []
-        assert "big.png is larger than" in world.thread().last_message.components[0].content
+        [incoming] = world.handlers.received
+        assert incoming.attachments == ()
+        assert "big.png is larger than" in incoming.problems[0]
 
 
 async def test_answering_a_picture_means_that_picture(world: World) -> None:
@@ -189,3 +194,87 @@ async def test_what_the_reader_sees_of_a_long_answer_is_all_of_it(world: World) 
     shown = [message.components[0].content for message in thread.history()]
     assert len(shown) > 1
     assert "".join("".join(shown).split()) == "".join(text.split())
+
+
+async def test_where_no_answer_can_be_posted_the_person_is_told_once_and_no_thread_is_left(world: World) -> None:
+    mute = discord.PermissionOverwrite(send_messages=False, send_messages_in_threads=False)
+    channel = world.guild.create_text_channel("quiet", overwrites={world.chat.client.user: mute})
+    await world.ann.send(channel, f"{world.me} a red fox")
+    await world.ann.send(channel, f"{world.me} a red fox!")
+    assert world.handlers.received == []
+    assert channel.threads == []
+    told = [message.content for message in direct(world)]
+    assert told == [f"I cannot answer in <#{channel.id}>: I lack Send Messages there. A server admin can grant it."]
+
+
+async def test_a_thread_in_which_the_bot_could_not_write_is_not_opened(world: World) -> None:
+    mute = discord.PermissionOverwrite(send_messages_in_threads=False)
+    channel = world.guild.create_text_channel("flat", overwrites={world.chat.client.user: mute})
+    asked = await world.ann.send(channel, f"{world.me} a red fox")
+    assert channel.threads == []
+    assert channel.last_message.reference.message_id == asked.id
+
+
+async def test_a_reply_that_may_not_see_what_it_answers_is_a_message_of_its_own(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages", status=400, code=160002)
+    voice = world.guild.create_voice_channel("voice")
+    await world.ann.send(voice, f"{world.me} a red fox")
+    assert voice.last_message.reference is None
+    assert voice.last_message.components[0].content == "Here you are."
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, 0), (500, 0), (429, 0)])
+async def test_a_thread_that_cannot_be_opened_just_now_is_opened_a_little_later(
+    world: World, status: int, code: int
+) -> None:
+    path = "/channels/*/messages/*/threads"
+    world.env.inject_error("POST", path, status=status, code=code, times=2)
+    await world.ann.send(world.channel, f"{world.me} a red fox")
+    await world.env.advance_time(10)
+    assert len(world.handlers.received) == 1
+    assert len(world.channel.threads) == 1
+
+
+async def test_a_message_that_is_deleted_before_it_is_taken_up_is_let_go(world: World) -> None:
+    world.env.inject_error("POST", "/channels/*/messages/*/threads", status=404, code=10008)
+    await world.ann.send(world.channel, f"{world.me} a red fox")
+    assert world.handlers.received == []
+
+
+async def test_in_other_peoples_threads_only_a_mention_counts(world: World) -> None:
+    forum = world.guild.create_forum_channel("gallery")
+    post = world.env.backend.create_thread(forum.id, "my art", world.ann.id)
+    await world.env.settle()
+    thread = ChannelHandle(world.env, world.guild, post)
+    await world.ann.send(thread, "what a day")
+    await world.ann.send(thread, f"{world.me} a red fox")
+    [incoming] = world.handlers.received
+    assert (incoming.thread.channel, incoming.thread.thread) == (str(forum.id), str(thread.id))
+    assert incoming.title == "my art"
+
+
+async def test_a_late_message_that_is_refused_is_not_refused_again(world: World) -> None:
+    await world.ann.send(await world.begin(), "make it blue")
+    world.handlers.access = Access(deny_channels=frozenset({str(world.channel.id)}))
+    await world.memory.put("seen", "1000")
+    before = len(world.thread().history())
+    await world.env.restart_bot(world.chat_again().client)
+    await world.env.settle()
+    assert len(world.thread().history()) == before
+    assert len(world.handlers.received) == 2
+
+
+async def test_direct_messages_of_an_outage_are_answered_afterwards(world: World) -> None:
+    user = world.env.create_user("dora")
+    await user.send_dm("a boat")
+    world.store.known.append(world.handlers.received[0].thread)
+    await world.memory.put("seen", "1000")
+    missed = world.env.backend.create_message(user.dm_channel.id, user.id, "bluer")
+    await world.env.restart_bot(world.chat_again().client)
+    await world.env.settle()
+    assert f"discord:m{missed.id}" in [incoming.event for incoming in world.handlers.received]
+
+
+def direct(world: World) -> list[discord.Message]:
+    """What Ann has in her direct messages."""
+    return list(world.ann.user.dm_channel.history())

@@ -7,19 +7,9 @@ from hypothesis import strategies as st
 
 from bot.chats.discord.ids import ButtonId, read_menu_value
 from bot.chats.discord.layout import layout
-from bot.chats.discord.render import (
-    MAX_COMPONENTS,
-    MAX_TEXT,
-    Buttons,
-    Gallery,
-    Menu,
-    MessageView,
-    Words,
-    components,
-    render,
-    waiting,
-)
+from bot.chats.discord.render import MAX_COMPONENTS, MAX_TEXT, components, render, waiting
 from bot.chats.discord.text import close_fence, plain, shorten, split_text
+from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
 from handlers.model import NoticePart, PicturePart, Reply, SelectPart, SlotState, TextPart, ThreadKey
 from imaging.model import Operation
 

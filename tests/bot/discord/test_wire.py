@@ -3,72 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
-from bot.chats.discord import DiscordChat, DiscordConfig, DiscordRefused, InMemoryKeyValue
-from bot.chats.discord.build import build_discord
+from bot.chats.discord import DiscordRefused
 from handlers.model import Action, Reply, TextPart
-from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store, ready
-from tests.peers.discord_peer import BOT, TOKEN, DiscordPeer
-from tests.waiting import until
-
-MENTION = f"<@{BOT}>"
-
-
-@pytest.fixture(autouse=True)
-def addresses() -> Iterator[None]:
-    """discord.py keeps its addresses in classes."""
-    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    yield
-    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[DiscordPeer]:
-    made = DiscordPeer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-class Process:
-    """What one process would hold; a second one over the same memory is a restart."""
-
-    def __init__(self, peer: DiscordPeer, before: Process | None = None, **changes: Any) -> None:
-        self.peer = peer
-        self.store: FakeStore = before.store if before else FakeStore()
-        self.memory: InMemoryKeyValue = before.memory if before else InMemoryKeyValue()
-        self.handlers = FakeHandlers(self.store)
-        self.handlers.changed = peer.changed
-        config = DiscordConfig(
-            TOKEN, peer.api, peer.gateway, peer.cdn, shard_count=1, edit_interval_s=0, retry_s=0, **changes
-        )
-        self.config = config
-        self.chat = self.build(config)
-
-    def build(self, config: DiscordConfig) -> DiscordChat:
-        chat = build_discord(config, self.handlers, as_store(self.store), SPECS, self.memory)
-        self.handlers.chat = chat
-        return chat
-
-    async def start(self) -> None:
-        await self.chat.start()
-        await self.peer.until(lambda: self.peer.identified > 0)
-        await self.chat.client.wait_until_ready()
-
-
-@pytest.fixture
-async def process(peer: DiscordPeer) -> AsyncIterator[Process]:
-    made = Process(peer)
-    await made.start()
-    yield made
-    await made.chat.stop()
+from tests.bot.discord.fakes import ready
+from tests.bot.discord.test_answers import noise
+from tests.bot.discord.wire import MENTION, Process
+from tests.peers.discord_peer import DiscordPeer
 
 
 async def test_a_wrong_token_is_said_in_one_sentence(peer: DiscordPeer) -> None:
@@ -128,16 +72,6 @@ async def test_a_silent_gateway_is_left_and_joined_again() -> None:
         await peer.stop()
 
 
-async def test_a_lost_connection_is_said_until_it_is_back(peer: DiscordPeer, process: Process) -> None:
-    assert process.chat.health().connected
-    peer.shut = True
-    await peer.drop()
-    await until(lambda: not process.chat.health().connected)
-    assert "connection to Discord is lost" in process.chat.health().problems[0]
-    peer.shut = False
-    await until(lambda: process.chat.health().connected)
-
-
 async def test_without_the_intent_it_comes_back_without_it(peer: DiscordPeer) -> None:
     peer.privileged = False
     process = Process(peer)
@@ -166,13 +100,10 @@ async def test_server_errors_are_waited_out(peer: DiscordPeer, process: Process)
 
 
 async def test_an_upload_that_is_refused_as_too_large_is_sent_smaller(peer: DiscordPeer, process: Process) -> None:
-    process.handlers.parts = ()
-    asked = await peer.say(f"{MENTION} a red fox")
-    await peer.until(lambda: bool(process.handlers.received))
-    key = process.handlers.received[0].thread
+    key = await process.asked()
     peer.fail("POST", "/messages", 413, {"code": 40005, "message": "Request entity too large"})
-    await process.handlers.reply("turn-1", key, (ready(1, process.store.add(key, 1, "x")),))
-    assert len(peer.said(asked["id"])[0]["attachments"]) == 1
+    await process.handlers.reply("turn-1", key, (process.picture(key, data=noise(64)),))
+    assert len(peer.said(key.thread)[0]["attachments"]) == 1
 
 
 async def test_a_crash_in_mid_answer_leaves_one_answer(peer: DiscordPeer) -> None:
