@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ from imaging.queue import JobQueue
 from imaging.queue_types import QueueLimits, QueueObserver
 from imaging.worker_client import SubprocessWorker
 
+AUTO_THREADS = 4
+"""More bring a small model little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Studio:
@@ -32,7 +36,7 @@ def engine_spec(settings: Settings) -> EngineSpec:
     """The engine that the settings ask for."""
     match settings.engine:
         case EngineName.MINI:
-            return EngineSpec("mini")
+            return EngineSpec("mini", {"lanes": cpu_threads(settings)})
         case EngineName.SDXL:
             options: dict[str, Any] = {
                 "model": settings.sdxl_model,
@@ -46,6 +50,12 @@ def engine_spec(settings: Settings) -> EngineSpec:
             return EngineSpec(
                 "openai", {"base_url": settings.images_base_url, "api_key": key, "model": settings.images_model}
             )
+
+
+def cpu_threads(settings: Settings) -> int:
+    """CPU threads of one worker; 0 in the settings is one a core, at most AUTO_THREADS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return settings.threads or min(cores, AUTO_THREADS)
 
 
 def devices(settings: Settings) -> dict[str, str | None]:

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
     engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
     devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
-    threads: int = _group("Pictures", "CPU threads of one worker; another number changes pictures a little.", 1, ge=1)
+    threads: int = _group("Pictures", "CPU threads of one worker; 0: one a core, at most 4.", 0, ge=0, le=256)
     sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
     ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")
     loras: str = _group("Pictures", "SDXL LoRAs: path=weight, several by commas.", "")

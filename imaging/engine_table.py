@@ -38,9 +38,10 @@ Build = Callable[[Mapping[str, Any], Path, str | None], Engine]
 
 
 def _mini(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
+    """Options: `lanes`, pictures that are drawn at once on a CPU."""
     from imaging.engines.mini import mini_engine
 
-    return mini_engine(home, device)
+    return mini_engine(home, device, int(options.get("lanes", 1)))
 
 
 def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -196,15 +196,35 @@ def pairs(
     return found
 
 
-def chunked(jobs: list[Job], cap: int) -> list[list[Job]]:
-    """Jobs in groups of at most `cap` UNet rows; a job is never split."""
-    groups: list[list[Job]] = []
-    for job in jobs:
-        if groups and sum(each.unet_rows for each in groups[-1]) + job.unet_rows <= cap:
-            groups[-1].append(job)
-        else:
-            groups.append([job])
-    return groups
+def groups(jobs: list[Job], cap: Callable[[Job], int], lanes: int = 1) -> list[list[Job]]:
+    """Whose turn it is: at most one group a lane, each of jobs that can share a UNet call.
+
+    The longest waiting come first, with whoever has their size; several lanes part them evenly.
+
+    Args:
+        jobs: In flight, in any order.
+        cap: UNet rows of one call at a job's size. A job is never split, so one that is larger runs alone.
+        lanes: Calls that run at once.
+    """
+    waiting = sorted(jobs, key=lambda job: job.turn)
+    found: list[list[Job]] = []
+    while waiting and len(found) < lanes:
+        same = [job for job in waiting if job.key == waiting[0].key]
+        even = -(-sum(job.unet_rows for job in same) // (lanes - len(found)))
+        found.append(_first(same, min(cap(same[0]), even)))
+        taken = {job.id for job in found[-1]}
+        waiting = [job for job in waiting if job.id not in taken]
+    return found
+
+
+def _first(jobs: list[Job], rows: int) -> list[Job]:
+    """The first job, and those after it that fit beside it."""
+    group = jobs[:1]
+    for job in jobs[1:]:
+        if sum(each.unet_rows for each in group) + job.unet_rows > rows:
+            break
+        group.append(job)
+    return group
 
 
 def all_rows(jobs: list[Job]) -> list[Row]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +29,7 @@ from imaging.engines.memory import (
     stable_row_count,
 )
 from imaging.engines.planning import Planner
-from imaging.engines.rows import Job, Row, chunked
+from imaging.engines.rows import Job, Row, groups
 from imaging.engines.trails import Trails
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
@@ -97,6 +98,9 @@ class Runtime:
         self._jobs: dict[str, Job] = {}
         self._turn = 0
         self._on_cpu = parts.device.type == "cpu"
+        self._lanes = max(1, options.lanes) if self._on_cpu else 1
+        # Each lane's calls run on one thread, so that a picture's bytes do not depend on the number of lanes.
+        self._pool = ThreadPoolExecutor(self._lanes, "lane", initializer=torch.set_num_threads, initargs=(1,))
         self._before = attention.install(parts.unet)
         if self._on_cpu:
             stable_rows.install(parts.unet)
@@ -104,6 +108,7 @@ class Runtime:
     def close(self) -> None:
         """Take everything of ours out of the UNet again."""
         self._jobs.clear()
+        self._pool.shutdown()
         attention.uninstall(self._parts.unet, self._before)
         stable_rows.uninstall(self._parts.unet)
 
@@ -139,27 +144,36 @@ class Runtime:
         self._jobs.pop(id, None)
 
     def step(self) -> Sequence[Advance]:
-        """One UNet call for those whose turn it is: the longest waiting, and whoever fits beside them."""
+        """One UNet call a lane for those whose turn it is: the longest waiting, and whoever fits beside them."""
         if not self._jobs:
             return ()
         self._turn += 1
-        waiting = sorted(self._jobs.values(), key=lambda job: job.turn)
-        same = [job for job in waiting if job.key == waiting[0].key]
-        group = chunked(same, self._cap(waiting[0]))[0]
+        chosen = groups(list(self._jobs.values()), self._cap, self._lanes)
+        # One group needs no other thread; a GPU never has more.
+        results = map(self._timed, chosen) if len(chosen) == 1 else self._pool.map(self._timed, chosen)
+        return [
+            advance for group, result in zip(chosen, results, strict=True) for advance in self._ended(group, result)
+        ]
+
+    def _timed(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Run a group and give each job its part of the time."""
         rows = {job.id: job.unet_rows for job in group}
         started = self._clock()
-        seen, errors = self._run(group)
+        result = self._run(group)
         spent = self._clock() - started
-        found = []
+        for job in group:
+            job.device_seconds += spent * rows[job.id] / sum(rows.values())
+        return result
+
+    def _ended(self, group: list[Job], result: tuple[dict[str, Tensor], dict[str, str]]) -> Iterator[Advance]:
+        seen, errors = result
         for job in group:
             job.turn = self._turn
-            job.device_seconds += spent * rows[job.id] / sum(rows.values())
             if job.id in errors:
                 self._jobs.pop(job.id, None)
-                found.append(Advance(job.id, job.step, job.total, error=errors[job.id]))
+                yield Advance(job.id, job.step, job.total, error=errors[job.id])
             else:
-                found.append(self._after(job, seen[job.id]))
-        return found
+                yield self._after(job, seen[job.id])
 
     def _run(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group in one call; out of memory splits it, and only a job that fails alone has failed."""

@@ -40,6 +40,8 @@ class EngineOptions:
     device: str | None = None
     threads: int | None = None
     """CPU threads; None takes what torch chooses. One thread gives the same bytes on every machine size."""
+    lanes: int = 1
+    """UNet calls that run at once on a CPU, each on a thread of its own; for small models, with `threads` 1."""
     loras: tuple[tuple[str, float], ...] = ()
     ip_adapter: Path | None = None
     max_pictures: int = 8

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -183,6 +184,25 @@ def test_another_process_gives_the_same_bytes(mini: SdxlEngine, tmp_path: Path) 
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=150)
     assert (tmp_path / "out.png").read_bytes() == data
+
+
+def test_lanes_draw_at_once_and_change_no_bytes(mini: SdxlEngine, parts: Parts, options: EngineOptions) -> None:
+    together = threading.Barrier(2, timeout=60)
+    calls = 0
+
+    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls <= 2:
+            together.wait()  # passes only when both lanes are in a call
+        return advance(parts, rows, at_least=at_least)
+
+    runtime = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2), forward=forward)
+    try:
+        drawn = render(runtime, KINDS)
+    finally:
+        runtime.close()
+    assert [drawn[kind].data for kind in KINDS] == solo_bytes(mini, list(KINDS.values()))
 
 
 class Coming(RuleBasedStateMachine):
