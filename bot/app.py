@@ -19,7 +19,7 @@ from bot.memory import Memory
 from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
 from bot.pictures import Studio, open_studio
 from bot.probes import Probes
-from bot.settings import Settings
+from bot.settings import Settings, quotas
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
@@ -114,7 +114,8 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         limits = Limits(
             message_chars=settings.max_message_chars,
             pictures_per_reply=settings.max_pictures_per_reply,
-            pictures_per_day=settings.pictures_per_day or None,
+            quotas=quotas(settings),
+            picture_price=settings.picture_price,
         )
         desk = Desk(
             store, model, studio.queue, chats, limits,

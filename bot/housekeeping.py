@@ -74,6 +74,7 @@ class Housekeeping:
             gone = await self._desk.prune(timedelta(days=self._retention_days))
             if gone.turns or gone.pictures:
                 log.info("retention deleted %d turns and %d pictures", gone.turns, gone.pictures)
+        await self._store.forget_spendings()
         days = min(self._job_days, self._retention_days or self._job_days)
         if jobs := await self._queue.prune(time.time() - days * DAY_S):
             log.info("%d ended jobs were forgotten", jobs)

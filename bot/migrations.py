@@ -78,11 +78,28 @@ def answered_picture(db: Database) -> None:
     db.conn.execute("ALTER TABLE turns ADD COLUMN replies_to INTEGER")
 
 
+def spendings(db: Database) -> None:
+    """What quotas count: one row a picture that was made, whatever becomes of the picture."""
+    db.conn.execute(
+        "CREATE TABLE spent (at REAL NOT NULL, person_id TEXT NOT NULL, channel TEXT NOT NULL, tenant TEXT NOT NULL, "
+        "seconds REAL NOT NULL, money REAL NOT NULL)"
+    )
+    for column in ("person_id", "channel", "tenant"):
+        db.conn.execute(f"CREATE INDEX spent_{column} ON spent ({column}, at)")
+    db.conn.execute("CREATE INDEX spent_at ON spent (at)")
+    db.conn.execute(
+        "INSERT INTO spent SELECT p.created, p.person_id, t.chat || '/' || t.tenant || '/' || t.channel, "
+        "t.chat || '/' || t.tenant, p.device_seconds, 0 FROM pictures p JOIN threads t ON t.key = p.thread "
+        "WHERE p.operation != 'upload'"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
     votes,
     answered_picture,
+    spendings,
 )
 
 

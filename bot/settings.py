@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from handlers.access import AgeRestricted
+from handlers.quota_rules import Rule, Sharers, Unit, read_rules
 from handlers.refinement import Refine
 from prompts.profiles import profile_for
 
@@ -79,6 +80,10 @@ class Settings(BaseSettings):
     max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)
     max_pictures_per_reply: int = _group("Limits", "Pictures of one reply.", 4, ge=1, le=16)
     pictures_per_day: int = _group("Limits", "Pictures of one person a day; 0: no limit.", 0, ge=0)
+    quotas: str = _group(
+        "Limits", "More quotas, by semicolons: 9 pictures in 10 min per person; 5 USD a day per workspace …", ""
+    )
+    picture_price: float = _group("Limits", "What one picture costs you, in the currency of the quotas.", 0.0, ge=0)
     max_upload_mb: int = _group("Limits", "Largest reference picture, in MiB.", 20, ge=1, le=200)
     queue_length: int = _group("Limits", "Jobs that may wait in all.", 500, ge=1)
     queue_per_person: int = _group("Limits", "Jobs of one person that may wait.", 40, ge=1)
@@ -136,6 +141,12 @@ class Settings(BaseSettings):
         profile_for("", value)
         return value
 
+    @field_validator("quotas")
+    @classmethod
+    def _quotas(cls, value: str) -> str:
+        read_rules(value)
+        return value
+
     @field_validator("loras")
     @classmethod
     def _loras(cls, value: str) -> str:
@@ -155,6 +166,9 @@ class Settings(BaseSettings):
             found.append("EASEL_SDXL_MODEL is empty, but EASEL_ENGINE=sdxl needs a checkpoint.")
         if self.engine is EngineName.OPENAI and not self.images_base_url:
             found.append("EASEL_IMAGES_BASE_URL is empty, but EASEL_ENGINE=openai needs an endpoint.")
+        priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
+        if priced and not self.picture_price:
+            found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
         if not loopback(self.web_host) and not self.web_password.get_secret_value():
             found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others.")
         slack = self.slack_bot_token.get_secret_value()
@@ -194,6 +208,14 @@ def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
         except ValueError:
             raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
     return tuple(pairs)
+
+
+def quotas(settings: Settings) -> tuple[Rule, ...]:
+    """All quotas: the one of the short setting, and those of the long one."""
+    rules = read_rules(settings.quotas)
+    if settings.pictures_per_day:
+        rules = (Rule(Sharers.PERSON, Unit.PICTURES, settings.pictures_per_day), *rules)
+    return rules
 
 
 def load_settings(**overrides: Any) -> Settings:

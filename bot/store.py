@@ -37,7 +37,8 @@ from handlers.model import (
     Upload,
     Vote,
 )
-from handlers.ports import Accepted, Claim, Forgotten, Usage
+from handlers.ports import Accepted, Claim, Forgotten
+from handlers.quota_rules import LONGEST, Amounts, Sharers
 
 __all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
 
@@ -230,8 +231,15 @@ class SqliteStore:
 
     # People and housekeeping
 
-    async def usage(self, thread: ThreadKey, person: Person, since: datetime) -> Usage:
-        return await self._run(self._tables.usage, thread, person, since.timestamp())
+    async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
+        return await self._run(self._tables.spent, sharers, key, since.timestamp())
+
+    async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
+        return await self._run(self._tables.spendings, sharers, key, since.timestamp())
+
+    async def forget_spendings(self) -> None:
+        """Those that no quota counts any more."""
+        await self._run(self._tables.forget_spendings, (_now() - LONGEST).timestamp())
 
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         def work() -> Forgotten:

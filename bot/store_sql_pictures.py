@@ -7,17 +7,20 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
 from bot import store_rows as rows
 from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
-from handlers.ports import Forgotten, Usage
+from handlers.ports import Forgotten
+from handlers.quota_rules import Amounts, Sharers
+from imaging.model import Operation
 
 FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
 GONE = "(deleted)"
-
+SHARED_BY = {Sharers.PERSON: "person_id", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
 
 CACHED = 2048
 
@@ -88,6 +91,12 @@ class PictureTables:
             rows.picture_values(picture),
         )
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
+        if picture.operation is not Operation.UPLOAD:
+            thread, spent = picture.thread, picture.metrics.get("cost", 0.0)
+            scopes = [rows.clean(scope) for scope in (thread.channel_scope, thread.tenant_scope)]
+            person = rows.clean(rows.person_key(thread, picture.person.id))
+            values = (picture.created.timestamp(), person, *scopes, picture.device_seconds, spent)
+            self._db.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
@@ -158,14 +167,24 @@ class PictureTables:
         needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
         return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
 
-    def usage(self, thread: ThreadKey, person: Person, since: float) -> Usage:
-        """Rendered pictures only: uploads, failures and cancelled jobs never count."""
+    def spent(self, sharers: Sharers, key: str, since: float) -> Amounts:
         row = self._db.execute(
-            "SELECT count(*), coalesce(sum(device_seconds), 0) FROM pictures "
-            "WHERE person_id = ? AND created >= ? AND operation != 'upload'",
-            (rows.clean(rows.person_key(thread, person.id)), since),
+            f"SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(money), 0) FROM spent "
+            f"WHERE {SHARED_BY[sharers]} = ? AND at >= ?",
+            (rows.clean(key), since),
         ).fetchone()
-        return Usage(int(row[0]), float(row[1]))
+        return Amounts(int(row[0]), float(row[1]), float(row[2]))
+
+    def spendings(self, sharers: Sharers, key: str, since: float) -> list[tuple[datetime, Amounts]]:
+        found = self._db.execute(
+            f"SELECT at, seconds, money FROM spent WHERE {SHARED_BY[sharers]} = ? AND at >= ? ORDER BY at",
+            (rows.clean(key), since),
+        )
+        return [(datetime.fromtimestamp(at, UTC), Amounts(1, seconds, money)) for at, seconds, money in found]
+
+    def forget_spendings(self, before: float) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM spent WHERE at < ?", (before,))
 
     # Deletion
 
@@ -199,6 +218,8 @@ class PictureTables:
             self._erase("person_id = ?", (key,))
             self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
             self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
+            # The channel's and the workspace's quotas still count them.
+            self._db.execute("UPDATE spent SET person_id = '' WHERE person_id = ?", (key,))
             self._cut_ancestors(mine)
             return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
 

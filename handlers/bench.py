@@ -15,7 +15,7 @@ from pathlib import Path
 from handlers.desk import Desk
 from handlers.model import Incoming, Person, Reply, ThreadKey
 from handlers.ports import ReplyPost, Store
-from imaging.model import Abilities, Done, ImageRequest, JobEvent, RenderedPicture, Technique
+from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
 REPLY = (
@@ -60,6 +60,9 @@ class _Pictures:
 
     def __init__(self) -> None:
         self._jobs: dict[str, ImageRequest] = {}
+
+    def estimate(self, recipe: Recipe) -> float:
+        return 0.0
 
     async def submit(self, request: ImageRequest) -> None:
         self._jobs[request.id] = request

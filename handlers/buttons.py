@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import assert_never
 
 from handlers.conversation import Conversation, may_cancel
-from handlers.director import Services, parent_of
+from handlers.director import parent_of
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
 from handlers.ids import slot_id, turn_id
 from handlers.model import (
@@ -35,6 +35,7 @@ from handlers.model import (
 from handlers.recipe_text import recipe_text
 from handlers.recipes import Built, build, seed_of
 from handlers.router import Planned
+from handlers.services import Services
 from imaging.errors import ImagingError
 from imaging.model import Control, ImageRequest, Operation, Owner, Technique
 from prompts.adapter import adapt
@@ -160,8 +161,8 @@ class Buttons:
         slot = slot_id(turn, 0)
         built = self._build(press, picture, session, seed_of(slot))
         quota = self._services.quota
-        await quota.take(press.thread, press.person, 1)
-        quota.give_back(press.thread, press.person)  # the reply's own job holds it from here on
+        [share] = await quota.take(press.thread, press.person, [self._services.amounts(built.recipe)])
+        quota.give_back(share)  # the reply's own job holds it from here on
         number = await self._store.reserve_numbers(press.thread, 1)
         accepted = await self._store.begin(self._turn(press, picture, built, slot, number), press.event)
         if accepted.turn is None:

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.conversation import Conversation, may_cancel
-from handlers.director import Services
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
 from handlers.model import (
@@ -25,7 +24,9 @@ from handlers.model import (
     SlotState,
     Tally,
 )
+from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
+from handlers.services import Services
 from handlers.slots import ENDED
 from imaging.model import Operation
 
@@ -222,13 +223,17 @@ class Commands:
 
     async def _usage(self, call: CommandCall) -> Answer:
         quota = self._services.quota
-        used = await quota.used(call.thread, call.person)
-        made = f"Today you have had {counted(used.pictures, 'picture')} made"
-        made += f" ({used.device_seconds:.0f} s of the device)."
-        if quota.per_day is None:
-            return Answer(f"{made} There is no limit.")
-        left = max(0, quota.per_day - used.pictures)
-        return Answer(f"{made} {left} of {quota.per_day} are left; the count begins again {quota.renewal()}.")
+        today = await quota.today(call.thread, call.person)
+        lines = [f"Today you have had {counted(today.pictures, 'picture')} made ({today.seconds:.0f} s of the device)."]
+        for standing in await quota.standings(call.thread, call.person):
+            rule = standing.rule
+            whose = {Sharers.PERSON: "You", Sharers.CHANNEL: "This channel", Sharers.WORKSPACE: "Everybody here"}
+            left = f"{rule.number(standing.left)} of {rule.told(rule.amount)} {rule.within}"
+            line = f"{whose[rule.sharers]}: {left} left"
+            lines.append(f"{line}; more {standing.renewal}." if standing.used else f"{line}.")
+        if len(lines) == 1:
+            lines.append("There is no limit.")
+        return Answer("\n".join(lines))
 
     async def _export(self, call: CommandCall) -> Answer:
         exported = await export_files(

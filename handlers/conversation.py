@@ -18,15 +18,17 @@ from datetime import datetime
 from functools import partial
 
 from handlers.assembly import Assembly
-from handlers.director import Director, Services
+from handlers.director import Director
 from handlers.errors import StoreError, UserError
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
 from handlers.lines import Place, ThreadLines
 from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn, TurnState
 from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
+from handlers.quota import Share
 from handlers.run import CLOSED, Run
-from handlers.slots import Slots
+from handlers.services import Services
+from handlers.slots import ENDED, Slots
 from handlers.transcript import language_request
 from handlers.writing import BROKE, Writer
 
@@ -58,6 +60,7 @@ class Conversation:
         self._busy: set[str] = set()
         self._closing: set[str] = set()
         self._runs: dict[str, Run] = {}
+        self._aside: dict[str, list[Share]] = {}
         self._left: dict[ThreadKey, list[Turn]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -170,9 +173,7 @@ class Conversation:
         slots = Slots(
             assembly,
             person,
-            store=self._store,
-            pictures=self._services.pictures,
-            quota=self._services.quota,
+            services=self._services,
             clock=self._clock,
         )
         run = Run(
@@ -182,6 +183,8 @@ class Conversation:
             place = self._lines.place(turn.thread, turn.index)
         async with place or nullcontext():
             self._runs[turn.id] = run
+            for share in self._aside.pop(turn.id, []):
+                self._services.quota.give_back(share)  # each job holds its own from here on
             try:
                 await self._carry_out(run, asked, brought)
             finally:
@@ -192,7 +195,7 @@ class Conversation:
         turn = run.assembly.turn
         if turn.jobs or turn.written or asked is None:
             for job in turn.jobs:
-                run.slots.start(job, again=True)
+                run.slots.start(job)
             if not turn.written:
                 run.assembly.add(NoticePart(CLOSED))
             await run.finish()
@@ -261,6 +264,8 @@ class Conversation:
         except Exception:
             log.exception("turn %s could not be taken up", turn.id)
         finally:
+            for share in self._aside.pop(turn.id, []):
+                self._services.quota.give_back(share)
             self._busy.discard(turn.id)
 
     async def resume(self, chat: Chat) -> None:
@@ -283,7 +288,15 @@ class Conversation:
                 self._left = {}
                 for turn in turns:
                     self._left.setdefault(turn.thread, []).append(turn)
+                    self._set_aside(turn)
         return self._left
+
+    def _set_aside(self, turn: Turn) -> None:
+        """What is still to be made counts from the start, not only when its thread's turn comes."""
+        done = {part.slot for part in turn.parts if isinstance(part, PicturePart) and part.state in ENDED}
+        jobs = [job for job in turn.jobs if job.request.id not in done]
+        person = turn.person or SOMEBODY
+        self._aside[turn.id] = [self._services.hold(turn.thread, person, job.request.recipe) for job in jobs]
 
     def _enrol(self, turns: list[Turn]) -> list[asyncio.Task[None]]:
         """Give these turns their places in their threads' lines now, and take them up."""

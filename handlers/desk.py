@@ -11,13 +11,13 @@ from handlers.access import Access, Gate
 from handlers.buttons import Buttons
 from handlers.commands import Commands
 from handlers.conversation import Conversation
-from handlers.director import Services
 from handlers.errors import UserError
 from handlers.limits import Limits
 from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.refinement import Refine, Refinement
+from handlers.services import Services
 from imaging.errors import ImagingError
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Desk:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
-        quota = Quota(store, limits.pictures_per_day, clock)
+        quota = Quota(store, limits.quotas, clock)
         self.services = Services(store, pictures, limits, quota, Refinement(model, Refine(refinement)))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from handlers.assembly import Assembly, Place
 from handlers.errors import UserError
 from handlers.ids import slot_id
-from handlers.limits import Limits
 from handlers.model import NoticePart, PendingJob, Person, Picture, PicturePart, PictureState, SelectPart, Session
-from handlers.ports import Pictures, Store
-from handlers.quota import Quota
 from handlers.recipes import Built, build, seed_of
-from handlers.refinement import Refinement
 from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
+from handlers.services import Services
 from handlers.slots import Slots
 from imaging.model import ImageRequest, Operation, Owner, Priority
 from prompts.adapter import adapt
@@ -22,17 +19,6 @@ from prompts.kinds import concrete
 from prompts.protocol import Directive
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What carrying out a directive needs from the outside."""
-
-    store: Store
-    pictures: Pictures
-    limits: Limits
-    quota: Quota
-    refinement: Refinement
 
 
 def parent_of(picture: Picture) -> Parent:
@@ -114,9 +100,10 @@ class Director:
         self.left_out += plan.directive.count - count
         if count <= 0:
             return
-        await self._services.quota.take(self._session.thread, self._person, count)
+        built, remark = await self._build(plan, count)
+        wanted = [self._services.amounts(one.recipe) for one in built]
+        shares = await self._services.quota.take(self._session.thread, self._person, wanted)
         try:
-            built, remark = await self._build(plan, count)
             first = await self._services.store.reserve_numbers(self._session.thread, count)
             filled = self._note(plan, first, built, place, remark)
             try:
@@ -125,10 +112,11 @@ class Director:
                 self._assembly.withdraw(filled)
                 raise
         except BaseException:
-            self._services.quota.give_back(self._session.thread, self._person, count)
+            for share in shares:
+                self._services.quota.give_back(share)
             raise
-        for job in self._assembly.jobs[-count:]:
-            self._slots.start(job)
+        for job, share in zip(self._assembly.jobs[-count:], shares, strict=True):
+            self._slots.start(job, share)
         self._assembly.show()
 
     async def _build(self, plan: Planned, count: int) -> tuple[list[Built], str | None]:

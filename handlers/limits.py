@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers.quota_rules import Rule
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -15,7 +17,9 @@ class Limits:
     """A reply that does not end is cut here."""
     pictures_per_reply: int = 4
     attachments: int = 4
-    pictures_per_day: int | None = None
-    """Per person and workspace, renewed at midnight UTC; None is no limit."""
+    quotas: tuple[Rule, ...] = ()
+    """What people may have made; see `handlers.quota_rules`."""
+    picture_price: float = 0.0
+    """What one picture costs the host, in the currency of the quotas."""
     export_pictures: int = 500
     """The newest ones go into an export."""

@@ -24,7 +24,8 @@ from handlers.model import (
     Vote,
     Whereabouts,
 )
-from imaging.model import Abilities, ImageRequest, JobEvent
+from handlers.quota_rules import Amounts, Sharers
+from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
 
 
@@ -99,14 +100,6 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What one person has had made since a moment."""
-
-    pictures: int
-    device_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What the deletion of one person's data removed."""
 
@@ -138,7 +131,13 @@ class Store(Protocol):
     async def chosen(self, scope: str) -> Mapping[str, str]:
         """What is set for exactly that scope."""
 
-    async def usage(self, thread: ThreadKey, person: Person, since: datetime) -> Usage: ...
+    async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
+        """What was made for somebody since a moment; `key` is `handlers.quota_rules.share_key`'s. Uploads, failed
+        and cancelled jobs do not count, deleted pictures do."""
+
+    async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
+        """The same picture by picture, oldest first."""
+
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         """The thread's pictures that are there, by number."""
 
@@ -203,6 +202,9 @@ class Pictures(Protocol):
     @property
     def abilities(self) -> Abilities:
         """Of the engine that new pictures are rendered with."""
+
+    def estimate(self, recipe: Recipe) -> float:
+        """Device seconds that the recipe will take, as far as is known."""
 
     async def submit(self, request: ImageRequest) -> None:
         """Accept durably; the same id again is the same job.

@@ -11,8 +11,8 @@ from datetime import datetime
 from handlers.assembly import Assembly
 from handlers.errors import UserError
 from handlers.model import PendingJob, Person, Picture, SlotState
-from handlers.ports import Pictures, Store
-from handlers.quota import Quota
+from handlers.quota import Share
+from handlers.services import Services
 from imaging.errors import ImagingError
 from imaging.model import Cancelled, Done, Failed, Queued, RenderedPicture, Started, Step
 
@@ -30,26 +30,25 @@ class Slots:
         assembly: Assembly,
         person: Person,
         *,
-        store: Store,
-        pictures: Pictures,
-        quota: Quota,
+        services: Services,
         clock: Callable[[], datetime],
     ) -> None:
         self._assembly = assembly
         self._person = person
-        self._store = store
-        self._pictures = pictures
-        self._quota = quota
+        self._services = services
+        self._store = services.store
+        self._pictures = services.pictures
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._files: dict[int, asyncio.Future[str | None]] = {}
         self._submitted: set[str] = set()
         self._cancelled_by: dict[str, str] = {}
 
-    def start(self, job: PendingJob, *, again: bool = False) -> None:
-        """Submit a job and follow it; returns at once. `again` after a restart: its picture may be stored.
+    def start(self, job: PendingJob, share: Share | None = None) -> None:
+        """Submit a job and follow it; returns at once.
 
-        The job's share of the person's quota, set aside before, is given back when it ends.
+        The job's `share` of the person's quota, set aside before, is given back when it ends. Without one it is
+        a job of an earlier program, whose picture may be stored.
         """
         slot = job.request.id
         self._files[job.number] = asyncio.get_running_loop().create_future()
@@ -57,9 +56,10 @@ class Slots:
         if part.state in ENDED:
             self._files[job.number].set_result(part.sha256)
             return
-        if again:
-            self._quota.hold(self._assembly.turn.thread, self._person, 1)
-        self._tasks[slot] = asyncio.create_task(self._follow(job, again), name=f"slot {slot}")
+        again = share is None
+        if share is None:
+            share = self._services.hold(self._assembly.turn.thread, self._person, job.request.recipe)
+        self._tasks[slot] = asyncio.create_task(self._follow(job, share, again), name=f"slot {slot}")
 
     async def join(self) -> None:
         """Wait until every picture has its outcome; a place that nobody follows (any more) gets one too."""
@@ -87,7 +87,7 @@ class Slots:
                 self._tasks[name].cancel()
         return bool(left)
 
-    async def _follow(self, job: PendingJob, again: bool) -> None:
+    async def _follow(self, job: PendingJob, share: Share, again: bool) -> None:
         slot = job.request.id
         try:
             await self._render(job, again)
@@ -103,7 +103,7 @@ class Slots:
             log.exception("following the job of slot %s failed", slot)
             self._end(job, SlotState.FAILED, BROKE)
         finally:
-            self._quota.give_back(self._assembly.turn.thread, self._person)
+            self._services.quota.give_back(share)
             if not self._files[job.number].done():
                 self._files[job.number].set_result(None)
 
@@ -172,11 +172,15 @@ class Slots:
                 person=self._person,
                 created=self._clock(),
                 turn=self._assembly.turn.id,
-                metrics=dict(rendered.metrics),
+                metrics=dict(rendered.metrics) | self._cost(),
                 device_seconds=rendered.device_seconds,
             ),
             rendered.data,
         )
+
+    def _cost(self) -> dict[str, float]:
+        price = self._services.limits.picture_price
+        return {"cost": price} if price else {}
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
         self._files[job.number].set_result(picture.sha256)

@@ -125,6 +125,10 @@ class JobQueue:
     def abilities(self) -> Abilities:
         return self._abilities
 
+    def estimate(self, recipe: Recipe) -> float:
+        """Device seconds that the recipe will take, from what earlier ones took."""
+        return self._estimates.seconds(recipe)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

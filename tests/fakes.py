@@ -198,6 +198,9 @@ class FakePictures:
         self.refuse: Exception | None = None
         self._changed = asyncio.Condition()
 
+    def estimate(self, recipe: Recipe) -> float:
+        return 0.5
+
     async def submit(self, request: ImageRequest) -> None:
         if self.refuse is not None:
             raise self.refuse

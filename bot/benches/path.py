@@ -63,6 +63,9 @@ class Watched:
         self.abilities = queue.abilities
         self.submitted = 0.0
 
+    def estimate(self, recipe: Recipe) -> float:
+        return self._queue.estimate(recipe)
+
     async def submit(self, request: ImageRequest) -> None:
         await self._queue.submit(request)
         self.submitted = self.submitted or time.perf_counter()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from handlers.model import Incoming, Person, Reply, ThreadKey
 from handlers.ports import LanguageModel, ReplyPost
-from imaging.model import Abilities, Done, ImageRequest, JobEvent, RenderedPicture, Technique
+from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
 ABILITIES = Abilities(
@@ -36,6 +36,9 @@ class NoPictures:
         Image.new("RGB", (8, 8), (128, 128, 128)).save(out, "PNG")
         self._data = out.getvalue()
         self._requests: dict[str, ImageRequest] = {}
+
+    def estimate(self, recipe: Recipe) -> float:
+        return 0.0
 
     async def submit(self, request: ImageRequest) -> None:
         self._requests[request.id] = request

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
+from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, quotas, unknown_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,3 +99,21 @@ def test_loras_are_paths_with_weights() -> None:
 )
 def test_loopback_hosts_are_known(host: str, expected: bool) -> None:
     assert loopback(host) is expected
+
+
+def test_quotas_of_both_settings_hold(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, pictures_per_day=9, quotas="2 pictures in 1 h per channel")
+    assert [(rule.sharers.value, rule.amount) for rule in quotas(settings)] == [("person", 9), ("channel", 2)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"quotas": "lots"}, "EASEL_QUOTAS: has a part that is no quota: 'lots'"),
+        ({"quotas": "5 USD a day per channel"}, "EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money."),
+    ],
+)
+def test_quotas_that_mean_nothing_are_said(tmp_path: Path, wrong: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        load_settings(home=tmp_path, **wrong)
+    assert said in str(told.value)

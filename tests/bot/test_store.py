@@ -31,6 +31,7 @@ from handlers.model import (
     Upload,
 )
 from handlers.ports import Claim
+from handlers.quota_rules import Amounts, Sharers, share_key
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
 from tests.fakes import ANNA, BEN, THREAD, FolderFiles, message, png
 
@@ -228,9 +229,14 @@ async def test_usage_counts_what_was_rendered_for_a_person(store: SqliteStore) -
     await store.add_picture(picture(await number(store, other), other), png(2))
     await store.add_picture(picture(await number(store), person=BEN), png(3))
     await store.add_picture(picture(await number(store), operation=Operation.UPLOAD), png(4))
-    used = await store.usage(THREAD, ANNA, NOW - timedelta(days=1))
-    assert (used.pictures, used.device_seconds) == (2, 1.0)
-    assert (await store.usage(THREAD, ANNA, NOW + timedelta(seconds=1))).pictures == 0
+    anna, day = share_key(Sharers.PERSON, THREAD, ANNA), NOW - timedelta(days=1)
+    assert await store.spent(Sharers.PERSON, anna, day) == Amounts(2, 1.0)
+    assert await store.spent(Sharers.CHANNEL, THREAD.channel_scope, day) == Amounts(3, 1.5)
+    assert await store.spent(Sharers.WORKSPACE, THREAD.tenant_scope, day) == Amounts(3, 1.5)
+    assert await store.spent(Sharers.PERSON, anna, NOW + timedelta(seconds=1)) == Amounts()
+    assert await store.spendings(Sharers.PERSON, anna, day) == [(NOW, Amounts(1, 0.5))] * 2
+    await store.delete_picture(THREAD, 1)
+    assert (await store.spent(Sharers.PERSON, anna, day)).pictures == 2
 
 
 async def test_a_backup_while_running_can_be_restored(store: SqliteStore, tmp_path: Path, files: FolderFiles) -> None:

@@ -36,7 +36,7 @@ class Easel:
         self._scratch.mkdir()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("EASEL_")}
         given = {f"EASEL_{key}": value for key, value in (settings | {"HOME": str(home)}).items()}
-        self._environment = inherited | given | {"TMPDIR": str(self._scratch)}
+        self._environment = inherited | given | {"TMPDIR": str(self._scratch), "PYTHONFAULTHANDLER": "1"}
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
@@ -107,6 +107,8 @@ class Easel:
             async with asyncio.timeout(STOPS_IN_S):
                 return await self._process.wait()
         except TimeoutError:
+            self._process.send_signal(signal.SIGABRT)  # it writes into the log where it hangs
+            await asyncio.sleep(1)
             return None
         finally:
             if self._process.returncode is None:

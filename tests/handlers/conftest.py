@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.model import Person, Reply, ThreadKey
+from handlers.quota_rules import read_rules
 from tests.fakes import ANNA, THREAD, FakeChat, FakePictures, FolderFiles, Script, ScriptedModel, message
 
 
@@ -41,8 +43,8 @@ class World:
         self.chat.opened.clear()
         await self.start()
 
-    def tune(self, **limits: int) -> None:
-        self.limits = Limits(**limits)
+    def tune(self, quotas: str = "", **limits: Any) -> None:
+        self.limits = Limits(quotas=read_rules(quotas), **limits)
         self.desk = Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits)
 
     async def say(

@@ -98,11 +98,11 @@ async def test_settings_hold_for_the_thread_or_by_admins_for_the_channel(world: 
 
 
 async def test_a_quota_counts_only_what_was_made_and_says_when_it_renews(world: World) -> None:
-    world.tune(pictures_per_day=2)
+    world.tune("2 pictures a day per person")
     world.pictures.fail_words["cat"] = "No."
     await world.say("a", "<image> a cat </image>")
     await world.say("b", "<image count='2'> a fox </image>".replace("'", '"'))
-    assert "0 of 2 are left" in await give(world, "usage")
+    assert "You: 0 of 2 pictures a day left; more in" in await give(world, "usage")
     reply = await world.say("c", "Well <image> a fox </image> then")
     assert not pictures(reply)
     assert "used your 2 pictures of today" in words(reply)

@@ -152,7 +152,7 @@ async def test_outcomes_of_the_queue_have_their_sentences(world: World) -> None:
 
 
 async def test_a_quota_holds_for_turns_at_the_same_time(world: World) -> None:
-    world.tune(pictures_per_day=3)
+    world.tune("3 pictures a day per person")
     world.model._answer = lambda request: '<image count="2"> a fox </image>'
     threads = [ThreadKey("web", "-", "home", f"t{at}") for at in range(4)]
     await asyncio.gather(*(world.desk.receive(message("a fox", thread=thread)) for thread in threads))
