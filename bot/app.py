@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -190,9 +190,8 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
     try:
         async with program(settings) as running, AsyncExitStack() as stack:
             running.build(names)
-            for service in running.services.values():
-                stack.push_async_callback(service.stop)
-                await service.start()
+            if not await _unless(stop, _start(running, stack)):
+                return
             tidying = asyncio.create_task(running.housekeeping.run(), name="housekeeping")
             stack.push_async_callback(_end, tidying)
             web = running.services.get("web")
@@ -204,6 +203,27 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
     finally:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(name)
+
+
+async def _start(running: Program, stack: AsyncExitStack) -> None:
+    """Start every platform; `stack` stops them again."""
+    for service in running.services.values():
+        stack.push_async_callback(service.stop)
+        await service.start()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do the work, or leave it when it is asked to stop first (a platform may be out of reach); whether it is done."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return working.done()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

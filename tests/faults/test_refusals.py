@@ -160,3 +160,29 @@ async def test_while_the_databases_are_locked_people_are_told_and_what_was_under
         await place.ask("a green owl", thread)
         await place.drawn(thread, 2)
         assert await place.easel.stop() == 0
+
+
+async def test_it_can_be_stopped_while_a_platform_does_not_answer(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    home = tmp_path / "home"
+    home.mkdir()
+    easel = Easel(
+        home, {"DISCORD_TOKEN": TOKEN, "DISCORD_API_BASE": address, "LLM_BASE_URL": f"{address}/v1", "WEB_PORT": "0"}
+    )
+    try:
+        await easel.start()
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+        assert await easel.stop() == 0
+    finally:
+        await easel.destroy()
+        server.close()
