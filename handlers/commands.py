@@ -32,6 +32,7 @@ from imaging.model import Operation
 
 SIZES = ("square", "wide", "tall")
 RESET = DEFAULT
+WHERE = ("thread", "everywhere")
 SCOPES = ("thread", "channel", "everywhere")
 
 COMMANDS: tuple[CommandSpec, ...] = (
@@ -45,8 +46,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec("queue", "What is being made in this thread, and when it will be there", in_session=True),
     CommandSpec(
         "cancel",
-        "Cancel your pictures that are under way here",
-        (Option("picture", "Only this one", OptionKind.PICTURE, minimum=1),),
+        "Cancel your pictures that are under way here; moderators cancel anybody's",
+        (
+            Option("picture", "Only this one", OptionKind.PICTURE, minimum=1),
+            Option("person", "All answers for this person (moderators)", OptionKind.PERSON),
+            Option("scope", "All answers in this thread, or everywhere here", OptionKind.CHOICE, choices=WHERE),
+        ),
         in_session=True,
     ),
     CommandSpec(
@@ -129,7 +134,8 @@ class Commands:
         handler = self._handlers.get(call.name)
         if handler is None:
             raise UserError(f"There is no command {call.name[:40]!r}; /help lists them.")
-        if not call.in_thread and any(spec.in_session for spec in COMMANDS if spec.name == call.name):
+        about_one = any(spec.in_session for spec in COMMANDS if spec.name == call.name)
+        if about_one and not call.in_thread and call.arguments.get("scope") != "everywhere":
             return Answer(await self._where_then(call))
         return await handler(call)
 
@@ -174,6 +180,8 @@ class Commands:
         return Answer("\n".join(lines) or "Nothing is being made in this thread.")
 
     async def _cancel(self, call: CommandCall) -> Answer:
+        if call.arguments.keys() & {"person", "scope"}:
+            return await self._stop_all(call)
         wanted = call.arguments.get("picture")
         cancelled, foreign = [], False
         for run in self._conversation.runs(call.thread):
@@ -189,6 +197,19 @@ class Commands:
         if foreign:
             raise NotAllowed("What is under way here is somebody else's; they or a moderator can cancel it.")
         return Answer("Nothing of yours is under way in this thread.")
+
+    async def _stop_all(self, call: CommandCall) -> Answer:
+        """End answers, also those that still wait for their turn: of a thread or everywhere here, of one or all."""
+        everywhere = call.arguments.get("scope") == "everywhere"
+        person = call.arguments.get("person")
+        runs = self._conversation.runs_of_tenant(call.thread) if everywhere else self._conversation.runs(call.thread)
+        wanted = [run for run in runs if person in (None, run.person.id)]
+        mine = [run for run in wanted if may_cancel(call.person, run.person)]
+        if wanted and not mine:
+            raise NotAllowed("What is under way is somebody else's; they or a moderator can cancel it.")
+        stopped = sum([await run.stop(call.person.name) for run in mine])
+        where = "here" if everywhere else "in this thread"
+        return Answer(f"Cancelled: {counted(stopped, 'answer')}." if stopped else f"Nothing is under way {where}.")
 
     async def _settings(self, call: CommandCall) -> Answer:
         arguments = {name: str(value).strip() for name, value in call.arguments.items()}

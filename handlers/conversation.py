@@ -26,7 +26,7 @@ from handlers.lines import Place, ThreadLines
 from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn, TurnState
 from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
 from handlers.quota import Share
-from handlers.run import CLOSED, Run
+from handlers.run import CLOSED, Phase, Run
 from handlers.services import Services
 from handlers.slots import ENDED, Slots
 from handlers.transcript import language_request
@@ -74,8 +74,12 @@ class Conversation:
     # What is under way
 
     def runs(self, thread: ThreadKey) -> list[Run]:
-        """The replies under way in a thread, oldest first."""
+        """The replies under way in a thread or waiting for their turn there, oldest first."""
         return [run for run in self._runs.values() if run.assembly.turn.thread == thread]
+
+    def runs_of_tenant(self, thread: ThreadKey) -> list[Run]:
+        """The same in all threads of a thread's server or workspace."""
+        return [run for run in self._runs.values() if run.assembly.turn.thread.tenant_scope == thread.tenant_scope]
 
     @property
     def busy(self) -> int:
@@ -181,26 +185,38 @@ class Conversation:
         )
         if place is None and asked is not None:
             place = self._lines.place(turn.thread, turn.index)
+        self._runs[turn.id] = run
+        try:
+            await self._in_turn(run, asked, brought, place)
+        finally:
+            del self._runs[turn.id]
+
+    async def _in_turn(self, run: Run, asked: Turn | None, brought: Brought, place: Place | None) -> None:
+        turn = run.assembly.turn
         async with place or nullcontext():
-            self._runs[turn.id] = run
+            run.phase = Phase.WRITING
             for share in self._aside.pop(turn.id, []):
                 self._services.quota.give_back(share)  # each job holds its own from here on
             try:
                 await self._carry_out(run, asked, brought)
             finally:
-                del self._runs[turn.id]
-                await slots.abandon()
+                await run.slots.abandon()
 
     async def _carry_out(self, run: Run, asked: Turn | None, brought: Brought) -> None:
         turn = run.assembly.turn
         if turn.jobs or turn.written or asked is None:
             for job in turn.jobs:
                 run.slots.start(job)
+            if run.stopped_by is not None:
+                await run.slots.cancel(run.stopped_by)
             if not turn.written:
                 run.assembly.add(NoticePart(CLOSED))
             await run.finish()
             return
         run.assembly.clear()
+        if run.stopped_by is not None:
+            await run.finish()
+            return
         for sentence in brought.sentences:
             run.assembly.add(NoticePart(sentence))
         uploads = [part.number for part in asked.parts if isinstance(part, PicturePart)]

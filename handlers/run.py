@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from enum import Enum, auto
 
 from handlers.assembly import Assembly
 from handlers.errors import StoreError
@@ -17,6 +18,14 @@ log = logging.getLogger(__name__)
 
 NOT_POSTED = "I could not post my answer ({why}). It is kept with its pictures: /export in that thread has them."
 CLOSED = "The program stopped in the middle of this answer; its end was lost."
+
+
+class Phase(Enum):
+    WAITING = auto()
+    """Earlier replies of its thread are not over."""
+    WRITING = auto()
+    DRAWING = auto()
+    """All words are there; pictures may still come."""
 
 
 class Run:
@@ -45,36 +54,43 @@ class Run:
         self._tell = tell
         self._close_later = close_later
         self._writing: asyncio.Task[None] | None = None
-        self._stopped_by: str | None = None
+        self.stopped_by: str | None = None
+        """Who stopped it."""
+        self.phase = Phase.WAITING
 
     async def write(self, work: Coroutine[None, None, None]) -> None:
         """Let the language model write; `stop` ends it early."""
+        if self.stopped_by is not None:
+            work.close()
+            return
         self._writing = asyncio.create_task(work, name=f"write {self.assembly.turn.id}")
         try:
             await self._writing
         except asyncio.CancelledError:
-            if self._stopped_by is None:
+            if self.stopped_by is None:
                 raise
         finally:
             self._writing = None
 
     async def stop(self, by: str) -> bool:
-        """Stop writing and cancel all jobs of this reply; False when it was already over."""
-        writing = self._writing is not None
-        self._stopped_by = by
+        """Stop writing and cancel all jobs of this reply, or have it end before it begins; False when it was
+        already over."""
+        open_still = self.phase in (Phase.WAITING, Phase.WRITING)
+        self.stopped_by = by
         if self._writing is not None:
             self._writing.cancel()
         cancelled = await self.slots.cancel(by)
-        if not writing and not cancelled:
-            self._stopped_by = None
-        return writing or cancelled
+        if not open_still and not cancelled:
+            self.stopped_by = None
+        return open_still or cancelled
 
     async def finish(self, *, failed: bool = False) -> None:
         """Wait for the pictures, bring the answer to the chat, and close the turn."""
+        self.phase = Phase.DRAWING
         for place in self.assembly.broken:
             place.broken = False
-        if self._stopped_by is not None:
-            self.assembly.add(NoticePart(f"Stopped by {self._stopped_by}."))
+        if self.stopped_by is not None:
+            self.assembly.add(NoticePart(f"Stopped by {self.stopped_by}."))
         try:
             # From here on a restart finishes exactly this answer instead of asking again.
             await self._store.save_assistant_turn(self.assembly.stored(written=True))
@@ -88,7 +104,7 @@ class Run:
         except ChatUnavailable as error:
             log.warning("turn %s was closed without a post: %s", self.assembly.turn.id, error)
             await self._tell(NOT_POSTED.format(why=str(error).rstrip(".")))
-        state = TurnState.STOPPED if self._stopped_by else TurnState.FAILED if failed else TurnState.DONE
+        state = TurnState.STOPPED if self.stopped_by else TurnState.FAILED if failed else TurnState.DONE
         ended = replace(self.assembly.stored(state=state, written=True), post=reference)
         try:
             await self._store.finish_turn(ended)
