@@ -19,6 +19,7 @@ FIGURES = {
     "core": ("turns.per_s.1000", "turns.p99_ms", "turns.growth"),
     "path": ("path_ratio", "tag_gain", "tag_to_job_ms"),
     "start": ("help_ratio", "chat_mib", "worker_mib"),
+    "discord": ("messages_per_s", "interactions", "acknowledged_ms.max", "memory_growth"),
 }
 
 

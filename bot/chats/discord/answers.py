@@ -19,6 +19,8 @@ from handlers.model import Answer, File
 log = logging.getLogger(__name__)
 MAX_CONTENT = 2000
 MAX_FILES = 10
+MAX_PIECES = 5
+"""An answer in more messages than that is read more easily as a file."""
 
 
 class Answers:
@@ -30,6 +32,9 @@ class Answers:
         """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
         files, problems = await self._fitting(answer.files, upload_limit(interaction))
         texts = list(split_text("\n".join([answer.text, *problems]), MAX_CONTENT))
+        if len(texts) > MAX_PIECES:
+            files = [discord.File(io.BytesIO(answer.text.encode()), "answer.txt"), *files]
+            texts = ["\n".join(["It is long: here it is as a file.", *problems])[:MAX_CONTENT]]
         if files and not texts:
             texts = [""]
         for index, text in enumerate(texts):

@@ -210,6 +210,14 @@ async def test_a_long_answer_comes_in_several_pieces(world: World) -> None:
     assert len(result.followups) == 3
 
 
+async def test_a_very_long_answer_comes_as_a_file(world: World) -> None:
+    message = await shown(world, 3)
+    world.handlers.answer = Answer("word " * 9000, (File("a.json", "application/json", b"{}"),))
+    result = await world.ann.click(message, label="Vary")
+    [followup] = result.followups
+    assert [file.filename for file in followup.attachments] == ["answer.txt", "a.json"]
+
+
 async def test_a_deleted_picture_disappears_from_its_message(world: World) -> None:
     message = await shown(world, 3, 4)
     await world.bea.select(message, ["delete:3"], custom_id=menu_with(message, "delete:3"))
