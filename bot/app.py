@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,8 +24,11 @@ from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
 from handlers.limits import Limits
+from handlers.model import Person, ThreadKey
 from handlers.ports import Chat, LanguageModel
+from handlers.services import Forget
 from imaging.files import PictureFiles
+from imaging.queue import JobQueue
 
 if TYPE_CHECKING:
     from bot.local_llm import EmbeddedLanguageModel
@@ -120,6 +123,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         desk = Desk(
             store, model, studio.queue, chats, limits,
             refinement=settings.refine_prompts, access=rows.access(settings),
+            also_forget=(_forget_jobs(studio.queue), _forget_notes(memory)),
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
@@ -135,6 +139,20 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             desk, store, studio.queue, files, retention_days=settings.retention_days, job_days=settings.job_days
         )
         yield Program(parts, desk, studio, chats, files, tidy, services)
+
+
+def _forget_jobs(queue: JobQueue) -> Forget:
+    async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
+        await queue.forget(thread.tenant_scope, person.id, threads)
+
+    return forget
+
+
+def _forget_notes(memory: Memory) -> Forget:
+    async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
+        await memory.corner(thread.chat).forget(person.id)
+
+    return forget
 
 
 def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable[[], Awaitable[None]]]:

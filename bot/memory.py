@@ -132,6 +132,13 @@ class Memory:
         """Set, or with None remove."""
         await self._file.put(self._prefix + key, value)
 
+    async def forget(self, word: str) -> int:
+        """Remove every line in which a word (somebody's id) stands; returns how many."""
+        found = [key for key, value in await self.items("") if word in key or word in value]
+        for key in found:
+            await self.delete(key)
+        return len(found)
+
     async def delete(self, key: str) -> None:
         await self.put(key, None)
 

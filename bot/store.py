@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import uuid4
 
 from sqlite_utils import Database
 
 from bot.store_file import connect, restore, sentence_for
 from bot.store_sql import Tables, ThreadRow
+from bot.store_sql_deletion import Heir
 from bot.store_thread import DatabaseThread
 from handlers.errors import StoreError
 from handlers.model import (
@@ -39,9 +41,12 @@ from handlers.model import (
 )
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
+from imaging.errors import BadPicture
+from imaging.model import Recipe
 
 __all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -183,6 +188,12 @@ class SqliteStore:
     # Pictures
 
     async def add_picture(self, picture: Picture, data: bytes) -> Picture:
+        recipe = picture.recipe
+        of_others = recipe is not None and recipe.source is not None and bool(picture.parents)
+        if recipe and of_others and await self._run(self._tables.orphaned, picture.thread, picture.parents):
+            # Its parent was forgotten while it was drawn: so are the parent's words inside it.
+            recipe = replace(recipe, source=None)
+            picture, data = replace(picture, recipe=recipe), await self._beside(_with_recipe, data, recipe)
         sha = await self._beside(self._files.put, data)
         try:
             stored = await self._run(self._tables.add_picture, replace(picture, sha256=sha))
@@ -242,12 +253,41 @@ class SqliteStore:
         await self._run(self._tables.forget_spendings, (_now() - LONGEST).timestamp())
 
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
-        def work() -> Forgotten:
-            forgotten, files = self._tables.forget(chat, tenant, person)
-            self._erase(files)
-            return forgotten
+        renewed: dict[tuple[str, int], tuple[str, Mapping[str, Any]]] = {}
+        names: dict[str, str] = {}
+        while True:
+            # Files are written beside the database; an heir that comes meanwhile has its turn in the next round.
+            for heir in await self._run(self._tables.heirs, chat, tenant, person):
+                if heir.key not in renewed:
+                    recipe = _renamed(heir.recipe, names)
+                    names[heir.sha256] = sha = await self._bare_copy(heir, recipe)
+                    renewed[heir.key] = (sha, recipe)
 
-        return await self._alone(work)
+            def work() -> Forgotten | None:
+                done = self._tables.forget(chat, tenant, person, renewed)
+                if done is None:
+                    return None
+                self._erase(done[1])
+                return done[0]
+
+            forgotten = await self._alone(work)
+            if forgotten is not None:
+                return forgotten
+
+    async def _bare_copy(self, heir: Heir, recipe: Mapping[str, Any]) -> str:
+        """The name of the heir's file with this recipe inside."""
+        if not heir.ready:
+            return heir.sha256
+
+        def work() -> str:
+            try:
+                data = self._files.get(heir.sha256)
+                return self._files.put(_with_recipe(data, Recipe.from_json(recipe)))
+            except (BadPicture, ValueError, FileNotFoundError) as error:
+                log.warning("picture %d of %s keeps its file: %s", heir.number, heir.thread, error)
+                return heir.sha256
+
+        return await self._beside(work)
 
     async def prune(self, before: datetime) -> Forgotten:
         def work() -> Forgotten:
@@ -287,6 +327,18 @@ class SqliteStore:
     async def check(self) -> str:
         """`ok`, or what SQLite's integrity check says."""
         return await self._alone(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
+
+
+def _with_recipe(data: bytes, recipe: Recipe) -> bytes:
+    from imaging.outputs import with_recipe  # decoders are loaded when they are needed
+
+    return with_recipe(data, recipe)
+
+
+def _renamed(recipe: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """The recipe with the new names of files that were written again."""
+    image = recipe.get("source_image")
+    return {**recipe, "source_image": names.get(image, image)} if isinstance(image, str) else recipe
 
 
 def _now() -> datetime:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot import store_rows as rows
-from bot.store_sql_pictures import PictureTables, keep
+from bot.store_sql_deletion import DeletionTables
+from bot.store_sql_pictures import keep
 from handlers.model import (
     Incoming,
     Picture,
@@ -40,7 +41,7 @@ class ThreadRow:
     updated: datetime
 
 
-class Tables(PictureTables):
+class Tables(DeletionTables):
     """Events, threads and turns on top of the pictures; one transaction a method. Not thread-safe."""
 
     # Events

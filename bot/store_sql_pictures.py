@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -13,13 +12,12 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot import store_rows as rows
-from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
-from handlers.ports import Forgotten
+from handlers.model import Picture, Tally, ThreadKey, Turn, Vote
 from handlers.quota_rules import Amounts, Sharers
 from imaging.model import Operation
 
-FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
 GONE = "(deleted)"
+"""What stands where something was deleted for good."""
 SHARED_BY = {Sharers.PERSON: "person_id", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
 
 CACHED = 2048
@@ -185,85 +183,3 @@ class PictureTables:
     def forget_spendings(self, before: float) -> None:
         with self._transaction():
             self._db.execute("DELETE FROM spent WHERE at < ?", (before,))
-
-    # Deletion
-
-    def forget(self, chat: str, tenant: str, person: Person) -> tuple[Forgotten, list[str]]:
-        """Blank a person's words, name and pictures everywhere; returns the files that nothing needs any more.
-
-        Rows stay, emptied, so that numbers, order and the family tree of shared threads still hold.
-        """
-        key = rows.clean(rows.person_key(ThreadKey(chat, tenant, "", ""), person.id))
-        with self._transaction():
-            pictures = self._db.execute(
-                "SELECT thread, number, sha256 FROM pictures WHERE person_id = ?", (key,)
-            ).fetchall()
-            turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
-            mine = {(thread, number) for thread, number, _ in pictures}
-            self._db.execute(
-                "UPDATE threads SET title = '' "
-                "WHERE key IN (SELECT thread FROM turns WHERE person_id = ? AND idx = 1 AND role = 'user')",
-                (key,),
-            )
-            for id_, thread, parts in turns:
-                kept = [
-                    part for part in json.loads(parts) if (thread, part.get("number")) not in mine and "slot" in part
-                ]
-                self._db.execute(
-                    "UPDATE turns SET text = ?, parts = ?, jobs = '[]', person = ?, person_id = NULL, written = 1, "
-                    "state = CASE WHEN state = 'open' THEN 'stopped' ELSE state END WHERE id = ?",
-                    (GONE, json.dumps([*kept, {"notice": GONE}]), FORGOTTEN, id_),
-                )
-                self._db.execute("UPDATE events SET finished = 1 WHERE turn = ?", (id_,))
-            self._erase("person_id = ?", (key,))
-            self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
-            self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
-            # The channel's and the workspace's quotas still count them.
-            self._db.execute("UPDATE spent SET person_id = '' WHERE person_id = ?", (key,))
-            self._cut_ancestors(mine)
-            return Forgotten(len(turns), len(mine)), self.unneeded([sha for _, _, sha in pictures])
-
-    def _erase(self, where: str, values: tuple[Any, ...]) -> None:
-        self._known_pictures.clear()
-        self._known_turns.clear()
-        self._db.execute(
-            "UPDATE threads SET pictures = pictures - "
-            f"(SELECT count(*) FROM pictures p WHERE p.thread = threads.key AND p.state = 'ready' AND p.{where}) "
-            f"WHERE key IN (SELECT thread FROM pictures WHERE {where})",
-            values + values,
-        )
-        self._db.execute(
-            f"UPDATE pictures SET state = 'deleted', description = '{GONE}', recipe = NULL WHERE {where}", values
-        )
-
-    def _cut_ancestors(self, gone: set[tuple[str, int]]) -> None:
-        """Other people's edits carry the words of their parents in their recipes: those go too."""
-        for thread in {thread for thread, _ in gone}:
-            found = self._db.execute(
-                "SELECT number, parents, recipe FROM pictures WHERE thread = ? AND recipe IS NOT NULL", (thread,)
-            ).fetchall()
-            numbers = {number for name, number in gone if name == thread}
-            for number, parents, recipe in sorted(found):
-                if numbers.isdisjoint(json.loads(parents)):
-                    continue
-                numbers.add(number)
-                bare = json.loads(recipe) | {"source": None}
-                self._db.execute(
-                    "UPDATE pictures SET recipe = ? WHERE thread = ? AND number = ?", (rows.dumps(bare), thread, number)
-                )
-
-    def prune(self, before: float) -> tuple[Forgotten, list[str]]:
-        """Delete what was made before a moment; counters stay, so no number is used again."""
-        with self._transaction():
-            files = self._db.execute(
-                "SELECT sha256 FROM pictures WHERE created < ? AND state = 'ready'", (before,)
-            ).fetchall()
-            self._erase("created < ?", (before,))
-            pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
-            turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
-            self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
-            self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
-            self._db.execute(
-                "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
-            )
-            return Forgotten(turns, pictures), self.unneeded([row[0] for row in files])

@@ -274,6 +274,8 @@ class Commands:
             )
         await self._conversation.stop_person(call.thread, call.person)
         gone = await self._store.forget(call.thread.chat, call.thread.tenant, call.person)
+        for forget in self._services.also_forget:
+            await forget(call.thread, call.person, gone.threads)
         turns, pictures = counted(gone.turns, "turn"), counted(gone.pictures, "picture")
         return Answer(f"Deleted: {turns} and {pictures}.")
 

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 SOMEBODY = Person("", "somebody")
 NOTHING = Brought()
 CLOSE_AGAIN_S = 1.0
+STOPS_IN_S = 20.0
 RETRY_S = 5.0
 """Between tries to read, after a start, what an earlier program left open."""
 
@@ -144,11 +145,12 @@ class Conversation:
         return any([await run.stop(person.name) for run in mine])
 
     async def stop_person(self, thread: ThreadKey, person: Person) -> None:
-        """Stop everything of one person in the workspace of `thread`."""
-        for run in list(self._runs.values()):
-            where = run.assembly.turn.thread
-            if (where.chat, where.tenant, run.person.id) == (thread.chat, thread.tenant, person.id):
-                await run.stop(person.name)
+        """Stop everything of one person in the workspace of `thread`, and wait until it is over."""
+        mine = [run for run in self.runs_of_tenant(thread) if run.person.id == person.id]
+        for run in mine:
+            await run.stop(person.name)
+        if mine:
+            await asyncio.wait([asyncio.create_task(run.over.wait()) for run in mine], timeout=STOPS_IN_S)
 
     async def _tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         if not person.id:
@@ -190,6 +192,7 @@ class Conversation:
             await self._in_turn(run, asked, brought, place)
         finally:
             del self._runs[turn.id]
+            run.over.set()
 
     async def _in_turn(self, run: Run, asked: Turn | None, brought: Brought, place: Place | None) -> None:
         turn = run.assembly.turn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from handlers.access import Access, Gate
@@ -17,7 +17,7 @@ from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, V
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.refinement import Refine, Refinement
-from handlers.services import Services
+from handlers.services import Forget, Services
 from imaging.errors import ImagingError
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Desk:
         limits: What one person may take.
         refinement: Whether descriptions are written out before they are drawn, where a thread does not say.
         access: Where and for whom the program works, by chat; admins of servers add their own rules.
+        also_forget: What else keeps something of a person who wants to be forgotten.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -53,11 +54,13 @@ class Desk:
         *,
         refinement: Refine | str = Refine.OFF,
         access: Mapping[str, Access] | None = None,
+        also_forget: Sequence[Forget] = (),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
         quota = Quota(store, limits.quotas, clock)
-        self.services = Services(store, pictures, limits, quota, Refinement(model, Refine(refinement)))
+        refine = Refinement(model, Refine(refinement))
+        self.services = Services(store, pictures, limits, quota, refine, tuple(also_forget))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._gate = Gate(store, access or {})

@@ -105,6 +105,8 @@ class Forgotten:
 
     turns: int
     pictures: int
+    threads: tuple[str, ...] = ()
+    """Where these were, as `str(ThreadKey)`."""
 
 
 class Store(Protocol):

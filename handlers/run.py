@@ -57,6 +57,7 @@ class Run:
         self.stopped_by: str | None = None
         """Who stopped it."""
         self.phase = Phase.WAITING
+        self.over = asyncio.Event()
 
     async def write(self, work: Coroutine[None, None, None]) -> None:
         """Let the language model write; `stop` ends it early."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
@@ -11,6 +13,9 @@ from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
 from imaging.model import Recipe
+
+Forget: TypeAlias = Callable[[ThreadKey, Person, Sequence[str]], Awaitable[object]]
+"""Deletes what is kept of a person in the workspace of a thread, and what of theirs is in these threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Services:
     limits: Limits
     quota: Quota
     refinement: Refinement
+    also_forget: Sequence[Forget] = ()
+    """What else keeps something of a person who wants to be forgotten."""
 
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""

@@ -108,6 +108,7 @@ def open_database(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)")
         db = Database(connection)
         row = connection.execute("SELECT max(version) FROM ledger_schema").fetchone()
@@ -275,6 +276,23 @@ class JobLedger:
             "SELECT result FROM jobs WHERE ended IS NOT NULL AND result IS NOT NULL ORDER BY ended DESC LIMIT ?", [most]
         ).fetchall()
         return [_result(row[0]) for row in reversed(rows)]
+
+    def forget(self, tenant: str, person: str, threads: Sequence[str]) -> int:
+        """Delete a person's ended jobs, and the recipes of parents in those of others in these threads; returns how
+        many jobs were deleted."""
+        with self._transaction() as connection:
+            gone = connection.execute(
+                "DELETE FROM jobs WHERE tenant = ? AND person = ? AND ended IS NOT NULL", [tenant, person]
+            ).rowcount
+            for thread in threads:
+                connection.execute(
+                    "UPDATE jobs SET recipe = json_set(recipe, '$.source', NULL),"
+                    " result = CASE WHEN result IS NOT NULL THEN json_set(result, '$.recipe.source', NULL) END"
+                    " WHERE tenant = ? AND thread = ? AND ended IS NOT NULL",
+                    [tenant, thread],
+                )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(gone)
 
     def wanted_files(self) -> set[str]:
         """Pictures that an ended job made and that its listener may not have taken over yet."""

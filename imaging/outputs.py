@@ -23,6 +23,7 @@ __all__ = [
     "read_recipe",
     "read_upload",
     "shrink_to",
+    "with_recipe",
 ]
 
 RECIPE_KEY = "easel.recipe"
@@ -43,6 +44,15 @@ def encode_picture(image: Image.Image, recipe: Recipe) -> bytes:
     out = io.BytesIO()
     image.convert("RGB").save(out, "PNG", pnginfo=info, compress_level=6)
     return out.getvalue()
+
+
+def with_recipe(data: bytes, recipe: Recipe) -> bytes:
+    """The same pixels with another recipe inside, as PNG.
+
+    Raises:
+        BadPicture: not a picture.
+    """
+    return encode_picture(_open(data), recipe)
 
 
 def read_recipe(data: bytes) -> Recipe:

@@ -299,6 +299,17 @@ class JobQueue:
         """Files that jobs made and that their listeners may not have taken over yet."""
         return await self._records.run(JobLedger.wanted_files)
 
+    async def forget(self, tenant: str, person: str, threads: Sequence[str]) -> int:
+        """Delete what the record has of a person's ended jobs; see `JobLedger.forget`.
+
+        Raises:
+            RecordRefused: it cannot be written.
+        """
+        try:
+            return await self._records.run(lambda ledger: ledger.forget(tenant, person, threads))
+        except sqlite3.Error as error:
+            raise RecordRefused(NO_RECORD) from error
+
     async def prune(self, before: float) -> int:
         """Forget jobs that ended before a Unix time."""
         gone = 0
