@@ -31,6 +31,7 @@ class _File:
         self._connection = connection
         self._executor = executor
         self.unwritten: dict[str, str | None] = {}
+        self._writer = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
@@ -38,35 +39,79 @@ class _File:
 
     async def put(self, key: str, value: str | None) -> None:
         """Returns once it is written, or will be."""
+        self._remember(key, value)
+        try:
+            await self._written(key, value)
+        except sqlite3.Error as error:
+            if not self._refusing:
+                log.warning("what chats remember cannot be written yet: %s", error)
+                self._writing = asyncio.create_task(self._insist(), name="memory")
+
+    async def keep(self, key: str, value: str) -> None:
+        """Returns once it is written.
+
+        Raises:
+            StoreError: it cannot be written now, and is not remembered.
+        """
+        self._remember(key, value)
+        try:
+            await self._written(key, value)
+        except sqlite3.Error as error:
+            raise StoreError(sentence_for(error)) from error
+        finally:
+            if self.unwritten.get(key) == value:
+                del self.unwritten[key]
+
+    def _remember(self, key: str, value: str | None) -> None:
         self.unwritten.pop(key, None)  # the newest goes last
         self.unwritten[key] = value
-        try:
+
+    @property
+    def _refusing(self) -> bool:
+        """Whether the database has refused, and is asked again beside everything else."""
+        return self._writing is not None and not self._writing.done()
+
+    async def _written(self, key: str, value: str | None) -> None:
+        """Write everything that waits, in one transaction; who comes meanwhile is in the next.
+
+        Raises:
+            sqlite3.Error: the database refuses.
+        """
+        async with self._writer:
+            if key not in self.unwritten or self.unwritten[key] != value:
+                return  # the transaction before took it along, or a newer value stands in its place
+            if self._refusing:
+                raise sqlite3.OperationalError("the database refuses just now")
             await self._write()
-        except sqlite3.Error as error:
-            log.warning("what chats remember cannot be written yet: %s", error)
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.create_task(self._insist(), name="memory")
 
     async def _write(self) -> None:
         pairs = list(self.unwritten.items())
 
         def work(connection: sqlite3.Connection) -> None:
-            for key, value in pairs:
-                if value is None:
-                    connection.execute("DELETE FROM memory WHERE key = ?", [key])
-                else:
-                    connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [key, value])
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for key, value in pairs:
+                    if value is None:
+                        connection.execute("DELETE FROM memory WHERE key = ?", [key])
+                    else:
+                        connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [key, value])
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                if connection.in_transaction:  # a full disk has rolled back already
+                    connection.execute("ROLLBACK")
+                raise
 
         await self.run(work)
         for key, value in pairs:
-            if self.unwritten.get(key) == value:
-                self.unwritten.pop(key, None)
+            if self.unwritten.get(key, self) == value:
+                del self.unwritten[key]
 
     async def _insist(self) -> None:
         while self.unwritten:
             await asyncio.sleep(AGAIN_S)
             with contextlib.suppress(sqlite3.Error):
-                await self._write()
+                async with self._writer:
+                    await self._write()
 
     async def close(self) -> None:
         if self._writing is not None:
@@ -138,6 +183,14 @@ class Memory:
         for key in found:
             await self.delete(key)
         return len(found)
+
+    async def keep(self, key: str, value: str) -> None:
+        """Set, and return once it is on the disk: for what must not be promised before.
+
+        Raises:
+            StoreError: it cannot be written now; nothing was set.
+        """
+        await self._file.keep(self._prefix + key, value)
 
     async def delete(self, key: str) -> None:
         await self.put(key, None)

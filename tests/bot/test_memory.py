@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -72,3 +73,37 @@ async def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> Non
     (tmp_path / "memory.db").write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match="memory"):
         await Memory.open(tmp_path / "memory.db")
+
+
+async def test_many_writers_share_transactions_and_each_finds_its_own_written(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    memory = await Memory.open(path)
+    transactions: list[int] = []
+    memory._file._connection.set_trace_callback(lambda sql: transactions.append(1) if sql == "COMMIT" else None)
+    other = sqlite3.connect(path)
+
+    async def write(number: int) -> None:
+        await memory.put(f"k{number}", str(number))
+        row = other.execute("SELECT value FROM memory WHERE key = ?", [f"k{number}"]).fetchone()
+        assert row == (str(number),)
+
+    await asyncio.gather(*(write(number) for number in range(500)))
+    assert len(transactions) < 50
+    other.close()
+    await memory.close()
+
+
+async def test_what_must_be_kept_is_refused_with_a_sentence_and_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    memory = await Memory.open(path, busy_s=0.01)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError):
+        await memory.keep("a", "1")
+    assert await memory.get("a") is None
+    other.execute("ROLLBACK")
+    await memory.keep("a", "2")
+    assert await memory.get("a") == "2"
+    assert other.execute("SELECT key, value FROM memory").fetchall() == [("a", "2")]
+    other.close()
+    await memory.close()
