@@ -227,6 +227,9 @@ class SqliteStore:
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         return await self._run(self._tables.gallery, thread, limit)
 
+    async def made_by(self, chat: str, tenant: str, person: Person, *, limit: int = 20) -> Sequence[Picture]:
+        return await self._run(self._tables.made_by, chat, tenant, person, limit)
+
     async def delete_picture(self, thread: ThreadKey, number: int) -> None:
         def work() -> None:
             for sha in self._tables.delete_picture(thread, number):

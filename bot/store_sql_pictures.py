@@ -125,6 +125,16 @@ class PictureTables:
         name = rows.clean(str(thread))
         return self._pictures(thread, "state = 'ready' ORDER BY number DESC LIMIT ?", (name, limit))[::-1]
 
+    def made_by(self, chat: str, tenant: str, person: Person, limit: int) -> list[Picture]:
+        key = rows.clean(rows.person_key(ThreadKey(chat, tenant, "", ""), person.id))
+        columns = ", ".join(f"p.{name}" for name in rows.PICTURE_COLUMNS.split(", "))
+        found = self._db.execute(
+            f"SELECT {columns}, t.channel, t.thread FROM pictures p JOIN threads t ON t.key = p.thread "
+            "WHERE p.person_id = ? AND p.state = 'ready' AND p.operation != 'upload' ORDER BY p.created DESC LIMIT ?",
+            (key, limit),
+        )
+        return [rows.picture_from_row(row, ThreadKey(chat, tenant, row[16], row[17])) for row in found]
+
     def delete_picture(self, thread: ThreadKey, number: int) -> list[str]:
         """Mark it deleted (its number stays used). Returns the files that nothing needs any more."""
         name = rows.clean(str(thread))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from handlers.errors import TooLong, UnreadableUpload, UserError
 from handlers.limits import Limits
-from handlers.model import Attachment, Incoming, Upload
+from handlers.model import Attachment, Incoming, Press, Upload
 from imaging.errors import BadPicture
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,12 @@ def check(incoming: Incoming, limits: Limits) -> None:
         )
     if is_blank(incoming.text) and not incoming.attachments:
         raise UserError(" ".join(incoming.problems) or "Your message is empty; say what you would like to see.")
+
+
+def going_by(press: Press, attachments: tuple[Attachment, ...]) -> Incoming:
+    """An edit that goes by pictures is a message: they become numbered pictures of the thread."""
+    words = f"{press.text} (an edit of picture #{press.picture}, going by this picture)"
+    return Incoming(press.event, press.thread, press.person, words, attachments, press.picture)
 
 
 async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Brought:

@@ -143,6 +143,9 @@ class Store(Protocol):
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         """The thread's pictures that are there, by number."""
 
+    async def made_by(self, chat: str, tenant: str, person: Person, *, limit: int = 20) -> Sequence[Picture]:
+        """What one person has had made in a workspace and is there, the newest first, uploads left out."""
+
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         """Delete one person's words and pictures, rows and files; threads shared with others stay readable."""
 

@@ -239,6 +239,21 @@ async def test_usage_counts_what_was_rendered_for_a_person(store: SqliteStore) -
     assert (await store.spent(Sharers.PERSON, anna, day)).pictures == 2
 
 
+async def test_what_a_person_has_had_made_is_found_over_all_threads_of_a_workspace(store: SqliteStore) -> None:
+    other, abroad = ThreadKey("web", "-", "hall", "t2"), ThreadKey("web", "elsewhere", "home", "t1")
+    wanted: list[tuple[ThreadKey, dict[str, object]]] = [
+        (THREAD, {}), (other, {}), (abroad, {}), (THREAD, {"person": BEN}), (THREAD, {"operation": Operation.UPLOAD}),
+    ]  # fmt: skip
+    for at, (thread, changes) in enumerate(wanted):
+        made = replace(picture(await number(store, thread), thread, **changes), created=NOW + timedelta(minutes=at))
+        await store.add_picture(made, png(at))
+    found = await store.made_by("web", "-", ANNA)
+    assert [(shown.thread, shown.number) for shown in found] == [(other, 1), (THREAD, 1)]
+    assert len(await store.made_by("web", "-", ANNA, limit=1)) == 1
+    await store.delete_picture(other, 1)
+    assert [shown.thread for shown in await store.made_by("web", "-", ANNA)] == [THREAD]
+
+
 async def test_a_backup_while_running_can_be_restored(store: SqliteStore, tmp_path: Path, files: FolderFiles) -> None:
     await store.accept(message("hi", "e"), asked="u1", turn="a1", uploads=[])
     await store.backup(tmp_path / "backups" / "easel.db")
@@ -323,6 +338,8 @@ async def test_the_hot_queries_use_indexes(store: SqliteStore) -> None:
         "SELECT * FROM pictures WHERE thread = 'x' AND state = 'ready' ORDER BY number DESC LIMIT 24",
         "SELECT 1 FROM pictures WHERE sha256 = 'x' AND state = 'ready' LIMIT 1",
         "SELECT count(*) FROM pictures WHERE person_id = 'x' AND created >= 1",
+        "SELECT p.*, t.channel FROM pictures p JOIN threads t ON t.key = p.thread "
+        "WHERE p.person_id = 'x' AND p.state = 'ready' ORDER BY p.created DESC LIMIT 6",
         "UPDATE events SET finished = 1 WHERE turn = 'x'",
         "SELECT v.number, sum(v.up), sum(1 - v.up) FROM votes v JOIN pictures p "
         "ON p.thread = v.thread AND p.number = v.number WHERE v.thread = 'x' AND p.state = 'ready' GROUP BY v.number",

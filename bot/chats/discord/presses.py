@@ -27,6 +27,7 @@ from bot.chats.discord.text import shorten
 from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
+from handlers.intake import going_by
 from handlers.model import Action, Attachment, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
 from handlers.ports import Chat, ChatUnavailable, Handlers, Store
 
@@ -122,9 +123,8 @@ class Presses:
         if filled.id.action == "made":
             await self.begin(interaction, int(filled.id.slot), filled.words, more=got.files)
         elif got.files:
-            # A picture to go by makes it a message: it becomes a numbered picture of the thread.
-            words = f"{filled.words} (an edit of picture #{number}, going by this picture)"
-            await self.receive(interaction, Incoming(event, key, person, words, got.files, number))
+            press = Press(event, key, person, Action.EDIT, number, text=filled.words)
+            await self.receive(interaction, going_by(press, got.files))
         else:
             press = Press(event, key, person, Action.EDIT, number, text=filled.description, change=filled.change)
             await self.deliver(interaction, press)
