@@ -76,6 +76,7 @@ def _slack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("manifest",), help="manifest: what to paste when the Slack app is made")
     parser.add_argument("--url", metavar="https://…", help="public address, for HTTP mode; without it, Socket Mode")
     parser.add_argument("--name", default="Easel", help="the bot's name (default Easel)")
+    parser.add_argument("--assistant", action="store_true", help="for an app with the older assistant view")
 
 
 def _export(parser: argparse.ArgumentParser) -> None:

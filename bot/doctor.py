@@ -45,8 +45,8 @@ async def examine(settings: Settings) -> list[Finding]:
     wrong = {finding.what for finding in findings if finding.level is Level.BROKEN}
     if settings.discord_token.get_secret_value():
         several.append(doctor_discord.examine(settings))
-    if settings.slack_bot_token.get_secret_value() and "slack" not in wrong:
-        slow.append(doctor_chats.slack(settings))
+    if "slack" not in wrong:
+        slow += doctor_chats.slack_questions(settings)
     singles, lists = await asyncio.gather(asyncio.gather(*slow), asyncio.gather(*several))
     return [*findings, *singles, *(finding for found in lists for finding in found)]
 

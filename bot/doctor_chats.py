@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
-from bot.doctor_findings import Finding, broken, ok, warning
+from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.settings import Settings
 
 TIMEOUT_S = 10.0
 
 
+def slack_questions(settings: Settings) -> list[Awaitable[Finding]]:
+    """What can be asked of Slack with what is set: bot token, app-level token, or installed workspaces."""
+    found: list[Awaitable[Finding]] = []
+    if settings.slack_app_token.get_secret_value():
+        found.append(slack_socket(settings))
+    elif settings.slack_client_id and settings.slack_client_secret.get_secret_value():
+        return [slack_workspaces(settings)]
+    if settings.slack_bot_token.get_secret_value():
+        found.insert(0, slack(settings))
+    return found
+
+
 async def slack(settings: Settings) -> Finding:
     """Ask Slack who the bot token is, and compare its scopes with the manifest's."""
+    return await _slack_token(settings, settings.slack_bot_token.get_secret_value(), "EASEL_SLACK_BOT_TOKEN")
+
+
+async def _slack_token(settings: Settings, token: str, named: str) -> Finding:
     from bot.chats.slack.manifest import missing_scopes
 
     base = settings.slack_api_base.rstrip("/")
-    headers = {"Authorization": f"Bearer {settings.slack_bot_token.get_secret_value()}"}
     try:
-        status, who, answered = await ask("POST", f"{base}/auth.test", headers)
+        status, who, answered = await ask("POST", f"{base}/auth.test", {"Authorization": f"Bearer {token}"})
     except OSError as error:
         return warning("slack", f"{base} cannot be reached ({error}); check the network or EASEL_SLACK_API_BASE")
     if status != 200 or "ok" not in who:
         return warning("slack", f"Slack answers {status} to auth.test; try again later")
     if not who["ok"]:
         return broken(
-            "slack",
-            f"Slack refuses EASEL_SLACK_BOT_TOKEN ({who.get('error')}); install the app again and copy the bot token",
+            "slack", f"Slack refuses {named} ({who.get('error')}); install the app again and copy the bot token"
         )
     scopes = answered.get("x-oauth-scopes", "")
     missing = missing_scopes(scopes) if scopes else []
@@ -36,6 +52,40 @@ async def slack(settings: Settings) -> Finding:
             "into its App Manifest page and install it again",
         )
     return ok("slack", f"the token is good: {who.get('team')}, with every scope that is needed")
+
+
+async def slack_socket(settings: Settings) -> Finding:
+    """Ask Slack for a Socket Mode address, without using it."""
+    base = settings.slack_api_base.rstrip("/")
+    headers = {"Authorization": f"Bearer {settings.slack_app_token.get_secret_value()}"}
+    try:
+        status, answer, _ = await ask("POST", f"{base}/apps.connections.open", headers)
+    except OSError as error:
+        return warning("slack socket", f"{base} cannot be reached ({error})")
+    if status == 200 and answer.get("ok"):
+        return ok("slack socket", "the app-level token is good: Socket Mode can be opened")
+    if status != 200 or "error" not in answer:
+        return warning("slack socket", f"Slack answers {status} to apps.connections.open; try again later")
+    return broken(
+        "slack socket",
+        f"Slack refuses EASEL_SLACK_APP_TOKEN ({answer['error']}); make an app-level token with connections:write "
+        "(Basic Information page) and switch Socket Mode on",
+    )
+
+
+async def slack_workspaces(settings: Settings) -> Finding:
+    """Look at every workspace that installed the app."""
+    from bot.chats.slack.clients import installed_teams
+
+    bots = await asyncio.to_thread(installed_teams, settings.home / "slack.db", settings.slack_client_id)
+    if not bots:
+        where = settings.web_public_url.rstrip("/") or "https://…"
+        return ok("slack", f"no workspace has installed the app yet; open {where}/slack/install")
+    named = [f"the token of workspace {bot.team_name or bot.team_id}" for bot in bots]
+    looks = [_slack_token(settings, str(bot.bot_token), name) for bot, name in zip(bots, named, strict=True)]
+    findings = await asyncio.gather(*looks)
+    bad = [finding for finding in findings if finding.level is not Level.OK]
+    return bad[0] if bad else ok("slack", f"{len(bots)} installed workspaces, each with every scope that is needed")
 
 
 async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:

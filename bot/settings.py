@@ -112,7 +112,12 @@ class Settings(BaseSettings):
     slack_client_id: str = _group("Slack", "For installs by OAuth in many workspaces.", "")
     slack_client_secret: SecretStr = _group("Slack", "Its secret.", SecretStr(""))
     slack_channels_allowed: str = _group("Slack", "Channel ids it may talk in, by commas; empty: all.", "")
-    slack_channels_denied: str = _group("Slack", "Channel ids it stays silent in, by commas.", "")
+    slack_channels_denied: str = _group("Slack", "Channel ids to stay out of, by commas.", "")
+    slack_roles_allowed: str = _group(
+        "Slack", "Who may use it: member, guest, external or ids of user groups, by commas; empty: all.", ""
+    )
+    slack_roles_denied: str = _group("Slack", "Who may not, likewise.", "")
+    slack_workspaces_allowed: str = _group("Slack", "Ids of workspaces that may install it, by commas; empty: all.", "")
     slack_api_base: str = _group("Slack", "Web API address.", "https://slack.com/api/")
 
     @field_validator("home")

@@ -165,9 +165,11 @@ class SlackRunner:
         return self.service.chat
 
     async def start(self) -> None:
+        from bot.chats.slack.link import Refused
+
         try:
             await self.service.start()
-        except RuntimeError as error:
+        except Refused as error:
             raise ChatNotStarted(str(error)) from None
 
     async def stop(self) -> None:
@@ -194,8 +196,8 @@ def slack(parts: Parts) -> Service:
         client_id=settings.slack_client_id or None,
         client_secret=settings.slack_client_secret.get_secret_value() or None,
         api_base=settings.slack_api_base,
-        channels_allowed=_ids(settings.slack_channels_allowed),
-        channels_denied=_ids(settings.slack_channels_denied),
+        public_url=settings.web_public_url,
+        workspaces_allowed=_ids(settings.slack_workspaces_allowed),
         max_upload_bytes=settings.max_upload_mb * 2**20,
     )
     problems = config.problems()
@@ -218,7 +220,10 @@ def access(settings: Settings) -> dict[str, Access]:
             age_restricted=settings.discord_age_restricted,
         ),
         "slack": Access(
-            allow_channels=_ids(settings.slack_channels_allowed), deny_channels=_ids(settings.slack_channels_denied)
+            allow_channels=_ids(settings.slack_channels_allowed),
+            deny_channels=_ids(settings.slack_channels_denied),
+            allow_roles=_ids(settings.slack_roles_allowed),
+            deny_roles=_ids(settings.slack_roles_denied),
         ),
     }
 

@@ -10,12 +10,14 @@ from bot.cli import CommandFailed
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from bot.chats.slack.manifest import manifest
+    from bot.chats.slack.manifest import View, manifest
     from handlers.commands import COMMANDS
 
     if arguments.url is not None:
         parts = urlsplit(arguments.url)
         if parts.scheme != "https" or not parts.hostname:
             raise CommandFailed(f"--url {arguments.url} is no https:// address; Slack calls no other.")
-    print(json.dumps(manifest(COMMANDS, name=arguments.name, request_url=arguments.url), indent=2, ensure_ascii=False))
+    view = View.ASSISTANT if arguments.assistant else View.AGENT
+    made = manifest(COMMANDS, name=arguments.name, request_url=arguments.url, view=view)
+    print(json.dumps(made, indent=2, ensure_ascii=False))
     return 0

@@ -6,8 +6,8 @@ a context element, 25 elements of an actions block, 75 characters a button, 5 op
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bot.chats.slack import marks, mrkdwn
@@ -17,6 +17,8 @@ Block = dict[str, Any]
 
 MAX_BLOCKS = 45
 """Slack takes 50; the rest is room for what a workspace app may add."""
+MAX_CHARS = 12_000
+"""Of all words of a message: Slack refuses longer ones (`msg_blocks_too_long`)."""
 MAX_TEXT = 3_900
 """The fallback text of a message; Slack recommends at most 4,000 characters."""
 ALT_LIMIT = 1_900
@@ -31,9 +33,10 @@ LABELS: Mapping[Action, str] = {
     Action.RECIPE: "Recipe",
     Action.COMPARE: "Compare",
     Action.DELETE: "Delete",
+    Action.VOTE: "Vote",
     Action.CANCEL: "Cancel",
 }
-BUTTONS = (Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE)
+BUTTONS = (Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE, Action.VOTE)
 MENU = (Action.REDO, Action.UNDO, Action.RECIPE, Action.COMPARE, Action.DELETE)
 
 
@@ -102,7 +105,7 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
     blocks: list[Block] = [
         {
             "type": "image",
-            "block_id": f"picture.{part.number}",
+            "block_id": marks.card_id(part.number),
             "slack_file": {"id": file_id},
             "alt_text": short(part.description, ALT_LIMIT) or f"Picture {part.number}",
             "title": _plain(title),
@@ -117,12 +120,15 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
     return blocks
 
 
-def _picture(part: PicturePart, files: Mapping[str, str]) -> list[Block]:
+def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[str]) -> list[Block]:
+    name = f"*#{part.number}* {mrkdwn.escape(short(part.description))}"
     match part.state:
+        case SlotState.READY if part.slot in refused:
+            return [section(f":warning: {name} is drawn, but Slack does not show it; `/easel export` has it.")]
         case SlotState.READY if part.slot in files:
             return _card(part, files[part.slot])
         case SlotState.READY:
-            return [context(f":outbox_tray: *#{part.number}* {mrkdwn.escape(short(part.description))} — uploading")]
+            return [context(f":outbox_tray: {name} — uploading")]
         case SlotState.FAILED:
             return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(part.sentence or "This picture failed."), 3_000))]
         case SlotState.CANCELLED:
@@ -134,13 +140,13 @@ def _picture(part: PicturePart, files: Mapping[str, str]) -> list[Block]:
             assert_never(part.state)
 
 
-def _unit(part: ReplyPart, files: Mapping[str, str]) -> list[list[Block]]:
+def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -> list[list[Block]]:
     """Groups of blocks that stay together in one message."""
     match part:
         case TextPart(text):
             return [[section(piece)] for piece in mrkdwn.split(mrkdwn.from_markdown(text))]
         case PicturePart():
-            return [_picture(part, files)]
+            return [_picture(part, files, refused)]
         case SelectPart(number, description):
             chosen = f":point_right: *#{number}* is now the current picture: {mrkdwn.escape(short(description))}"
             return [[context(chosen)]]
@@ -169,23 +175,64 @@ def _fallback(parts: Iterable[ReplyPart]) -> str:
     return mrkdwn.clip(text, MAX_TEXT) or "…"
 
 
-def render(reply: Reply, files: Mapping[str, str]) -> Sequence[Message]:
-    """The messages that show this snapshot; `files` maps a slot to its processed Slack file id.
+@dataclass(slots=True)
+class _Page:
+    """A message under construction."""
 
-    A reply is one message until it has more than `MAX_BLOCKS` blocks; a picture and its buttons are
-    never parted. A reply without anything yet is one message that says so.
+    blocks: list[Block] = field(default_factory=list)
+    parts: list[ReplyPart] = field(default_factory=list)
+    chars: int = 0
+
+    def takes(self, group: list[Block]) -> bool:
+        return len(self.blocks) + len(group) <= MAX_BLOCKS and self.chars + _chars(group) <= MAX_CHARS
+
+    def add(self, group: list[Block], part: ReplyPart) -> None:
+        self.blocks += group
+        self.chars += _chars(group)
+        if part not in self.parts:
+            self.parts.append(part)
+
+
+def _chars(group: list[Block]) -> int:
+    texts = (element for block in group for element in (block.get("text"), *block.get("elements", ())))
+    return sum(len(text["text"]) for text in texts if text and isinstance(text.get("text"), str))
+
+
+def _parted(parts: Sequence[ReplyPart], cuts: Sequence[int]) -> list[list[ReplyPart]]:
+    """The parts by message: `cuts` are places in the words that the answer begins with, at which a stream ended."""
+    leading = next((at for at, part in enumerate(parts) if not isinstance(part, TextPart)), len(parts))
+    words = "".join(part.text for part in parts[:leading] if isinstance(part, TextPart))
+    inside = [cut for cut in cuts if cut < len(words)]
+    if not inside:
+        return [list(parts)]
+    pieces: list[list[ReplyPart]] = [[TextPart(piece)] for piece in mrkdwn.parted(words, inside)]
+    pieces[-1] += parts[leading:]
+    return pieces
+
+
+def render(
+    reply: Reply, files: Mapping[str, str], *, cuts: Sequence[int] = (), refused: Collection[str] = ()
+) -> Sequence[Message]:
+    """The messages that show this snapshot.
+
+    A reply is one message until it has more than `MAX_BLOCKS` blocks or `MAX_CHARS` characters; a picture and its
+    buttons are never parted. A reply without anything yet is one message that says so.
+
+    Args:
+        files: Slots and their processed Slack file ids.
+        cuts: Where, in the words that the answer begins with, a stream has ended and another message begins.
+        refused: Slots that Slack will not show.
     """
     if not reply.parts:
         quiet = "Thinking…" if reply.thinking and not reply.final else "There is nothing to say here."
         return (Message((context(f":thought_balloon: {quiet}"),), quiet),)
-    pages: list[tuple[list[Block], list[ReplyPart]]] = [([], [])]
-    for part in reply.parts:
-        for group in _unit(part, files):
-            if len(pages[-1][0]) + len(group) > MAX_BLOCKS:
-                pages.append(([], []))
-            blocks, parts = pages[-1]
-            blocks.extend(group)
-            if part not in parts:
-                parts.append(part)
-    shown = [Message(tuple(blocks), _fallback(parts)) for blocks, parts in pages if blocks]
+    pages: list[_Page] = []
+    for parts in _parted(reply.parts, cuts):
+        pages.append(_Page())
+        for part in parts:
+            for group in _unit(part, files, refused):
+                if not pages[-1].takes(group):
+                    pages.append(_Page())
+                pages[-1].add(group, part)
+    shown = [Message(tuple(page.blocks), _fallback(page.parts)) for page in pages if page.blocks]
     return shown or (Message((context("…"),), "…"),)

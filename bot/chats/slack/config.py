@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
 
 API_BASE = "https://slack.com/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a Socket Mode connection may be silent, in seconds, before it is replaced."""
+
+    hello: float = 20.0
+    """Slack greets each new connection at once; one that was not greeted hears nothing."""
+    dead: float = 40.0
+    """The SDK reconnects by itself; after this long without a connection a fresh client does it."""
+    quiet: float = 900.0
+    """A connection that was greeted may still have gone deaf: after this long without any event it is renewed."""
+    ping: float = 10.0
+    """Between two pings; four unanswered ones are a dead connection."""
+    look: float = 2.0
+    """Between two looks at the connection."""
+    retry: float = 5.0
+    """Before Slack is tried again after it could not be reached; doubles up to a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +37,20 @@ class SlackConfig:
     client_id: str | None = None
     client_secret: str | None = None
     api_base: str = API_BASE
+    public_url: str = ""
+    """Where people reach this program in HTTP mode; names the address that OAuth returns to."""
     file_hosts: tuple[str, ...] = ("slack.com", "slack-edge.com", "slack-files.com")
     """The bot token is sent to these hosts and their subdomains only, and never after a redirect elsewhere."""
-    channels_allowed: frozenset[str] = frozenset()
-    """Channel ids; empty means all."""
-    channels_denied: frozenset[str] = frozenset()
+    workspaces_allowed: frozenset[str] = frozenset()
+    """Ids of the workspaces that may install the app; empty: all."""
     edit_seconds: float = 1.2
-    """Between two updates of one message: Slack allows about one `chat.update` a second and channel."""
+    """Between two updates of one message: Slack allows about one `chat.update` a second and workspace."""
+    poll_seconds: float = 0.3
+    """Before a new file is looked at again, and before the first second try of what Slack could not take."""
     max_upload_bytes: int = 20 * 2**20
+    max_files: int = 4
+    """Files that are fetched of one message."""
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def socket_mode(self) -> bool:
@@ -33,7 +58,25 @@ class SlackConfig:
 
     @property
     def oauth(self) -> bool:
-        return bool(self.client_id and self.client_secret)
+        """Whether workspaces install the app by themselves; Socket Mode serves the one of `bot_token`."""
+        return bool(self.client_id and self.client_secret) and not self.socket_mode
+
+    @property
+    def stand_in(self) -> str | None:
+        """Scheme, host and port of what stands in for Slack, which gets the token with each call anyway."""
+        if self.api_base == API_BASE:
+            return None
+        parts = urlsplit(self.api_base)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def authorize_url(self) -> str:
+        """Where a person allows the app: beside the Web API."""
+        return urljoin(self.api_base.rstrip("/") + "/", "../oauth/v2/authorize")
+
+    @property
+    def redirect_url(self) -> str | None:
+        return self.public_url.rstrip("/") + "/slack/oauth_redirect" if self.public_url else None
 
     def problems(self) -> list[str]:
         """Everything that keeps this configuration from working, one sentence each."""

@@ -1,34 +1,165 @@
-"""App Home: how to start, my threads, my usage."""
+"""App Home: how to start, my pictures, my usage, my settings. What others made or said is nobody's business here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bot.chats.slack import blocks, mrkdwn
-from handlers.model import CommandSpec
-from handlers.ports import ThreadSummary
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.chats.slack import blocks, inbound, marks, modals, mrkdwn
+from bot.chats.slack.clients import Clients
+from bot.chats.slack.command_text import help_rows
+from bot.chats.slack.inbox import Entry
+from bot.chats.slack.people import People
+from bot.chats.slack.recall import read_reference
+from bot.chats.slack.retries import TROUBLE, code
+from bot.chats.slack.voice import Voice
+from handlers.model import CommandSpec, Person, Picture, PicturePart, ThreadKey
+from handlers.ports import Handlers, Store
+
+log = logging.getLogger(__name__)
+
+PICTURES = 6
 START = (
     "*Talk, and pictures appear.* Mention me in a channel, write to me here, or use `/easel imagine an idea`. "
     "In a thread that I answered every message counts: “make it blue”, “the second one”, “more like #3”."
 )
 
 
-def view(threads: Sequence[ThreadSummary], usage: str, commands: Sequence[CommandSpec]) -> dict[str, Any]:
-    """A `views.publish` payload within 100 blocks."""
-    shown: list[blocks.Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": "Easel"}},
-        blocks.section(START),
-        {"type": "divider"},
-    ]
-    if usage:
-        shown.append(blocks.section("*My usage*\n" + mrkdwn.from_markdown(usage)[:2_900]))
-    if threads:
-        lines = [
-            f"• {mrkdwn.escape(blocks.short(t.title or 'A thread', 80))} — {t.pictures} pictures" for t in threads[:10]
-        ]
-        shown.append(blocks.section("*Latest threads*\n" + "\n".join(lines)))
-    rows = [f"`/easel {spec.name}` {mrkdwn.escape(spec.summary)}" for spec in commands]
-    shown.append(blocks.section(("*Commands*\n" + "\n".join(rows))[:3_000]))
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A picture of one's own: the file that shows it, and where it stands, as far as they are known."""
+
+    picture: Picture
+    file: str | None
+    link: str | None
+
+
+def view(
+    mine: Sequence[Mine], usage: str, settings: Mapping[str, str], channel: str, commands: Sequence[CommandSpec], *,
+    images: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """A `views.publish` payload within 100 blocks. `images=False`: in words only."""
+    shown: list[blocks.Block] = [_header("Easel"), blocks.section(START), {"type": "divider"}, _header("My pictures")]
+    for one in mine:
+        shown += _picture(one, images=images)
+    if not mine:
+        shown.append(blocks.context("None yet."))
+    shown += [{"type": "divider"}, _header("My usage"), blocks.section(_words(usage or "Not known just now."))]
+    shown += [{"type": "divider"}, _header("My settings"), _settings(settings, channel)]
+    rows = [f"`{written}` {mrkdwn.escape(summary)}" for written, summary in help_rows(commands).items()]
+    shown += [{"type": "divider"}, _header("Commands")]
+    shown += [blocks.section(piece) for piece in mrkdwn.split("\n".join(rows))]
     return {"type": "home", "blocks": shown}
+
+
+def _header(text: str) -> blocks.Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": text}}
+
+
+def _words(text: str) -> str:
+    return mrkdwn.clip(mrkdwn.escape(text), mrkdwn.SECTION_LIMIT)
+
+
+def _picture(one: Mine, *, images: bool) -> list[blocks.Block]:
+    picture = one.picture
+    where = f" — <{one.link}|open its thread>" if one.link else ""
+    line = f"*#{picture.number}* {mrkdwn.escape(blocks.short(picture.description))}{where}"
+    if not images or one.file is None:
+        return [blocks.section(line)]
+    alt = blocks.short(picture.description, blocks.ALT_LIMIT) or f"Picture {picture.number}"
+    return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, blocks.context(line)]
+
+
+def _settings(settings: Mapping[str, str], channel: str) -> blocks.Block:
+    told = "\n".join(f"{name}: {mrkdwn.escape(value)}" for name, value in settings.items()) or "As they come."
+    button = {
+        "type": "button", "action_id": marks.HOME_SETTINGS, "value": channel,
+        "text": {"type": "plain_text", "text": "Change…"},
+    }  # fmt: skip
+    return blocks.section(mrkdwn.clip(f"In our direct messages:\n{told}", mrkdwn.SECTION_LIMIT)) | {"accessory": button}
+
+
+class HomePage:
+    def __init__(
+        self, clients: Clients, handlers: Handlers, store: Store, people: People, voice: Voice,
+        commands: Sequence[CommandSpec],
+    ) -> None:  # fmt: skip
+        self._clients = clients
+        self._handlers = handlers
+        self._store = store
+        self._people = people
+        self._voice = voice
+        self._commands = commands
+        self._rows = {spec.name: spec for spec in commands}
+
+    async def show(self, user: str, channel: str, team: str) -> None:
+        """Bring a person's home page up to date. `channel` is their conversation with the bot."""
+        client = await self._clients.of(team)
+        person = await self._people.of(client, team, user)
+        mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]
+        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        call = inbound.command_call({"trigger_id": f"home-{user}"}, self._rows["usage"], {}, here, person)
+        usage = await self._handlers.command(call)
+        settings = (await self._store.session(here)).settings
+        made = view(mine, self._voice.words(usage.text), settings, channel, self._commands)
+        try:
+            await client.views_publish(user_id=user, view=made)
+        except SlackApiError as error:
+            if code(error) not in ("invalid_blocks", "invalid_arguments"):
+                raise
+            log.info("home page of %s without pictures: %s", user, error)
+            plain = view(mine, self._voice.words(usage.text), settings, channel, self._commands, images=False)
+            await client.views_publish(user_id=user, view=plain)
+
+    async def _mine(self, client: AsyncWebClient, picture: Picture) -> Mine:
+        turn = await self._store.turn(picture.turn)
+        slot = next(
+            (p.slot for p in (turn.parts if turn else ()) if isinstance(p, PicturePart) and p.number == picture.number),
+            None,
+        )
+        known = read_reference(turn.post if turn else None)
+        ts = known.messages[0].ts if known.messages else marks.thread_ts(picture.thread.thread)
+        return Mine(picture, known.files.get(slot or ""), await self._link(client, picture.thread.channel, ts))
+
+    async def _link(self, client: AsyncWebClient, channel: str, ts: str | None) -> str | None:
+        if ts is None:
+            return None
+        try:
+            return str((await client.chat_getPermalink(channel=channel, message_ts=ts))["permalink"])
+        except TROUBLE as error:
+            log.info("no link to a picture: %s", error)
+            return None
+
+    # Settings
+
+    async def open_settings(self, channel: str, trigger: str, team: str, client: AsyncWebClient) -> None:
+        settings = (await self._store.session(ThreadKey("slack", team, channel, marks.NOWHERE))).settings
+        await client.views_open(
+            trigger_id=trigger, view=modals.settings_view(self._rows["settings"], channel, settings)
+        )
+
+    def errors(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """What is wrong in the settings form, by field."""
+        return modals.read_settings(body, self._rows["settings"])[1]
+
+    async def save(self, entry: Entry) -> None:
+        """The settings form, valid: it holds for all conversations of this person with the bot."""
+        body, team = entry.body, entry.team
+        user = inbound.text_at(body, "user", "id")
+        channel = modals.read_channel(inbound.text_at(body, "view", "private_metadata"))
+        if channel is None or not inbound.is_direct(channel):
+            return
+        given, _ = modals.read_settings(body, self._rows["settings"])
+        person = await self._people.of(await self._clients.of(team), team, user)
+        owner = Person(person.id, person.name, admin=True, roles=person.roles)  # of one's own direct messages
+        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        call = inbound.command_call(
+            {"trigger_id": entry.name}, self._rows["settings"], {**given, "scope": "channel"}, here, owner
+        )
+        await self._handlers.command(call)
+        await self.show(user, channel, team)

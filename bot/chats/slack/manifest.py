@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
+from bot.chats.slack.command_text import COMMAND
 from handlers.model import CommandSpec
 
 SCOPES: Mapping[str, str] = {
@@ -19,6 +21,7 @@ SCOPES: Mapping[str, str] = {
     "files:read": "look at reference pictures that people send",
     "files:write": "post pictures",
     "reactions:read": "count votes",
+    "usergroups:read": "know who is in a user group that /easel access names",
     "users:read": "call people by their names and know admins",
 }
 """Each bot scope, and why; docs/slack.md is checked against it."""
@@ -29,79 +32,102 @@ EVENTS: Mapping[str, str] = {
     "message.groups": "the same in private channels",
     "message.im": "direct messages and the agent view",
     "message.mpim": "the same in group messages",
-    "app_home_opened": "the home page and the agent view",
+    "app_home_opened": "show the home page, and suggestions in the agent view",
     "agent_session_stopped": "Slack's own Stop button",
     "app_uninstalled": "forget a workspace's tokens",
     "tokens_revoked": "forget revoked tokens",
     "reaction_added": "count votes",
     "reaction_removed": "count votes",
 }
+ASSISTANT_EVENTS: Mapping[str, str] = {
+    "assistant_thread_started": "suggestions in the older assistant view",
+    "assistant_thread_context_changed": "the older assistant view sends it; nothing is done with it",
+}
+"""Slack takes these from apps with the older assistant view only."""
+
+EDIT, REFERENCE, NEW = "easel.shortcut.edit", "easel.shortcut.reference", "easel.shortcut.new"
 SHORTCUTS = (
-    ("easel.shortcut.edit", "Edit this picture", "message", "Change a picture of this message"),
-    ("easel.shortcut.reference", "Use as reference", "message", "Take this message's picture into the thread"),
-    ("easel.shortcut.new", "New picture", "global", "Describe a picture to draw"),
+    (EDIT, "Edit this picture", "message", "Change a picture of this message"),
+    (REFERENCE, "Use as reference", "message", "Take this message's picture into the thread"),
+    (NEW, "New picture", "global", "Describe a picture to draw"),
 )
+PROMPTS_TITLE = "What shall I draw?"
 PROMPTS = (
     ("Logo ideas", "Three different logo ideas for a small bakery"),
     ("A sticker", "A cheerful fox sticker"),
     ("A short story", "A story of a lighthouse keeper in three pictures"),
 )
 """Suggested prompts of the agent view."""
+DESCRIPTION = "Draws what you describe, and changes it as you talk."
 
 
-def manifest(commands: Sequence[CommandSpec], *, name: str = "Easel", request_url: str | None = None) -> dict[str, Any]:
+class View(StrEnum):
+    """How Slack shows conversations with the app."""
+
+    AGENT = "agent"
+    ASSISTANT = "assistant"
+    """The older one, for apps that have it: Slack has no way back from the agent view."""
+
+
+def manifest(
+    commands: Sequence[CommandSpec], *, name: str = "Easel", request_url: str | None = None, view: View = View.AGENT
+) -> dict[str, Any]:
     """The manifest for api.slack.com/apps → Create New App → From a manifest.
 
     Without `request_url` it is for Socket Mode; with it, `request_url` is the public https address of
     this program, and events, interactivity and OAuth point to its `/slack/…` paths.
     """
-    hint = "|".join(spec.name for spec in commands)
-    command = {
-        "command": "/easel",
-        "description": "Draw, see and manage pictures",
-        "usage_hint": hint[:1_000],
-        "should_escape": False,
-    }
+    events = EVENTS if view is View.AGENT else {**EVENTS, **ASSISTANT_EVENTS}
     settings: dict[str, Any] = {
-        "event_subscriptions": {"bot_events": sorted(EVENTS)},
+        "event_subscriptions": {"bot_events": sorted(events)},
         "interactivity": {"is_enabled": True},
         "org_deploy_enabled": False,
         "socket_mode_enabled": request_url is None,
         "token_rotation_enabled": False,
     }
+    features = _features(commands, name, view)
     oauth: dict[str, Any] = {"scopes": {"bot": sorted(SCOPES)}}
     if request_url is not None:
         base = request_url.rstrip("/")
-        command["url"] = settings["interactivity"]["request_url"] = f"{base}/slack/events"
-        settings["event_subscriptions"]["request_url"] = f"{base}/slack/events"
+        for takes in (features["slash_commands"][0], settings["event_subscriptions"], settings["interactivity"]):
+            takes["url" if "command" in takes else "request_url"] = f"{base}/slack/events"
         settings["token_rotation_enabled"] = True
         oauth["redirect_urls"] = [f"{base}/slack/oauth_redirect"]
-    shortcuts = [
-        {"callback_id": callback, "name": label, "type": kind, "description": summary}
-        for callback, label, kind, summary in SHORTCUTS
-    ]
     return {
         "display_information": {
             "name": name,
             "description": "Talk, and pictures appear",
             "background_color": "#2b2d42",
         },
-        "features": {
-            "agent_view": {
-                "agent_description": "Draws what you describe, and changes it as you talk.",
-                "suggested_prompts": [{"title": title, "message": message} for title, message in PROMPTS],
-            },
-            "app_home": {
-                "home_tab_enabled": True,
-                "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": False,
-            },
-            "bot_user": {"display_name": name, "always_online": True},
-            "slash_commands": [command],
-            "shortcuts": shortcuts,
-        },
+        "features": features,
         "oauth_config": oauth,
         "settings": settings,
+    }
+
+
+def _features(commands: Sequence[CommandSpec], name: str, view: View) -> dict[str, Any]:
+    prompts = [{"title": title, "message": message} for title, message in PROMPTS]
+    described = "agent_description" if view is View.AGENT else "assistant_description"
+    return {
+        f"{view}_view": {described: DESCRIPTION, "suggested_prompts": prompts},
+        "app_home": {
+            "home_tab_enabled": True,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": False,
+        },
+        "bot_user": {"display_name": name, "always_online": True},
+        "slash_commands": [
+            {
+                "command": COMMAND,
+                "description": "Draw, see and manage pictures",
+                "usage_hint": "|".join(spec.name for spec in commands)[:1_000],
+                "should_escape": True,
+            }
+        ],
+        "shortcuts": [
+            {"callback_id": callback, "name": label, "type": kind, "description": summary}
+            for callback, label, kind, summary in SHORTCUTS
+        ],
     }
 
 

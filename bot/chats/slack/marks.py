@@ -13,7 +13,17 @@ EDIT_VIEW = "easel.edit"
 """`callback_id` of the edit modal."""
 NEW_VIEW = "easel.new"
 """`callback_id` of the modal that the global shortcut opens."""
+SETTINGS_VIEW = "easel.settings"
+"""The modal that App Home opens."""
+HOME_SETTINGS = "easel.home.settings"
+"""The button on App Home that opens it."""
+DIRECT = "dm"
+"""The thread of a conversation that has none: direct messages without the agent view."""
+NOWHERE = "-"
+"""No thread: a command in a channel without a session."""
 _ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
+
+_CARD = re.compile(r"^picture\.(\d{1,9})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,22 @@ def read_action_id(text: str) -> Mark | None:
     if match is None or match["action"] not in set(Action):
         return None
     return Mark(Action(match["action"]), int(match["number"]))
+
+
+def card_id(number: int) -> str:
+    """`block_id` of a picture's image."""
+    return f"picture.{number}"
+
+
+def read_card(block_id: Any) -> int | None:
+    """The number of the picture that a block shows; None for every other block."""
+    match = _CARD.match(block_id) if isinstance(block_id, str) else None
+    return int(match[1]) if match else None
+
+
+def thread_ts(thread: str) -> str | None:
+    """What Slack is told of a thread; None where there is none."""
+    return None if thread in (DIRECT, NOWHERE) else thread
 
 
 def metadata(turn: str, index: int) -> dict[str, Any]:

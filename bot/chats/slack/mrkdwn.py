@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 SECTION_LIMIT = 3_000
 """Characters of a section's text (Block Kit reference)."""
 
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+_HALF_MENTION = re.compile(r"@\w{0,8}\Z")
+FENCE_OPENS, FENCE_CLOSES = "```\n", "\n```"
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]\n]{1,300})\]\((https?://[^\s)<>|]{1,2000})\)")
@@ -46,6 +49,30 @@ def from_markdown(text: str) -> str:
 def neutral_markdown(text: str) -> str:
     """Markdown for `chat.appendStream`: it stays Markdown, but cannot mention or link by angle brackets."""
     return _BROADCAST.sub("@\u200b", text.replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def unfinished(text: str) -> int:
+    """How many characters at the end of a growing text wait for what follows: `@chan` may become a mention that
+    `neutral_markdown` must see whole."""
+    found = _HALF_MENTION.search(text)
+    return len(text) - found.start() if found else 0
+
+
+def is_fenced(text: str) -> bool:
+    """Whether a code block is open at the end of it."""
+    return text.count("```") % 2 == 1
+
+
+def parted(text: str, cuts: Sequence[int]) -> list[str]:
+    """Markdown in pieces that end at the given places (in order, within the text). A code fence that a cut falls
+    into is closed there and opened again behind it."""
+    pieces: list[str] = []
+    opened = False
+    for begin, end in zip((0, *cuts), (*cuts, len(text)), strict=True):
+        piece = (FENCE_OPENS if opened else "") + text[begin:end]
+        opened = is_fenced(piece)
+        pieces.append(piece + (FENCE_CLOSES if opened and end < len(text) else ""))
+    return pieces
 
 
 def _cut(text: str, limit: int) -> int:

@@ -1,8 +1,8 @@
 """One growing answer in Slack: streamed while it is words, updated at a pace when it has pictures.
 
-Words stream natively (`chat.startStream`). The first picture, the end, an error or a stream's age
-ends the stream; from then on the same message is brought up to date by `chat.update`, so nothing is
-said twice. Messages carry the turn in their metadata: after a crash they are found, not repeated.
+Words stream natively (`stream.py`). The first picture, the end or an error ends the stream; from then on its
+messages are brought up to date by `chat.update`, so nothing is said twice. Messages carry the turn in their
+metadata: after a crash they are found, not repeated.
 """
 
 from __future__ import annotations
@@ -11,49 +11,56 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack import blocks, marks, mrkdwn
 from bot.chats.slack.clients import Clients
-from bot.chats.slack.files import upload
 from bot.chats.slack.recall import Posted, Recall, begins_alike, opening, read_reference
+from bot.chats.slack.retries import TROUBLE, code, is_passing
 from bot.chats.slack.status import Status
-from handlers.model import PicturePart, Reply, SlotState, TextPart
+from bot.chats.slack.stream import Place, Stream
+from bot.chats.slack.uploads import Bytes, Uploads
+from handlers.model import Reply, TextPart
 from handlers.ports import ChatUnavailable
 
 log = logging.getLogger(__name__)
 
-GONE = frozenset(
-    {
-        "channel_not_found", "is_archived", "not_in_channel", "account_inactive", "token_revoked", "invalid_auth",
-        "restricted_action", "thread_not_found", "user_is_restricted", "team_access_not_granted", "access_denied",
-        "restricted_action_thread_locked", "restricted_action_read_only_channel", "no_permission",
-    }
-)  # fmt: skip
-"""Errors after which a post can never succeed."""
+GONE = {
+    "channel_not_found": "I cannot see the channel any more",
+    "not_in_channel": "I am not in the channel; invite me there",
+    "is_archived": "the channel is archived",
+    "thread_not_found": "the thread was deleted",
+    "message_not_found_in_thread": "the thread was deleted",
+    "cannot_reply_to_message": "that message takes no replies",
+    "restricted_action": "the workspace lets me post nothing there",
+    "restricted_action_read_only_channel": "nobody but admins may post in that channel",
+    "restricted_action_thread_only_channel": "that channel takes replies only",
+    "restricted_action_non_threadable_channel": "that channel has no threads",
+    "restricted_action_thread_locked": "the thread is locked",
+    "user_is_restricted": "Slack lets me post nothing there",
+    "messages_tab_disabled": "the app takes no direct messages; switch on its Messages tab",
+    "team_access_not_granted": "the other organisation does not let me in",
+    "access_denied": "Slack lets me post nothing there",
+    "no_permission": "Slack lets me post nothing there",
+    "missing_scope": "the app lacks a permission; whoever runs me can add it with `easel slack manifest`",
+    "account_inactive": "the app was removed from the workspace",
+    "token_revoked": "the app was removed from the workspace",
+    "token_expired": "the app's token expired",
+    "invalid_auth": "Slack refuses the app's token",
+    "not_authed": "Slack refuses the app's token",
+}
+"""Errors after which a post can never succeed, and why, for the person who asked."""
 LOST = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """The message cannot be changed any more: the answer goes on in a new one."""
 STREAMING = "streaming_state_conflict"
 """A message that still streams cannot be updated."""
-STREAM_SECONDS = 240.0
-"""Slack ends a stream after about five minutes; ours ends before."""
-
-Bytes = Callable[[str], Awaitable[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the answer goes. `user` is whom a stream in a channel is for."""
-
-    tenant: str
-    channel: str
-    thread_ts: str
-    user: str | None = None
+ATTEMPTS = 9
+"""Tries of a final answer while Slack has trouble: about five minutes with the waits between."""
+MAX_WAIT_S = 60.0
 
 
 class SlackPost:
@@ -67,7 +74,6 @@ class SlackPost:
         self._clients = clients
         self._place = place
         self._turn = turn
-        self._bytes = picture_bytes
         self._recall = recall
         self._known = read_reference(reference)
         self._look_first = look_first or reference is not None
@@ -78,8 +84,10 @@ class SlackPost:
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._stream = _Stream(place)
-        self._status = Status(place.channel, place.thread_ts)
+        self._stream = Stream(place)
+        self._cuts: list[int] = []
+        self._status = Status(place)
+        self._uploads = Uploads(self._client, picture_bytes, self._note, self._wake.set, poll_seconds)
 
     @property
     def reference(self) -> str | None:
@@ -98,27 +106,82 @@ class SlackPost:
         if self._task is not None:
             # Waited for, not cancelled: a post in flight that nobody remembers would be posted twice.
             await self._task
-        await self._bring(reply, patient=True)
+        try:
+            await self._insist(reply)
+        except ChatUnavailable:
+            await self._recall.forget()
+            raise
+        finally:
+            await self._uploads.close()
         await self._recall.forget()
         return self.reference
 
-    async def _keep_showing(self) -> None:
-        while not self._closing.is_set():
-            await self._wake.wait()
-            self._wake.clear()
-            reply = self._newest
-            if reply is not None and not self._closing.is_set():
-                try:
-                    await self._bring(reply, patient=False)
-                except (SlackClientError, ChatUnavailable, OSError, TimeoutError) as error:
-                    # A snapshot may be missed: the next one, or finish, says it all again.
-                    log.info("slack snapshot of %s not shown: %s", self._turn, type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._edit_seconds):
-                    await self._closing.wait()
+    async def redraw(self, reply: Reply, gone: Collection[str]) -> None:
+        """Show a finished answer again without the pictures in these slots, and take their files out of Slack.
 
-    async def _bring(self, reply: Reply, *, patient: bool) -> None:
-        client = await self._clients.of(self._place.tenant)
+        Raises:
+            ChatUnavailable: Slack refuses for good.
+        """
+        self._status.silence()
+        files = [self._known.files.pop(slot) for slot in gone if slot in self._known.files]
+        try:
+            await self._insist(reply)
+        finally:
+            await self._uploads.close()
+        client = await self._client()
+        for file in files:
+            with contextlib.suppress(SlackApiError):  # somebody else deleted it
+                await client.files_delete(file=file)
+
+    async def _insist(self, reply: Reply) -> None:
+        """Bring the final snapshot, again after passing troubles.
+
+        Raises:
+            ChatUnavailable: Slack refuses for good.
+        """
+        wait = self._poll_seconds
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._bring(reply)
+                return
+            except TROUBLE as error:
+                if not is_passing(error) or attempt == ATTEMPTS - 1:
+                    raise
+                log.warning("answer %s waits for Slack: %s", self._turn, error)
+                self._look_first = True  # a post may have arrived although its answer did not
+            wait = min(MAX_WAIT_S, wait * 3)
+            await asyncio.sleep(wait)
+
+    async def _keep_showing(self) -> None:
+        team = self._place.tenant
+        self._clients.begin_answer(team)
+        try:
+            while not self._closing.is_set():
+                await self._wake.wait()
+                self._wake.clear()
+                if self._newest is not None and not self._closing.is_set():
+                    await self._try(self._newest)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._clients.pace_s(team, self._edit_seconds)):
+                        await self._closing.wait()
+        finally:
+            self._clients.end_answer(team)
+
+    async def _try(self, reply: Reply) -> None:
+        """A snapshot may be missed: the next one, or finish, says it all again."""
+        if self._known.messages and self._stream.ended and self._clients.closed_s(self._place.tenant, "chat.update"):
+            return
+        try:
+            await self._bring(reply)
+        except (*TROUBLE, ChatUnavailable) as error:
+            log.info("slack snapshot of %s not shown: %s", self._turn, type(error).__name__)
+            self._look_first = self._look_first or not isinstance(error, (SlackApiError, ChatUnavailable))
+
+    async def _client(self) -> AsyncWebClient:
+        return await self._clients.of(self._place.tenant)
+
+    async def _bring(self, reply: Reply) -> None:
+        client = await self._client()
         try:
             await self._find(client)
             await self._status.show(client, reply)
@@ -126,16 +189,20 @@ class SlackPost:
                 return  # the status says "thinking"; a posted placeholder would keep the words from streaming
             if await self._streamed(client, reply):
                 return
-            await self._upload(client, reply, patient=patient)
-            for index, message in enumerate(blocks.render(reply, self._known.files)):
-                await self._put(client, index, message)
+            await self._uploads.bring(reply, self._known, patient=reply.final)
+            await self._publish(client, reply)
         except SlackApiError as error:
             if code(error) in GONE:
-                raise ChatUnavailable(code(error)) from error
+                raise ChatUnavailable(GONE[code(error)]) from error
             raise
 
+    async def _note(self) -> None:
+        await self._recall.write(self._known)
+
+    # Finding what an earlier process posted
+
     async def _find(self, client: AsyncWebClient) -> None:
-        """Look for messages of this turn that an earlier process posted without telling us."""
+        """Look for messages of this turn that an earlier process, or a broken call, posted without telling us."""
         if not self._recalled:
             noted = await self._recall.read()
             self._recalled = True
@@ -146,60 +213,101 @@ class SlackPost:
                 self._known = noted
         if not self._look_first:
             return
+        found = dict(enumerate(self._known.messages))
+        ours = {posted.ts for posted in found.values()}
+        async for message in self._messages(client):
+            index = marks.read_metadata(message, self._turn)
+            if index is not None:
+                if message["ts"] not in ours:
+                    found[index] = Posted(str(message["ts"]))
+            elif message["ts"] not in ours and begins_alike(message, self._known.words):
+                found.setdefault(len(found), Posted(str(message["ts"])))  # a stream that was cut off has no metadata
+        self._known.messages = [found[index] for index in sorted(found)]
         self._look_first = False
+
+    async def _messages(self, client: AsyncWebClient) -> Any:
+        """The thread's messages, or the newest of a conversation that has no threads."""
         place = self._place
         cursor: str | None = None
-        found = {index: posted.ts for index, posted in enumerate(self._known.messages)}
-        nameless: str | None = None
         while True:
-            page = await client.conversations_replies(
-                channel=place.channel, ts=place.thread_ts, include_all_metadata=True, limit=200, cursor=cursor
-            )
+            if place.thread_ts is None:
+                page = await client.conversations_history(channel=place.channel, include_all_metadata=True, limit=200)
+            else:
+                page = await client.conversations_replies(
+                    channel=place.channel, ts=place.thread_ts, include_all_metadata=True, limit=200, cursor=cursor
+                )
             for message in page.get("messages") or []:
-                index = marks.read_metadata(message, self._turn)
-                if index is not None:
-                    found[index] = message["ts"]
-                elif begins_alike(message, self._known.words):
-                    nameless = message["ts"]
+                yield message
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
-            if cursor is None:
-                break
-        if not found and nameless is not None:
-            found[0] = nameless
-        if found:
-            self._known.messages = [Posted(found[index]) for index in sorted(found)]
+            if cursor is None or place.thread_ts is None:
+                return
+
+    # Words
 
     async def _streamed(self, client: AsyncWebClient, reply: Reply) -> bool:
         """Show the words natively while there are only words; False when blocks are needed."""
+        if self._stream.ts is None and self._stream.begin == 0 and self._known.messages:
+            return False  # an earlier process began this answer: it is updated
         only_words = bool(reply.parts) and all(isinstance(part, TextPart) for part in reply.parts)
-        if self._stream.ts is None and self._known.messages:
+        if not only_words or reply.final or self._stream.ended:
+            if self._stream.ts is not None:
+                await self._stream.stop(client, marks.metadata(self._turn, len(self._cuts)))
+            self._stream.ended = True
             return False
-        if only_words and not reply.final and self._stream.usable:
-            words = "".join(part.text for part in reply.parts if isinstance(part, TextPart))
-            if self._stream.ts is None:
-                self._known.words = opening(words)
-                await self._recall.write(self._known)
-            await self._stream.append(client, words)
-            if self._stream.ts is not None and not self._known.messages:
-                self._known.messages.append(Posted(self._stream.ts))
-                await self._recall.write(self._known)
-            return self._stream.usable
-        if self._stream.ts is not None:
-            await self._stream.stop(client, marks.metadata(self._turn, 0))
-        return False
+        words = "".join(part.text for part in reply.parts if isinstance(part, TextPart))
+        try:
+            end = self._stream.rollover(words)
+            if end is not None:
+                await self._roll_over(client, words, end)
+            await self._append(client, self._stream, words)
+        except SlackApiError as error:
+            if code(error) in GONE:
+                raise
+            return False
+        return True
 
-    async def _upload(self, client: AsyncWebClient, reply: Reply, *, patient: bool) -> None:
-        for part in reply.parts:
-            ready = isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256
-            if not ready or not isinstance(part, PicturePart) or part.slot in self._known.files:
-                continue
-            data = await self._bytes(str(part.sha256))
-            name = f"easel-{part.number}.png"
-            alt = blocks.short(part.description, 990)
-            self._known.files[part.slot] = await upload(client, name, data, alt, poll_seconds=self._poll_seconds)
-            await self._recall.write(self._known)
-            if not patient:
-                return  # one upload a snapshot, so that words keep moving meanwhile
+    async def _append(self, client: AsyncWebClient, stream: Stream, words: str) -> None:
+        if stream.ts is None:
+            if not words[stream.begin :].strip():
+                return
+            self._known.words = opening(words[stream.begin :])
+            await self._note()
+        await stream.append(client, words)
+        if stream.ts is not None and len(self._known.messages) == len(self._cuts):
+            self._known.messages.append(Posted(stream.ts))
+            await self._note()
+
+    async def _roll_over(self, client: AsyncWebClient, words: str, end: int) -> None:
+        """End this message at `end` and let a new one go on from there."""
+        await self._stream.append(client, words[:end], all_of_it=True)
+        fenced = mrkdwn.is_fenced(words[:end])
+        await self._stream.stop(client, marks.metadata(self._turn, len(self._cuts)), fenced=fenced)
+        self._cuts.append(end)
+        self._stream = Stream(self._place, end, fenced=fenced)
+
+    # Blocks
+
+    async def _publish(self, client: AsyncWebClient, reply: Reply) -> None:
+        try:
+            await self._put_all(client, reply)
+        except SlackApiError as error:
+            unshown = set(self._known.files) - self._uploads.refused
+            if code(error) != "invalid_blocks" or not (reply.final and unshown):
+                raise
+            # Slack will not show a file for good: the words and the buttons are worth more than nothing.
+            log.warning("answer %s: Slack refuses its pictures (%s)", self._turn, error)
+            self._uploads.refused |= unshown
+            await self._put_all(client, reply)
+
+    async def _put_all(self, client: AsyncWebClient, reply: Reply) -> None:
+        shown = blocks.render(reply, self._known.files, cuts=self._cuts, refused=self._uploads.refused)
+        for index, message in enumerate(shown):
+            await self._put(client, index, message)
+        for surplus in self._known.messages[len(shown) :] if reply.final else ():
+            with contextlib.suppress(SlackApiError):  # somebody else deleted it
+                await client.chat_delete(channel=self._place.channel, ts=surplus.ts)
+        if reply.final:
+            del self._known.messages[len(shown) :]
 
     async def _put(self, client: AsyncWebClient, index: int, message: blocks.Message) -> None:
         digest = json.dumps(message.blocks, sort_keys=True)
@@ -217,7 +325,7 @@ class SlackPost:
             except SlackApiError as error:
                 if code(error) not in LOST:
                     raise
-        await self._recall.write(self._known)
+        await self._note()
         answer = await self._patient_call(
             client.chat_postMessage, channel=self._place.channel, thread_ts=self._place.thread_ts,
             blocks=list(message.blocks), text=message.text, metadata=marks.metadata(self._turn, index),
@@ -228,7 +336,7 @@ class SlackPost:
             self._known.messages.append(fresh)
         else:
             self._known.messages[index] = fresh
-        await self._recall.write(self._known)
+        await self._note()
 
     async def _patient_call(self, method: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """A file can be refused for a moment after it was processed: try the same blocks again."""
@@ -246,7 +354,7 @@ class SlackPost:
 
     async def _end_old_stream(self, arguments: dict[str, Any]) -> None:
         """An earlier process left this message streaming; it cannot be updated before that ends."""
-        client = await self._clients.of(self._place.tenant)
+        client = await self._client()
         with contextlib.suppress(SlackApiError):
             await client.chat_stopStream(
                 channel=arguments["channel"], ts=arguments["ts"], metadata=arguments["metadata"]
@@ -255,62 +363,3 @@ class SlackPost:
 
 def _has_files(shown: list[blocks.Block]) -> bool:
     return any("slack_file" in block for block in shown)
-
-
-def code(error: SlackApiError) -> str:
-    """Slack's own word for an error, such as `channel_not_found`."""
-    try:
-        return str(error.response["error"])
-    except (KeyError, TypeError):
-        return "unknown_error"
-
-
-class _Stream:
-    """A native text stream that gives way at the first trouble."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._sent = 0
-        self._ended = False
-        self._began = 0.0
-        self.ts: str | None = None
-
-    @property
-    def usable(self) -> bool:
-        old = self.ts is not None and asyncio.get_running_loop().time() - self._began > STREAM_SECONDS
-        return not self._ended and not old
-
-    async def append(self, client: AsyncWebClient, text: str) -> None:
-        """Bring the stream to `text`, which only ever grows."""
-        fresh = text[self._sent : self._sent + 11_000]
-        if not fresh:
-            return
-        words = mrkdwn.neutral_markdown(fresh)
-        place = self._place
-        try:
-            if self.ts is None:
-                answer = await client.chat_startStream(
-                    channel=place.channel, thread_ts=place.thread_ts, markdown_text=words,
-                    recipient_team_id=place.tenant, recipient_user_id=place.user,
-                )  # fmt: skip
-                self.ts = str(answer["ts"])
-                self._began = asyncio.get_running_loop().time()
-            else:
-                await client.chat_appendStream(channel=place.channel, ts=self.ts, markdown_text=words)
-            self._sent += len(fresh)
-        except SlackApiError as error:
-            if code(error) in GONE:
-                raise
-            log.info("no native stream here (%s); updating instead", code(error))
-            self._ended = True
-
-    async def stop(self, client: AsyncWebClient, metadata: dict[str, Any]) -> None:
-        if self._ended or self.ts is None:
-            return
-        self._ended = True
-        try:
-            await client.chat_stopStream(channel=self._place.channel, ts=self.ts, metadata=metadata)
-        except SlackApiError as error:
-            if code(error) in GONE:
-                raise
-            log.info("stream was over already: %s", code(error))

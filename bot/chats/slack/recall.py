@@ -31,6 +31,8 @@ class Known:
 
     messages: list[Posted] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, str] = field(default_factory=dict)
+    """Ids that Slack gave for files whose bytes may not have arrived, by slot."""
     words: str = ""
     """How a stream that was asked for begins."""
 
@@ -45,6 +47,7 @@ def read_reference(text: str | None) -> Known:
         return Known(
             [Posted(str(ts)) for ts in data.get("ts", [])],
             {str(k): str(v) for k, v in data.get("files", {}).items()},
+            {str(k): str(v) for k, v in data.get("sent", {}).items()},
             str(data.get("words", "")),
         )
     except (ValueError, AttributeError, TypeError):
@@ -76,7 +79,8 @@ class Recall:
         return None if text is None else read_reference(text)
 
     async def write(self, known: Known) -> None:
-        text = json.dumps(json.loads(known.dump()) | {"words": known.words}, separators=(",", ":"))
+        data = json.loads(known.dump()) | {"words": known.words, "sent": known.sent}
+        text = json.dumps(data, separators=(",", ":"))
         if text != self._written:
             await self._memory.put(self._key, text)
             self._written = text

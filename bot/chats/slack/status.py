@@ -1,13 +1,16 @@
-"""The line that Slack shows under a thread while an answer is made ("Easel is drawing #2 of 3…")."""
+"""The line that Slack shows under a thread while an answer is made ("Easel is drawing #2 of 3…"), and the session
+that has Slack's Stop button."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.chats.slack.retries import TROUBLE, code, is_passing
+from bot.chats.slack.stream import Place
 from handlers.model import PicturePart, Reply, SlotState
 
 log = logging.getLogger(__name__)
@@ -15,6 +18,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 3.0
 """A status is worth no longer wait: the answer itself comes after it."""
 UNDER_WAY = (SlotState.WAITING, SlotState.RENDERING)
+NO_STOP = "missing_agent_session_stopped_event_subscription"
 
 
 def line(reply: Reply) -> str:
@@ -30,47 +34,63 @@ def line(reply: Reply) -> str:
     return "is thinking…" if reply.thinking else "is writing…"
 
 
+async def mark_session(client: AsyncWebClient, place: Place, state: str) -> bool | None:
+    """Tell Slack how an agent session stands: "processing" has Slack's Stop button, "active" takes it away again.
+
+    Returns:
+        False: this app has no agent sessions here. None: Slack could not say.
+    """
+    begins = state == "processing"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await client.agents_sessions_setStatus(
+                channel_id=place.channel, thread_ts=place.thread_ts, status=state,
+                initiator_user_id=place.user if begins else None, title=place.title or None if begins else None,
+            )  # fmt: skip
+    except SlackApiError as error:
+        log.info("no agent session here: %s", code(error))
+        return None if is_passing(error) else False
+    except TROUBLE as error:
+        log.info("an agent session could not be marked: %s", type(error).__name__)
+        return None
+    if NO_STOP in str(answer.get("warning") or ""):
+        log.warning("Slack shows no Stop button: subscribe to agent_session_stopped (`easel slack manifest` does)")
+    return True
+
+
 class Status:
     """The status of one thread: told when it changes, given up where Slack refuses it."""
 
-    def __init__(self, channel: str, thread_ts: str) -> None:
-        self._channel = channel
-        self._thread_ts = thread_ts
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._told = ""
         self._session = ""
         self._no_session = False
-        self._refused = False
+        self._refused = place.thread_ts is None  # Slack shows one in threads only
 
     @property
     def seen(self) -> bool:
         """People see the status."""
         return bool(self._told) and not self._refused
 
-    async def _mark(self, client: AsyncWebClient, state: str) -> None:
-        """A session that is "processing" has Slack's Stop button; "active" takes it away again."""
-        if self._no_session or state == self._session:
-            return
-        self._session = state
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await client.agents_sessions_setStatus(
-                    channel_id=self._channel, thread_ts=self._thread_ts, status=state
-                )
-        except (SlackClientError, OSError, TimeoutError) as error:
-            log.info("no agent session here: %s", type(error).__name__)
-            self._no_session = True
+    def silence(self) -> None:
+        """Say nothing: an answer of long ago is only shown anew."""
+        self._no_session = self._refused = True
 
     async def show(self, client: AsyncWebClient, reply: Reply) -> None:
-        await self._mark(client, "active" if reply.final else "processing")
+        state = "active" if reply.final else "processing"
+        if not self._no_session and state != self._session:
+            self._session = state
+            self._no_session = await mark_session(client, self._place, state) is False
         wanted = line(reply)
-        if self._refused or wanted == self._told:
+        if self._refused or self._place.thread_ts is None or wanted == self._told:
             return
         self._told = wanted
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await client.assistant_threads_setStatus(
-                    channel_id=self._channel, thread_ts=self._thread_ts, status=wanted
+                    channel_id=self._place.channel, thread_ts=self._place.thread_ts, status=wanted
                 )
-        except (SlackClientError, OSError, TimeoutError) as error:
+        except TROUBLE as error:
             log.info("no status here: %s", type(error).__name__)
             self._refused = True

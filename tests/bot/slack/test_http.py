@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
@@ -21,12 +23,16 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.chats import ChatNotStarted, rows
 from bot.chats.slack.chat import SlackChat
+from bot.chats.slack.clients import Installations
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.listen import SlackService
+from bot.chats.slack.manifest import SCOPES
 from bot.settings import Settings
-from handlers.ports import Handlers, Store
-from tests.bot.slack.conftest import SPECS, FewThings, Memory, Recorder
+from handlers.model import Action
+from handlers.ports import ChatUnavailable, Handlers, Store
+from tests.bot.slack.conftest import SPECS, FewThings, Memory, Recorder, click, slash
 from tests.peers.slack_peer import BOT_USER, TEAM, SlackPeer
+from tests.peers.slack_socket import event_payload
 
 SECRET = "signing-secret"
 
@@ -40,31 +46,37 @@ class Site:
     service: SlackService
     client: TestClient[Any, Any]
 
-    async def event(self, event: dict[str, Any], *, secret: str = SECRET) -> int:
-        payload: dict[str, Any] = {
-            "type": "event_callback",
-            "team_id": TEAM,
-            "api_app_id": "A1",
-            "event": event,
-            "event_id": "Ev1",
-        }
-        payload["authorizations"] = [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}]
-        body, now = json.dumps(payload), str(int(time.time()))
-        signature = SignatureVerifier(secret).generate_signature(timestamp=now, body=body) or ""
-        headers = {"X-Slack-Signature": signature, "X-Slack-Request-Timestamp": now}
-        headers["Content-Type"] = "application/json"
-        return (await self.client.post("/slack/events", data=body, headers=headers)).status
+    async def event(self, event: dict[str, Any], *, secret: str = SECRET, age_s: int = 0, **more: Any) -> int:
+        payload = event_payload(event, "Ev1", **more)
+        return (await self.post(json.dumps(payload), "application/json", secret=secret, age_s=age_s)).status
 
-    async def install(self) -> int:
+    async def post(
+        self, body: str, kind: str, *, secret: str = SECRET, age_s: int = 0, headers: dict[str, str] | None = None
+    ) -> Any:
+        """A request as Slack signs it."""
+        moment = str(int(time.time()) - age_s)
+        signature = SignatureVerifier(secret).generate_signature(timestamp=moment, body=body) or ""
+        signed = {"X-Slack-Signature": signature, "X-Slack-Request-Timestamp": moment, "Content-Type": kind}
+        return await self.client.post("/slack/events", data=body, headers=signed | (headers or {}))
+
+    async def install(self) -> Any:
         """As a browser does it: to Slack with a state, and back with a code."""
         page = await self.client.get("/slack/install")
         text = await page.text()
         address = next(part.split('"')[0] for part in text.split('href="') if "state=" in part.split('"')[0])
-        address = html.unescape(address)
-        state = parse_qs(urlsplit(address).query)["state"][0]
+        asked = parse_qs(urlsplit(html.unescape(address)).query)
+        assert address.startswith(f"{self.peer.base}/oauth/v2/authorize")
+        assert asked["redirect_uri"] == ["https://easel.example/slack/oauth_redirect"]
+        assert set(asked["scope"][0].split(",")) == set(SCOPES)
         cookie = page.headers["Set-Cookie"].split(";")[0]
-        answer = await self.client.get(f"/slack/oauth_redirect?code=c&state={state}", headers={"Cookie": cookie})
-        return answer.status
+        back = f"/slack/oauth_redirect?code=c&state={asked['state'][0]}"
+        return await self.client.get(back, headers={"Cookie": cookie})
+
+    @property
+    def store(self) -> Installations:
+        store = self.service.chat.clients.store
+        assert store is not None
+        return store
 
 
 @pytest.fixture
@@ -74,8 +86,10 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with SlackPeer() as peer:
         handlers = Recorder()
         config = SlackConfig(
-            signing_secret=SECRET, client_id="1.2", client_secret="client-secret", api_base=peer.api_base
-        )
+            signing_secret=SECRET, client_id="1.2", client_secret="client-secret", api_base=peer.api_base,
+            public_url="https://easel.example/", workspaces_allowed=frozenset({TEAM, "T2"}), edit_seconds=0.01,
+            poll_seconds=0.03,
+        )  # fmt: skip
         chat = SlackChat(
             config, cast(Handlers, handlers), cast(Store, FewThings()), Memory(), SPECS, tmp_path / "slack.db"
         )
@@ -92,20 +106,178 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
                 await service.stop()
 
 
-@pytest.mark.parametrize(
-    "gone", [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}}]
-)
+GONE = [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}}]
+
+
+def mention(site: Site, text: str = "<@UBOT> a fox") -> dict[str, Any]:
+    return site.peer.said(text) | {"type": "app_mention"}
+
+
+@pytest.mark.parametrize("gone", GONE, ids=lambda event: str(event["type"]))
 async def test_an_installed_workspace_is_heard_and_one_that_left_is_forgotten(site: Site, gone: dict[str, Any]) -> None:
-    assert await site.install() == 200
-    store = site.service.chat.clients.store
-    assert store is not None
-    bot = await store.async_find_bot(enterprise_id=None, team_id=TEAM)
+    page = await site.install()
+    assert page.status == 200
+    assert "Easel is installed" in await page.text()
+    bot = site.store.find_team(TEAM)
     assert bot is not None
     assert bot.bot_token == "xoxb-peer"
-    assert await site.event(site.peer.said("<@UBOT> a fox") | {"type": "app_mention"}) == 200
+    assert await site.event(mention(site)) == 200
     assert [incoming.text for incoming in await received(site)] == ["a fox"]
     assert await site.event(gone) == 200
-    await until(lambda: store.find_bot(enterprise_id=None, team_id=TEAM) is None)
+    await until(lambda: site.store.find_team(TEAM) is None)
+    with pytest.raises(ChatUnavailable, match="not installed in this workspace any more"):
+        await site.service.chat.clients.of(TEAM)
+    await site.event(mention(site))
+    assert len(site.handlers.received) == 1
+    assert (await site.install()).status == 200
+    await site.event(mention(site))
+    await until(lambda: len(site.handlers.received) == 2)
+
+
+async def test_a_persons_revoked_token_is_not_the_bots(site: Site) -> None:
+    await site.install()
+    await site.event({"type": "tokens_revoked", "tokens": {"oauth": ["U1"], "bot": []}})
+    await site.event(mention(site))
+    await received(site)
+
+
+async def test_slack_is_not_asked_who_we_are_with_every_event(site: Site) -> None:
+    await site.install()
+    before = len(site.peer.called("auth.test"))
+    for _ in range(5):
+        await site.event(mention(site))
+    await until(lambda: len(site.handlers.received) == 5)
+    assert len(site.peer.called("auth.test")) == before
+
+
+async def test_a_workspace_of_an_organisation_is_found_by_its_own_id(site: Site) -> None:
+    site.peer.oauth = {"enterprise": {"id": "E1", "name": "Org"}}
+    assert (await site.install()).status == 200
+    await site.event(mention(site), enterprise_id="E1")
+    (incoming,) = await received(site)
+    await site.service.chat.tell(incoming.thread, incoming.person, "Hello")
+    assert site.peer.ephemeral[0]["text"] == "Hello"
+
+
+# Rotation
+
+
+async def rotating(site: Site, *, left_s: int) -> None:
+    site.peer.oauth = {"refresh_token": "xoxe-1", "expires_in": left_s}
+    site.peer.secrets["xoxe-1"] = "xoxb-second"
+    assert (await site.install()).status == 200
+
+
+async def test_a_token_that_expires_soon_is_rotated_once_by_any_number_of_events(site: Site) -> None:
+    await rotating(site, left_s=600)
+    await asyncio.gather(*(site.event(mention(site)) for _ in range(8)))
+    await until(lambda: len(site.handlers.received) == 8)
+    renewals = [c for c in site.peer.called("oauth.v2.access") if c.get("grant_type") == "refresh_token"]
+    assert len(renewals) == 1
+    bot = site.store.find_team(TEAM)
+    assert bot is not None
+    assert (bot.bot_token, bot.bot_user_id) == ("xoxb-second", BOT_USER)
+    assert str(bot.bot_refresh_token).startswith("xoxe-fresh-")
+    with closing(sqlite3.connect(site.store.database)) as database:
+        assert database.execute("SELECT bot_token FROM slack_bots").fetchall() == [("xoxb-second",)]
+    (incoming, *_) = site.handlers.received
+    await site.service.chat.tell(incoming.thread, incoming.person, "with the new token")
+    assert len(site.peer.ephemeral) == 1
+
+
+async def test_a_token_with_hours_to_live_is_left_alone(site: Site) -> None:
+    await rotating(site, left_s=40_000)
+    await site.event(mention(site))
+    await received(site)
+    assert not [c for c in site.peer.called("oauth.v2.access") if c.get("grant_type")]
+
+
+async def test_while_slack_does_not_renew_a_token_the_old_one_serves(site: Site) -> None:
+    await rotating(site, left_s=600)
+    site.peer.secrets.clear()
+    for _ in range(3):
+        await site.event(mention(site))
+    await until(lambda: len(site.handlers.received) == 3)
+    assert len([c for c in site.peer.called("oauth.v2.access") if c.get("grant_type")]) == 1, "not with every event"
+
+
+async def test_a_token_that_has_expired_and_is_not_renewed_ends_the_service_there(site: Site) -> None:
+    await rotating(site, left_s=0)
+    site.peer.secrets.clear()
+    with pytest.raises(ChatUnavailable, match="install the app again"):
+        await site.service.chat.clients.of(TEAM)
+
+
+# What is refused
+
+
+async def test_a_workspace_that_is_not_served_is_told_at_the_door(site: Site) -> None:
+    site.peer.oauth = {"team": {"id": "T666", "name": "Others"}}
+    page = await site.install()
+    assert page.status == 403
+    assert "does not serve the workspace T666" in await page.text()
+    assert site.store.teams() == []
+
+
+async def test_somebody_who_does_not_allow_it_is_told_that_nothing_was_installed(site: Site) -> None:
+    page = await site.client.get("/slack/oauth_redirect?error=access_denied&state=x")
+    assert "Nothing was installed" in await page.text()
+
+
+async def test_a_code_that_slack_does_not_take_is_told(site: Site) -> None:
+    site.peer.oauth = {"ok": False, "error": "invalid_code"}
+    page = await site.install()
+    assert page.status == 401
+    assert "Slack did not take the code" in await page.text()
+
+
+async def test_an_install_without_its_state_is_refused(site: Site) -> None:
+    answer = await site.client.get("/slack/oauth_redirect?code=c&state=forged")
+    assert answer.status == 400
+    assert not site.peer.called("oauth.v2.access")
+
+
+async def test_wrong_and_stale_signatures_are_refused(site: Site) -> None:
+    assert (await site.install()).status == 200
+    assert await site.event(mention(site), secret="other") == 401
+    assert await site.event(mention(site), age_s=600) == 401
+    unsigned = await site.client.post("/slack/events", json=event_payload(mention(site), "Ev1"))
+    assert unsigned.status == 401
+    assert site.handlers.received == []
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "payload=%7B", "\x00"])
+async def test_signed_rubbish_is_no_reason_to_fall_over(site: Site, body: str) -> None:
+    await site.install()
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        assert (await site.post(body, kind)).status in (200, 400, 404, 500)
+    await site.event(mention(site))
+    await received(site)
+
+
+async def test_slacks_question_for_the_address_is_answered(site: Site) -> None:
+    body = json.dumps({"type": "url_verification", "challenge": "abc", "token": "t"})
+    answer = await site.post(body, "application/json")
+    assert (answer.status, json.loads(await answer.text())) == (200, {"challenge": "abc"})
+
+
+async def test_a_retry_is_known_by_its_message_whatever_its_number(site: Site) -> None:
+    await site.install()
+    body = json.dumps(event_payload(mention(site), "Ev1"))
+    for number in range(3):
+        retry = {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": "http_timeout"} if number else {}
+        assert (await site.post(body, "application/json", headers=retry)).status == 200
+    await received(site)
+    assert len(site.handlers.received) == 1
+
+
+async def test_commands_and_clicks_come_by_http_too(site: Site) -> None:
+    await site.install()
+    await site.post(urlencode(slash("imagine a fox")), "application/x-www-form-urlencoded")
+    assert [incoming.text for incoming in await received(site)] == ["a fox"]
+    body = urlencode({"payload": json.dumps(click(Action.VARY, 1, "5.5"))})
+    await site.post(body, "application/x-www-form-urlencoded")
+    await until(lambda: bool(site.handlers.pressed))
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -119,16 +291,28 @@ async def received(site: Site) -> list[Any]:
     return list(site.handlers.received)
 
 
-async def test_a_wrong_signature_is_refused(site: Site) -> None:
-    assert await site.install() == 200
-    assert await site.event(site.peer.said("<@UBOT> a fox") | {"type": "app_mention"}, secret="other") == 401
-    assert site.handlers.received == []
+async def test_after_a_crash_an_installed_workspaces_message_is_read_as_before(site: Site, tmp_path: Path) -> None:
+    await site.install()
 
+    async def crash(_: object) -> None:
+        raise SystemError("killed here")
 
-async def test_an_install_without_its_state_is_refused(site: Site) -> None:
-    answer = await site.client.get("/slack/oauth_redirect?code=c&state=forged")
-    assert answer.status == 400
-    assert not any(method == "oauth.v2.access" for method, _ in site.peer.calls)
+    site.handlers.on_receive = crash
+    await site.event(mention(site))
+    await received(site)
+    site.handlers.on_receive = None
+    old = site.service.chat
+    again = SlackChat(
+        site.service._config, cast(Handlers, site.handlers), cast(Store, FewThings()), old._memory, SPECS,
+        tmp_path / "slack.db",
+    )  # fmt: skip
+    service = SlackService(again)
+    await service.start()
+    try:
+        await until(lambda: len(site.handlers.received) == 2)
+    finally:
+        await service.stop()
+    assert [incoming.text for incoming in site.handlers.received] == ["a fox", "a fox"]
 
 
 def slack_of(tmp_path: Path, **settings: Any) -> Any:
@@ -139,12 +323,12 @@ def slack_of(tmp_path: Path, **settings: Any) -> Any:
     return rows.slack(cast(rows.Parts, parts))
 
 
-def test_the_settings_say_where_it_may_talk_and_how_it_connects(tmp_path: Path) -> None:
+def test_the_settings_say_how_it_connects(tmp_path: Path) -> None:
     config = slack_of(
-        tmp_path, slack_bot_token="xoxb-1", slack_app_token="xapp-1", slack_channels_allowed="C1, C2",
-        slack_channels_denied="C3",
+        tmp_path, slack_bot_token="xoxb-1", slack_app_token="xapp-1", slack_client_id="1.2",
+        slack_client_secret="s",
     ).service.chat.config  # fmt: skip
-    assert (config.channels_allowed, config.channels_denied) == (frozenset({"C1", "C2"}), frozenset({"C3"}))
     assert config.socket_mode
+    assert not config.oauth
     with pytest.raises(ChatNotStarted, match="HTTP mode needs"):
         slack_of(tmp_path, slack_signing_secret="s")

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.slack import inbound, marks, modals
+from bot.chats.slack import command_text, inbound, marks, modals
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import is_home
 from bot.chats.slack.manifest import EVENTS, SCOPES, manifest, missing_scopes
 from handlers.commands import COMMANDS
 from handlers.model import Action, CommandSpec, Option, OptionKind, Person, ThreadKey
+from tests.peers import block_kit
 
 ADA = Person("U1", "Ada")
+SETTINGS = next(spec for spec in COMMANDS if spec.name == "settings")
 SPECS = (
     CommandSpec("imagine", "Draw", (Option("text", "What", required=True),), opens_thread=True),
     CommandSpec(
@@ -85,7 +87,11 @@ def test_text_comes_as_the_person_meant_it() -> None:
 def test_no_payload_is_too_strange(payload: dict[str, Any]) -> None:
     inbound.read_message(payload, "T1", "B1")
     inbound.read_action(payload, "T1", ADA)
-    inbound.read_edit_view(payload)
+    inbound.read_place(payload, "T1")
+    inbound.read_reaction(payload, "B1")
+    inbound.shown_pictures(payload, "B1")
+    modals.read_form(payload, SlackConfig())
+    modals.read_settings(payload, SETTINGS)
 
 
 def click(action: dict[str, Any]) -> dict[str, Any]:
@@ -113,13 +119,13 @@ def test_only_our_own_action_ids_are_read(text: str) -> None:
 
 
 def test_commands_take_named_and_free_arguments() -> None:
-    spec, given_ = inbound.read_command("imagine a fox: in the snow", SPECS)
+    spec, given_ = command_text.read_command("imagine a fox: in the snow", SPECS)
     assert (spec.name, given_) == ("imagine", {"text": "a fox: in the snow"})
-    assert inbound.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
-    assert inbound.read_command("", SPECS)[0].name == "help"
-    assert inbound.read_command("settings style:logo", COMMANDS)[1] == {"style": "logo"}
+    assert command_text.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
+    assert command_text.read_command("", SPECS)[0].name == "help"
+    assert command_text.read_command("settings style:logo", COMMANDS)[1] == {"style": "logo"}
     access = "access rule:deny channel:<#C123|hall> role:<!subteam^S9>"
-    assert inbound.read_command(access, COMMANDS)[1] == {"rule": "deny", "channel": "C123", "role": "S9"}
+    assert command_text.read_command(access, COMMANDS)[1] == {"rule": "deny", "channel": "C123", "role": "S9"}
 
 
 @pytest.mark.parametrize(
@@ -129,34 +135,75 @@ def test_commands_take_named_and_free_arguments() -> None:
         ("imagine", "needs text"),
         ("gallery style:cubism", "one of: logo, photo"),
         ("gallery picture:three", "must be a number"),
-        ("gallery picture:0", "between 1"),
+        ("gallery picture:0", "at least 1"),
         ("help me out", "does not take"),
     ],
 )
 def test_a_command_that_cannot_be_read_says_how_to_write_it(text: str, words: str) -> None:
-    with pytest.raises(inbound.BadCommand, match=words.replace("(", r"\(")):
-        inbound.read_command(text, SPECS)
+    with pytest.raises(command_text.BadCommand, match=words.replace("(", r"\(")):
+        command_text.read_command(text, SPECS)
 
 
-def test_the_edit_modal_comes_back_with_its_thread_and_words() -> None:
+def test_the_edit_form_comes_back_with_its_thread_and_words() -> None:
     press = inbound.read_action(click({"action_id": marks.action_id(Action.EDIT, 3)}), "T1", ADA)
     assert press is not None
-    view = modals.edit_view(press, "a fox " * 900)
+    view = modals.edit_view(press, "a fox " * 900, 4)
+    assert block_kit.view_problems(view) == []
     assert len(view["blocks"][0]["element"]["initial_value"]) <= 2_000
     assert modals.read_private(view["private_metadata"]) == (press.thread, 3)
     values: dict[str, Any] = {
         "description": {"value": {"value": " a blue fox "}},
         "change": {"value": {"selected_option": {"value": "small"}}},
     }
-    body = {"view": {"state": {"values": values}}}
-    assert inbound.read_edit_view(body) == ("a blue fox", "small", {})
-    values["description"]["value"]["value"] = "  "
-    assert "description" in inbound.read_edit_view(body)[2]
+    form = modals.read_form({"view": {"state": {"values": values}}}, SlackConfig())
+    assert (form.description, form.change, dict(form.errors)) == ("a blue fox", "small", {})
+
+
+def picture_file(**more: Any) -> dict[str, Any]:
+    return {"id": "F1", "name": "a.png", "mimetype": "image/png", "size": 4} | more
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "wrong"),
+    [
+        ("  ", [], {"description": "Describe the whole picture"}),
+        ("x" * 2_001, [], {"description": "at most 2,000 characters; yours has 2,001"}),
+        ("a fox", [picture_file(mimetype="application/pdf", name="a.pdf")], {"files": "a.pdf is not a picture"}),
+        ("a fox", [picture_file(size=21 * 2**20)], {"files": "larger than 20 MiB"}),
+        ("a fox", [picture_file()] * 5, {"files": "at most 4 pictures"}),
+        ("", [picture_file(size=21 * 2**20)], {"description": "Describe", "files": "larger than"}),
+    ],
+)
+def test_each_error_of_a_form_stands_at_its_field(words: str, files: list[Any], wrong: dict[str, str]) -> None:
+    values = {"description": {"value": {"value": words}}, "files": {"value": {"files": files}}}
+    errors = modals.read_form({"view": {"state": {"values": values}}}, SlackConfig()).errors
+    assert errors.keys() == wrong.keys()
+    assert all(said in errors[name] for name, said in wrong.items())
+
+
+def test_the_settings_form_offers_the_options_of_the_command_and_says_what_is_wrong() -> None:
+    view = modals.settings_view(SETTINGS, "D1", {"size": "wide", "style": "watercolour"})
+    assert block_kit.view_problems(view) == []
+    shown = {block["block_id"]: block["element"] for block in view["blocks"]}
+    assert list(shown) == [option.name for option in SETTINGS.options if option.name != "scope"]
+    assert shown["size"]["initial_option"]["value"] == "wide"
+    assert shown["style"]["initial_value"] == "watercolour"
+    assert modals.read_channel(view["private_metadata"]) == "D1"
+    values = {
+        "style": {"value": {"value": "x" * 61}},
+        "size": {"value": {"selected_option": {"value": "round"}}},
+        "language": {"value": {"value": None}},
+    }
+    given, errors = modals.read_settings({"view": {"state": {"values": values}}}, SETTINGS)
+    assert errors.keys() == {"style", "size"}
+    assert given["language"] == ""
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"tenant": 1}', '{"picture": "x"}'])
 def test_a_strange_modal_is_left_alone(text: str) -> None:
     assert modals.read_private(text) is None
+    assert modals.read_message_of(text) is None
+    assert modals.read_channel(text) is None
 
 
 @pytest.mark.parametrize(
@@ -174,6 +221,16 @@ def test_a_strange_modal_is_left_alone(text: str) -> None:
 )
 def test_the_token_goes_to_slacks_hosts_only(url: str, home: bool) -> None:
     assert is_home(url, SlackConfig().file_hosts) is home
+
+
+def test_what_stands_in_for_slack_keeps_its_files_itself() -> None:
+    config = SlackConfig(api_base="http://127.0.0.1:4003/api/")
+    assert is_home("http://127.0.0.1:4003/files/x.png", config.file_hosts, config.stand_in)
+    assert not is_home("http://127.0.0.1:4004/files/x.png", config.file_hosts, config.stand_in)
+    assert not is_home("http://localhost:4003/files/x.png", config.file_hosts, config.stand_in)
+    assert config.authorize_url == "http://127.0.0.1:4003/oauth/v2/authorize"
+    assert SlackConfig().stand_in is None
+    assert SlackConfig().authorize_url == "https://slack.com/oauth/v2/authorize"
 
 
 def test_the_manifest_asks_for_what_the_code_uses() -> None:

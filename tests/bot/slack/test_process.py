@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.bot.slack.conftest import answers_with_pictures, slash
+from tests.bot.slack.program import Program
 from tests.peers.openai_peer import OpenAIPeer, Reply
 from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-PATIENCE_S = 90
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+PATIENCE_S = 120
 ASK = "<@UBOT> a red balloon in the snow"
 ANSWER = ("Here it is: ", '<image id="1"> a red balloon in the snow </image>', " Like it?")
 
@@ -24,72 +25,45 @@ ANSWER = ("Here it is: ", '<image id="1"> a red balloon in the snow </image>', "
 class Serve:
     """The program and the peers it talks to; `start` again after `kill` is a restart over the same home."""
 
-    def __init__(self, slack: SlackPeer, llm: OpenAIPeer, home: Path) -> None:
+    def __init__(self, slack: SlackPeer, llm: OpenAIPeer, home: Path, **settings: str) -> None:
         self.slack = slack
         self.llm = llm
-        self.home = home
-        self._process: asyncio.subprocess.Process | None = None
+        self.program = Program(
+            home,
+            {
+                "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_BASE": slack.api_base,
+                "LLM_BASE_URL": llm.base_url, **settings,
+            },
+        )  # fmt: skip
 
     async def start(self) -> None:
-        settings = {
-            "SLACK_BOT_TOKEN": BOT_TOKEN,
-            "SLACK_APP_TOKEN": APP_TOKEN,
-            "SLACK_API_BASE": self.slack.api_base,
-            "LLM_BASE_URL": self.llm.base_url,
-            "HOME": str(self.home),
-            "WEB_PORT": "0",
-        }
-        inherited = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith("EASEL_") and "proxy" not in key.lower()
-        }
-        env = inherited | {f"EASEL_{key}": value for key, value in settings.items()}
         before = self.slack.connections
-        with (self.home / "serve.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "serve", env=env, stdout=log, stderr=log
-            )
+        await self.program.start()
         await self.slack.until(lambda: self.slack.connections > before, PATIENCE_S)
 
-    async def ask(self) -> str:
-        event = self.slack.said(ASK)
+    async def ask(self, **more: Any) -> str:
+        event = self.slack.said(ASK, **more)
         await self.slack.send_event(event | {"type": "app_mention"})
         return str(event["ts"])
 
-    async def kill(self) -> None:
-        """As the kernel does it when memory is short."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
-            self._process = None
-
-    async def stop(self) -> int:
-        assert self._process is not None
-        self._process.terminate()
-        code = await asyncio.wait_for(self._process.wait(), 30)
-        self._process = None
-        return code
-
 
 @asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[Serve]:
+async def serving(home: Path, **settings: str) -> AsyncIterator[Serve]:
     async with SlackPeer() as slack, OpenAIPeer() as llm:
-        serve = Serve(slack, llm, home)
+        serve = Serve(slack, llm, home, **settings)
         try:
             await serve.start()
             yield serve
         finally:
-            await serve.kill()
-
-
-def pictures(message: dict[str, Any]) -> list[str]:
-    """The files that a message shows."""
-    return [block["slack_file"]["id"] for block in message.get("blocks") or [] if block["type"] == "image"]
+            await serve.program.kill()
 
 
 def finished(message: dict[str, Any]) -> bool:
-    return bool(pictures(message)) and "Like it?" in str(message["blocks"])
+    return bool(answers_with_pictures(message)) and "Like it?" in str(message["blocks"])
+
+
+def kept(home: Path) -> list[bytes]:
+    return [path.read_bytes() for path in (home / "pictures").rglob("*") if path.is_file()]
 
 
 async def test_a_mention_becomes_a_thread_with_a_picture_and_the_program_stops_cleanly(tmp_path: Path) -> None:
@@ -99,29 +73,85 @@ async def test_a_mention_becomes_a_thread_with_a_picture_and_the_program_stops_c
         await serve.slack.until(lambda: any(map(finished, serve.slack.answers(ts))), PATIENCE_S)
         [answer] = serve.slack.answers(ts)
         assert "<image" not in str(answer["blocks"])
-        assert await serve.stop() == 0
+        assert await serve.program.stop() == 0
 
 
-@pytest.mark.parametrize("moment", ["writing", "drawing"])
+# The moments are seen from Slack's side, as people would see them.
+MOMENTS: dict[str, Callable[[Serve, str], bool]] = {
+    "writing": lambda serve, ts: bool(serve.slack.streams),
+    "drawing": lambda serve, ts: "cancel.1" in json.dumps(serve.slack.answers(ts)),
+    "uploading": lambda serve, ts: bool(serve.slack.files),
+    "uploaded": lambda serve, ts: any(file.done for file in serve.slack.files.values()),
+    "shown": lambda serve, ts: any(map(answers_with_pictures, serve.slack.answers(ts))),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 async def test_killed_in_mid_answer_and_restarted_there_is_one_answer_with_its_picture(
     tmp_path: Path, moment: str
 ) -> None:
-    async with serving(tmp_path) as serve:
-        serve.llm.replies.append(Reply(ANSWER, hang_after=1 if moment == "writing" else 2))
+    async with OpenAIPeer() as images, serving(tmp_path, ENGINE="openai", IMAGES_BASE_URL=images.base_url) as serve:
+        serve.llm.replies.append(Reply(ANSWER, hang_after={"writing": 1, "drawing": 2}.get(moment)))
         ts = await serve.ask()
-        sign = "Here it is" if moment == "writing" else "a red balloon"
-        await serve.slack.until(
-            lambda: sign in str([(m["text"], m.get("blocks")) for m in serve.slack.answers(ts)]), PATIENCE_S
-        )
-        assert moment == "drawing" or serve.slack.streams, "the words were streamed"
-        await serve.kill()
+        await serve.slack.until(lambda: MOMENTS[moment](serve, ts), PATIENCE_S)
+        await serve.program.kill()
         serve.llm.replies.append(Reply(ANSWER))
         await serve.start()
-        await serve.slack.until(
-            lambda: any(pictures(m) and "Stop" not in str(m["blocks"]) for m in serve.slack.answers(ts)), PATIENCE_S
-        )
+        await serve.slack.until(lambda: settled(serve, ts), PATIENCE_S)
         [answer] = serve.slack.answers(ts)
         assert str(answer["blocks"]).count("Here it is") == 1
-        [shown] = pictures(answer)
-        kept = [path.read_bytes() for path in (tmp_path / "pictures").rglob("*") if path.is_file()]
-        assert serve.slack.files[shown].data in kept
+        [shown] = answers_with_pictures(answer)
+        assert serve.slack.files[shown].data in kept(tmp_path)
+        assert len(kept(tmp_path)) == 1
+        assert len([file for file in serve.slack.files.values() if file.done]) == 1, "uploaded once"
+        assert await serve.program.stop() == 0, serve.program.log
+        [same] = serve.slack.answers(ts)
+        assert same["blocks"] == answer["blocks"]
+
+
+def settled(serve: Serve, ts: str) -> bool:
+    """The picture is there, and Slack's session has ended."""
+    shown = [m for m in serve.slack.answers(ts) if answers_with_pictures(m)]
+    return bool(shown) and serve.slack.sessions[-1:] == ["active"]
+
+
+async def test_a_command_that_was_acknowledged_before_the_kill_is_answered_after_it(tmp_path: Path) -> None:
+    async with OpenAIPeer() as images, serving(tmp_path, ENGINE="openai", IMAGES_BASE_URL=images.base_url) as serve:
+        serve.slack.fail("users.info", "ratelimited", status=429, retry_after=60)  # it gets no further
+        envelope = await serve.slack.send("slash_commands", slash("imagine a red balloon in the snow"))
+        await serve.slack.until(lambda: envelope in serve.slack.acks, PATIENCE_S)
+        await serve.program.kill()
+        serve.slack.heal()
+        assert not [m for m in serve.slack.messages if m["user"] == "UBOT"]
+        serve.llm.replies.append(Reply(ANSWER))
+        await serve.start()
+        await serve.slack.until(lambda: any(map(finished, serve.slack.messages)), PATIENCE_S)
+        wishes = [m for m in serve.slack.messages if str(m["text"]).startswith("<@U1>:")]
+        assert len(wishes) == 1
+
+
+async def test_a_wrong_app_token_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    async with SlackPeer() as slack, OpenAIPeer() as llm:
+        program = Serve(slack, llm, tmp_path, SLACK_APP_TOKEN="xapp-wrong").program
+        await program.start()
+        try:
+            assert await program.ended(PATIENCE_S) == 1
+        finally:
+            await program.kill()
+        assert "make an app-level token with connections:write" in program.log
+        assert "Traceback" not in program.log
+
+
+async def test_the_program_starts_and_stops_while_slack_is_away(tmp_path: Path) -> None:
+    async with SlackPeer() as slack, OpenAIPeer() as llm:
+        program = Serve(slack, llm, tmp_path, SLACK_API_BASE="http://127.0.0.1:9/api/").program
+        await program.start()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while "Easel is at" not in program.log:  # noqa: ASYNC110 — a log has no bell
+                    await asyncio.sleep(0.1)
+            assert "Slack cannot be reached" in program.log
+            assert await program.stop() == 0
+        finally:
+            await program.kill()
+        assert "Traceback" not in program.log

@@ -1,0 +1,152 @@
+"""Messages: heard and written down before Slack is answered, then turned into `Incoming`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.chats.slack import inbound
+from bot.chats.slack.clients import Clients
+from bot.chats.slack.config import SlackConfig
+from bot.chats.slack.files import Refused, fetch
+from bot.chats.slack.inbound import Message, Payload
+from bot.chats.slack.inbox import Entry, Inbox, Kind
+from bot.chats.slack.people import People
+from bot.chats.slack.places import Places
+from bot.chats.slack.retries import TROUBLE
+from bot.chats.slack.voice import Voice
+from handlers.model import Attachment, ThreadKey, Vote, Whereabouts
+from handlers.ports import Handlers, Store
+
+log = logging.getLogger(__name__)
+
+NAMED = 5
+"""People whom a message names and who are called by their names; the others keep their ids."""
+
+
+class Arrivals:
+    def __init__(
+        self, config: SlackConfig, clients: Clients, handlers: Handlers, store: Store, inbox: Inbox, people: People,
+        places: Places, voice: Voice,
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._clients = clients
+        self._handlers = handlers
+        self._store = store
+        self._inbox = inbox
+        self._people = people
+        self._places = places
+        self._voice = voice
+        self._beginning: Counter[ThreadKey] = Counter()
+        """Threads whose first turn is not stored yet: what is said in them meanwhile is for us too."""
+
+    async def hear(self, event: Mapping[str, Any], team: str, bot_user: str) -> Entry | None:
+        """An event, before Slack is answered: written down when it is for us and not known yet."""
+        message = inbound.read_message(event, team, bot_user)
+        if message is None or not await self._for_us(message):
+            return None
+        entry = Entry(message.event, Kind.MESSAGE, team, dict(event))
+        return entry if await self._inbox.take(entry) else None
+
+    async def _for_us(self, message: Message) -> bool:
+        if message.direct or message.mentioned:
+            return True
+        if message.thread_ts is None:
+            return False
+        return message.key in self._beginning or bool(await self._store.turns(message.key, limit=1))
+
+    async def take(self, entry: Entry, bot_user: str) -> None:
+        """The whole life of one message. Returns when it is answered, or somebody was told why not."""
+        message = inbound.read_message(entry.body, entry.team, bot_user)
+        if message is None:
+            return
+        self._beginning[message.key] += 1
+        try:
+            await self._take(message, bot_user)
+        finally:
+            self._beginning[message.key] -= 1
+            if not self._beginning[message.key]:
+                del self._beginning[message.key]
+
+    async def _take(self, message: Message, bot_user: str) -> None:
+        client = await self._clients.of(message.team)
+        person = await self._people.of(client, message.team, message.user)
+        refused = await self._handlers.refusal(Whereabouts(message.key, direct=message.direct), person)
+        if refused is not None:
+            await self._voice.tell(message.key, person, refused)
+            return
+        if message.direct and message.thread_ts is None and not await self._places.has_threads(client, message):
+            message = replace(message, alone=True)
+        message = await self._named(client, message, bot_user)
+        attachments, problems = await self.attachments(client, message.team, message.files)
+        await self._places.note(message.key, person)
+        await self._title(message, client)
+        await self._handlers.receive(inbound.incoming(message, person, attachments, problems))
+
+    async def _named(self, client: AsyncWebClient, message: Message, bot_user: str) -> Message:
+        """With names where Slack wrote ids: the language model knows no ids."""
+        mentioned = inbound.mentioned_people(message.raw, bot_user)[:NAMED]
+        if not mentioned:
+            return message
+        names = {user: (await self._people.of(client, message.team, user)).name for user in mentioned}
+        return replace(message, text=inbound.clean_text(message.raw, bot_user, names))
+
+    async def _title(self, message: Message, client: AsyncWebClient) -> None:
+        """A conversation in the agent view is called by its first words; elsewhere Slack has no titles."""
+        if not message.direct or message.alone or not message.text:
+            return
+        if await self._store.turns(message.key, limit=1):
+            return
+        title = message.text.splitlines()[0][:80]
+        with contextlib.suppress(*TROUBLE):
+            await client.assistant_threads_setTitle(channel_id=message.channel, thread_ts=message.root, title=title)
+
+    async def attachments(
+        self, client: AsyncWebClient, team: str, files: Sequence[Payload]
+    ) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
+        """The pictures among the files of a message, and a sentence for each of the others."""
+        found: list[Attachment] = []
+        problems: list[str] = []
+        for file in files[: self._config.max_files]:
+            try:
+                found.append(await fetch(client, file, await self._clients.token(team), self._config))
+            except Refused as refused:
+                problems.append(str(refused))
+        left = len(files) - self._config.max_files
+        if left > 0:
+            problems.append(f"I take {self._config.max_files} pictures with a message; {left} were left out.")
+        return tuple(found), tuple(problems)
+
+    # Reactions
+
+    async def reacted(self, event: Mapping[str, Any], team: str, bot_user: str) -> None:
+        """A thumb on an answer that shows one picture is a vote for or against it."""
+        read = inbound.read_reaction(event, bot_user)
+        if read is None:
+            return
+        channel, ts, user, up, given = read
+        client = await self._clients.of(team)
+        try:
+            page = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+        except SlackClientError as error:
+            log.info("a reaction's message cannot be read: %s", error)
+            return
+        message = next((m for m in page.get("messages") or [] if m.get("ts") == ts), None)
+        numbers = inbound.shown_pictures(message, bot_user) if message is not None else []
+        thread = inbound.read_place(
+            {"container": {"channel_id": channel, "message_ts": ts, "thread_ts": (message or {}).get("thread_ts")}},
+            team,
+        )
+        if len(numbers) != 1 or thread is None:
+            return  # which of several pictures is meant is told by their Vote buttons
+        person = await self._people.of(client, team, user)
+        where = Whereabouts(thread, direct=inbound.is_direct(channel))
+        if await self._handlers.refusal(where, person) is None:
+            await self._handlers.vote(Vote(thread, person, numbers[0], up, given))

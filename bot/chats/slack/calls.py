@@ -1,0 +1,108 @@
+"""`/easel …`: read, then a turn in a thread or a call of the handlers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from bot.chats.slack import inbound, marks, mrkdwn
+from bot.chats.slack.clients import Clients
+from bot.chats.slack.command_text import BadCommand, read_command
+from bot.chats.slack.inbox import Entry
+from bot.chats.slack.people import People
+from bot.chats.slack.places import Places
+from bot.chats.slack.ports import KeyValue
+from bot.chats.slack.retries import TROUBLE, patiently
+from bot.chats.slack.voice import Voice
+from handlers.model import Attachment, CommandSpec, Incoming, Person, ThreadKey, Whereabouts
+from handlers.ports import Handlers
+
+log = logging.getLogger(__name__)
+
+NO_SESSION = "There is no session in this channel yet: begin one with /imagine, or mention me."
+CANNOT_POST = "I cannot post in this channel; invite me with /invite, or write to me directly."
+WISH = "slack/wish/"
+"""Key prefix: the message that a command posted, so that a restart does not post it again."""
+
+
+class Calls:
+    def __init__(
+        self, clients: Clients, handlers: Handlers, people: People, places: Places, memory: KeyValue, voice: Voice,
+        commands: Sequence[CommandSpec],
+    ) -> None:  # fmt: skip
+        self._clients = clients
+        self._handlers = handlers
+        self._people = people
+        self._places = places
+        self._memory = memory
+        self._voice = voice
+        self._commands = commands
+
+    async def call(self, entry: Entry) -> None:
+        """A slash command, already acknowledged and written down."""
+        body, team = entry.body, entry.team
+        channel = str(body.get("channel_id") or "")
+        person = await self._people.of(await self._clients.of(team), team, str(body.get("user_id") or ""))
+        url = str(body.get("response_url") or "")
+        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        try:
+            spec, arguments = read_command(str(body.get("text") or ""), self._commands)
+        except BadCommand as error:
+            await self._voice.tell(here, person, str(error), url)
+            return
+        refused = None if spec.admin_only else await self._refusal(here, person)
+        if refused is not None:
+            await self._voice.tell(here, person, refused, url)
+        elif spec.opens_thread:
+            text = " ".join(str(value) for value in arguments.values())
+            await self.wish(entry.name, here, person, text, url=url)
+        else:
+            await self._answer(body, spec, arguments, here, person)
+
+    async def _answer(
+        self, body: Mapping[str, Any], spec: CommandSpec, arguments: dict[str, str | int], here: ThreadKey,
+        person: Person,
+    ) -> None:  # fmt: skip
+        url = str(body.get("response_url") or "")
+        thread = await self._places.latest(here.tenant, here.channel, person)
+        if spec.in_session and thread.thread == marks.NOWHERE:
+            await self._voice.tell(here, person, NO_SESSION, url)
+            return
+        about_thread = spec.in_session or (spec.name == "settings" and arguments.get("scope", "thread") == "thread")
+        answer = await self._handlers.command(inbound.command_call(body, spec, arguments, thread, person))
+        await self._voice.answer(thread if about_thread else here, person, answer, url)
+
+    async def _refusal(self, thread: ThreadKey, person: Person) -> str | None:
+        return await self._handlers.refusal(Whereabouts(thread, direct=inbound.is_direct(thread.channel)), person)
+
+    async def wish(
+        self, name: str, where: ThreadKey, person: Person, text: str, attachments: tuple[Attachment, ...] = (), *,
+        url: str = "",
+    ) -> None:  # fmt: skip
+        """Show the words for all to see; the answer is their thread. In a channel of a person's id: directly to them.
+
+        Args:
+            name: Of what is worked on; after a restart the words are not posted a second time.
+        """
+        noted = await self._memory.get(WISH + name)
+        channel, _, ts = (noted or "").partition(" ")
+        if not ts:
+            client = await self._clients.of(where.tenant)
+            shown = mrkdwn.clip(f"<@{person.id}>: {mrkdwn.escape(text)}", mrkdwn.SECTION_LIMIT)
+            try:
+                posted = await patiently(
+                    partial(client.chat_postMessage, channel=where.channel, text=shown, unfurl_links=False)
+                )
+            except TROUBLE as error:
+                log.info("a wish cannot be posted: %s", error)
+                await self._voice.tell(where, person, CANNOT_POST, url)
+                return
+            channel, ts = str(posted["channel"]), str(posted["ts"])
+            await self._memory.put(WISH + name, f"{channel} {ts}")
+        thread = ThreadKey("slack", where.tenant, channel, ts)
+        await self._places.note(thread, person)
+        event = f"slack/{where.tenant}/{channel}/{ts}"
+        await self._handlers.receive(Incoming(event, thread, person, text, attachments, title=text[:80]))
+        await self._memory.delete(WISH + name)

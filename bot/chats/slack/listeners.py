@@ -1,0 +1,145 @@
+"""What Bolt hears, handed on at once: written down before Slack is answered, done after.
+
+A form must be opened, and its errors said, in the answer itself; everything else is an `Entry` of the inbox.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+
+from bot.chats.slack import inbound, manifest, marks, modals
+from bot.chats.slack.chat import SlackChat
+from bot.chats.slack.command_text import COMMAND
+from bot.chats.slack.inbox import Entry, Kind
+from bot.chats.slack.presses import trimmed
+from handlers.model import Action, Person
+
+SHORTCUTS = re.compile(r"^easel\.shortcut\.")
+BUTTONS = re.compile(r"^easel\.(?!home\.)")
+Json = dict[str, Any]
+Next = Callable[[], Awaitable[Any]]
+
+
+def register(app: AsyncApp, chat: SlackChat, left: Callable[[str], Awaitable[None]]) -> None:
+    """Every listener in one place; each delegates at once. `left` is told of workspaces that removed the app."""
+
+    async def write_down(body: Json, context: Any, next: Next) -> None:
+        # A middleware runs before Bolt acknowledges: what is acknowledged is on disk.
+        event = body.get("event") or {}
+        if body.get("type") == "event_callback" and event.get("type") in ("message", "app_mention"):
+            await chat.hear(event, str(context.team_id), str(context.bot_user_id))
+        await next()
+
+    async def nothing(**_: Any) -> None:
+        return None
+
+    async def do(entry: Entry, ack: Any, context: Any) -> None:
+        """Written down, acknowledged, then done. A disk that cannot be written leaves it unacknowledged."""
+        new = await chat.write_down(entry)
+        await ack()
+        if new:
+            chat.begin(entry, str(context.bot_user_id))
+
+    async def click(ack: Any, body: Json, context: Any, client: Any) -> None:
+        team = str(context.team_id)
+        press = inbound.read_action(body, team, _clicker(body))
+        if press is None:
+            await ack()
+        elif press.action is Action.EDIT:
+            await ack()
+            await chat.presses.open_edit(press, inbound.text_at(body, "trigger_id"), client)
+        else:
+            await do(Entry(press.event, Kind.CLICK, team, trimmed(body, str(context.bot_user_id))), ack, context)
+
+    async def command(ack: Any, body: Json, context: Any) -> None:
+        team = str(context.team_id)
+        await do(Entry(f"command/{team}/{body.get('trigger_id')}", Kind.COMMAND, team, dict(body)), ack, context)
+
+    async def shortcut(ack: Any, body: Json, context: Any, client: Any) -> None:
+        team, trigger = str(context.team_id), inbound.text_at(body, "trigger_id")
+        match body.get("callback_id"):
+            case manifest.REFERENCE:
+                kept = trimmed(body, str(context.bot_user_id))
+                await do(Entry(f"reference/{team}/{trigger}", Kind.REFERENCE, team, kept), ack, context)
+            case manifest.EDIT:
+                await ack()
+                await chat.presses.edit_message(body, team, str(context.bot_user_id), client)
+            case _:
+                await ack()
+                await chat.presses.new_picture(trigger, _clicker(body).id, team, client)
+
+    async def filled(ack: Any, body: Json, context: Any) -> None:
+        errors = modals.read_form(body, chat.config).errors
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await do(_form(body, context, Kind.FORM), ack, context)
+
+    async def saved(ack: Any, body: Json, context: Any) -> None:
+        errors = chat.home.errors(body)
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await do(_form(body, context, Kind.SETTINGS), ack, context)
+
+    async def settings(ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
+        await ack()
+        trigger = inbound.text_at(body, "trigger_id")
+        await chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), client)
+
+    async def opened(event: Json, context: Any, client: Any) -> None:
+        channel = str(event.get("channel"))
+        if event.get("tab") == "home":
+            await chat.home.show(str(event.get("user")), channel, str(context.team_id))
+        elif event.get("tab") == "messages":
+            await chat.greet(channel, None, client)
+
+    async def assistant_opened(event: Json, client: Any) -> None:
+        found = event.get("assistant_thread") or {}
+        await chat.greet(str(found.get("channel_id")), str(found.get("thread_ts")), client)
+
+    async def reacted(event: Json, context: Any) -> None:
+        await chat.arrivals.reacted(event, str(context.team_id), str(context.bot_user_id))
+
+    async def stopped(event: Json, context: Any) -> None:
+        await chat.presses.stopped(event, str(context.team_id))
+
+    async def removed(context: Any) -> None:
+        await left(str(context.team_id))
+
+    async def revoked(event: Json, context: Any) -> None:
+        if (event.get("tokens") or {}).get("bot"):
+            await left(str(context.team_id))
+
+    app.use(write_down)
+    for name in ("message", "app_mention", "assistant_thread_context_changed"):
+        app.event(name)(nothing)
+    app.event("reaction_added")(reacted)
+    app.event("reaction_removed")(reacted)
+    app.event("app_home_opened")(opened)
+    app.event("assistant_thread_started")(assistant_opened)
+    app.event("agent_session_stopped")(stopped)
+    app.event("app_uninstalled")(removed)
+    app.event("tokens_revoked")(revoked)
+    app.action(BUTTONS)(click)
+    app.action(marks.HOME_SETTINGS)(settings)
+    app.command(COMMAND)(command)
+    app.shortcut(SHORTCUTS)(shortcut)
+    app.view(marks.EDIT_VIEW)(filled)
+    app.view(marks.NEW_VIEW)(filled)
+    app.view(marks.SETTINGS_VIEW)(saved)
+
+
+def _form(body: Json, context: Any, kind: Kind) -> Entry:
+    name = f"form/{context.team_id}/{inbound.text_at(body, 'view', 'id')}/{inbound.text_at(body, 'view', 'hash')}"
+    return Entry(name, kind, str(context.team_id), trimmed(body, str(context.bot_user_id)))
+
+
+def _clicker(body: Mapping[str, Any]) -> Person:
+    """Who clicked, by id only: nothing is asked before the acknowledgement."""
+    user = inbound.text_at(body, "user", "id")
+    return Person(user, user)

@@ -1,0 +1,43 @@
+"""What is remembered of places: the latest thread of a channel, and where direct messages have threads."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.chats.slack import marks
+from bot.chats.slack.inbound import Message
+from bot.chats.slack.ports import KeyValue
+from bot.chats.slack.status import mark_session
+from bot.chats.slack.stream import Place
+from handlers.model import Person, ThreadKey
+
+LAST = "slack/last/"
+
+
+class Places:
+    def __init__(self, memory: KeyValue) -> None:
+        self._memory = memory
+        self._agents: dict[str, bool] = {}
+
+    async def note(self, thread: ThreadKey, person: Person) -> None:
+        """Somebody said something in this thread."""
+        where = f"{LAST}{thread.tenant}/{thread.channel}"
+        await self._memory.put(where, thread.thread)
+        await self._memory.put(f"{where}/{person.id}", thread.thread)
+
+    async def latest(self, team: str, channel: str, person: Person) -> ThreadKey:
+        """The thread that a slash command means, which has none of its own: the latest one of who gave it in that
+        channel, else of anybody; `marks.NOWHERE` where there is no session yet."""
+        where = f"{LAST}{team}/{channel}"
+        found = await self._memory.get(f"{where}/{person.id}") or await self._memory.get(where)
+        return ThreadKey("slack", team, channel, found or marks.NOWHERE)
+
+    async def has_threads(self, client: AsyncWebClient, message: Message) -> bool:
+        """Whether a direct message begins a conversation of its own, as in the agent view. Where the app has no
+        agent sessions, all direct messages of a person are one conversation."""
+        known = self._agents.get(message.team)
+        if known is None:
+            known = await mark_session(client, Place(message.team, message.channel, message.ts, message.user), "active")
+            if known is not None:
+                self._agents[message.team] = known
+        return known is not False
