@@ -72,6 +72,8 @@ layers: test-install
 tests: test-install
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  echo "No Chromium here: the tests marked 'browser' are left out (on Debian: apt-get install chromium)."
+	@command -v npm >/dev/null || \
+	  echo "No npm here: the tests marked 'node' are left out (on Debian: apt-get install npm)."
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
@@ -85,4 +87,4 @@ lock: test-install
 	   grep -v '^-e\|^#\| @ ' | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > constraints.new && mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache .coverage build *.egg-info
