@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from bot import store_rows as rows
-from handlers.model import Picture, Tally, ThreadKey, Turn, Vote
+from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
 from handlers.quota_rules import Amounts, Sharers
 from imaging.model import Operation
 
