@@ -94,7 +94,12 @@ def _first_table(db: Database) -> None:
     db.conn.execute("CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL")
 
 
-migrations: tuple[Callable[[Database], None], ...] = (_first_table,)
+def _recipe_that_was_made(db: Database) -> None:
+    """Only where it is another one than was asked for."""
+    db.conn.execute("ALTER TABLE jobs ADD COLUMN made TEXT")
+
+
+migrations: tuple[Callable[[Database], None], ...] = (_first_table, _recipe_that_was_made)
 
 
 def open_database(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.0) -> Database:
@@ -106,6 +111,7 @@ def open_database(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only: pruning gives room back
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA secure_delete = ON")
@@ -163,7 +169,7 @@ class JobLedger:
         owner = request.owner
         row = (
             request.id, owner.tenant, owner.person, owner.thread, request.priority.value,
-            json.dumps(request.recipe.to_json(), separators=(",", ":")), self._clock(),
+            _dumps(request.recipe.to_json()), self._clock(),
         )  # fmt: skip
         with self._transaction() as connection:
             connection.execute(
@@ -195,15 +201,17 @@ class JobLedger:
 
     def done(self, id: str, fence: int, result: Result) -> bool:
         """running → done. False for a token that is not the newest: somebody else has the job."""
-        text = json.dumps(
-            {
-                "sha256": result.sha256, "media_type": result.media_type, "width": result.width,
-                "height": result.height, "recipe": result.recipe.to_json(),
-                "device_seconds": result.device_seconds, "metrics": result.metrics,
-            },
-            separators=(",", ":"),
+        recipe = _dumps(result.recipe.to_json())
+        facts = {
+            "sha256": result.sha256, "media_type": result.media_type, "width": result.width,
+            "height": result.height, "device_seconds": result.device_seconds, "metrics": result.metrics,
+        }  # fmt: skip
+        return self._end(
+            id, "state = 'running' AND fence = ?", [fence],
+            # The recipe that was carried out is nearly always the one that was asked for: it is kept once.
+            "state = 'done', result = ?, made = CASE WHEN recipe = ? THEN NULL ELSE ? END",
+            [_dumps(facts), recipe, recipe],
         )  # fmt: skip
-        return self._end(id, "state = 'running' AND fence = ?", [fence], "state = 'done', result = ?", [text])
 
     def fail(self, id: str, sentence: str, *, fence: int | None = None, retryable: bool = True) -> bool:
         """running (with its token) or queued → failed, with the sentence that people read."""
@@ -268,14 +276,19 @@ class JobLedger:
         """Forget jobs that ended before a Unix time, oldest first; returns how many."""
         with self._transaction() as connection:
             old = "SELECT rowid FROM jobs WHERE ended < ? ORDER BY ended LIMIT ?"
-            return int(connection.execute(f"DELETE FROM jobs WHERE rowid IN ({old})", [before, most]).rowcount)
+            gone = int(connection.execute(f"DELETE FROM jobs WHERE rowid IN ({old})", [before, most]).rowcount)
+        # A script, because a single statement is stepped once, which gives one page back.
+        connection.executescript("PRAGMA incremental_vacuum")
+        return gone
 
     def latest_results(self, most: int) -> list[Result]:
         """What the jobs that were done last made, oldest first."""
         rows = self._db.conn.execute(
-            "SELECT result FROM jobs WHERE ended IS NOT NULL AND result IS NOT NULL ORDER BY ended DESC LIMIT ?", [most]
+            "SELECT result, coalesce(made, recipe) FROM jobs WHERE ended IS NOT NULL AND result IS NOT NULL"
+            " ORDER BY ended DESC LIMIT ?",
+            [most],
         ).fetchall()
-        return [_result(row[0]) for row in reversed(rows)]
+        return [_result(result, json.loads(recipe)) for result, recipe in reversed(rows)]
 
     def forget(self, tenant: str, person: str, threads: Sequence[str]) -> int:
         """Delete a person's ended jobs, and the recipes of parents in those of others in these threads; returns how
@@ -287,7 +300,9 @@ class JobLedger:
             for thread in threads:
                 connection.execute(
                     "UPDATE jobs SET recipe = json_set(recipe, '$.source', NULL),"
-                    " result = CASE WHEN result IS NOT NULL THEN json_set(result, '$.recipe.source', NULL) END"
+                    " made = CASE WHEN made IS NOT NULL THEN json_set(made, '$.source', NULL) END,"
+                    " result = CASE WHEN json_type(result, '$.recipe') IS NOT NULL"
+                    " THEN json_set(result, '$.recipe.source', NULL) ELSE result END"
                     " WHERE tenant = ? AND thread = ? AND ended IS NOT NULL",
                     [tenant, thread],
                 )
@@ -302,7 +317,7 @@ class JobLedger:
     def _select(self, rest: str, values: Sequence[Any]) -> list[Job]:
         cursor = self._db.conn.execute(
             "SELECT id, tenant, person, thread, priority, state, recipe, fence, crashes, restarts, submitted,"
-            f" result, sentence, retryable, ended_by FROM jobs {rest}",
+            f" result, sentence, retryable, ended_by, made FROM jobs {rest}",
             values,
         )
         return [_job(row) for row in cursor.fetchall()]
@@ -310,16 +325,22 @@ class JobLedger:
 
 def _job(row: Sequence[Any]) -> Job:
     id, tenant, person, thread, priority, state, recipe, fence, crashes, restarts, submitted = row[:11]
-    result, sentence, retryable, by = row[11:]
+    result, sentence, retryable, by, made = row[11:]
     owner = Owner(tenant, person, thread)
-    request = ImageRequest(id, Recipe.from_json(json.loads(recipe)), owner, Priority(priority))
-    made = None if result is None else _result(result)
-    return Job(request, JobState(state), fence, crashes, restarts, submitted, made, sentence, bool(retryable), by)
+    asked = json.loads(recipe)
+    request = ImageRequest(id, Recipe.from_json(asked), owner, Priority(priority))
+    got = None if result is None else _result(result, asked if made is None else json.loads(made))
+    return Job(request, JobState(state), fence, crashes, restarts, submitted, got, sentence, bool(retryable), by)
 
 
-def _result(text: str) -> Result:
-    data = json.loads(text)
-    return Result(**{**data, "recipe": Recipe.from_json(data["recipe"])})
+def _result(text: str, recipe: dict[str, Any]) -> Result:
+    """`recipe` is the one that was carried out; records from before it had its own column hold it themselves."""
+    facts = json.loads(text)
+    return Result(**{**facts, "recipe": Recipe.from_json(facts.get("recipe") or recipe)})
+
+
+def _dumps(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def outcome(job: Job) -> Outcome | None:

@@ -68,7 +68,7 @@ KEEP_TRYING_S = 60.0
 """How long a locked record is waited for with a finished picture in hand."""
 UNWRITABLE_S = 1.0
 """Between tries to claim a job while the record cannot be written."""
-PRUNED_AT_ONCE = 5_000
+PRUNED_AT_ONCE = 500
 """Rows of one transaction: others wait no longer than that."""
 REMEMBERED = 200
 """Ended jobs from which a start learns how long pictures take."""

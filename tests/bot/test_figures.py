@@ -18,6 +18,7 @@ from tests.peers.openai_peer import OpenAIPeer, Reply
 FIGURES = {
     "core": ("turns.per_s.1000", "turns.p99_ms", "turns.growth"),
     "path": ("path_ratio", "tag_gain", "tag_to_job_ms"),
+    "queue": ("pictures_before_one", "heavy_and_light.p95_ratio", "ledger.claim_growth", "ledger.bytes_per_job.1000"),
     "start": ("help_ratio", "chat_mib", "worker_mib"),
     "discord": ("messages_per_s", "interactions", "acknowledged_ms.max", "memory_growth"),
 }

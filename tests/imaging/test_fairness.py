@@ -1,0 +1,129 @@
+"""Whose turn it is: nobody is passed over, nobody waits for all of another's pictures, nobody starves."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.fairness import BULK_SHARE, FairSchedule, Waiting
+from imaging.model import Owner, Priority
+
+COSTS = st.floats(0.1, 20.0)
+
+
+def job(id: str, person: str = "ada", cost: float = 1.0, tenant: str = "T", bulk: bool = False) -> Waiting:
+    return Waiting(id, Owner(tenant, person, "t"), Priority.BULK if bulk else Priority.INTERACTIVE, cost)
+
+
+JOBS = st.lists(
+    st.tuples(st.sampled_from("TUV"), st.sampled_from("abcde"), COSTS, st.booleans()), min_size=1, max_size=60
+).map(lambda rows: [job(f"j{at}", person, cost, tenant, bulk) for at, (tenant, person, cost, bulk) in enumerate(rows)])
+
+
+def drain(schedule: FairSchedule) -> list[Waiting]:
+    served = []
+    while (one := schedule.next()) is not None:
+        served.append(one)
+    return served
+
+
+@given(JOBS)
+def test_everything_is_served_once_and_each_persons_in_order(jobs: list[Waiting]) -> None:
+    schedule = FairSchedule()
+    for one in jobs:
+        schedule.add(one)
+    told = schedule.order()
+    assert len(schedule) == len(jobs)
+    served = drain(schedule)
+    assert served == told  # looking ahead tells the truth and changes nothing
+    assert sorted(one.id for one in served) == sorted(one.id for one in jobs)
+    for owner in {(one.owner, one.priority) for one in jobs}:
+        mine = [one for one in jobs if (one.owner, one.priority) == owner]
+        assert [one for one in served if (one.owner, one.priority) == owner] == mine
+
+
+@pytest.mark.parametrize("served", range(5))
+@pytest.mark.parametrize("tenant", ["T", "U"])
+def test_one_picture_waits_for_at_most_one_however_many_another_person_has_waiting(served: int, tenant: str) -> None:
+    schedule = FairSchedule()
+    for at in range(40):
+        schedule.add(job(f"heavy{at}", "heavy"))
+    for _ in range(served):
+        schedule.next()
+    for again in range(5):  # also for one who asks for the next as soon as the last is there
+        schedule.add(job(f"light{again}", "light", tenant=tenant))
+        before = [one.id for one in schedule.order()].index(f"light{again}")
+        assert before <= 1
+        assert before == 0 or again or not served
+        for _ in range(before + 1):
+            schedule.next()
+
+
+@given(st.lists(COSTS, min_size=20, max_size=60), st.lists(COSTS, min_size=20, max_size=60))
+def test_two_who_both_wait_get_the_same_seconds(hers: list[float], his: list[float]) -> None:
+    schedule = FairSchedule()
+    for at, cost in enumerate(hers):
+        schedule.add(job(f"a{at}", "ada", cost))
+    for at, cost in enumerate(his):
+        schedule.add(job(f"b{at}", "bob", cost))
+    got = Counter[str]()
+    left = Counter({"ada": len(hers), "bob": len(his)})
+    while min(left.values()):
+        one = schedule.next()
+        assert one is not None
+        got[one.owner.person] += one.cost  # type: ignore[assignment]
+        left[one.owner.person] -= 1
+        # Deficit round robin: never further apart than a quantum and the largest picture of each.
+        assert abs(got["ada"] - got["bob"]) <= 3 * max(hers + his) + 1e-6
+
+
+def test_a_server_with_many_people_gets_no_more_than_one_with_few() -> None:
+    schedule = FairSchedule()
+    for at in range(20):
+        schedule.add(job(f"crowd{at}", f"p{at}", tenant="crowd"))
+        schedule.add(job(f"alone{at}", "one", tenant="alone"))
+    first = [one.owner.tenant for one in drain(schedule)[:20]]
+    assert 9 <= first.count("alone") <= 11
+
+
+def test_interactive_goes_before_bulk_and_bulk_does_not_starve() -> None:
+    schedule = FairSchedule()
+    for at in range(3):
+        schedule.add(job(f"bulk{at}", "ada", bulk=True))
+    for at in range(40):
+        schedule.add(job(f"now{at}", "bob"))
+    served = [one.priority for one in drain(schedule)]
+    assert served[:4] == [Priority.INTERACTIVE] * 4
+    assert Priority.BULK in served[: int(BULK_SHARE) + 2]
+
+
+@given(JOBS, st.data())
+def test_what_is_taken_out_is_never_served(jobs: list[Waiting], data: st.DataObject) -> None:
+    schedule = FairSchedule()
+    for one in jobs:
+        schedule.add(one)
+    gone = data.draw(st.sets(st.sampled_from([one.id for one in jobs])))
+    assert all(schedule.remove(id) for id in gone)
+    assert not any(schedule.remove(id) for id in gone)
+    assert {one.id for one in drain(schedule)} == {one.id for one in jobs} - gone
+
+
+def test_a_job_waits_once_and_costs_something() -> None:
+    schedule = FairSchedule()
+    schedule.add(job("a"))
+    for wrong in (job("a"), job("b", cost=0.0)):
+        with pytest.raises(ValueError, match="cannot be added"):
+            schedule.add(wrong)
+
+
+def test_one_that_was_taken_before_goes_before_its_owners_others() -> None:
+    schedule = FairSchedule()
+    schedule.add(job("a"))
+    schedule.add(job("b"))
+    first = schedule.next()
+    assert first is not None
+    schedule.add(first, front=True)
+    assert [one.id for one in drain(schedule)] == ["a", "b"]
