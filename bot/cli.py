@@ -65,7 +65,7 @@ def _eval(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("core", "path", "engine", "queue", "start", "faults", "discord"))
+    parser.add_argument("name", choices=("core", "path", "engine", "queue", "start", "faults", "discord", "slack"))
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: a check that it runs, not a figure")
     parser.add_argument("--runs", type=_positive, metavar="N", help="faults: how often the program is killed (300)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="faults: what the dice begin with")

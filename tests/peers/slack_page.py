@@ -1,7 +1,7 @@
-"""The Slack peer's thread as a page: what people would see, drawn from the blocks that Easel really sent.
+"""The Slack peer's thread and home page as people would see them, drawn from the blocks that Easel really sent.
 
 `python -m tests.peers.slack_page OUT.png` runs `easel serve` against the peer, holds a short conversation
-with a scripted language model and the bundled pictures, and photographs the thread with Chromium.
+with a scripted language model and the bundled pictures, opens App Home, and photographs both with Chromium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from tests.peers.slack_peer import BOT_USER, SlackPeer
 
 STYLE = """
 body{margin:0;padding:18px 24px;background:#fff;color:#1d1c1d;font:15px/1.46 Lato,"Helvetica Neue",Arial,sans-serif;
-width:640px}
+width:1120px;display:grid;grid-template-columns:600px 1fr;gap:40px}
+h2{font-size:19px;margin:10px 0 6px}hr{border:0;border-top:1px solid #ddd;margin:12px 0}
+.home figure img{width:150px}.with{display:flex;justify-content:space-between;align-items:flex-start;gap:12px}
+code{background:#f6f6f6;border:1px solid #ddd;border-radius:3px;color:#c01343;font-size:12px;padding:1px 3px}
+a{color:#1264a3;text-decoration:none}
 h1{font-size:17px;margin:0 0 14px;border-bottom:1px solid #ddd;padding-bottom:10px}
 .message{display:flex;gap:10px;margin:0 0 16px}.face{flex:none;width:36px;height:36px;border-radius:6px;color:#fff;
 background:#2b2d42;text-align:center;line-height:36px;font-weight:700}.person{background:#4a7a5c}.name{font-weight:700}
@@ -37,11 +41,14 @@ button{background:#fff;border:1px solid #bbb;border-radius:4px;font:700 13px Ari
 
 
 def words(text: str) -> str:
-    """mrkdwn as HTML; it arrives with &, < and > escaped but for mentions."""
+    """mrkdwn as HTML; it arrives with &, < and > escaped but for mentions and links."""
     text = re.sub(r"<@(\w+)>", lambda m: f"\0{'Easel' if m[1] == BOT_USER else m[1]}\1", text)
+    text = re.sub(r"<(https?://[^|>]+)\|([^>]*)>", "\2\\2\3", text)
     text = html.escape(html.unescape(text), quote=False)
+    text = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", text)
     text = re.sub(r"\*(\S[^*\n]*)\*", r"<b>\1</b>", text)
     text = re.sub(r"(?<!\w)_(\S[^_\n]*)_(?!\w)", r"<i>\1</i>", text)
+    text = text.replace("\2", "<a>").replace("\3", "</a>")
     return text.replace("\0", '<span class="mention">@').replace("\1", "</span>").replace("\n", "<br>")
 
 
@@ -49,7 +56,11 @@ def block(shown: dict[str, Any], peer: SlackPeer) -> str:
     """One block; a kind that is not known here is an error, not a gap."""
     kind = shown["type"]
     if kind == "section":
-        return f"<div>{words(shown['text']['text'])}</div>"
+        aside = shown.get("accessory")
+        more = f"<button>{words(aside['text']['text'])}</button>" if aside else ""
+        return f'<div class="{"with" if more else ""}"><div>{words(shown["text"]["text"])}</div>{more}</div>'
+    if kind == "header":
+        return f"<h2>{words(shown['text']['text'])}</h2>"
     if kind == "context":
         return f'<div class="context">{" ".join(words(element["text"]) for element in shown["elements"])}</div>'
     if kind == "image":
@@ -78,13 +89,18 @@ def page(peer: SlackPeer, root: str) -> str:
         face = f'<div class="face{"" if ours else " person"}">{name[0]}</div>'
         who = f'<span class="name">{name}</span>'
         made.append(f'<div class="message">{face}<div class="body">{who}{inside}</div></div>')
-    return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><h1>Thread in #design</h1>{''.join(made)}"
+    home = "".join(block(b, peer) for b in peer.views[-1]["blocks"])
+    return (
+        f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><div><h1>Thread in #design</h1>{''.join(made)}</div>"
+        f'<div class="home"><h1>Easel · Home</h1>{home}</div>'
+    )
 
 
 def answered(peer: SlackPeer, root: str, number: int) -> bool:
     """Has the thread so many pictures, and is nothing under way?"""
-    shown = [b for m in peer.answers(root) for b in m.get("blocks") or [] if b["type"] == "image"]
-    return len(shown) == number == peer.sessions.count("active")
+    blocks = [b for m in peer.answers(root) for b in m.get("blocks") or []]
+    shown = [b for b in blocks if b["type"] == "image"]
+    return len(shown) == number and peer.sessions[-1:] == ["active"] and "cancel." not in str(blocks)
 
 
 async def hold(out: Path, home: Path) -> None:
@@ -104,13 +120,20 @@ async def hold(out: Path, home: Path) -> None:
             root = root or str(event["ts"])
             await peer.send_event(event if number > 1 else event | {"type": "app_mention"})
             await peer.until(partial(answered, peer, root, number), PATIENCE_S)
+        opened = {"type": "app_home_opened", "user": "U1", "channel": "DU1", "tab": "home", "event_ts": "1.1"}
+        shown: list[Any] = []
+        while len(shown) < len(talk):  # the last answer is stored a moment after it is seen
+            before = len(peer.views)
+            await peer.send_event(opened)
+            await peer.until(lambda before=before: len(peer.views) > before, PATIENCE_S)
+            shown = [b for b in peer.views[-1]["blocks"] if b["type"] == "image"]
         out.with_suffix(".html").write_text(page(peer, root), encoding="utf-8")
 
 
-def photograph(source: Path, out: Path, height: int = 1010) -> None:
+def photograph(source: Path, out: Path, height: int = 1270) -> None:
     subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-         "--hide-scrollbars", f"--window-size=690,{height}", f"--screenshot={out}", source.as_uri()],
+         "--hide-scrollbars", f"--window-size=1170,{height}", f"--screenshot={out}", source.as_uri()],
         check=True, timeout=60, capture_output=True,
     )  # fmt: skip
 

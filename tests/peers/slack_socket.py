@@ -33,6 +33,8 @@ class Sockets:
         self.late: list[str] = []
         """Envelopes whose ack took longer than Slack waits, by this side's clock."""
         self.slowest_ack_s = 0.0
+        self.waits: list[float] = []
+        """Of every envelope for its ack, in seconds."""
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(autoping=not self.mute)
@@ -54,6 +56,7 @@ class Sockets:
         name = data["envelope_id"]
         waited = asyncio.get_running_loop().time() - self.pushed_at[name]
         self.slowest_ack_s = max(self.slowest_ack_s, waited)
+        self.waits.append(waited)
         if waited > ACK_S:
             self.late.append(name)
         self.acks[name] = data.get("payload") or {}

@@ -66,6 +66,7 @@ class SlackChat:
         self._people = People()
         self._tasks: set[asyncio.Task[None]] = set()
         self._again: set[str] = set()
+        self._posts: set[SlackPost] = set()
         self.voice = Voice(self.clients, commands)
         places = Places(memory)
         self.arrivals = Arrivals(config, self.clients, handlers, store, self._inbox, self._people, places, self.voice)
@@ -82,11 +83,14 @@ class SlackChat:
         if to is not None:
             home = self._people.home(thread.tenant, to.person.id)
             place = replace(place, user=to.person.id, home=home, title=to.title)
-        return SlackPost(
+        post = SlackPost(
             self.clients, place, turn, self._store.picture_bytes, recall=Recall(self._memory, turn),
             reference=reference, look_first=to is None or to.event in self._again,
             edit_seconds=self.config.edit_seconds, poll_seconds=self.config.poll_seconds,
+            ended=self._posts.discard,
         )  # fmt: skip
+        self._posts.add(post)
+        return post
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         await self.voice.tell(thread, person, sentence)
@@ -107,6 +111,8 @@ class SlackChat:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(post.abandon() for post in tuple(self._posts)))
+        self._posts.clear()
 
     # What Slack brings: written down before it is acknowledged, done in a task of its own
 

@@ -61,6 +61,8 @@ STREAMING = "streaming_state_conflict"
 ATTEMPTS = 9
 """Tries of a final answer while Slack has trouble: about five minutes with the waits between."""
 MAX_WAIT_S = 60.0
+APPENDS_PER_EDIT = 2
+"""Slack takes about twice as many `chat.appendStream` a minute as `chat.update` (its tiers 4 and 3)."""
 
 
 class SlackPost:
@@ -69,8 +71,9 @@ class SlackPost:
     def __init__(
         self, clients: Clients, place: Place, turn: str, picture_bytes: Bytes, *,
         recall: Recall, reference: str | None = None, look_first: bool = False, edit_seconds: float = 1.2,
-        poll_seconds: float = 0.3,
+        poll_seconds: float = 0.3, ended: Callable[[SlackPost], None] = lambda _: None,
     ) -> None:  # fmt: skip
+        self._ended = ended
         self._clients = clients
         self._place = place
         self._turn = turn
@@ -113,8 +116,16 @@ class SlackPost:
             raise
         finally:
             await self._uploads.close()
+            self._ended(self)
         await self._recall.forget()
         return self.reference
+
+    async def abandon(self) -> None:
+        """Stop showing, without an end: the next start takes the answer up again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._uploads.close()
 
     async def redraw(self, reply: Reply, gone: Collection[str]) -> None:
         """Show a finished answer again without the pictures in these slots, and take their files out of Slack.
@@ -128,6 +139,7 @@ class SlackPost:
             await self._insist(reply)
         finally:
             await self._uploads.close()
+            self._ended(self)
         client = await self._client()
         for file in files:
             with contextlib.suppress(SlackApiError):  # somebody else deleted it
@@ -161,8 +173,10 @@ class SlackPost:
                 self._wake.clear()
                 if self._newest is not None and not self._closing.is_set():
                     await self._try(self._newest)
+                streams = self._stream.ts is not None and not self._stream.ended
+                alone = self._edit_seconds / (APPENDS_PER_EDIT if streams else 1)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._clients.pace_s(team, self._edit_seconds)):
+                    async with asyncio.timeout(self._clients.pace_s(team, alone)):
                         await self._closing.wait()
         finally:
             self._clients.end_answer(team)

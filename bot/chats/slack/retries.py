@@ -19,7 +19,7 @@ ATTEMPTS = 30
 """Waits of one call for its turn under a rate limit."""
 LONGEST_S = 120.0
 """A Retry-After beyond this is asked again after this."""
-HASTY = ("chat.startStream", "chat.appendStream", "assistant.threads.setStatus", "agents.sessions.setStatus")
+HASTY = ("chat.startStream", "chat.appendStream")
 """Calls that are worth nothing later: their caller goes another way instead of waiting."""
 ONCE = (
     "chat.postMessage",

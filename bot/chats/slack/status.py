@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 3.0
 """A status is worth no longer wait: the answer itself comes after it."""
+AT_THE_END_S = 30.0
+"""But that it is over must be told: a session stays "processing" until then."""
 UNDER_WAY = (SlotState.WAITING, SlotState.RENDERING)
 NO_STOP = "missing_agent_session_stopped_event_subscription"
 
@@ -42,7 +44,7 @@ async def mark_session(client: AsyncWebClient, place: Place, state: str) -> bool
     """
     begins = state == "processing"
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S if begins else AT_THE_END_S):
             answer = await client.agents_sessions_setStatus(
                 channel_id=place.channel, thread_ts=place.thread_ts, status=state,
                 initiator_user_id=place.user if begins else None, title=place.title or None if begins else None,
@@ -87,7 +89,7 @@ class Status:
             return
         self._told = wanted
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S if wanted else AT_THE_END_S):
                 await client.assistant_threads_setStatus(
                     channel_id=self._place.channel, thread_ts=self._place.thread_ts, status=wanted
                 )
