@@ -15,8 +15,9 @@ from bot.chats import rows
 from bot.chats.rows import Parts, Service
 from bot.home import Home
 from bot.housekeeping import Housekeeping
+from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
-from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
+from bot.metrics import Metrics
 from bot.pictures import Studio, open_studio
 from bot.probes import Probes
 from bot.settings import Settings, quotas
@@ -105,14 +106,16 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
     async with AsyncExitStack() as stack:
         stack.enter_context(home.claim())
         files = PictureFiles(home.pictures)
-        store = await SqliteStore.open(home.database, files)
+        store = await SqliteStore.open(home.database, files, synchronous=settings.synchronous)
         stack.push_async_callback(store.close)
-        memory = await Memory.open(home.root / "memory.db")
+        memory = await Memory.open(home.root / "memory.db", synchronous=settings.synchronous)
         stack.push_async_callback(memory.close)
-        bare, close_model = build_model(settings, home)
+        bare, close_model = build_model(settings, home, metrics)
         stack.push_async_callback(close_model)
         model = MeasuredLanguageModel(bare, metrics)
+        metrics.watch_disk(home.root)
         studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
+        metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
         limits = Limits(
             message_chars=settings.max_message_chars,
@@ -123,6 +126,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         desk = Desk(
             store, model, studio.queue, chats, limits,
             refinement=settings.refine_prompts, access=rows.access(settings),
+            observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory)),
         )  # fmt: skip
         stack.push_async_callback(desk.close)
@@ -155,12 +159,15 @@ def _forget_notes(memory: Memory) -> Forget:
     return forget
 
 
-def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable[[], Awaitable[None]]]:
+def build_model(
+    settings: Settings, home: Home, metrics: Metrics | None = None
+) -> tuple[LanguageModel, Callable[[], Awaitable[None]]]:
     """The configured language model, and how to let it go."""
+    used = metrics.used if metrics is not None else _uncounted
     if not settings.llm_base_url:
         from bot.local_llm import EmbeddedLanguageModel
 
-        embedded = EmbeddedLanguageModel(home.models)
+        embedded = EmbeddedLanguageModel(home.models, used=used)
         return embedded, _warmed(embedded)
     from bot.llm import OpenAILanguageModel, Patience
     from prompts.profiles import profile_for
@@ -174,8 +181,13 @@ def build_model(settings: Settings, home: Home) -> tuple[LanguageModel, Callable
         context_tokens=settings.llm_context_tokens,
         max_tokens=settings.llm_max_tokens,
         temperature=settings.llm_temperature,
+        used=used,
     )
     return endpoint, endpoint.close
+
+
+def _uncounted(prompt: int, completion: int) -> None:
+    """Nobody counts tokens."""
 
 
 def _warmed(model: EmbeddedLanguageModel) -> Callable[[], Awaitable[None]]:

@@ -63,6 +63,7 @@ class OpenAILanguageModel:
         api_key: Empty for servers that want none.
         profile: The model's family; None finds it from the name.
         context_tokens: Budget of prompt and reply together.
+        used: Told of the tokens of each reply, read and written, where the endpoint counts them.
         sleep: Waits between tries; tests bring their own.
     """
 
@@ -77,6 +78,7 @@ class OpenAILanguageModel:
         context_tokens: int = 8000,
         max_tokens: int = 1024,
         temperature: float | None = 0.7,
+        used: Callable[[int, int], None] = lambda prompt, completion: None,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self._base_url = base_url
@@ -87,6 +89,8 @@ class OpenAILanguageModel:
         self._context_tokens = context_tokens
         self._max_tokens = max_tokens
         self._temperature = temperature
+        self._used = used
+        self._counts = True
         self._sleep = sleep
         self._sdk: AsyncOpenAI | None = None
 
@@ -174,6 +178,8 @@ class OpenAILanguageModel:
         stops = list(dict.fromkeys((*request.stop, *profile.stop)))[:MAX_STOPS]
         if stops and not reasons:
             arguments["stop"] = stops
+        if self._counts:
+            arguments["stream_options"] = {"include_usage": True}
         if self._temperature is not None and not reasons:
             arguments["temperature"] = self._temperature
         return arguments
@@ -201,11 +207,16 @@ class OpenAILanguageModel:
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return
+                if chunk.usage is not None:
+                    self._used(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                 words = _words(chunk)
                 if words:
                     begun = True
                     yield words
         except openai.APIStatusError as error:
+            if error.status_code in (400, 422) and arguments.pop("stream_options", None):
+                self._counts = False  # older servers do not know the question
+                raise _TryAgain(self._refused(error), 0.001) from error
             self._raise_refusal(error, begun=begun)
         except TimeoutError as error:
             raise self._failure(
@@ -235,7 +246,9 @@ class OpenAILanguageModel:
         raise LanguageModelError(sentence) from error
 
     def _refused(self, error: APIStatusError) -> str:
-        log.warning("%s answered %d: %s", self._base_url, error.status_code, str(error)[:300])
+        # What it says may repeat what it was sent.
+        log.warning("%s answered %d (%s)", self._base_url, error.status_code, error.code or error.type)
+        log.debug("it says: %s", str(error)[:300])
         match error.status_code:
             case 401 | 403:
                 return "The language model's endpoint refuses the key; check EASEL_LLM_API_KEY."

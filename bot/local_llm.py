@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,16 @@ def tiny_turn(request: LanguageRequest) -> TinyTurn:
 class EmbeddedLanguageModel:
     """Owns the model's process: starts it when it is first needed, again when it died, and ends it."""
 
-    def __init__(self, cache: Path, *, threads: int = 1, adapter: Path | None = weights_file.ADAPTER) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        threads: int = 1,
+        adapter: Path | None = weights_file.ADAPTER,
+        used: Callable[[int, int], None] = lambda prompt, completion: None,
+    ) -> None:
+        """`used` is told of the tokens of each reply, read and written."""
+        self._used = used
         self._cache = cache
         self._threads = threads
         self._adapter = adapter
@@ -179,7 +188,7 @@ class EmbeddedLanguageModel:
         """Stream one completion; a process that died before the first word is started again, once."""
         body: dict[str, Any] = {
             "messages": asked, "max_tokens": max_tokens, "temperature": 0, "stream": True, "cache_prompt": True,
-            "id_slot": slot, "repeat_penalty": repeat,
+            "id_slot": slot, "repeat_penalty": repeat, "stream_options": {"include_usage": True},
         }  # fmt: skip
         if self._adapter is not None:
             body["lora"] = [{"id": 0, "scale": adapter}]
@@ -209,10 +218,12 @@ class EmbeddedLanguageModel:
         try:
             async with self._client.post(f"{address.url}/v1/chat/completions", json=body, headers=headers) as answer:
                 if answer.status != 200:
-                    detail = (await answer.text())[:300]
-                    log.error("the embedded language model answered %s: %s", answer.status, detail)
+                    log.error("the embedded language model answered %s", answer.status)
+                    log.debug("it says: %s", (await answer.text())[:300])
                     raise LanguageModelError("The embedded language model could not work on this message.")
                 async for line in answer.content:
+                    if b'"usage":{' in line:
+                        self._used(*_usage(line))
                     piece = _piece(line)
                     if piece:
                         yield piece
@@ -280,6 +291,15 @@ class EmbeddedLanguageModel:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+
+
+def _usage(line: bytes) -> tuple[int, int]:
+    """Tokens read and written, from the chunk that tells them."""
+    try:
+        usage = json.loads(line.removeprefix(b"data: "))["usage"]
+        return int(usage["prompt_tokens"]), int(usage["completion_tokens"])
+    except (ValueError, KeyError, TypeError):
+        return 0, 0
 
 
 def _piece(line: bytes) -> str:

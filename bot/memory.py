@@ -134,7 +134,7 @@ class Memory:
         self._prefix = prefix
 
     @classmethod
-    async def open(cls, path: Path, *, busy_s: float = 5.0) -> Memory:
+    async def open(cls, path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.0) -> Memory:
         """
         Raises:
             StoreError: the file cannot be opened or is no database; with the sentence.
@@ -146,7 +146,7 @@ class Memory:
             connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             except BaseException:

@@ -1,150 +1,152 @@
-"""Numbers for Prometheus, taken at the ports so that no handler knows of them."""
+"""Numbers for Prometheus, taken at the ports so that no handler knows of them. docs/operations.md explains each."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
-from handlers.model import Answer, CommandCall, Incoming, Person, Press, Vote, Whereabouts
-from handlers.ports import Chat, Handlers, LanguageModel
-from imaging.model import Done, ImageRequest, Outcome
-from prompts.request import LanguageRequest
+from imaging.model import Done, Failed, ImageRequest, Outcome
+from imaging.queue import JobQueue
+from imaging.runner import WorkerState
 
-FAILING = 3
-"""Replies that fail in a row before the language model counts as broken."""
-SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
 class Metrics:
-    """The registry of one running program."""
+    """The registry of one running program; also the observer of the queue and of the conversation."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.turns = Histogram(
-            "easel_turn_seconds", "From a message's arrival to its finished answer.", ["chat"], buckets=SECONDS,
-            registry=self.registry,
-        )  # fmt: skip
-        self.under_way = Gauge("easel_turns_under_way", "Messages being answered now.", registry=self.registry)
-        self.presses = Counter("easel_presses", "Buttons pressed.", ["chat", "action"], registry=self.registry)
-        self.commands = Counter("easel_commands", "Commands given.", ["chat", "name"], registry=self.registry)
-        self.first_chunk = Histogram(
-            "easel_llm_first_chunk_seconds", "Until the language model's first words.", buckets=SECONDS,
-            registry=self.registry,
-        )  # fmt: skip
-        self.replies = Histogram(
-            "easel_llm_reply_seconds", "A whole reply of the language model.", buckets=SECONDS, registry=self.registry
-        )
-        self.failures = Counter(
-            "easel_llm_failures", "Replies of the language model that broke.", registry=self.registry
-        )
+        self._messages()
+        self._language_model()
+        self._pictures()
 
-        self.jobs = Counter(
-            "easel_jobs", "Pictures by operation, engine and how they ended.", ["operation", "engine", "outcome"],
-            registry=self.registry,
-        )  # fmt: skip
-        self.device_seconds = Counter("easel_device_seconds", "Seconds of work of all devices.", registry=self.registry)
-        self.waiting = Gauge("easel_jobs_open", "Pictures that wait or are being drawn.", registry=self.registry)
+    def _messages(self) -> None:
+        self.turns = self._histogram("easel_turn_seconds", "From a message's arrival to its finished answer.", "chat")
+        self.under_way = Gauge("easel_turns_under_way", "Messages being answered now.", registry=self.registry)
+        self.presses = self._counter("easel_presses", "Buttons pressed.", "chat", "action")
+        self.commands = self._counter("easel_commands", "Commands given.", "chat", "name")
+        self._post_seconds = self._histogram("easel_post_seconds", "Posting a finished answer.", "chat")
+        self._posts_failed = self._counter("easel_posts_failed", "Answers that a platform refused for good.", "chat")
+        self._dropped = self._counter("easel_messages_dropped", "Messages that were delivered before.", "chat", "why")
+        self._retried = self._counter("easel_messages_retried", "Messages taken up again after a restart.", "chat")
+        self._refused = self._counter("easel_refusals", "What people were told no for.", "chat", "why")
+
+    def _language_model(self) -> None:
+        self.first_chunk = self._histogram("easel_llm_first_chunk_seconds", "Until the language model's first words.")
+        self.replies = self._histogram("easel_llm_reply_seconds", "A whole reply of the language model.")
+        self.failures = self._counter("easel_llm_failures", "Replies of the language model that broke.")
+        self.tokens = self._counter("easel_llm_tokens", "Tokens read (prompt) and written (completion).", "kind")
+
+    def _pictures(self) -> None:
+        self._jobs = self._counter(
+            "easel_jobs", "Pictures by operation, engine and how they ended.", "operation", "engine", "outcome"
+        )
+        self._job_seconds = self._histogram(
+            "easel_job_seconds", "From a picture's submission to its end.", "operation", "engine"
+        )
+        self._drawing = self._histogram(
+            "easel_job_device_seconds", "The device's work for a picture.", "operation", "engine"
+        )
+        self._waited = self._histogram("easel_job_wait_seconds", "From submission until a device takes it.", "class")
+        self._failed = self._counter("easel_job_failures", "Pictures that failed, by reason.", "reason")
+        self._again = self._counter("easel_job_retries", "Pictures given back by a worker.", "why")
+
+    def _histogram(self, name: str, summary: str, *labels: str) -> Histogram:
+        return Histogram(name, summary, labels, buckets=SECONDS, registry=self.registry)
+
+    def _counter(self, name: str, summary: str, *labels: str) -> Counter:
+        return Counter(name, summary, labels, registry=self.registry)
+
+    # `imaging.queue_types.QueueObserver`
 
     def submitted(self, request: ImageRequest) -> None:
-        """The queue took a job."""
-        self.waiting.inc()
+        """The queue tells its depth itself."""
 
     def claimed(self, request: ImageRequest, device: str, waited_s: float) -> None:
-        """A device took a job."""
+        self._waited.labels(request.priority.value).observe(waited_s)
 
-    def retried(self, request: ImageRequest, why: str) -> None:
-        """A job waits again."""
+    def given_back(self, request: ImageRequest, why: str) -> None:
+        self._again.labels(why).inc()
 
     def ended(self, request: ImageRequest, outcome: Outcome, seconds: float) -> None:
-        """A job of the queue is done, failed or cancelled."""
-        self.waiting.dec()
-        how = type(outcome).__name__.lower()
-        self.jobs.labels(request.recipe.operation.value, request.recipe.engine, how).inc()
+        what = (request.recipe.operation.value, request.recipe.engine)
+        self._jobs.labels(*what, type(outcome).__name__.lower()).inc()
+        self._job_seconds.labels(*what).observe(seconds)
         if isinstance(outcome, Done):
-            self.device_seconds.inc(outcome.picture.device_seconds)
+            self._drawing.labels(*what).observe(outcome.picture.device_seconds)
+        elif isinstance(outcome, Failed):
+            self._failed.labels(outcome.kind.value).inc()
+
+    def used(self, prompt: int, completion: int) -> None:
+        """Tokens of one reply of the language model, read and written."""
+        self.tokens.labels("prompt").inc(prompt)
+        self.tokens.labels("completion").inc(completion)
+
+    # `handlers.observer.Observer`
+
+    def dropped(self, chat: str, why: str) -> None:
+        self._dropped.labels(chat, why).inc()
+
+    def retried(self, chat: str) -> None:
+        self._retried.labels(chat).inc()
+
+    def refused(self, chat: str, why: str) -> None:
+        self._refused.labels(chat, why).inc()
+
+    def posted(self, chat: str, seconds: float, *, done: bool) -> None:
+        if done:
+            self._post_seconds.labels(chat).observe(seconds)
+        else:
+            self._posts_failed.labels(chat).inc()
+
+    # What is asked when the numbers are
 
     def watch(self, name: str, summary: str, value: Callable[[], float]) -> None:
         """A gauge that is asked when the numbers are."""
         Gauge(name, summary, registry=self.registry).set_function(value)
+
+    def watch_queue(self, queue: JobQueue) -> None:
+        """Depth and age of the queue, and how each device is."""
+        self.registry.register(QueueNumbers(queue))
+
+    def watch_disk(self, home: Path) -> None:
+        self.watch("easel_disk_free_bytes", "Free disk where everything lies.", lambda: shutil.disk_usage(home).free)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class MeasuredHandlers:
-    """Handlers with a stopwatch."""
+class QueueNumbers(Collector):
+    """What the queue tells of itself, as it is when the numbers are asked."""
 
-    def __init__(self, handlers: Handlers, metrics: Metrics) -> None:
-        self._handlers = handlers
-        self._metrics = metrics
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
 
-    async def receive(self, incoming: Incoming) -> None:
-        with self._metrics.under_way.track_inprogress(), self._metrics.turns.labels(incoming.thread.chat).time():
-            await self._handlers.receive(incoming)
-
-    async def press(self, press: Press) -> Answer:
-        self._metrics.presses.labels(press.thread.chat, press.action.value).inc()
-        return await self._handlers.press(press)
-
-    async def command(self, call: CommandCall) -> Answer:
-        self._metrics.commands.labels(call.thread.chat, call.name).inc()
-        return await self._handlers.command(call)
-
-    async def vote(self, vote: Vote) -> None:
-        await self._handlers.vote(vote)
-
-    async def refusal(self, where: Whereabouts, person: Person) -> str | None:
-        return await self._handlers.refusal(where, person)
-
-    async def resume(self, chat: Chat) -> None:
-        await self._handlers.resume(chat)
-
-
-class MeasuredLanguageModel:
-    """A language model with a stopwatch."""
-
-    def __init__(self, model: LanguageModel, metrics: Metrics) -> None:
-        self._model = model
-        self._metrics = metrics
-        self._failed: str | None = None
-        self._failures = 0
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong when the last replies all failed; None after one that did not."""
-        if self._failures < FAILING:
-            return None
-        return f"The language model has failed {self._failures} times in a row: {self._failed}"
-
-    async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
-        began = time.monotonic()
-        first = True
-        stream = self._model.stream(request)
-        try:
-            async for chunk in stream:
-                if first:
-                    self._metrics.first_chunk.observe(time.monotonic() - began)
-                    first = False
-                yield chunk
-        except Exception as error:
-            self._metrics.failures.inc()
-            self._failures += 1
-            self._failed = str(error)
-            raise
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                # Whoever stops reading here stops the model too, at once and not at the next collection.
-                await stream.aclose()
-        self._failures = 0
-        self._metrics.replies.observe(time.monotonic() - began)
+    def collect(self) -> Iterable[Metric]:
+        depth = GaugeMetricFamily("easel_queue_depth", "Pictures that wait.", labels=["class"])
+        oldest = GaugeMetricFamily("easel_queue_oldest_seconds", "How long the oldest waits.", labels=["class"])
+        for one in self._queue.waiting():
+            depth.add_metric([one.name], one.count)
+            oldest.add_metric([one.name], one.oldest_s)
+        health = self._queue.health()
+        running = GaugeMetricFamily("easel_jobs_running", "Pictures being drawn.", labels=["device"])
+        up = GaugeMetricFamily("easel_device_up", "1 while the device draws or would at once.", labels=["device"])
+        busy = CounterMetricFamily("easel_device_busy_seconds", "Seconds with work in hand.", labels=["device"])
+        failures = GaugeMetricFamily("easel_device_failures", "Failures in a row.", labels=["device"])
+        for worker in health.workers:
+            running.add_metric([worker.name], worker.running)
+            up.add_metric([worker.name], worker.state in (WorkerState.READY, WorkerState.ASLEEP))
+            busy.add_metric([worker.name], worker.busy_s)
+            failures.add_metric([worker.name], worker.failures)
+        return [depth, oldest, running, up, busy, failures]

@@ -85,8 +85,11 @@ async def open_studio(
     ]
     limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
     try:
-        ledger = JobLedger(open_database(ledger_path))
+        ledger = JobLedger(open_database(ledger_path, synchronous=settings.synchronous))
     except (sqlite3.Error, OSError) as error:
         raise RecordRefused(f"{ledger_path}: {record_sentence(error)}") from error
-    async with JobQueue(ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True) as queue:
+    async with JobQueue(
+        ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True,
+        idle_stop_s=settings.worker_idle_minutes * 60 or None, silence_s=settings.worker_silence_s,
+    ) as queue:  # fmt: skip
         yield Studio(queue)

@@ -53,8 +53,12 @@ class Settings(BaseSettings):
 
     home: Path = _group("General", "Database, pictures and caches live here.", Path("~/.easel"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _group("General", "How much is logged.", "INFO")
+    log_format: Literal["text", "json"] = _group("General", "Lines for people, or JSON for a collector.", "text")
     retention_days: int = _group("General", "Delete words and pictures after so many days; 0 keeps them.", 0, ge=0)
     min_free_mib: int = _group("General", "With less free disk than this, in MiB, it is not ready.", 200, ge=1)
+    synchronous: Literal["NORMAL", "FULL"] = _group(
+        "General", "FULL flushes every commit to the disk: slower, and a power cut loses nothing.", "NORMAL"
+    )
     job_days: int = _group("General", "Days for which ended jobs of the queue stay on file.", 7, ge=1)
 
     llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")
@@ -69,6 +73,8 @@ class Settings(BaseSettings):
 
     engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
     devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
+    worker_idle_minutes: float = _group("Pictures", "Let a worker go after so long without work; 0 keeps it.", 0, ge=0)
+    worker_silence_s: float = _group("Pictures", "A worker with work that is silent for so long is killed.", 900, gt=0)
     threads: int = _group("Pictures", "CPU threads of one worker; 0: one a core, at most 4.", 0, ge=0, le=256)
     sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
     ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")

@@ -31,6 +31,7 @@ from handlers.services import Services
 from handlers.slots import ENDED, Slots
 from handlers.transcript import language_request
 from handlers.writing import BROKE, Writer
+from imaging.trace import trace
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Conversation:
         self._model = model
         self._chats = chats
         self._clock = clock
+        self._observer = services.observer
         self._lines = ThreadLines()
         self._busy: set[str] = set()
         self._closing: set[str] = set()
@@ -92,12 +94,18 @@ class Conversation:
     async def receive(self, incoming: Incoming) -> None:
         turn = turn_id(incoming)
         if turn in self._busy or turn in self._closing:
+            self._observer.dropped(incoming.thread.chat, "running")
             return
         self._busy.add(turn)
+        with trace(turn):
+            log.info("a message has come in %s", incoming.thread)
+            await self._received(incoming, turn)
+
+    async def _received(self, incoming: Incoming, turn: str) -> None:
         try:
             await self._receive(incoming, turn)
         except UserError as error:
-            await self._tell(incoming.thread, incoming.person, str(error))
+            await self._refuse(incoming, error)
         except Exception:
             log.exception("message %s could not be answered", turn)
             await self._tell(incoming.thread, incoming.person, BROKE)
@@ -109,7 +117,7 @@ class Conversation:
             check(incoming, self._services.limits)
         except UserError as error:
             if await self._store.claim(incoming.event) is not Claim.FINISHED:
-                await self._tell(incoming.thread, incoming.person, str(error))
+                await self._refuse(incoming, error)
                 await self._store.finish(incoming.event)
             return
         if asks_to_stop(incoming.text) and self.runs(incoming.thread):
@@ -120,7 +128,10 @@ class Conversation:
         self._enrol((await self._left_open()).pop(incoming.thread, []))
         accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:
+            self._observer.dropped(incoming.thread.chat, "finished")
             return
+        if accepted.claim is Claim.AGAIN:
+            self._observer.retried(incoming.thread.chat)
         await self._answer(accepted.turn, accepted.asked, incoming, brought)
 
     async def _stop_word(self, incoming: Incoming) -> None:
@@ -129,7 +140,7 @@ class Conversation:
         try:
             await self.stop(incoming.thread, incoming.person)
         except UserError as error:
-            await self._tell(incoming.thread, incoming.person, str(error))
+            await self._refuse(incoming, error)
         await self._store.finish(incoming.event)
 
     async def stop(self, thread: ThreadKey, person: Person) -> bool:
@@ -151,6 +162,10 @@ class Conversation:
             await run.stop(person.name)
         if mine:
             await asyncio.wait([asyncio.create_task(run.over.wait()) for run in mine], timeout=STOPS_IN_S)
+
+    async def _refuse(self, incoming: Incoming, error: UserError) -> None:
+        self._observer.refused(incoming.thread.chat, type(error).__name__)
+        await self._tell(incoming.thread, incoming.person, str(error))
 
     async def _tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         if not person.id:
@@ -182,9 +197,8 @@ class Conversation:
             services=self._services,
             clock=self._clock,
         )
-        run = Run(
-            assembly, slots, post, self._store, person, partial(self._tell, turn.thread, person), self._close_later
-        )
+        tell = partial(self._tell, turn.thread, person)
+        run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
         if place is None and asked is not None:
             place = self._lines.place(turn.thread, turn.index)
         self._runs[turn.id] = run
@@ -275,11 +289,19 @@ class Conversation:
         if turn.id in self._busy:
             return
         self._busy.add(turn.id)
+        with trace(turn.id):
+            log.info("an open reply in %s is taken up", turn.thread)
+            await self._taken_up(turn, place)
+
+    async def _taken_up(self, turn: Turn, place: Place | None) -> None:
         try:
             asked = await self._store.turn(turn.answers) if turn.answers else None
             fresh = await self._store.turn(turn.id)
-            if fresh is not None and fresh.state is TurnState.OPEN:  # else closed meanwhile: its person is forgotten
-                await self._answer(fresh, asked, None, place=place)
+            if fresh is None or fresh.state is not TurnState.OPEN:
+                return  # closed meanwhile: its person is forgotten
+            if place is not None:
+                self._observer.retried(turn.thread.chat)
+            await self._answer(fresh, asked, None, place=place)
         except Exception:
             log.exception("turn %s could not be taken up", turn.id)
         finally:

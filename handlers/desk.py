@@ -14,6 +14,7 @@ from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
 from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.refinement import Refine, Refinement
@@ -40,6 +41,7 @@ class Desk:
         limits: What one person may take.
         refinement: Whether descriptions are written out before they are drawn, where a thread does not say.
         access: Where and for whom the program works, by chat; admins of servers add their own rules.
+        observer: Told what happens.
         also_forget: What else keeps something of a person who wants to be forgotten.
         clock: The time in UTC; tests bring their own.
     """
@@ -54,13 +56,14 @@ class Desk:
         *,
         refinement: Refine | str = Refine.OFF,
         access: Mapping[str, Access] | None = None,
+        observer: Observer | None = None,
         also_forget: Sequence[Forget] = (),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
         quota = Quota(store, limits.quotas, clock)
         refine = Refinement(model, Refine(refinement))
-        self.services = Services(store, pictures, limits, quota, refine, tuple(also_forget))
+        self.services = Services(store, pictures, limits, quota, refine, observer or NoObserver(), tuple(also_forget))
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._gate = Gate(store, access or {})
@@ -75,6 +78,7 @@ class Desk:
         try:
             return await self._buttons.press(press)
         except (UserError, ImagingError) as error:
+            self.services.observer.refused(press.thread.chat, type(error).__name__)
             return Answer(str(error))
         except Exception:
             log.exception("a %s button could not be answered", press.action)
@@ -84,6 +88,7 @@ class Desk:
         try:
             return await self._commands.command(call)
         except (UserError, ImagingError) as error:
+            self.services.observer.refused(call.thread.chat, type(error).__name__)
             return Answer(str(error))
         except Exception:
             log.exception("the command %s could not be answered", call.name)

@@ -63,6 +63,7 @@ class Director:
         try:
             await self._direct(directive, place)
         except UserError as error:
+            self._services.observer.refused(self._session.thread.chat, type(error).__name__)
             self._put(place, NoticePart(str(error)))
         except Exception:
             # One directive must not take the rest of the reply with it.

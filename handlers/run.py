@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from enum import Enum, auto
@@ -11,7 +12,8 @@ from enum import Enum, auto
 from handlers.assembly import Assembly
 from handlers.errors import StoreError
 from handlers.model import NoticePart, Person, Turn, TurnState
-from handlers.ports import ChatUnavailable, ReplyPost, Store
+from handlers.ports import ChatUnavailable, ReplyPost
+from handlers.services import Services
 from handlers.slots import Slots
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Run:
         assembly: Assembly,
         slots: Slots,
         post: ReplyPost,
-        store: Store,
+        services: Services,
         person: Person,
         tell: Callable[[str], Awaitable[None]],
         close_later: Callable[[Turn], None],
@@ -50,7 +52,8 @@ class Run:
         self.slots = slots
         self.person = person
         self._post = post
-        self._store = store
+        self._store = services.store
+        self._observer = services.observer
         self._tell = tell
         self._close_later = close_later
         self._writing: asyncio.Task[None] | None = None
@@ -99,12 +102,17 @@ class Run:
             self.assembly.add(NoticePart(str(error)))
         self.assembly.show()
         await self.slots.join()
-        reference = self.assembly.reference
+        reference, chat = self.assembly.reference, self.assembly.turn.thread.chat
+        began = time.monotonic()
         try:
             reference = await self._post.finish(self.assembly.reply(final=True)) or reference
         except ChatUnavailable as error:
+            self._observer.posted(chat, time.monotonic() - began, done=False)
             log.warning("turn %s was closed without a post: %s", self.assembly.turn.id, error)
             await self._tell(NOT_POSTED.format(why=str(error).rstrip(".")))
+        else:
+            self._observer.posted(chat, time.monotonic() - began, done=True)
+            log.info("the reply is posted, with %d pictures", len(self.assembly.slots()))
         state = TurnState.STOPPED if self.stopped_by else TurnState.FAILED if failed else TurnState.DONE
         ended = replace(self.assembly.stored(state=state, written=True), post=reference)
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
+from handlers.observer import NoObserver, Observer
 from handlers.ports import Pictures, Store
 from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
@@ -27,6 +28,7 @@ class Services:
     limits: Limits
     quota: Quota
     refinement: Refinement
+    observer: Observer = field(default_factory=NoObserver)
     also_forget: Sequence[Forget] = ()
     """What else keeps something of a person who wants to be forgotten."""
 

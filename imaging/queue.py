@@ -52,6 +52,7 @@ from imaging.queue_types import (
 )
 from imaging.records import Records
 from imaging.runner import SILENCE_S, Claimed, Runner, WorkerState
+from imaging.trace import of_job, trace
 from imaging.worker_client import Refused, Stepped, WorkerTransport
 
 log = logging.getLogger(__name__)
@@ -187,6 +188,7 @@ class JobQueue:
             raise QueueFull(NO_RECORD) from error
         if job.state is JobState.QUEUED and job.id not in self._jobs:
             self._observer.submitted(request)
+            log.info("job %s waits", job.id)
             self._wait(job)
 
     def _check_limits(self, owner: Owner) -> None:
@@ -343,7 +345,10 @@ class JobQueue:
         if feed is not None:
             feed.publish(event)
         if job is not None:
-            self._observer.ended(job.request, event, self._records.ledger.now() - job.submitted)
+            seconds = self._records.ledger.now() - job.submitted
+            self._observer.ended(job.request, event, seconds)
+            with trace(of_job(id)):
+                log.info("job %s is %s after %.2f s", id, type(event).__name__.lower(), seconds)
         self._moved.set()
 
     async def _keep_positions(self) -> None:
@@ -447,7 +452,10 @@ class JobQueue:
             return None
         if fence is None or job.id not in self._jobs:
             return None  # cancelled while it was looked at
-        self._observer.claimed(job.request, worker, self._records.ledger.now() - job.submitted)
+        waited = self._records.ledger.now() - job.submitted
+        self._observer.claimed(job.request, worker, waited)
+        with trace(of_job(job.id)):
+            log.info("job %s goes to the worker on %s after %.2f s", job.id, worker, waited)
         claimed = Claimed(job, fence)
         try:
             images = await asyncio.to_thread(self._inputs, job.request.recipe)
@@ -530,7 +538,7 @@ class JobQueue:
             told = outcome(fresh)
             self._close(id, replace(told, kind=FailureKind.CRASHED) if isinstance(told, Failed) else Failed(UNKNOWN))
         else:
-            self._observer.retried(claimed.job.request, "crash" if crashed else "stop")
+            self._observer.given_back(claimed.job.request, "crash" if crashed else "stop")
             self._wait(replace(fresh, fence=claimed.fence))
 
 

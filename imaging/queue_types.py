@@ -101,7 +101,7 @@ class QueueObserver(Protocol):
 
     def submitted(self, request: ImageRequest) -> None: ...
     def claimed(self, request: ImageRequest, device: str, waited_s: float) -> None: ...
-    def retried(self, request: ImageRequest, why: str) -> None:
+    def given_back(self, request: ImageRequest, why: str) -> None:
         """It waits again: its worker crashed (`crash`) or was stopped (`stop`)."""
 
     def ended(self, request: ImageRequest, outcome: Outcome, seconds: float) -> None:
@@ -117,7 +117,7 @@ class NoObserver:
     def claimed(self, request: ImageRequest, device: str, waited_s: float) -> None:
         """Nothing to count."""
 
-    def retried(self, request: ImageRequest, why: str) -> None:
+    def given_back(self, request: ImageRequest, why: str) -> None:
         """Nothing to count."""
 
     def ended(self, request: ImageRequest, outcome: Outcome, seconds: float) -> None:

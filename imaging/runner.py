@@ -12,6 +12,7 @@ from typing import Protocol, assert_never
 from imaging.errors import EngineError
 from imaging.ledger import Job
 from imaging.model import RenderedPicture
+from imaging.trace import of_job, trace
 from imaging.worker_client import (
     Accepted,
     Finished,
@@ -237,6 +238,7 @@ class Runner:
         self._clock_work()
         await link.close()
         for claimed in held:
+            log.info("job %s goes back: the worker on %s has ended", claimed.job.id, self.name)
             await self._dispatch.dropped(claimed, self.name, crashed=crashed and claimed.job.id in sent)
 
     async def _feed(self, link: WorkerLink) -> None:
@@ -311,6 +313,10 @@ class Runner:
         claimed = self._held.get(message.id)
         if claimed is None:
             return  # cancelled meanwhile
+        with trace(of_job(message.id)):
+            await self._hear_of(claimed, message)
+
+    async def _hear_of(self, claimed: Claimed, message: Accepted | Stepped | Finished | Refused) -> None:
         match message:
             case Accepted():
                 self._dispatch.started(claimed, self.name)

@@ -18,7 +18,7 @@ from bot.settings import load_settings, unknown_names
 def run(arguments: argparse.Namespace) -> int:
     demo = arguments.command == "demo"
     settings = load_settings(home=arguments.home, web_port=arguments.port)
-    logs.set_up("WARNING" if demo and settings.log_level == "INFO" else settings.log_level)
+    logs.set_up("WARNING" if demo and settings.log_level == "INFO" else settings.log_level, settings.log_format)
     for sentence in unknown_names():
         print(f"easel: {sentence}", file=sys.stderr)
     names = ["web"] if demo else [row.name for row in CHATS if row.wanted(settings)]

@@ -325,7 +325,9 @@ def _as_png(data: bytes) -> bytes:
 
 def _refusal(error: APIStatusError, model: str) -> tuple[str, bool]:
     """The sentence for people, and whether asking again can help."""
-    log.warning("the images endpoint answered %d: %s", error.status_code, str(error)[:300])
+    # What it says may repeat what it was sent.
+    log.warning("the images endpoint answered %d (%s)", error.status_code, error.code or error.type)
+    log.debug("it says: %s", str(error)[:300])
     if error.status_code in (400, 403) and any(word in str(error).casefold() for word in _MODERATED):
         return "The images endpoint's moderation refused this description; please say it differently.", False
     match error.status_code:

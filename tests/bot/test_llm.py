@@ -37,7 +37,11 @@ class Asking:
         self.waits: list[float] = []
         self.chunks: list[str] = []
         patience = HASTY if hasty else Patience(first_token_s=20.0, idle_s=20.0, longest_wait_s=7.0)
-        self.model = OpenAILanguageModel(peer.base_url, model, key, patience=patience, max_tokens=50, sleep=self._sleep)
+        self.used: list[tuple[int, int]] = []
+        self.model = OpenAILanguageModel(
+            peer.base_url, model, key, patience=patience, max_tokens=50,
+            used=lambda prompt, completion: self.used.append((prompt, completion)), sleep=self._sleep,
+        )  # fmt: skip
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -49,6 +53,22 @@ class Asking:
         finally:
             await self.model.close()
         return "".join(self.chunks)
+
+
+async def test_tokens_are_counted_where_the_endpoint_tells_them(peer: OpenAIPeer) -> None:
+    peer.replies.append(Reply(("Hel", "lo")))
+    asking = Asking(peer)
+    assert await asking.ask() == "Hello"
+    assert asking.used == [(7, 2)]
+
+
+async def test_a_server_that_does_not_know_the_question_is_asked_without_it_from_then_on(peer: OpenAIPeer) -> None:
+    peer.replies += [Reply(status=400), Reply(("Hello",)), Reply(("again",))]
+    asking = Asking(peer)
+    assert await asking.ask() == "Hello"
+    await asking.ask()
+    assert ["stream_options" in request for request in peer.requests] == [True, False, False]
+    assert asking.used == []
 
 
 async def test_a_reply_comes_in_chunks(peer: OpenAIPeer) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from bot.chats import ChatNotStarted
 from bot.chats.web.chat import About, WebAddress, WebChat
-from bot.metrics import MeasuredHandlers, MeasuredLanguageModel, Metrics
+from bot.measured import MeasuredHandlers, MeasuredLanguageModel
+from bot.metrics import Metrics
 from bot.readiness import Readiness
 from bot.store import SqliteStore
 from handlers.desk import Desk

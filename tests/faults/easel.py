@@ -75,6 +75,9 @@ class Easel:
     def last_words(self) -> str:
         return self.home.with_name("serve.log").read_text(errors="replace")[-2000:]
 
+    def log_lines(self) -> list[str]:
+        return self.home.with_name("serve.log").read_text(errors="replace").splitlines()
+
     def strike(self, victim: Victim) -> None:
         """Send the signals, at once; a worker that is not there is replaced by the chat process."""
         workers = self._workers()

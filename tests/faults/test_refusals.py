@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -93,7 +94,7 @@ def fill(path: Path) -> None:
 
 
 @asynccontextmanager
-async def town(folder: Path, *before: str) -> AsyncIterator[Town]:
+async def town(folder: Path, *before: str, **more: str) -> AsyncIterator[Town]:
     async with AsyncExitStack() as stack:
         discord = DiscordPeer()
         await discord.start()
@@ -106,7 +107,7 @@ async def town(folder: Path, *before: str) -> AsyncIterator[Town]:
             "DISCORD_CDN": discord.cdn, "LLM_BASE_URL": models.base_url, "ENGINE": "openai",
             "IMAGES_BASE_URL": models.base_url, "WEB_PORT": "0", "MIN_FREE_MIB": "1",
         }  # fmt: skip
-        easel = Easel(home, settings, before)
+        easel = Easel(home, settings | more, before)
         stack.push_async_callback(easel.destroy)
         made = Town(discord, models, easel)
         await made.start()
@@ -186,3 +187,18 @@ async def test_it_can_be_stopped_while_a_platform_does_not_answer(tmp_path: Path
     finally:
         await easel.destroy()
         server.close()
+
+
+async def test_one_id_leads_from_a_message_to_its_post_and_no_words_are_logged(tmp_path: Path) -> None:
+    async with town(tmp_path, LOG_FORMAT="json") as place:
+        asked = await place.ask("a zebra with secret stripes")
+        await place.drawn(asked["id"], 1)
+        assert await place.easel.stop() == 0
+        lines = [json.loads(line) for line in place.easel.log_lines() if line.startswith("{")]
+    [trace] = {line["trace"] for line in lines if line["message"].startswith("a message has come")}
+    told = " | ".join(line["message"] for line in lines if line["trace"] == trace)
+    for step in ("has come in", "language model wrote", "waits", "goes to the worker", "is done", "is posted"):
+        assert step in told
+    everything = "\n".join(place.easel.log_lines())
+    for secret in ("zebra", "secret", TOKEN):
+        assert secret not in everything

@@ -114,6 +114,10 @@ class OpenAIPeer:
                 sent += 1
             if not reply.endless:
                 break
+        if (body.get("stream_options") or {}).get("include_usage"):
+            usage = {"prompt_tokens": 7, "completion_tokens": sent, "total_tokens": 7 + sent}
+            last = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": body["model"], "choices": []}
+            await response.write(b"data: " + json.dumps(last | {"usage": usage}).encode() + b"\n\n")
         await response.write(b"data: [DONE]\n\n")
         return response
 

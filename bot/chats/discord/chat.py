@@ -94,7 +94,7 @@ class DiscordChat:
             place = outlet(self.client, self._tokens, thread, f"told-{nonce}")
             await place.send(layout(MessageView((words,)), {}), (), str(nonce))
         except (*FAILURES, ChatUnavailable) as error:
-            log.info("%s could not be told %r: %s", person.id, sentence, error)
+            log.info("%s could not be told a sentence: %s", person.id, error)
             await self._write_to(person, sentence)
 
     async def _write_to(self, person: Person, sentence: str) -> None:
