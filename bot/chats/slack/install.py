@@ -82,6 +82,10 @@ class InstallFlow(AsyncOAuthFlow):
 
     async def store_installation(self, request: AsyncBoltRequest, installation: Installation) -> None:
         team = str(installation.team_id or "")
+        if not team or installation.is_enterprise_install:
+            raise NotServed(
+                "Easel is installed in one workspace after the other; choose a workspace, not the organisation."
+            )
         refused = self._served(team)
         if refused is not None:
             raise NotServed(refused)

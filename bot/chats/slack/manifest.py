@@ -45,6 +45,8 @@ ASSISTANT_EVENTS: Mapping[str, str] = {
 }
 """Slack takes these from apps with the older assistant view only."""
 
+LONGEST_NAME = 35
+"""Of an app, in characters."""
 EDIT, REFERENCE, NEW = "easel.shortcut.edit", "easel.shortcut.reference", "easel.shortcut.new"
 SHORTCUTS = (
     (EDIT, "Edit this picture", "message", "Change a picture of this message"),

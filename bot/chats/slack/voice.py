@@ -19,6 +19,8 @@ from handlers.model import Answer, CommandSpec, File, Person, ThreadKey
 log = logging.getLogger(__name__)
 
 LONGEST = 12_000
+_CHANNEL = re.compile(r"&lt;#([CG][A-Z0-9]{2,20})&gt;")
+_GROUP = re.compile(r"&lt;@&amp;([\w-]{1,40})&gt;")
 BESIDE = "I sent it to you as a direct message."
 
 
@@ -31,8 +33,11 @@ class Voice:
         self._named = re.compile(rf"(?<![\w/.])/(?={names}\b)(?!{COMMAND[1:]} )")
 
     def words(self, sentence: str) -> str:
-        """A sentence of the handlers as Slack text: their `/gallery` is `/easel gallery` here."""
-        return mrkdwn.clip(mrkdwn.escape(self._named.sub(f"{COMMAND} ", sentence)), LONGEST)
+        """A sentence of the handlers as Slack text: their `/gallery` is `/easel gallery` here, and the ids of
+        channels and groups that they name are shown as what they are."""
+        text = mrkdwn.escape(self._named.sub(f"{COMMAND} ", sentence))
+        text = _CHANNEL.sub(r"<#\1>", text)
+        return mrkdwn.clip(_GROUP.sub(r"`\1`", text), LONGEST)  # a real mention of a group would call its people
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str, response_url: str = "") -> None:
         """To that person alone: where they gave the command, else in the thread, else in a direct message."""

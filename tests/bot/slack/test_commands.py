@@ -48,6 +48,14 @@ async def test_commands_are_called_here_as_people_write_them(world: World) -> No
     assert told == "Ask an admin (/easel access), see /easel gallery or a/gallery; /easel usage is fine."
 
 
+async def test_channels_are_linked_and_groups_named_without_calling_anybody(world: World) -> None:
+    world.handlers.answer = Answer("allow: <#C123>\ndeny: <@&S9>\ndeny: <@&guest>\n<!channel> <@U1> <#x>")
+    await world.peer.send("slash_commands", slash("access"))
+    await world.peer.until(lambda: bool(world.peer.ephemeral))
+    told = world.peer.ephemeral[0]["text"]
+    assert told == "allow: <#C123>\ndeny: `S9`\ndeny: `guest`\n&lt;!channel&gt; &lt;@U1&gt; &lt;#x&gt;"
+
+
 @pytest.mark.parametrize("text", ["gallery", "queue", "cancel", "export"])
 async def test_what_is_about_a_thread_needs_one(world: World, text: str) -> None:
     await world.peer.send("slash_commands", slash(text))

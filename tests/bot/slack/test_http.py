@@ -106,7 +106,10 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
                 await service.stop()
 
 
-GONE = [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}}]
+GONE: list[dict[str, Any]] = [
+    {"type": "app_uninstalled"},
+    {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}},
+]
 
 
 def mention(site: Site, text: str = "<@UBOT> a fox") -> dict[str, Any]:
@@ -219,6 +222,14 @@ async def test_a_workspace_that_is_not_served_is_told_at_the_door(site: Site) ->
     assert site.store.teams() == []
 
 
+async def test_a_whole_organisation_is_asked_to_choose_a_workspace(site: Site) -> None:
+    site.peer.oauth = {"team": None, "enterprise": {"id": "E1", "name": "Org"}, "is_enterprise_install": True}
+    page = await site.install()
+    assert page.status == 403
+    assert "choose a workspace" in await page.text()
+    assert site.store.teams() == []
+
+
 async def test_somebody_who_does_not_allow_it_is_told_that_nothing_was_installed(site: Site) -> None:
     page = await site.client.get("/slack/oauth_redirect?error=access_denied&state=x")
     assert "Nothing was installed" in await page.text()
@@ -313,6 +324,38 @@ async def test_after_a_crash_an_installed_workspaces_message_is_read_as_before(s
     finally:
         await service.stop()
     assert [incoming.text for incoming in site.handlers.received] == ["a fox", "a fox"]
+
+
+async def test_one_workspace_by_http_needs_its_token_and_the_signing_secret_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What other programs of the same machine are told by their environment is not meant for this one.
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-other")
+    monkeypatch.setenv("SLACK_CLIENT_ID", "9.9")
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "other")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with SlackPeer() as peer:
+        handlers = Recorder()
+        config = SlackConfig(bot_token="xoxb-peer", signing_secret=SECRET, api_base=peer.api_base)
+        assert config.problems() == []
+        chat = SlackChat(
+            config, cast(Handlers, handlers), cast(Store, FewThings()), Memory(), SPECS, tmp_path / "slack.db"
+        )
+        service = SlackService(chat)
+        server = web.Application()
+        service.mount(server)
+        async with TestClient(TestServer(server)) as client:
+            await service.start()
+            try:
+                site = Site(peer, handlers, service, client)
+                assert await site.event(mention(site)) == 200
+                assert [incoming.text for incoming in await received(site)] == ["a fox"]
+                assert (await client.get("/slack/install")).status == 404
+                await site.event(GONE[0])
+                await until(lambda: "was removed from Slack" in str(service._problem))
+            finally:
+                await service.stop()
+    assert not (tmp_path / "slack.db").exists()
 
 
 def slack_of(tmp_path: Path, **settings: Any) -> Any:

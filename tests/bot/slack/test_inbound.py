@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.slack import command_text, inbound, marks, modals
+from bot.chats.slack import command_text, inbound, listeners, marks, modals
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import is_home
-from bot.chats.slack.manifest import EVENTS, SCOPES, manifest, missing_scopes
+from bot.chats.slack.manifest import (
+    ASSISTANT_EVENTS,
+    EVENTS,
+    LONGEST_NAME,
+    SCOPES,
+    View,
+    manifest,
+    missing_scopes,
+)
 from handlers.commands import COMMANDS
 from handlers.model import Action, CommandSpec, Option, OptionKind, Person, ThreadKey
 from tests.peers import block_kit
@@ -241,6 +250,40 @@ def test_the_manifest_asks_for_what_the_code_uses() -> None:
     http = manifest(SPECS, request_url="https://easel.example")
     assert http["settings"]["event_subscriptions"]["request_url"] == "https://easel.example/slack/events"
     assert not http["settings"]["socket_mode_enabled"]
+
+
+def test_the_manifest_keeps_slacks_limits() -> None:
+    for view in View:
+        made = manifest(COMMANDS, name="x" * LONGEST_NAME, request_url="https://easel.example", view=view)
+        features = made["features"]
+        assert len(made["display_information"]["name"]) <= 35
+        assert len(made["display_information"]["description"]) <= 140
+        (command,) = features["slash_commands"]
+        assert len(command["description"]) <= 2_000
+        assert len(command["usage_hint"]) <= 1_000
+        assert len(features["shortcuts"]) <= 10
+        for shortcut in features["shortcuts"]:
+            assert len(shortcut["name"]) <= 24
+            assert len(shortcut["description"]) <= 150
+        shown = features[f"{view}_view"]
+        assert len(shown[f"{'agent' if view is View.AGENT else 'assistant'}_description"]) <= 300
+        assert 1 <= len(shown["suggested_prompts"]) <= 4
+
+
+def test_the_agent_view_subscribes_to_nothing_of_the_older_one() -> None:
+    """Slack takes one or the other."""
+    agent, assistant = manifest(COMMANDS), manifest(COMMANDS, view=View.ASSISTANT)
+    assert not set(ASSISTANT_EVENTS) & set(agent["settings"]["event_subscriptions"]["bot_events"])
+    assert set(ASSISTANT_EVENTS) <= set(assistant["settings"]["event_subscriptions"]["bot_events"])
+    assert "assistant_view" not in agent["features"]
+    assert "agent_view" not in assistant["features"]
+
+
+def test_every_event_of_the_manifest_is_listened_to() -> None:
+    """An event that nobody listens to is a permission for nothing, and an error in Slack's log."""
+    source = Path(listeners.__file__).read_text()
+    for event in {**EVENTS, **ASSISTANT_EVENTS}:
+        assert f'"{event.partition(".")[0]}"' in source, event
 
 
 def test_missing_scopes_are_named_with_their_reason() -> None:
