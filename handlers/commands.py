@@ -277,7 +277,9 @@ class Commands:
         for forget in self._services.also_forget:
             await forget(call.thread, call.person, gone.threads)
         turns, pictures = counted(gone.turns, "turn"), counted(gone.pictures, "picture")
-        return Answer(f"Deleted: {turns} and {pictures}.")
+        return Answer(
+            f"Deleted: {turns} and {pictures}. What was posted stays in the chat until somebody deletes it there."
+        )
 
     async def _help(self, call: CommandCall) -> Answer:
         lines = [

@@ -90,10 +90,11 @@ class DiscordPeer(Rest):
             event |= {"member": member, "message_author_id": message["author"]["id"]}
         await self.dispatch("MESSAGE_REACTION_ADD" if given else "MESSAGE_REACTION_REMOVE", event)
 
-    async def click(self, message: Json, custom_id: str) -> None:
-        """Ann presses a button."""
+    async def click(self, message: Json, custom_id: str, *, by: str = ANN, permissions: int = 0) -> None:
+        """Somebody presses a button; `permissions` are theirs in the channel."""
         data = {"component_type": 2, "custom_id": custom_id}
-        await self._interact(3, data, message["channel_id"], message=message)
+        member = self._member() | {"user": self.person(by, NAMES[by]), "permissions": str(permissions)}
+        await self._interact(3, data, message["channel_id"], message=message, member=member)
 
     async def slash(self, name: str, *, server: str = GUILD, channel: str = CHANNEL, **options: str) -> None:
         """Ann gives a command; in another `server` than ours, as one who installed the bot for herself."""

@@ -54,6 +54,8 @@ class Rest(Gateway):
         self.commands: list[Json] = []
         self.synced = 0
         self.callbacks: list[Json] = []
+        self.followups: list[Json] = []
+        """What was answered through interactions, for the asker only or for all."""
         self.acknowledged: list[float] = []
         """Seconds from each interaction to its first answer."""
         self.servers: dict[str, str] = {GUILD: CHANNEL}
@@ -357,6 +359,7 @@ class Rest(Gateway):
         body, files = await body_of(request)
         message = self._message(CHANNEL, self.person(BOT, "easel", bot=True), body.get("content") or "")
         self._fill(message, body, files)
+        self.followups.append(message)
         if not (body.get("flags") or 0) & 64:
             self.messages[CHANNEL][message["id"]] = message
         return as_json(message)

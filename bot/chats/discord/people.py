@@ -18,7 +18,7 @@ def person_of(user: discord.User | discord.Member, permissions: discord.Permissi
     """`permissions` are those in the channel; without them, of the server."""
     if not isinstance(user, discord.Member):
         return Person(str(user.id), user.display_name)
-    held = permissions or user.guild_permissions
+    held = user.guild_permissions if permissions is None else permissions
     return Person(
         str(user.id),
         user.display_name,

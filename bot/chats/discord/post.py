@@ -36,6 +36,7 @@ NO_FILES = Words(
     "-# ⚠️ I cannot post pictures here: I lack the permission **Attach Files**. A server admin can grant it; "
     "the pictures are kept."
 )
+FILTERED = Words("-# ⚠️ This server's content filter refuses a picture here; an admin can change it. It is kept.")
 TOO_LARGE = Words("-# ⚠️ A picture is too large for this server; `/export` gives it in full size.")
 
 
@@ -255,6 +256,8 @@ class DiscordPost:
                 break
             except discord.HTTPException as error:
                 kind = trouble(error)
+                if view.pictures and kind is Trouble.FILTERED:
+                    return await act(_bare(view, FILTERED), limit)
                 if not view.pictures or kind not in (Trouble.TOO_LARGE, Trouble.NOT_ALLOWED):
                     raise
                 self._without_files = kind is Trouble.NOT_ALLOWED

@@ -18,6 +18,7 @@ class Trouble(StrEnum):
     ARCHIVED = "thread archived"
     TOO_LARGE = "upload too large"
     NOT_ALLOWED = "permission missing"
+    FILTERED = "the server's content filter refused a picture"
     GONE = "thread, server or access gone"
     REFUSED = "refused as wrong"
     LATER = "worth another try"
@@ -29,6 +30,7 @@ CODES = {
     10008: Trouble.MESSAGE_DELETED,
     10015: Trouble.GONE,  # unknown webhook: the interaction's token is over
     10062: Trouble.GONE,  # unknown interaction
+    20009: Trouble.FILTERED,
     20016: Trouble.LATER,  # slow mode
     20028: Trouble.LATER,  # channel write rate
     30046: Trouble.TOO_OLD,

@@ -192,6 +192,13 @@ async def test_without_attach_files_the_words_come_with_the_way_out(growing: Gro
     assert message.attachments == []
 
 
+async def test_a_picture_that_the_servers_filter_refuses_leaves_the_words(growing: Growing) -> None:
+    growing.world.env.inject_error("POST", f"/channels/{growing.thread.id}/messages", status=400, code=20009)
+    await growing.finish(TextPart("A fox"), growing.ready())
+    assert "content filter" in words(growing.thread.last_message)
+    assert words(growing.thread.last_message).startswith("A fox")
+
+
 async def test_a_picture_over_the_upload_limit_is_made_smaller(growing: Growing) -> None:
     data = noise(2200)
     assert len(data) > 10 * 1024 * 1024

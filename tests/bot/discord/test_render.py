@@ -98,6 +98,20 @@ def test_a_code_block_is_moved_whole_or_closed_and_opened_again() -> None:
     assert lines == [f"line_{n} = {n}" for n in range(100)]
 
 
+BLOCKS = ("word " * 30 + "\n\n", "```py\n" + "x = 1\n" * 60 + "```\n", "A sentence. " * 20, "long" * 200 + "\n")
+PARAGRAPHS = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=30).map("".join)
+
+
+@given(PARAGRAPHS, st.integers(1, 600))
+def test_a_message_that_is_full_does_not_change_while_the_answer_grows(text: str, step: int) -> None:
+    before: list[str] = []
+    for end in range(step, len(text), step):
+        views = render(Reply("t", KEY, (TextPart(text[:end]),), thinking=False))
+        shown = [text_of((view,)) for view in views]
+        assert shown[: len(before) - 1] == before[:-1]
+        before = shown
+
+
 def test_a_code_block_that_still_grows_shows_as_one() -> None:
     assert close_fence("Look:\n```py\nx = 1") == "Look:\n```py\nx = 1\n```"
     assert close_fence("Look:\n```py\nx = 1\n```\ndone") == "Look:\n```py\nx = 1\n```\ndone"
