@@ -111,6 +111,8 @@ class Harness:
         if self._dice.random() < 0.3:
             await self.load.say()  # while nobody listens
         code = await self.easel.gone()
+        if self._dice.random() < 0.3:
+            self.discord.forget_nonces()  # it was down for some minutes
         if victim is Victim.ASKED and code != 0:
             self.slow_stops.append(f"asked to stop at {moment}, it ended with {code}")
         await self._start()

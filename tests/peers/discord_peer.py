@@ -148,5 +148,9 @@ class DiscordPeer(Rest):
         """The bot's messages there, oldest first."""
         return [m for m in self.messages.get(channel, {}).values() if m["author"]["id"] == BOT]
 
+    def forget_nonces(self) -> None:
+        """Some minutes pass: a message that is sent again is another one now."""
+        self._nonces.clear()
+
     def bytes_of(self, attachment: Json) -> bytes:
         return self.files[attachment["id"]]

@@ -29,6 +29,7 @@ from bot.chats.discord.ids import CHAT
 from bot.chats.discord.layout import layout
 from bot.chats.discord.media import Media
 from bot.chats.discord.menus import Menus
+from bot.chats.discord.outbox import POSTED, SENDING
 from bot.chats.discord.outlet import Tokens, outlet
 from bot.chats.discord.pace import Pace
 from bot.chats.discord.post import DiscordPost
@@ -188,10 +189,10 @@ class DiscordChat:
 
     async def _resume(self) -> None:
         """Finish what an earlier run began; then nothing asks for its posts and tokens any more."""
-        posts = await self._memory.items("post:")
+        posts = [*await self._memory.items(POSTED), *await self._memory.items(SENDING)]
         await self._handlers.resume(self)
         try:
-            unfinished = {f"post:{turn.id}" for turn in await self._store.open_turns()}
+            unfinished = {note + turn.id for turn in await self._store.open_turns() for note in (POSTED, SENDING)}
         except UserError as error:
             log.warning("what earlier runs posted stays remembered: %s", error)
             return

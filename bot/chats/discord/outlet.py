@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,8 @@ NO_MENTIONS = discord.AllowedMentions.none()
 UPLOAD_LIMIT = 10 * MIB
 HOOK_MESSAGES = 5
 """Discord takes no more messages from one interaction where the bot is no member (error 40094)."""
+SEARCHED = 200
+"""Messages that are looked through for a lost one."""
 TOKEN_LIFE_S = 14 * 60.0
 """An interaction's token lives 15 minutes; the last one is left as a margin."""
 
@@ -36,6 +38,9 @@ class Outlet(Protocol):
         self, message: int, view: View, attachments: Sequence[discord.Attachment | discord.File]
     ) -> discord.Message: ...
     async def fetch(self, message: int) -> discord.Message: ...
+    async def find(self, since: int, ours: Callable[[discord.Message], bool]) -> discord.Message | None:
+        """The first message of the bot's own after the id `since` that is `ours`, where history can be read."""
+
     async def delete(self, message: int) -> None: ...
     async def unarchive(self) -> None: ...
 
@@ -101,6 +106,13 @@ class ChannelOutlet:
     async def fetch(self, message: int) -> discord.Message:
         return await self._channel.fetch_message(message)
 
+    async def find(self, since: int, ours: Callable[[discord.Message], bool]) -> discord.Message | None:
+        me = self._client.user.id if self._client.user else 0
+        async for message in self._channel.history(limit=SEARCHED, after=discord.Object(since), oldest_first=True):
+            if message.author.id == me and ours(message):
+                return message
+        return None
+
     async def delete(self, message: int) -> None:
         await self._channel.get_partial_message(message).delete()
 
@@ -140,6 +152,9 @@ class HookOutlet:
 
     async def fetch(self, message: int) -> discord.Message:
         return await (await self._hook()).fetch_message(message)
+
+    async def find(self, since: int, ours: Callable[[discord.Message], bool]) -> discord.Message | None:
+        return None
 
     async def delete(self, message: int) -> None:
         await (await self._hook()).delete_message(message)

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TypeAlias
 
 import discord
-from discord.components import TextDisplay
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.layout import layout
 from bot.chats.discord.media import Media, Unfitting
+from bot.chats.discord.outbox import Outbox, shows
 from bot.chats.discord.outlet import Outlet
 from bot.chats.discord.pace import Pace
 from bot.chats.discord.render import fitted, render
@@ -66,7 +66,7 @@ class DiscordPost:
     ) -> None:
         self._outlet = outlet
         self._media = media
-        self._memory = memory
+        self._outbox = Outbox(memory, turn)
         self._tasks = tasks
         self._pace = pace
         self._config = config
@@ -184,7 +184,7 @@ class DiscordPost:
         """Take up the messages that an earlier run posted."""
         if self._adopted:
             return
-        known = await self._memory.get(f"post:{self._turn}") or self._reference or ""
+        known = await self._outbox.known() or self._reference or ""
         messages = []
         for id in filter(str.isdigit, known.split(",")):
             try:
@@ -192,6 +192,9 @@ class DiscordPost:
             except discord.NotFound as error:
                 if trouble(error) is not Trouble.MESSAGE_DELETED:
                     raise
+        if (lost := await self._outbox.lost(len(messages), self._outlet)) is not None:
+            messages.append(_read(lost))
+            await self._outbox.sent(",".join(str(message.id) for message in messages))
         self._messages, self._adopted = messages, True
 
     async def _place(self, index: int, view: MessageView) -> None:
@@ -224,13 +227,14 @@ class DiscordPost:
 
         async def send(view: MessageView, limit: int) -> discord.Message:
             files, names, _ = await self._files(view, {}, limit)
+            await self._outbox.intend(index, view)
             return await self._outlet.send(layout(view, names), files, nonce)
 
         message = await self._fitting(view, send)
         sent = _read(message)
         self._messages[index : index + 1] = [sent]
-        await self._memory.put(f"post:{self._turn}", self.reference)
-        if _shows(message, view):
+        await self._outbox.sent(self.reference or "")
+        if shows(message, view):
             sent.view = view
         else:
             # The nonce was known: Discord gave back what was sent before a crash, as it looked then.
@@ -292,13 +296,6 @@ class DiscordPost:
 
 def _read(message: discord.Message) -> _Message:
     return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in message.attachments})
-
-
-def _shows(message: discord.Message, view: MessageView) -> bool:
-    """Whether the message says what the view says; a word about missing pictures may stand behind it."""
-    there = [component.content.split() for component in message.components if isinstance(component, TextDisplay)]
-    wanted = [block.text.split() for block in view.blocks if isinstance(block, Words)]
-    return there[: len(wanted)] == wanted
 
 
 def _bare(view: MessageView, word: Words) -> MessageView:

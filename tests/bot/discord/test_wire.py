@@ -133,6 +133,40 @@ async def test_a_crash_in_mid_answer_leaves_one_answer(peer: DiscordPeer) -> Non
         await second.chat.stop()
 
 
+async def test_a_message_that_could_not_be_noted_is_found_when_its_nonce_is_forgotten(peer: DiscordPeer) -> None:
+    first = Process(peer)
+    await first.start()
+    first.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(first.handlers.received))
+    key = first.handlers.received[0].thread
+    noted, honest = asyncio.Event(), first.memory.put
+
+    async def die(key: str, value: str | None) -> None:
+        if key == "post:turn-1":
+            noted.set()
+            await asyncio.Event().wait()  # the process is killed before the note is on the disk
+        await honest(key, value)
+
+    first.memory.put = die  # type: ignore[method-assign]
+    await first.handlers.reply("turn-0", key, (TextPart("A fox, "),))
+    first.chat.open_reply("turn-1", key, None, None).show(Reply("turn-1", key, (TextPart("A fox, "),), thinking=False))
+    await noted.wait()
+    await first.chat.stop()
+    first.memory.put = honest  # type: ignore[method-assign]
+    peer.forget_nonces()
+    second = Process(peer, first)
+    await second.start()
+    try:
+        await second.handlers.reply("turn-1", key, (TextPart("A fox, at last."),))
+        said = [str(message["components"]) for message in peer.said(asked["id"])]
+        assert len(said) == 2  # the other answer, which says the same, was left alone
+        assert ["at last" in text for text in said] == [False, True]
+        assert await second.memory.get("sending:turn-1") is None
+    finally:
+        await second.chat.stop()
+
+
 async def test_an_outage_longer_than_discord_remembers_is_caught_up_in_our_threads(peer: DiscordPeer) -> None:
     first = Process(peer)
     await first.start()
