@@ -63,7 +63,7 @@ def fetched() -> Path:
     """
     lock = (HERE / "package-lock.json").read_bytes()
     folder = CACHE / f"emulate-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if folder.exists():
+    if (folder / "node_modules").exists():
         return folder
     npm = shutil.which("npm")
     if npm is None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import discord
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
@@ -93,15 +91,7 @@ def world(simcord_env: Any, chat: DiscordChat) -> World:
 
 
 @pytest.fixture
-def addresses() -> Iterator[None]:
-    """discord.py keeps its addresses in classes."""
-    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    yield
-    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-
-
-@pytest.fixture
-async def peer(addresses: None) -> AsyncIterator[DiscordPeer]:
+async def peer() -> AsyncIterator[DiscordPeer]:
     made = DiscordPeer()
     await made.start()
     yield made

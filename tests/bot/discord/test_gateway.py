@@ -77,7 +77,7 @@ async def test_a_lost_connection_is_said_until_it_is_back(peer: DiscordPeer, pro
 
 class TestShards:
     @pytest.fixture
-    async def peer(self, addresses: None) -> AsyncIterator[DiscordPeer]:
+    async def peer(self) -> AsyncIterator[DiscordPeer]:
         made = DiscordPeer(shards=2)
         made.add_server(OTHER_SERVER, OTHER_CHANNEL)
         await made.start()
