@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ class Gateway:
         """Heartbeats get no answer."""
         self.shut = False
         """The gateway takes nobody in."""
+        self.stalled = False
+        """The gateway does not answer who comes."""
         self.privileged = True
         """Whether the message content intent is approved."""
         self.intents = 0
@@ -96,6 +99,8 @@ class Gateway:
     # ------------------------------------------------------------- the socket
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        if self.stalled:
+            await asyncio.Event().wait()
         if self.shut:
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(max_msg_size=2**20)

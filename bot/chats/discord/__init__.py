@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.chats.discord.build import build_discord
-from bot.chats.discord.chat import DiscordChat, DiscordRefused
+from bot.chats.discord.chat import DiscordChat
 from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue, KeyValue
+from bot.chats.discord.connection import DiscordRefused
 
 __all__ = [
     "DiscordChat",

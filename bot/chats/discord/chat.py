@@ -15,7 +15,7 @@ from bot.chats.discord.calls import Calls
 from bot.chats.discord.catchup import CatchUp
 from bot.chats.discord.client import EaselClient
 from bot.chats.discord.config import DiscordConfig, KeyValue, Shrink
-from bot.chats.discord.endpoints import point
+from bot.chats.discord.connection import Connection
 from bot.chats.discord.health import (
     LOOKED_AT,
     NO_INTENT,
@@ -31,7 +31,6 @@ from bot.chats.discord.media import Media
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.outbox import POSTED, SENDING
 from bot.chats.discord.outlet import Tokens, outlet
-from bot.chats.discord.pace import Pace
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
@@ -45,12 +44,6 @@ from handlers.ports import ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
 SEEN_S = 60.0
-BAD_TOKEN = 4004
-"""With this code the gateway closes when a token was revoked while the bot ran."""
-
-
-class DiscordRefused(Exception):
-    """Discord will not let the bot in; `str(error)` is the sentence for whoever runs it."""
 
 
 class DiscordChat:
@@ -71,21 +64,25 @@ class DiscordChat:
         self._media = Media(store, shrink)
         self._tokens = Tokens(memory)
         self._tasks = Tasks()
-        self._pace = Pace(config.requests_per_s)
         self._catching_up = 0
         self._resumed = False
-        self._problem: str | None = None
         self._without_commands: dict[int, str] = {}
-        self._message_content = config.message_content
-        self.client = self.new_client()
+        self._connection = Connection(config, self._new_client)
 
     @property
     def name(self) -> str:
         return CHAT
 
+    @property
+    def client(self) -> EaselClient:
+        """The one of now: after a lost connection it may be another."""
+        return self._connection.client
+
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> DiscordPost:
         place = outlet(self.client, self._tokens, thread, turn)
-        return DiscordPost(place, self._media, self._memory, self._tasks, self._pace, self._config, turn, reference)
+        return DiscordPost(
+            place, self._media, self._memory, self._tasks, self._connection.pace, self._config, turn, reference
+        )
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """A message of a person has no private answer on Discord: the sentence names whom it is for."""
@@ -109,9 +106,8 @@ class DiscordChat:
 
     # ----------------------------------------------------------- start and stop
 
-    def new_client(self) -> EaselClient:
-        """A client that is wired but not connected; one that was closed cannot be used again."""
-        client = EaselClient(self._config, self._tasks, self._memory, message_content=self._message_content)
+    def _new_client(self, message_content: bool) -> EaselClient:
+        client = EaselClient(self._config, self._tasks, self._memory, message_content=message_content)
         answers = Answers(client, self._media)
         arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
         presses = Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config)
@@ -125,7 +121,6 @@ class DiscordChat:
             self._connected,
             self._joined,
         )
-        self.client = client
         return client
 
     async def start(self) -> None:
@@ -134,50 +129,12 @@ class DiscordChat:
         Raises:
             DiscordRefused: the token is wrong.
         """
-        self._address(self.client)
-        try:
-            await self.client.login(self._config.token)
-        except discord.LoginFailure:
-            await self.client.close()
-            raise DiscordRefused(
-                "Discord refuses the token: copy it again from the developer portal (Bot, Reset Token) into "
-                "EASEL_DISCORD_TOKEN."
-            ) from None
-        except FAILURES as error:
-            self._problem = f"Discord cannot be reached: {error}"
-            log.warning("%s", self._problem)
-        self._tasks.spawn(self._run(), "discord connection")
+        await self._connection.start()
         self._tasks.spawn(self._note_seen(), "discord cursor")
-
-    def _address(self, client: EaselClient) -> None:
-        point(client, self._config)
-        self._pace.hold(client)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if self.client.is_closed() or self.client.application_id is None:
-                    await self.client.close()
-                    self._address(self.new_client())
-                    await self.client.login(self._config.token)
-                await self.client.connect(reconnect=True)
-            except discord.PrivilegedIntentsRequired:
-                log.warning("%s", NO_INTENT)
-                self._message_content = False
-                await self.client.close()
-                continue
-            except FAILURES as error:
-                if isinstance(error, discord.LoginFailure) or getattr(error, "code", None) == BAD_TOKEN:
-                    self._problem = "Discord refuses the token; copy it again into EASEL_DISCORD_TOKEN and start again."
-                    log.error("%s", self._problem)
-                    return
-                self._problem = f"Discord cannot be reached: {error}"
-                log.warning("%s", self._problem)
-            await asyncio.sleep(self._config.reconnect_s)
 
     async def _connected(self) -> None:
         """Events arrive. Called again after each session that could not be taken up."""
-        self._problem = None
+        self._connection.problem = None
         for sentence in self.health().problems:
             log.warning("%s", sentence)
         self._tasks.spawn(self._look_at(self.client.guilds[:LOOKED_AT]), "discord scopes")
@@ -244,12 +201,17 @@ class DiscordChat:
     async def stop(self) -> None:
         """End every task, then leave. What was unfinished is taken up by the next start."""
         await self._tasks.close()
-        await self.client.close()
+        await self._connection.stop()
 
     def health(self) -> Health:
         client = self.client
         lost = "The connection to Discord is lost; it is being opened again." if client.down else None
-        problems = [lost, self._problem, client.sync_problem, None if client.intents.message_content else NO_INTENT]
+        problems = [
+            lost,
+            self._connection.problem,
+            client.sync_problem,
+            None if client.intents.message_content else NO_INTENT,
+        ]
         connected = client.is_ready() and not client.is_closed() and not client.down
         latency = client.latency if connected else None
         return Health(

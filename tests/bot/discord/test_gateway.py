@@ -48,9 +48,19 @@ async def test_a_token_that_is_revoked_while_it_runs_is_said_and_not_tried_for_e
 ) -> None:
     peer.token = "another"
     await peer.forget_sessions()
-    await process.done("discord connection")
+    await process.chat._connection.ended()
     assert any("EASEL_DISCORD_TOKEN" in problem for problem in process.chat.health().problems)
     assert not process.chat.health().connected
+
+
+async def test_it_can_be_stopped_while_a_shard_logs_in_again(peer: DiscordPeer) -> None:
+    process = Process(peer, identify_s=3600.0)
+    await process.start()
+    await peer.forget_sessions()
+    await until(lambda: not process.chat.health().connected)
+    await process.chat.stop()
+    assert process.chat._connection._task is not None
+    assert process.chat._connection._task.done()
 
 
 async def test_a_discord_that_is_down_at_the_start_is_tried_again(peer: DiscordPeer) -> None:

@@ -13,6 +13,7 @@ from tests.bot.discord.fakes import ready
 from tests.bot.discord.test_answers import noise
 from tests.bot.discord.wire import MENTION, Process
 from tests.peers.discord_peer import DiscordPeer
+from tests.waiting import until
 
 
 async def test_a_wrong_token_is_said_in_one_sentence(peer: DiscordPeer) -> None:
@@ -205,6 +206,17 @@ async def test_who_is_killed_while_catching_up_begins_again_where_that_began(pee
         await peer.until(lambda: "Here you are." in str(peer.said(asked["id"])[1:]))
     finally:
         await second.chat.stop()
+
+
+async def test_it_stops_while_a_lost_connection_is_being_opened_again(peer: DiscordPeer) -> None:
+    process = Process(peer)
+    await process.start()
+    peer.stalled = True
+    await peer.drop()
+    await until(lambda: not process.chat.health().connected)
+    await asyncio.sleep(0.2)  # discord.py has begun to connect, and swallows what cancels it there
+    async with asyncio.timeout(60):
+        await process.chat.stop()
 
 
 async def test_what_arrives_while_the_chat_stops_is_left_for_the_next_start(peer: DiscordPeer) -> None:
