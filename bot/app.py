@@ -49,11 +49,7 @@ class ChatRow:
 # A new platform is one row here and one module in bot/chats. The web page is last: others may add routes to it.
 CHATS = (
     ChatRow("discord", lambda s: bool(s.discord_token.get_secret_value()), rows.discord),
-    ChatRow(
-        "slack",
-        lambda s: bool(s.slack_bot_token.get_secret_value() or s.slack_signing_secret.get_secret_value()),
-        rows.slack,
-    ),
+    ChatRow("slack", rows.wants_slack, rows.slack),
     ChatRow("web", lambda s: True, rows.web),
 )
 

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot import doctor_chats, doctor_discord
+from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.home import Home
 from bot.settings import EngineName, Settings, unknown_names
@@ -167,11 +168,8 @@ def _checkpoint(name: str) -> Finding:
 
 
 def _tokens(settings: Settings) -> Iterable[Finding]:
-    bot, app = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
-    if bot and not bot.startswith("xoxb-"):
-        yield broken("slack", "EASEL_SLACK_BOT_TOKEN must begin with xoxb- (OAuth & Permissions page)")
-    if app and not app.startswith("xapp-"):
-        yield broken("slack", "EASEL_SLACK_APP_TOKEN must begin with xapp- (Basic Information page)")
+    if rows.wants_slack(settings):
+        yield from (broken("slack", problem.rstrip(".")) for problem in rows.slack_config(settings).problems())
 
 
 async def endpoint(what: str, prefix: str, base_url: str, key: str, model: str) -> Finding:

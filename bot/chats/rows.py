@@ -18,6 +18,7 @@ from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 
 if TYPE_CHECKING:
     from bot.chats.discord import DiscordChat
+    from bot.chats.slack.config import SlackConfig
     from bot.chats.slack.listen import SlackService
     from bot.chats.web.chat import WebChat
 
@@ -182,14 +183,18 @@ class SlackRunner:
         self.service.mount(server)
 
 
-def slack(parts: Parts) -> Service:
-    from bot.chats.slack.chat import SlackChat
-    from bot.chats.slack.config import SlackConfig
-    from bot.chats.slack.listen import SlackService
-    from handlers.commands import COMMANDS
+def wants_slack(settings: Settings) -> bool:
+    """Also where only half of what it needs is set: better refused with a sentence than left out silently."""
+    secrets = (
+        settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret, settings.slack_client_secret
+    )  # fmt: skip
+    return bool(settings.slack_client_id) or any(secret.get_secret_value() for secret in secrets)
 
-    settings = parts.settings
-    config = SlackConfig(
+
+def slack_config(settings: Settings) -> SlackConfig:
+    from bot.chats.slack.config import SlackConfig
+
+    return SlackConfig(
         bot_token=settings.slack_bot_token.get_secret_value() or None,
         app_token=settings.slack_app_token.get_secret_value() or None,
         signing_secret=settings.slack_signing_secret.get_secret_value() or None,
@@ -200,6 +205,14 @@ def slack(parts: Parts) -> Service:
         workspaces_allowed=_ids(settings.slack_workspaces_allowed),
         max_upload_bytes=settings.max_upload_mb * 2**20,
     )
+
+
+def slack(parts: Parts) -> Service:
+    from bot.chats.slack.chat import SlackChat
+    from bot.chats.slack.listen import SlackService
+    from handlers.commands import COMMANDS
+
+    config = slack_config(parts.settings)
     problems = config.problems()
     if problems:
         raise ChatNotStarted(" ".join(problems))

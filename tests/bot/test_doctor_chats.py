@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from slack_sdk.oauth.installation_store import Bot
 
 from bot import doctor_chats, doctor_discord
+from bot.chats.slack.clients import Installations
 from bot.chats.slack.manifest import SCOPES
 from bot.cli import main
 from bot.doctor_findings import Level
 from bot.settings import Settings, load_settings
-from tests.peers.slack_peer import BOT_TOKEN, SlackPeer
+from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer
 
 
 def settings(home: Path, **changes: Any) -> Settings:
@@ -50,6 +53,70 @@ async def test_a_platform_that_cannot_be_reached_is_no_fault_of_the_token(tmp_pa
     assert all("cannot be reached" in finding.sentence for finding in found)
 
 
+@pytest.mark.parametrize(
+    ("token", "level", "said"),
+    [
+        (APP_TOKEN, Level.OK, "Socket Mode can be opened"),
+        ("xapp-wrong", Level.BROKEN, "refuses EASEL_SLACK_APP_TOKEN (invalid_auth)"),
+        (BOT_TOKEN, Level.BROKEN, "connections:write"),
+    ],
+)
+async def test_slack_is_asked_for_a_socket(tmp_path: Path, token: str, level: Level, said: str) -> None:
+    async with SlackPeer() as peer:
+        found = await doctor_chats.slack_socket(
+            settings(tmp_path, slack_app_token=SecretStr(token), slack_api_base=peer.api_base)
+        )
+        assert peer.connections == 0  # asked for, not used
+    assert (found.what, found.level) == ("slack socket", level)
+    assert said in found.sentence
+
+
+def installed(home: Path, team: str, token: str = BOT_TOKEN, expires_in_s: float | None = None) -> None:
+    store = Installations(database=str(home / "slack.db"), client_id="1.2")
+    store.init()
+    bot = Bot(
+        app_id="A1", team_id=team, team_name=f"Team {team}", bot_token=token, bot_id="B1", bot_user_id="U1",
+        installed_at=time.time(),
+    )  # fmt: skip
+    if expires_in_s is not None:
+        bot.bot_refresh_token = "r"
+        bot.bot_token_expires_at = int(time.time() + expires_in_s)
+    store.save_bot(bot)
+
+
+async def test_every_installed_workspace_is_asked_about(tmp_path: Path) -> None:
+    async with SlackPeer() as peer:
+        given = settings(
+            tmp_path, slack_signing_secret=SecretStr("s"), slack_client_id="1.2",
+            slack_client_secret=SecretStr("c"), slack_api_base=peer.api_base, web_public_url="https://easel.example/",
+        )  # fmt: skip
+        (question,) = doctor_chats.slack_questions(given)
+        none = await question
+        assert "open https://easel.example/slack/install" in none.sentence
+
+        installed(tmp_path, "T1")
+        installed(tmp_path, "T2", "xoxb-long-ago", expires_in_s=-60)
+        good = await doctor_chats.slack_workspaces(given)
+        assert good.level is Level.OK
+        assert good.sentence.endswith("needed: 1; 1 more get a fresh token from `easel serve`")
+
+        installed(tmp_path, "T3", "xoxb-wrong", expires_in_s=3_600)
+        bad = await doctor_chats.slack_workspaces(given)
+        assert bad.level is Level.BROKEN
+        assert "refuses the token of workspace Team T3 (invalid_auth)" in bad.sentence
+
+
+async def test_what_is_asked_of_slack_is_what_is_set(tmp_path: Path) -> None:
+    async with SlackPeer() as peer:
+        both = settings(
+            tmp_path, slack_bot_token=SecretStr(BOT_TOKEN), slack_app_token=SecretStr(APP_TOKEN),
+            slack_api_base=peer.api_base,
+        )  # fmt: skip
+        found = [await question for question in doctor_chats.slack_questions(both)]
+    assert [finding.what for finding in found] == ["slack", "slack socket"]
+    assert doctor_chats.slack_questions(settings(tmp_path)) == []
+
+
 def test_the_manifest_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["slack", "manifest", "--name", "Painter", "--url", "https://easel.example"]) == 0
     made = json.loads(capsys.readouterr().out)
@@ -58,6 +125,14 @@ def test_the_manifest_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert made["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
     assert main(["slack", "manifest"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["socket_mode_enabled"] is True
+
+
+def test_the_manifest_of_the_older_view_and_names_that_slack_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["slack", "manifest", "--assistant"]) == 0
+    assert "assistant_view" in json.loads(capsys.readouterr().out)["features"]
+    for name in ("x" * 36, ""):
+        assert main(["slack", "manifest", "--name", name]) == 1
+        assert "1 to 35 characters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["http://easel.example", "easel.example", "https://", ""])
