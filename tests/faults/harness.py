@@ -175,10 +175,13 @@ async def run(
             missed: list[Moment] = []
             at = 0
             while at < kills or (missed and at < 2 * kills):
-                if not order:
-                    order, missed = missed + dice.sample(list(Moment), len(Moment)), []
-                    order.reverse()
-                moment = missed.pop(0) if at >= kills else order.pop()
+                if at >= kills:
+                    moment = missed.pop(0)
+                else:
+                    if not order:
+                        order, missed = missed + dice.sample(list(Moment), len(Moment)), []
+                        order.reverse()
+                    moment = order.pop()
                 if not await harness.kill(moment):
                     missed.append(moment)
                 at += 1
