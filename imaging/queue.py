@@ -61,6 +61,8 @@ UNKNOWN = "This picture's job is not on file any more; ask for the picture again
 NO_RECORD = "The picture queue cannot write its record; ask again in a moment."
 POSITIONS_S = 0.25
 """Positions and ETAs are worked out again at most this often."""
+ETA_S = 5.0
+"""While something waits its ETA is worked out again this often, also when nothing has begun or ended."""
 OVERDUE_S = 30.0
 """How often jobs that have waited beyond their deadline are looked for."""
 GIVE_UP = 2
@@ -358,7 +360,7 @@ class JobQueue:
         while True:
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OVERDUE_S):
+                async with asyncio.timeout(ETA_S if len(self._line) else OVERDUE_S):
                     await self._moved.wait()
             if loop.time() - looked >= OVERDUE_S:
                 looked = loop.time()

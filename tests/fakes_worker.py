@@ -68,6 +68,10 @@ class ScriptedLink:
         self._out.put_nowait(Finished(id, picture))
         self._tell_room()
 
+    def step(self, id: str, step: int, total: int) -> None:
+        """Say that a job has come so far."""
+        self._out.put_nowait(Stepped(id, step, total, None))
+
     def die(self) -> None:
         self._out.put_nowait(None)
 

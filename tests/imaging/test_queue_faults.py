@@ -17,8 +17,9 @@ from imaging.engine_table import EngineSpec
 from imaging.errors import QueueFull, RecordRefused
 from imaging.files import PictureFiles
 from imaging.ledger import JobLedger, JobState, open_database
-from imaging.model import Cancelled, Done, Failed, FailureKind, ImageRequest, JobEvent, Owner
+from imaging.model import Cancelled, Done, Failed, FailureKind, ImageRequest, JobEvent, Owner, Queued
 from imaging.queue import JobQueue
+from imaging.queue_types import QueueLimits
 from imaging.runner import WorkerState
 from tests.fakes_engine import recipe
 from tests.fakes_worker import ScriptedWorker
@@ -268,3 +269,47 @@ async def test_what_earlier_pictures_took_is_known_after_a_restart(tmp_path: Pat
         await queue.submit(request("c"))
         await until(lambda: bool(queue.health().running))
         await until(lambda: [entry.eta_s for entry in queue.snapshot()] == [None, 1.0])
+
+
+# Waiting
+
+
+async def test_an_eta_falls_while_the_picture_before_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "ETA_S", 0.01)
+    worker = ScriptedWorker()
+    async with running(tmp_path, worker) as queue:
+        await queue.submit(request("a"))
+        await outcome(queue, "a")
+        told: list[float | None] = []
+
+        async def listen() -> None:
+            async for event in queue.events("c"):
+                told.extend([event.eta_s] if isinstance(event, Queued) else [])
+
+        await queue.submit(request("b", "hold"))
+        await until(lambda: bool(queue.health().running))
+        await queue.submit(request("c"))
+        listening = asyncio.create_task(listen())
+        await until(lambda: told == [1.0])
+        assert worker.link is not None
+        worker.link.step("b", 1, 2)
+        await until(lambda: told[-1] == 0.8)  # half of the one before, and its own half second
+        worker.release.set()
+        await listening
+
+
+async def test_what_waits_beyond_its_deadline_ends_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "OVERDUE_S", 0.01)
+    worker = ScriptedWorker()
+    async with running(tmp_path, worker, limits=QueueLimits(deadline_s=0.2)) as queue:
+        await queue.submit(request("a", "hold"))
+        await until(lambda: bool(queue.health().running))
+        await queue.submit(request("b"))
+        said = await outcome(queue, "b")
+        assert isinstance(said, Failed)
+        assert "waited for hours" in said.sentence
+        worker.release.set()
+        assert isinstance(await outcome(queue, "a"), Done)  # one that is being drawn is not given up
+    assert state_of(tmp_path, "b") is JobState.FAILED
