@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,41 @@ from bot import doctor_discord
 from bot.doctor_findings import Finding, Level
 from bot.settings import load_settings
 from tests.peers.discord_peer import GUILD, TOKEN, DiscordPeer
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "discord.md").read_text().partition("## Troubleshooting")[2]
+
+
+def quoted() -> list[re.Pattern[str]]:
+    """What the page for hosts quotes, with anything where its dots are."""
+    quotes = re.findall(r'^\| [^|]*"([^"|]+)"', PAGE, re.MULTILINE)
+    return [re.compile(".*".join(map(re.escape, re.split(" ?… ?", quote)))) for quote in quotes]
+
+
+def explained(found: Finding) -> bool:
+    return any(pattern.search(found.sentence) for pattern in quoted())
+
+
+def test_what_the_page_quotes_is_what_the_program_says() -> None:
+    files = [
+        ROOT / "bot" / "doctor_discord.py",
+        ROOT / "handlers" / "run.py",
+        *(ROOT / "bot/chats/discord").glob("*.py"),
+    ]
+    said = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (
+            parts := node.values
+            if isinstance(node, ast.JoinedStr)
+            else [node]
+            if isinstance(node, ast.Constant)
+            else []
+        )
+    ]
+    assert len(quoted()) > 10
+    assert [p.pattern for p in quoted() if not any(p.search(text) for text in said)] == []
 
 
 @pytest.fixture
@@ -39,6 +76,7 @@ async def test_a_refused_token_is_broken(peer: DiscordPeer, tmp_path: Path) -> N
     [found] = await examined(peer, tmp_path, "wrong")
     assert (found.what, found.level) == ("discord", Level.BROKEN)
     assert "refuses EASEL_DISCORD_TOKEN" in found.sentence
+    assert explained(found)
 
 
 async def test_what_is_no_token_is_not_even_sent_to_discord(peer: DiscordPeer, tmp_path: Path) -> None:
@@ -46,6 +84,7 @@ async def test_what_is_no_token_is_not_even_sent_to_discord(peer: DiscordPeer, t
     assert found.level is Level.BROKEN
     assert "not the shape" in found.sentence
     assert "xoxb-1" not in found.sentence
+    assert explained(found)
 
 
 async def test_everything_that_is_missing_is_named_with_the_way_out(peer: DiscordPeer, tmp_path: Path) -> None:
@@ -54,6 +93,7 @@ async def test_everything_that_is_missing_is_named_with_the_way_out(peer: Discor
     peer.with_commands = False
     found = await examined(peer, tmp_path)
     assert {finding.level for finding in found} == {Level.WARNING}
+    assert all(map(explained, found))
     intent, permission, scope = (finding.sentence for finding in found)
     assert "Message Content Intent is off; switch it on (Bot page)" in intent
     assert permission == "in the server Studio it lacks: Send Messages; an admin can grant it to its role"
