@@ -56,6 +56,7 @@ class Connection:
         except FAILURES as error:
             self._unreachable(error)
         self._task = asyncio.create_task(self._run(), name="discord connection")
+        self._task.add_done_callback(self._ended)
 
     async def ended(self) -> None:
         """Wait until it has given up, or was stopped."""
@@ -69,6 +70,11 @@ class Connection:
             # discord.py swallows a cancellation that comes while a shard logs in again.
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=AGAIN_S)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.problem = "The connection to Discord has failed; restart the program."
+            log.critical("%s", self.problem, exc_info=error)
 
     def _prepare(self) -> None:
         point(self.client, self._config)

@@ -63,6 +63,24 @@ async def test_it_can_be_stopped_while_a_shard_logs_in_again(peer: DiscordPeer) 
     assert process.chat._connection._task.done()
 
 
+async def test_a_connection_that_breaks_in_an_unknown_way_is_said(
+    peer: DiscordPeer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(peer)
+
+    async def broken(**_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(process.chat.client, "connect", broken)
+    try:
+        await process.chat.start()
+        await process.chat._connection.ended()
+        assert "restart the program" in process.chat.health().problems[0]
+        assert "ZeroDivisionError" in caplog.text
+    finally:
+        await process.chat.stop()
+
+
 async def test_a_discord_that_is_down_at_the_start_is_tried_again(peer: DiscordPeer) -> None:
     peer.fail("GET", "/users/@me", 503, times=2)
     process = Process(peer, reconnect_s=0)
