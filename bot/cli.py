@@ -108,17 +108,21 @@ def _figures(parser: argparse.ArgumentParser) -> None:
     _home(parser)
 
 
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+    value = _number(text)
+    if not value:
+        raise argparse.ArgumentTypeError("must be a number, 1 or more")
     return value
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError("must be between 0 and 65535 (0: any free port)")
+    value = _number(text)
+    if value is None or value > 65535:
+        raise argparse.ArgumentTypeError("must be a number between 0 and 65535 (0: any free port)")
     return value
 
 

@@ -56,6 +56,16 @@ def test_every_command_has_help_and_a_module(row: object, capsys: pytest.Capture
     assert callable(importlib.import_module(module).run)
 
 
+@pytest.mark.parametrize("given", ["", "abc", "-1", "65536", "8_0", "²"])
+def test_a_port_that_is_none_is_said_in_words(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", f"--port={given}"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "must be a number between 0 and 65535" in told
+    assert "_port" not in told
+
+
 def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "usage" in capsys.readouterr().out
