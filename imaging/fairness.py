@@ -1,19 +1,23 @@
-"""Whose turn it is: deficit round robin over tenants and, within each, over people.
+"""Whose turn it is: fair queueing over tenants and, within each, over people.
 
-Shreedhar & Varghese 1996, "Efficient Fair Queuing Using Deficit Round Robin", with new flows served
-before old ones (Nichols & Jacobson's FQ-CoDel, RFC 8290, section 4.1): somebody who asks for one
-picture waits for at most the one that is being drawn, however many another person has waiting. The
-unit of the deficit is estimated device seconds. Pure: no clock, no I/O.
+Like deficit round robin (Shreedhar & Varghese 1996, "Efficient Fair Queuing Using Deficit Round Robin") it keeps
+what each has had beyond their share, in estimated device seconds. The share is not handed out once a round but
+with every picture: start-time fair queueing (Goyal, Vin & Cheng 1996) over the virtual time of Demers, Keshav &
+Shenker 1989. So somebody who asks for one picture waits for at most the one that is being drawn, however many
+another person has waiting, and people who come later and later pass nobody for long. Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
 
-import copy
+import heapq
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from imaging.model import Owner, Priority
 
+FADES = 0.98
+"""How fast a large picture is forgotten, with each picture that comes."""
 BULK_SHARE = 4.0
 """Interactive device seconds that may pass before a waiting bulk job has its turn, per second of that job."""
 
@@ -27,15 +31,18 @@ class Waiting:
     priority: Priority
     cost: float
 
-    def __deepcopy__(self, memo: object) -> Waiting:
-        return self  # a value: `FairSchedule.order` looks ahead on a copy of the rings alone
-
 
 class _Person:
     """First come, first served."""
 
-    def __init__(self) -> None:
-        self._jobs: deque[Waiting] = deque()
+    def __init__(self, jobs: deque[Waiting] | None = None) -> None:
+        self._jobs = jobs or deque()
+
+    def copy(self) -> _Person:
+        return _Person(self._jobs.copy())
+
+    def __len__(self) -> int:
+        return len(self._jobs)
 
     def push(self, job: Waiting, *, front: bool, path: tuple[str, ...]) -> None:
         (self._jobs.appendleft if front else self._jobs.append)(job)
@@ -50,59 +57,88 @@ class _Person:
         self._jobs.remove(job)
 
 
+_Turn: TypeAlias = tuple[float, int, int, str]
+"""When a child's turn is due in virtual time; of equals who was served longest ago, then who came first; its key."""
+
+
 class _Ring:
-    """Deficit round robin over children that are made when first needed."""
+    """Fair queueing over children that are made when first needed.
+
+    Virtual time goes on by a served job's cost divided among all who wait: it is what each of them should have had.
+    """
 
     def __init__(self) -> None:
         self._children: dict[str, _Ring | _Person] = {}
-        self._deficit: dict[str, float] = {}
-        self._new: deque[str] = deque()
-        self._old: deque[str] = deque()
-        self._quantum = 0.0
+        """Those for whom something waits."""
+        self._turns: dict[str, _Turn] = {}
+        """Of each child."""
+        self._heap: list[_Turn] = []
+        """The same, and some that are over."""
+        self._debts: dict[str, float] = {}
+        """When the next turn is due of those for whom nothing waits, but who have had more than their share."""
+        self._now = 0.0
+        self._lead = 0.0
+        """A picture as large as any of late: so far may a child be ahead of its share or behind it."""
+        self._count = 0
+
+    def copy(self) -> _Ring:
+        other = _Ring()
+        other._children = {key: child.copy() for key, child in self._children.items()}
+        other._turns, other._heap, other._debts = self._turns.copy(), self._heap.copy(), self._debts.copy()
+        other._now, other._lead, other._count = self._now, self._lead, self._count
+        return other
+
+    def __len__(self) -> int:
+        """How many children wait."""
+        return len(self._children)
 
     def push(self, job: Waiting, *, front: bool, path: tuple[str, ...]) -> None:
         key, rest = path[0], path[1:]
-        self._quantum = job.cost if not self._quantum else 0.9 * self._quantum + 0.1 * job.cost
+        self._lead = max(job.cost, FADES * self._lead)
         if key not in self._children:
             self._children[key] = _Ring() if rest else _Person()
-            self._deficit[key] = self._quantum
-            self._new.append(key)
+            # Who comes goes before whoever has had a picture since, also where that one was kept waiting by others
+            # who came; who asks again at once still has what they have had.
+            self._line_up(key, max(self._now - self._lead, self._debts.pop(key, 0.0)), served=0)
         self._children[key].push(job, front=front, path=rest)
 
-    def _turn(self) -> str | None:
-        """The child whose turn it is; children that have nothing left leave the ring."""
-        while self._new or self._old:
-            ring = self._new or self._old
-            key = ring[0]
-            if self._children[key].head() is None:
-                ring.popleft()
-                if ring is self._new:
-                    # It stays known for one round, so that asking again at once does not make it new again.
-                    self._old.append(key)
-                else:
-                    del self._children[key], self._deficit[key]
-            elif self._deficit[key] <= 0:
-                self._deficit[key] += self._quantum
-                ring.popleft()
-                self._old.append(key)
-            else:
-                return key
-        return None
+    def _line_up(self, key: str, due: float, *, served: int) -> None:
+        self._count += 1
+        self._turns[key] = (due, served, self._count, key)
+        heapq.heappush(self._heap, self._turns[key])
+
+    def _first(self) -> _Turn | None:
+        while self._heap and self._turns.get(self._heap[0][-1]) != self._heap[0]:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else None
 
     def head(self) -> Waiting | None:
-        key = self._turn()
-        return None if key is None else self._children[key].head()
+        turn = self._first()
+        return None if turn is None else self._children[turn[-1]].head()
 
     def pop(self) -> Waiting:
-        key = self._turn()
-        if key is None:
+        turn = self._first()
+        if turn is None:
             raise IndexError("nothing waits")
+        due, _, _, key = turn
         job = self._children[key].pop()
-        self._deficit[key] -= job.cost
+        before = self._now
+        self._now += job.cost / len(self._children)
+        self._line_up(key, max(due, before - self._lead) + job.cost, served=self._count)
+        self._leave_if_done(key)
         return job
 
     def remove(self, job: Waiting, path: tuple[str, ...]) -> None:
         self._children[path[0]].remove(job, path[1:])
+        self._leave_if_done(path[0])
+
+    def _leave_if_done(self, key: str) -> None:
+        if len(self._children[key]):
+            return
+        del self._children[key]
+        self._debts[key] = self._turns.pop(key)[0]
+        # Where nobody waits, nobody was kept waiting.
+        self._debts = {key: due for key, due in self._debts.items() if due > self._now} if self._children else {}
 
 
 class FairSchedule:
@@ -161,7 +197,9 @@ class FairSchedule:
 
     def order(self) -> list[Waiting]:
         """Everything that waits, in the order in which it would be served if nothing more came."""
-        future = copy.deepcopy(self)
+        future = FairSchedule()
+        future._rings = {priority: ring.copy() for priority, ring in self._rings.items()}
+        future._jobs, future._since_bulk = self._jobs.copy(), self._since_bulk
         served: list[Waiting] = []
         while (job := future.next()) is not None:
             served.append(job)

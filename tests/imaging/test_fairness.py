@@ -76,7 +76,7 @@ def test_two_who_both_wait_get_the_same_seconds(hers: list[float], his: list[flo
         assert one is not None
         got[one.owner.person] += one.cost  # type: ignore[assignment]
         left[one.owner.person] -= 1
-        # Deficit round robin: never further apart than a quantum and the largest picture of each.
+        # Never further apart than the largest picture of each and one more.
         assert abs(got["ada"] - got["bob"]) <= 3 * max(hers + his) + 1e-6
 
 
@@ -98,6 +98,24 @@ def test_interactive_goes_before_bulk_and_bulk_does_not_starve() -> None:
     served = [one.priority for one in drain(schedule)]
     assert served[:4] == [Priority.INTERACTIVE] * 4
     assert Priority.BULK in served[: int(BULK_SHARE) + 2]
+
+
+@pytest.mark.parametrize("waiting", [1, 3, 10])
+def test_people_who_always_come_anew_pass_nobody_for_long(waiting: int) -> None:
+    """Everybody who comes has one picture, and as many come as are drawn."""
+    schedule = FairSchedule()
+    for person in range(waiting):
+        schedule.add(job(f"first{person}", f"old{person}"))
+        schedule.add(job(f"second{person}", f"old{person}"))
+    for _ in range(waiting):
+        schedule.next()
+    served = []
+    for at in range(20 * waiting):
+        schedule.add(job(f"new{at}", f"new{at}"))
+        one = schedule.next()
+        assert one is not None
+        served.append(one.id)
+    assert {f"second{person}" for person in range(waiting)} <= set(served[: 4 * waiting])
 
 
 @given(JOBS, st.data())
