@@ -10,6 +10,7 @@ another person has waiting, and people who come later and later pass nobody for 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -74,8 +75,8 @@ class _Ring:
         """Of each child."""
         self._heap: list[_Turn] = []
         """The same, and some that are over."""
-        self._debts: dict[str, float] = {}
-        """When the next turn is due of those for whom nothing waits, but who have had more than their share."""
+        self._resting: dict[str, tuple[_Turn, _Ring | _Person]] = {}
+        """Those for whom nothing waits, but who had a picture just now, with the turn that would be theirs."""
         self._now = 0.0
         self._lead = 0.0
         """A picture as large as any of late: so far may a child be ahead of its share or behind it."""
@@ -84,7 +85,7 @@ class _Ring:
     def copy(self) -> _Ring:
         other = _Ring()
         other._children = {key: child.copy() for key, child in self._children.items()}
-        other._turns, other._heap, other._debts = self._turns.copy(), self._heap.copy(), self._debts.copy()
+        other._turns, other._heap, other._resting = self._turns.copy(), self._heap.copy(), self._resting.copy()
         other._now, other._lead, other._count = self._now, self._lead, self._count
         return other
 
@@ -96,16 +97,19 @@ class _Ring:
         key, rest = path[0], path[1:]
         self._lead = max(job.cost, FADES * self._lead)
         if key not in self._children:
-            self._children[key] = _Ring() if rest else _Person()
+            newcomer = (-math.inf, 0, 0, key), _Ring() if rest else _Person()
+            (due, served, *_), self._children[key] = self._resting.pop(key, newcomer)
             # Who comes goes before whoever has had a picture since, also where that one was kept waiting by others
             # who came; who asks again at once still has what they have had.
-            self._line_up(key, max(self._now - self._lead, self._debts.pop(key, 0.0)), served=0)
+            self._line_up(key, max(self._now - self._lead, due), served)
         self._children[key].push(job, front=front, path=rest)
 
-    def _line_up(self, key: str, due: float, *, served: int) -> None:
+    def _line_up(self, key: str, due: float, served: int) -> None:
         self._count += 1
         self._turns[key] = (due, served, self._count, key)
         heapq.heappush(self._heap, self._turns[key])
+        if len(self._heap) > 2 * len(self._turns) + 64:  # somebody asks and cancels again and again
+            self._heap = sorted(self._turns.values())
 
     def _first(self) -> _Turn | None:
         while self._heap and self._turns.get(self._heap[0][-1]) != self._heap[0]:
@@ -124,7 +128,7 @@ class _Ring:
         job = self._children[key].pop()
         before = self._now
         self._now += job.cost / len(self._children)
-        self._line_up(key, max(due, before - self._lead) + job.cost, served=self._count)
+        self._line_up(key, max(due, before - self._lead) + job.cost, self._count)
         self._leave_if_done(key)
         return job
 
@@ -135,10 +139,9 @@ class _Ring:
     def _leave_if_done(self, key: str) -> None:
         if len(self._children[key]):
             return
-        del self._children[key]
-        self._debts[key] = self._turns.pop(key)[0]
-        # Where nobody waits, nobody was kept waiting.
-        self._debts = {key: due for key, due in self._debts.items() if due > self._now} if self._children else {}
+        self._resting[key] = self._turns.pop(key), self._children.pop(key)
+        over = self._now - self._lead
+        self._resting = {key: rest for key, rest in self._resting.items() if rest[0][0] >= over}
 
 
 class FairSchedule:
