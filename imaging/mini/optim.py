@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from imaging.mini.together import ALONE, Together
+
 
 def _orthogonal(gradient: Tensor, steps: int = 4) -> Tensor:
     """Newton–Schulz towards the nearest orthogonal matrix of `[rows, columns]`."""
@@ -57,8 +59,14 @@ class MuonAdam:
     """Both optimisers over named parameters that want gradients; `factor` scales both rates (warm-up, decay)."""
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], rate: float, adam_rate: float, momentum: float = 0.95
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        rate: float,
+        adam_rate: float,
+        momentum: float = 0.95,
+        together: Together = ALONE,
     ) -> None:
+        self._together = together
         wanted = [(name, p) for name, p in named if p.requires_grad]
         self.matrices = [p for name, p in wanted if is_matrix(name, p)]
         self.others = [p for name, p in wanted if not is_matrix(name, p)]
@@ -76,13 +84,9 @@ class MuonAdam:
     @torch.no_grad()
     def step(self) -> None:
         self.steps += 1
-        for p, velocity in zip(self.matrices, self._velocity, strict=True):
-            if p.grad is None:
-                continue
-            velocity.lerp_(p.grad, 1 - self.momentum)
-            update = _orthogonal(p.grad.lerp(velocity, self.momentum).reshape(p.size(0), -1))
-            scale = max(1.0, update.size(0) / update.size(1)) ** 0.5
-            p.add_(update.reshape(p.shape), alpha=-self.rate * self.factor * scale)
+        for p, update in zip(self.matrices, self._updates(), strict=True):
+            if p.grad is not None:
+                p.add_(update, alpha=-self.rate * self.factor)
         index = [i for i, p in enumerate(self.others) if p.grad is not None]
         gradients: list[Tensor] = [g for i in index if (g := self.others[i].grad) is not None]
         mean, square = [self._mean[i] for i in index], [self._square[i] for i in index]
@@ -91,6 +95,26 @@ class MuonAdam:
         rate = self.adam_rate * self.factor / (1 - 0.9**self.steps)
         for i, m, s in zip(index, mean, square, strict=True):
             self.others[i].addcdiv_(m, (s / (1 - 0.99**self.steps)).sqrt_().add_(1e-8), value=-rate)
+
+    def _updates(self) -> list[Tensor]:
+        """The matrices' orthogonal updates, each made by one process for all of them: they cost as much as a third of
+        a step's gradients."""
+        sizes = [p.numel() for p in self.matrices]
+        flat = torch.zeros(sum(sizes))
+        updates = [part.view_as(p) for part, p in zip(flat.split(sizes), self.matrices, strict=True)]
+        costs = [0] * self._together.count
+        for p, velocity, update in zip(self.matrices, self._velocity, updates, strict=True):
+            if p.grad is None:
+                continue
+            velocity.lerp_(p.grad, 1 - self.momentum)
+            whose = costs.index(min(costs))
+            costs[whose] += p.numel()
+            if whose == self._together.rank:
+                made = _orthogonal(p.grad.lerp(velocity, self.momentum).reshape(p.size(0), -1))
+                scale = max(1.0, made.size(0) / made.size(1)) ** 0.5
+                update.copy_((made * scale).view_as(p))
+        self._together.sum(flat)
+        return updates
 
     def state(self) -> dict[str, Any]:
         return {"steps": self.steps, "velocity": self._velocity, "mean": self._mean, "square": self._square}

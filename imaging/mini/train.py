@@ -29,6 +29,12 @@ def _autoencoder(home: Path, minutes: float | None, processes: int) -> bool:
     return autoencoder.train(home, minutes=minutes)
 
 
+def _reader(home: Path, minutes: float | None, processes: int) -> bool:
+    from imaging.mini import reader
+
+    return reader.train(home, minutes=minutes)
+
+
 def _denoiser(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import denoiser, together
 
@@ -64,6 +70,7 @@ def _export(home: Path, minutes: float | None, processes: int) -> bool:
 
 STAGES: dict[str, Stage] = {
     "autoencoder": _autoencoder,
+    "reader": _reader,
     "denoiser": _denoiser,
     "decoder": _decoder,
     "ip_adapter": _ip_adapter,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from imaging.mini import autoencoder, denoiser, export, ip_adapter, runs, together  # noqa: E402
+from imaging.mini import autoencoder, denoiser, export, ip_adapter, optim, reader, runs, together, vocabulary  # noqa: E402
+from imaging.mini.model import Denoiser  # noqa: E402
 
 
 def logged(home: Path, stage: str) -> list[int]:
@@ -24,6 +27,9 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
     assert autoencoder.train(tmp_path, samples=4, batch=4, widths=widths)
     assert autoencoder.train(tmp_path, samples=8, batch=4, widths=widths)
     assert logged(tmp_path, "autoencoder") == [4, 8]
+    assert reader.train(tmp_path, samples=8, batch=8)
+    assert reader.train(tmp_path, samples=16, batch=8)
+    assert logged(tmp_path, "reader") == [8, 16]
     assert denoiser.train(tmp_path, samples=4, batch=4, prefill=4, fresh=2)
     assert denoiser.train(tmp_path, samples=8, batch=4, prefill=4, fresh=2)
     first, second = logged(tmp_path, "denoiser")
@@ -35,6 +41,39 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
     for part in ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "scheduler", "ip_adapter"):
         assert (weights / part).is_dir()
     assert json.loads((weights.parent / "defaults.json").read_text())["width"] == 128
+
+
+def test_the_denoiser_begins_with_the_encoders_that_have_read(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    new = Denoiser(vocabulary.build(), 4)
+    assert not reader.load_into(new, tmp_path)
+    reader.train(tmp_path, samples=8, batch=8)
+    assert reader.load_into(new, tmp_path)
+    saved = runs.load(reader.checkpoint_path(tmp_path))
+    assert saved is not None
+    for text, name in ((new.text_1, "text_1"), (new.text_2, "text_2")):
+        assert all(torch.equal(value, saved[name][key]) for key, value in text.state_dict().items())
+
+
+def test_reading_captions_teaches_what_stands_where() -> None:
+    """On the captions of one batch: each question finds its answer, the unsaid ones at chance apart."""
+    torch.manual_seed(0)
+    rng = random.Random(5)
+    denoiser, asks = Denoiser(vocabulary.build(), 4), reader.Reader()
+    denoiser.start()
+    parameters = [*denoiser.text_1.parameters(), *denoiser.text_2.parameters(), *asks.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3)
+    scenes, texts = reader.draw(rng, 24)
+    wanted, losses = reader.answers(scenes), []
+    for _ in range(60):
+        value = reader.loss(asks(*denoiser.read(texts)), wanted)
+        losses.append(float(value.detach()))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    assert losses[-1] < 0.3 * losses[0]
+    found = asks(*denoiser.read(texts))
+    assert (found["thing"].argmax(-1) == wanted["thing"]).float().mean() > 0.9
 
 
 def test_the_decoder_run_leaves_the_encoder_alone(tmp_path: Path) -> None:
@@ -57,6 +96,28 @@ def _gradients(member: together.Together) -> bool:
     parameter.grad = torch.full((3,), float(member.rank))
     stops = member.average([parameter], over=member.rank == 1)
     return stops and member.count == 2 and bool(torch.equal(parameter.grad, torch.full((3,), 0.5)))
+
+
+def _moved(member: together.Together) -> dict[str, Any]:
+    torch.manual_seed(3)
+    layers = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Linear(8, 4), torch.nn.Linear(4, 12))
+    optimizer = optim.MuonAdam(layers.named_parameters(), rate=0.1, adam_rate=0.01, together=member)
+    generator = torch.Generator().manual_seed(4)
+    for _ in range(3):
+        for p in layers.parameters():
+            p.grad = torch.randn(p.shape, generator=generator)
+        optimizer.step()
+    return layers.state_dict()
+
+
+def _moves_alike(member: together.Together) -> bool:
+    alone, shared = _moved(together.ALONE), _moved(member)
+    return member.count == 2 and all(torch.allclose(alone[name], shared[name], atol=1e-6) for name in alone)
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_optimisers_work_move_as_one_does() -> None:
+    assert together.run(2, _moves_alike)
 
 
 @pytest.mark.slow

@@ -1,0 +1,180 @@
+"""Stage 1b: the text encoders learn what a caption says before anything is drawn from it.
+
+From the loss of a denoiser alone, small text encoders take a hundred thousand noisy pictures to learn that in "a cat
+on the left and a dog on the right" the cat is the one on the left. Said directly it takes minutes, because text costs
+next to nothing: a few learned questions (what is on the left, in the middle, on the right; where is this?) attend to
+the context that the UNet's cross-attention will read, as its pixels will, and must name the thing, its colour, its
+size, the background and the time of day. The heads are thrown away; the encoders go on in the denoiser's stage.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from imaging.mini import backgrounds, captions, runs, vocabulary, world
+from imaging.mini.model import TEXT_WIDTH, Denoiser
+from imaging.mini.optim import schedule
+from imaging.mini.sprites import THINGS, TINTS
+
+CAPTIONS = 250_000
+"""In a whole run."""
+BATCH = 64
+RATE = 1e-3
+PLACES = get_args(world.Place)
+SIZES = get_args(world.Size)
+THING_NAMES = ("", *THINGS)
+COLOURS = ("", *TINTS)
+HEADS = 4
+LATENT_CHANNELS = 4
+"""Of the UNet that `Denoiser` carries along here; it is neither trained nor kept."""
+
+
+class Reader(nn.Module):
+    """Questions to the context `[N, T, 2·TEXT_WIDTH]` and the pooled text `[N, TEXT_WIDTH]` of a denoiser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width = 2 * TEXT_WIDTH
+        self.questions = nn.Parameter(torch.randn(len(PLACES) + 1, width))
+        self.attention = nn.MultiheadAttention(width, HEADS, batch_first=True)
+        self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
+        self.thing = nn.Linear(width, len(THING_NAMES))
+        self.colour = nn.Linear(width, len(COLOURS))
+        self.size = nn.Linear(width, len(SIZES))
+        self.background = nn.Linear(width, len(backgrounds.BACKGROUNDS))
+        self.time = nn.Linear(width, len(backgrounds.TIMES))
+        self.pooled = nn.Linear(TEXT_WIDTH, len(backgrounds.BACKGROUNDS) + len(THINGS))
+
+    def forward(self, context: Tensor, pooled: Tensor) -> dict[str, Tensor]:
+        """Logits: of each place `[N, 3, …]`, of the scene `[N, …]`, and of the pooled text."""
+        asked = self.questions.expand(len(context), -1, -1)
+        found = self.mix(self.attention(asked, context, context, need_weights=False)[0])
+        places, scene = found[:, :-1], found[:, -1]
+        return {
+            "thing": self.thing(places),
+            "colour": self.colour(places),
+            "size": self.size(places),
+            "background": self.background(scene),
+            "time": self.time(scene),
+            "pooled": self.pooled(pooled),
+        }
+
+
+def answers(scenes: list[world.Scene]) -> dict[str, Tensor]:
+    """What the questions should find, as indices; -100 where there is nothing to be said of."""
+    n = len(scenes)
+    said = {name: torch.full((n, len(PLACES)), -100) for name in ("colour", "size")}
+    thing = torch.zeros(n, len(PLACES), dtype=torch.long)
+    pooled = torch.zeros(n, len(backgrounds.BACKGROUNDS) + len(THINGS))
+    for i, scene in enumerate(scenes):
+        pooled[i, backgrounds.BACKGROUNDS.index(scene.background)] = 1
+        for it in scene.figures:
+            place = PLACES.index(it.place)
+            thing[i, place] = THING_NAMES.index(it.thing)
+            said["colour"][i, place] = COLOURS.index(it.colour or "")
+            said["size"][i, place] = SIZES.index(it.size)
+            pooled[i, len(backgrounds.BACKGROUNDS) + THINGS.index(it.thing)] = 1
+    where = torch.tensor([backgrounds.BACKGROUNDS.index(scene.background) for scene in scenes])
+    time = torch.tensor([backgrounds.TIMES.index(scene.time) for scene in scenes])
+    return {"thing": thing, **said, "background": where, "time": time, "pooled": pooled}
+
+
+def loss(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    """The sum of what each question got wrong."""
+    parts = [
+        nn.functional.cross_entropy(found[name].flatten(0, -2), wanted[name].flatten(), ignore_index=-100)
+        for name in ("thing", "colour", "size", "background", "time")
+    ]
+    parts.append(10 * nn.functional.binary_cross_entropy_with_logits(found["pooled"], wanted["pooled"]))
+    return torch.stack(parts).sum()
+
+
+def draw(rng: random.Random, n: int) -> tuple[list[world.Scene], list[str]]:
+    """Scenes of the training world, never rendered, with a caption each."""
+    scenes = [world.random_scene(rng) for _ in range(n)]
+    return scenes, [captions.caption(rng, scene) for scene in scenes]
+
+
+@torch.no_grad()
+def right(denoiser: Denoiser, reader: Reader, n: int = 256) -> dict[str, float]:
+    """On fixed two-thing captions that name both sides: shares of things in their places, colours, backgrounds."""
+    rng = random.Random(41)
+    scenes: list[world.Scene] = []
+    texts: list[str] = []
+    while len(texts) < n:
+        scene = world.random_scene(rng, two=1.0)
+        text = captions.caption(rng, scene)
+        if "left" in text and "right" in text:
+            scenes.append(scene)
+            texts.append(text)
+    found, wanted = reader(*denoiser.read(texts)), answers(scenes)
+    shares = {name: found[name].argmax(-1) == wanted[name] for name in ("thing", "colour", "background")}
+    shares["colour"] = shares["colour"][wanted["colour"] >= 0]
+    return {name: round(float(share.float().mean()), 3) for name, share in shares.items()}
+
+
+def checkpoint_path(home: Path) -> Path:
+    return home / "reader.pt"
+
+
+def load_into(denoiser: Denoiser, home: Path) -> bool:
+    """Give a new denoiser the text encoders of this stage; False when there are none."""
+    state = runs.load(checkpoint_path(home))
+    if state is None:
+        return False
+    denoiser.text_1.load_state_dict(state["text_1"])
+    denoiser.text_2.load_state_dict(state["text_2"])
+    return True
+
+
+def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, batch: int = BATCH) -> bool:
+    """Run or resume the stage; True when its whole run is done."""
+    path, log = checkpoint_path(home), runs.Log(home / "reader.jsonl")
+    torch.manual_seed(0)
+    denoiser, reader = Denoiser(vocabulary.build(), LATENT_CHANNELS), Reader()
+    denoiser.start()
+    denoiser.unet.requires_grad_(False)
+    parameters = [*denoiser.text_1.parameters(), *denoiser.text_2.parameters(), *reader.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.01)
+    state, done = runs.load(path), 0
+    if state is not None:
+        load_into(denoiser, home)
+        reader.load_state_dict(state["reader"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
+        done = int(state["samples"])
+    rng = random.Random(300 + done)
+    clock = runs.Clock(minutes, every=60)
+
+    def keep(finished: bool) -> None:
+        runs.save(
+            path,
+            {
+                "text_1": denoiser.text_1.state_dict(),
+                "text_2": denoiser.text_2.state_dict(),
+                "reader": reader.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "samples": done,
+            },
+        )
+        log(stage="reader", samples=done, finished=finished, **right(denoiser, reader))
+
+    while done < samples and not clock.over():
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * schedule(done / samples, warm=0.02, decay_from=0.3)
+        scenes, texts = draw(rng, batch)
+        value = loss(reader(*denoiser.read(texts)), answers(scenes))
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        done += batch
+        if clock.due():
+            keep(False)
+    keep(done >= samples)
+    return done >= samples
