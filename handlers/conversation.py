@@ -65,6 +65,8 @@ class Conversation:
         self._runs: dict[str, Run] = {}
         self._aside: dict[str, list[Share]] = {}
         self._left: dict[ThreadKey, list[Turn]] | None = None
+        self._kept: dict[str, Place] = {}
+        """Places of turns whose message has come again and is on its way to be answered."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -111,6 +113,8 @@ class Conversation:
             await self._tell(incoming.thread, incoming.person, BROKE)
         finally:
             self._busy.discard(turn)
+            if (place := self._kept.pop(turn, None)) is not None:
+                place.leave()
 
     async def _receive(self, incoming: Incoming, turn: str) -> None:
         try:
@@ -200,7 +204,7 @@ class Conversation:
         tell = partial(self._tell, turn.thread, person)
         run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
         if place is None and asked is not None:
-            place = self._lines.place(turn.thread, turn.index)
+            place = self._kept.get(turn.id) or self._lines.place(turn.thread, turn.index)
         self._runs[turn.id] = run
         try:
             await self._in_turn(run, asked, brought, place)
@@ -344,6 +348,10 @@ class Conversation:
         tasks = []
         for turn in turns:
             place = self._lines.place(turn.thread, turn.index) if turn.answers else None
+            if turn.id in self._busy:
+                if place is not None:
+                    self._kept[turn.id] = place
+                continue
             task = self._own(self.take_up(turn, place), f"take up {turn.id}")
             if place is not None:
                 task.add_done_callback(partial(_leave, place))

@@ -13,6 +13,7 @@ from handlers.errors import StoreError
 from handlers.model import Action, Press, SlotState, Turn, TurnState
 from tests.fakes import ANNA, THREAD, message, pictures, words
 from tests.handlers.conftest import World
+from tests.waiting import until
 
 TWO = 'One <image id="1"> a fox </image> and two <image id="2"> a cat </image> done.'
 
@@ -149,14 +150,17 @@ async def test_a_message_that_comes_first_after_a_restart_waits_for_what_was_lef
     assert [words(reply) for reply in world.chat.replies] == ["first", "second", "third"]
 
 
-async def test_a_redelivery_that_comes_first_after_a_restart_is_answered_in_its_place(world: World) -> None:
+@pytest.mark.parametrize("again", ["one", "two"])
+async def test_a_redelivery_that_comes_first_after_a_restart_is_answered_in_its_place(world: World, again: str) -> None:
     world.model.scripts.append(["x", asyncio.Event()])
     answering = [asyncio.create_task(world.desk.receive(message(text, text))) for text in ("one", "two")]
     await world.chat.until(lambda: len(world.chat.opened) == 2 and bool(world.model.requests))
     answering[1].cancel()
     await crash(world, answering[0])
     world.model.scripts += ["first", "second"]
-    await asyncio.gather(world.desk.receive(message("two", "two")), world.desk.resume(world.chat))
+    await asyncio.gather(world.desk.receive(message(again, again)), world.desk.resume(world.chat))
+    await until(lambda: not world.desk.busy)
+    assert [request.user.text for request in world.model.requests[1:]] == ["one", "two"]
     assert [words(reply) for reply in world.chat.replies] == ["first", "second"]
     assert not await world.store.open_turns()
 
