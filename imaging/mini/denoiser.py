@@ -5,9 +5,9 @@ timesteps of 400–850 (where the layout is decided), large position embeddings,
 captions name the sides. `SwapProbe` watches it: how often the true caption explains a noisy scene better than the
 same caption with its two things exchanged.
 
-Until the last part of the run, most steps see windows of a scene around one figure, with SDXL's own crop conditioning telling
-the UNet so. A window costs a quarter of a scene and is mostly figure, so words and looks are learned several times
-faster; whole scenes teach the layout.
+Until the last part of the run, most steps see windows of a scene around one figure, with SDXL's own crop conditioning
+telling the UNet so. A window costs a quarter of a scene and is mostly figure, so words and looks are learned several
+times faster; whole scenes teach the layout.
 """
 
 from __future__ import annotations
