@@ -1,7 +1,8 @@
 """What is about to be posted, written down before it is: Discord knows a nonce for some minutes only.
 
 A crash between a message and the note of its id leaves a message that nobody knows. When the next start comes soon,
-the nonce gives it back; when it comes later, the message is found by what it says.
+the nonce gives it back; when it comes later, the message is found by what it says and by the ids of its buttons:
+of several answers that are only begun, the words are the same.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import discord
-from discord.components import TextDisplay
+from discord.components import ActionRow, TextDisplay
 
 from bot.chats.discord.config import KeyValue
 from bot.chats.discord.outlet import Outlet
 from bot.chats.discord.trouble import FAILURES
-from bot.chats.discord.views import MessageView, Words
+from bot.chats.discord.views import Buttons, Menu, MessageView, Words
 
 log = logging.getLogger(__name__)
 EARLIER = timedelta(minutes=2)
@@ -40,7 +41,7 @@ class Outbox:
     async def intend(self, index: int, view: MessageView) -> None:
         """The answer's message number `index` is going to be sent."""
         since = discord.utils.time_snowflake(discord.utils.utcnow() - EARLIER)
-        await self._memory.put(SENDING + self._turn, f"{index} {since} {_digest(_texts(view))}")
+        await self._memory.put(SENDING + self._turn, f"{index} {since} {_digest(_texts(view), _ids(view))}")
 
     async def sent(self, ids: str) -> None:
         await self._memory.put(POSTED + self._turn, ids)
@@ -57,7 +58,7 @@ class Outbox:
         others = {id for _, ids in await self._memory.items(POSTED) for id in ids.split(",")}
 
         def ours(message: discord.Message) -> bool:
-            return str(message.id) not in others and _digest(_texts_of(message)) == digest
+            return str(message.id) not in others and _digest(_texts_of(message), _ids_of(message)) == digest
 
         try:
             return await outlet.find(int(since), ours)
@@ -74,11 +75,22 @@ def _texts_of(message: discord.Message) -> list[list[str]]:
     return [component.content.split() for component in message.components if isinstance(component, TextDisplay)]
 
 
+def _ids(view: MessageView) -> list[str]:
+    rows = [block for block in view.blocks if isinstance(block, Buttons | Menu)]
+    return [id for row in rows for id in ([row.id] if isinstance(row, Menu) else [button.id for button in row.items])]
+
+
+def _ids_of(message: discord.Message) -> list[str]:
+    rows = [component for component in message.components if isinstance(component, ActionRow)]
+    return [str(child.custom_id) for row in rows for child in row.children]
+
+
 def shows(message: discord.Message, view: MessageView) -> bool:
     """Whether the message says what the view says; a word about missing pictures may stand behind it."""
     wanted = _texts(view)
     return _texts_of(message)[: len(wanted)] == wanted
 
 
-def _digest(texts: Sequence[Sequence[str]]) -> str:
-    return hashlib.blake2b(repr([list(words) for words in texts]).encode(), digest_size=12).hexdigest()
+def _digest(texts: Sequence[Sequence[str]], ids: Sequence[str]) -> str:
+    said = repr([[list(words) for words in texts], list(ids)])
+    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bot.chats.discord import DiscordRefused
+from bot.chats.discord.outbox import Outbox
+from bot.chats.discord.render import render
 from handlers.model import Action, Reply, TextPart
 from tests.bot.discord.fakes import ready
 from tests.bot.discord.test_answers import noise
@@ -164,6 +166,34 @@ async def test_a_message_that_could_not_be_noted_is_found_when_its_nonce_is_forg
         assert len(said) == 2  # the other answer, which says the same, was left alone
         assert ["at last" in text for text in said] == [False, True]
         assert await second.memory.get("sending:turn-1") is None
+    finally:
+        await second.chat.stop()
+
+
+async def test_of_two_answers_that_were_only_begun_each_finds_its_own_message(peer: DiscordPeer) -> None:
+    first = Process(peer)
+    await first.start()
+    first.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(first.handlers.received))
+    key = first.handlers.received[0].thread
+    begun = {turn: Reply(turn, key) for turn in ("turn-0", "turn-1", "turn-2")}
+    first.chat.open_reply("turn-1", key, None, None).show(begun["turn-1"])
+    await peer.until(lambda: len(peer.said(asked["id"])) == 1)
+    await first.chat.stop()
+    # It was killed before the note was on the disk, and before the other two were sent.
+    await first.memory.put("post:turn-1", None)
+    for turn, reply in begun.items():
+        await Outbox(first.memory, turn).intend(0, render(reply)[0])
+    peer.forget_nonces()
+    second = Process(peer, first)
+    second.handlers.parts = ()
+    await second.start()
+    try:
+        await asyncio.gather(*(second.handlers.reply(turn, key, (TextPart(f"This is {turn}."),)) for turn in begun))
+        said = [text for message in peer.said(asked["id"]) if "turn-" in (text := str(message["components"]))]
+        assert len(said) == 3
+        assert all(sum(f"This is {turn}." in text for text in said) == 1 for turn in begun)
     finally:
         await second.chat.stop()
 
