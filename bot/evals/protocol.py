@@ -27,7 +27,7 @@ from bot.settings import load_settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Reply, SelectPart, SlotState, ThreadKey
-from prompts.protocol import Directive, Operation
+from prompts.protocol import Directive, Operation, parse
 from prompts.tiny.score import Expectation, Verdict, confusion, judge, shares
 
 SOMEBODY = Person("eval", "Sam")
@@ -112,6 +112,7 @@ class Trial:
 
     def __init__(self, store: SqliteStore, model: Replay) -> None:
         self._model = model
+        self._store = store
         self._chat = OneChat()
         self._desk = Desk(store, model, NoPictures(), {"eval": self._chat})
 
@@ -120,6 +121,7 @@ class Trial:
         thread = ThreadKey("eval", "-", "-", str(index))
         for number, (asked, answered) in enumerate(case.exchanges()):
             self._model.script = answered
+            await self._keep_numbers(thread, answered)
             await self._desk.receive(Incoming(f"{index}.{number}", thread, SOMEBODY, asked))
         self._model.script = None
         self._model.said.clear()
@@ -133,6 +135,13 @@ class Trial:
             "notices": [part.sentence for part in (reply.parts if reply else ()) if isinstance(part, NoticePart)],
             "seconds": time.monotonic() - began,
         }
+
+    async def _keep_numbers(self, thread: ThreadKey, answered: str) -> None:
+        """A history may be the end of a long thread: its first picture can be number 17, and people say "17"."""
+        written = [part.id for part in parse(answered) if isinstance(part, Directive) and part.id is not None]
+        free = await self._store.reserve_numbers(thread, 0)
+        if written and min(written) > free:
+            await self._store.reserve_numbers(thread, min(written) - free)
 
 
 async def trial(arguments: argparse.Namespace, cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -87,6 +87,34 @@ async def test_the_protocol_is_judged_on_any_endpoint(tmp_path: Path) -> None:
     assert "walrus at night" in lines[1]["reply"]
 
 
+async def test_a_history_that_begins_in_mid_thread_keeps_its_numbers(tmp_path: Path) -> None:
+    case = {
+        "category": "edit",
+        "history": [
+            {"role": "user", "text": "go on with the robots"},
+            {"role": "assistant", "text": 'Sure <image id="17"> a tin robot </image>'},
+            {"role": "user", "text": "a hat"},
+            {"role": "assistant", "text": '<edit id="18" prev_id="17"> a tin robot with a hat </edit>'},
+        ],
+        "user": "17 please, but blue",
+        "expect": {"operations": ["edit"], "source": 17, "mention": ["blue"], "plain": False},
+    }
+    cases, out = tmp_path / "cases.jsonl", tmp_path / "out.jsonl"
+    cases.write_text(json.dumps(case))
+    async with OpenAIPeer() as peer:
+        peer.replies += [Reply(('<edit id="19" prev_id="17"> a blue tin robot </edit>',))]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "eval", "protocol", "--llm", peer.base_url, "--cases", str(cases),
+            "--out", str(out), "--home", str(tmp_path / "home"),
+            env={name: value for name, value in os.environ.items() if not name.startswith("EASEL_")},
+        )  # fmt: skip
+        assert await asyncio.wait_for(process.wait(), 100) == 0
+        table = json.dumps(peer.requests[0]["messages"])
+        assert "#17 image: a tin robot" in table
+        assert "#18 edit of 17" in table
+    assert json.loads(out.read_text())["passed"] is True
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"category": "new"}', "\x00\xff"])
 def test_what_is_no_case_is_said_by_its_line(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = tmp_path / "cases.jsonl"
