@@ -1,10 +1,11 @@
 """Train the LoRA: ``python -m prompts.tiny.train [--minutes N] [--resume]``.
 
 One process and one thread (two were slower on a shared machine). ``--bfloat16`` holds the frozen weights in
-bfloat16, which is faster on CPUs that multiply it (AVX512-BF16, AMX) and slower on others. Turns are generated as
-they are needed, never twice; only the command line is learned, not the prompt. The learning rate follows the share
-of the time budget that is used up, so a busy machine means fewer steps and never a run cut off at a high rate.
-Checkpoints are written atomically; a run that was killed goes on with ``--resume``.
+bfloat16, which is faster on CPUs that multiply it (AVX512-BF16, AMX) and much slower on others. Turns are generated
+as they are needed, never twice; only the command line is learned, not the prompt. Turns that share a picture table
+share its tokens: each row of a batch is a table and several messages that do not see each other. The learning rate
+follows the share of the time budget that is used up, so a busy machine means fewer steps and never a run cut off
+at a high rate. Checkpoints are written atomically; a run that was killed goes on with ``--resume``.
 """
 
 from __future__ import annotations
@@ -24,18 +25,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prompts.tiny import lora, weights_file
-from prompts.tiny.data import Example, examples
-from prompts.tiny.format import messages
+from prompts.tiny.data.table import Example
+from prompts.tiny.data.turns import groups
+from prompts.tiny.format import messages, shown
 
-BATCH = 8
-WINDOW = 16
+BATCH_TOKENS = 448
+"""Of one step, padding counted."""
+WINDOW = 64
+"""Groups of turns that are sorted by length together, so that little is padding."""
 PEAK_RATE = 1e-3
 FINAL_SHARE = 0.04
 WARM_UP = 20
 SAVE_EVERY = 50
 HELD_OUT_SEED = 999_983
 
-Ids = tuple[list[int], list[int]]
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A picture table's tokens and, for each message to it, the tokens of message and answer."""
+
+    head: list[int]
+    branches: list[tuple[list[int], list[int]]]
+
+    def __len__(self) -> int:
+        return len(self.head) + sum(len(asked) + len(answer) for asked, answer in self.branches)
 
 
 @dataclass
@@ -61,36 +74,71 @@ def chat_text(turn_messages: list[dict[str, str]]) -> str:
     return "".join(parts) + "<|im_start|>assistant\n"
 
 
-def encode(tokenizer: Any, example: Example) -> Ids:
-    """Tokens of the prompt and of the answer."""
-    prompt = tokenizer(chat_text(messages(example.turn)), add_special_tokens=False)["input_ids"]
-    answer = tokenizer(example.command + "<|im_end|>", add_special_tokens=False)["input_ids"]
-    return prompt, answer
+def encode(tokenizer: Any, group: list[Example]) -> Packed:
+    """Tokens of turns that share a picture table."""
+
+    def tokens(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    rows = len(shown(group[0].turn.pictures))
+    texts = [chat_text(messages(example.turn)) for example in group]
+    # The table's rows come first in the user's message, each on a line.
+    start = texts[0].index("<|im_start|>user\n") + len("<|im_start|>user\n")
+    for _ in range(rows):
+        start = texts[0].index("\n", start) + 1
+    branches = [
+        (tokens(text[start:]), tokens(example.command + "<|im_end|>"))
+        for text, example in zip(texts, group, strict=True)
+    ]
+    return Packed(tokens(texts[0][:start]), branches)
 
 
-def batches(tokenizer: Any, seed: int) -> Iterator[list[Ids]]:
-    """Endless batches; examples of like length go together, so that little is padding."""
-    stream = examples(seed)
+def batches(tokenizer: Any, seed: int) -> Iterator[list[Packed]]:
+    """Endless batches of like length."""
+    stream = groups(seed)
     rng = random.Random(seed)
     while True:
-        window = sorted(
-            (encode(tokenizer, next(stream)) for _ in range(BATCH * WINDOW)), key=lambda x: len(x[0]) + len(x[1])
-        )
-        groups = [window[i : i + BATCH] for i in range(0, len(window), BATCH)]
-        rng.shuffle(groups)
-        yield from groups
+        window = sorted((encode(tokenizer, next(stream)) for _ in range(WINDOW)), key=len)
+        made: list[list[Packed]] = [[]]
+        for packed in window:
+            if made[-1] and len(packed) * (len(made[-1]) + 1) > BATCH_TOKENS:
+                made.append([])
+            made[-1].append(packed)
+        rng.shuffle(made)
+        yield from made
 
 
-def loss_of(model: Any, batch: list[Ids]) -> Tensor:
+def tensors(batch: list[Packed]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Inputs, positions and targets [row, token], and who sees whom [row, 1, token, token].
+
+    A message sees the table and itself up to here; padding sees itself, so that no softmax is empty.
+    """
+    shape = (len(batch), max(len(packed) for packed in batch))
+    inputs, targets = torch.full(shape, 2), torch.full(shape, -100)
+    positions, branch = torch.zeros(shape, dtype=torch.long), torch.full(shape, -1)
+    for row, packed in enumerate(batch):
+        at = len(packed.head)
+        inputs[row, :at] = torch.tensor(packed.head)
+        positions[row, :at] = torch.arange(at)
+        branch[row, :at] = 0
+        for number, (asked, answer) in enumerate(packed.branches, start=1):
+            end = at + len(asked) + len(answer)
+            inputs[row, at:end] = torch.tensor(asked + answer)
+            positions[row, at:end] = torch.arange(len(packed.head), len(packed.head) + end - at)
+            branch[row, at:end] = number
+            targets[row, at + len(asked) - 1 : end - 1] = torch.tensor(answer)
+            at = end
+    earlier = torch.ones(shape[1], shape[1], dtype=torch.bool).tril()
+    together = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
+    return inputs, positions, targets, (together & earlier)[:, None]
+
+
+def loss_of(model: Any, batch: list[Packed]) -> Tensor:
     """Mean cross entropy of the answers' tokens; the vocabulary layer runs only where it is needed."""
-    length = max(len(a) + len(b) for a, b in batch)
-    inputs = torch.full((len(batch), length), 2)
-    targets = torch.full((len(batch), length), -100)
-    for row, (prompt, answer) in enumerate(batch):
-        end = len(prompt) + len(answer)
-        inputs[row, :end] = torch.tensor(prompt + answer)
-        targets[row, len(prompt) - 1 : end - 1] = torch.tensor(answer)
-    hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state
+    inputs, positions, targets, sees = tensors(batch)
+    hidden = model.model(
+        input_ids=inputs, position_ids=positions, attention_mask=sees, use_cache=False
+    ).last_hidden_state
     wanted = targets != -100
     return F.cross_entropy(model.lm_head(hidden[wanted]).float(), targets[wanted])
 
@@ -147,8 +195,8 @@ def train(minutes: float, resume: bool, home: Path, dtype: torch.dtype = torch.f
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         progress.step += 1
-        progress.examples += len(batch)
-        progress.tokens += sum(len(a) + len(b) for a, b in batch)
+        progress.examples += sum(len(packed.branches) for packed in batch)
+        progress.tokens += sum(len(packed) for packed in batch)
         progress.seconds += time.monotonic() - began
         progress.cpu_seconds += time.process_time() - cpu
         recent = [*recent[-19:], float(loss.detach())]

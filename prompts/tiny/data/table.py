@@ -1,13 +1,18 @@
 """Picture tables as they stand after some turns, and one training example."""
 
+# ruff: noqa: E501 -- phrase tables and their slots read better unwrapped
+
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from prompts.tiny.data import make
 from prompts.tiny.data import words as w
-from prompts.tiny.data.edits import edit
-from prompts.tiny.data.scene import Scene, scene
+from prompts.tiny.data.changes_parts import edit
+from prompts.tiny.data.phrases import words
+from prompts.tiny.data.picture import Picture
 from prompts.tiny.format import MAX_DESCRIPTION, TABLE_LENGTH, TinyPicture, TinyTurn
 
 
@@ -22,10 +27,10 @@ class Example:
 
 @dataclass
 class Row:
-    """A picture of the table with the scene behind its description."""
+    """A picture of the table with the parts behind its description."""
 
     id: int
-    scene: Scene
+    picture: Picture
     parent: int | None = None
     batch: bool = False
     current: bool = False
@@ -34,37 +39,40 @@ class Row:
 Table = list[Row]
 
 
-def pictures(table: Table) -> tuple[TinyPicture, ...]:
+def shown(table: Table) -> tuple[TinyPicture, ...]:
     """The table as the prompt's dataclasses."""
     return tuple(
-        TinyPicture(r.id, str(r.scene)[:MAX_DESCRIPTION], r.parent, r.batch, r.current) for r in table[-TABLE_LENGTH:]
+        TinyPicture(r.id, str(r.picture)[:MAX_DESCRIPTION], r.parent, r.batch, r.current) for r in table[-TABLE_LENGTH:]
     )
+
+
+def example(
+    rng: random.Random, category: str, table: Table, message: str, command: str, before: str | None = None
+) -> Example:
+    """An example with the message as people type it."""
+    if rng.random() < PIDGIN_SHARE:
+        message = _pidgin(rng, message)
+    return Example(category, TinyTurn(as_typed(rng, message), shown(table), before), command)
+
+
+PIDGIN_SHARE = 0.04
+_SMALL_WORDS = frozenset(w.terms("a an the of to is are be it could would can you we i me do does"))
+
+
+def _pidgin(rng: random.Random, message: str) -> str:
+    """English as it comes out of a word-by-word translation: small words missing, strange ones left, the verb last."""
+    said = [x for x in message.split() if x.lower() not in _SMALL_WORDS or rng.random() < 0.5]
+    if len(said) > 3 and rng.random() < 0.4:
+        said.append(said.pop(0).lower())
+    for _ in range(rng.choice([0, 1, 1, 2])):
+        parts = words("syllables")
+        said.insert(rng.randrange(len(said) + 1), rng.choice(parts) + rng.choice(parts))
+    return " ".join(said) or message
 
 
 def first_id(rng: random.Random) -> int:
     """Threads mostly start at 1; old ones have left the start behind."""
-    return 1 if rng.random() < 0.75 else rng.randint(2, 40)
-
-
-def some_table(rng: random.Random, size: int | None = None) -> Table:
-    """A table after a few turns: new pictures, edits, batches."""
-    wanted = size or rng.choice([1, 1, 1, 2, 2, 3, 4, 5])
-    table: Table = []
-    number = first_id(rng)
-    while len(table) < wanted:
-        kind = rng.random()
-        if table and kind < 0.5:
-            parent = table[-1] if rng.random() < 0.8 else rng.choice(table)
-            child = edit(rng, parent.scene).scene if rng.random() < 0.8 else parent.scene
-            _newest(table, [Row(number, child, parent.id)])
-        elif kind < 0.65 and wanted > 1:
-            _newest(table, [Row(number + i, s) for i, s in enumerate(batch_scenes(rng))])
-        else:
-            _newest(table, [Row(number, scene(rng))])
-        number = table[-1].id + 1
-    if len(table) > 1 and rng.random() < 0.22:
-        rng.choice(table[:-1]).current = True
-    return table[-TABLE_LENGTH:]
+    return 1 if rng.random() < 0.72 else rng.randint(2, 60)
 
 
 def _newest(table: Table, rows: list[Row]) -> None:
@@ -76,16 +84,45 @@ def _newest(table: Table, rows: list[Row]) -> None:
     table += rows
 
 
-def batch_scenes(rng: random.Random) -> list[Scene]:
+def some_table(rng: random.Random, size: int | None = None) -> Table:
+    """A table after a few turns: new pictures, edits, variations, batches."""
+    wanted = size or rng.choice([1, 1, 1, 2, 2, 3, 4, 5])
+    table: Table = []
+    number = first_id(rng)
+    while len(table) < wanted:
+        kind = rng.random()
+        if table and kind < 0.5:
+            parent = table[-1] if rng.random() < 0.8 else rng.choice(table)
+            child = edit(rng, parent.picture).picture if rng.random() < 0.8 else parent.picture
+            _newest(table, [Row(number, child, parent.id)])
+        elif kind < 0.65 and wanted > 1:
+            _newest(table, [Row(number + i, p) for i, p in enumerate(batch_pictures(rng))])
+        else:
+            _newest(table, [Row(number, make.picture(rng))])
+        number = table[-1].id + 1
+    if len(table) > 1 and rng.random() < 0.22:
+        rng.choice(table[:-1]).current = True
+    return table[-TABLE_LENGTH:]
+
+
+def single_table(rng: random.Random) -> Table:
+    """The most common state: one picture."""
+    return [Row(first_id(rng), make.picture(rng))]
+
+
+def batch_pictures(rng: random.Random) -> list[Picture]:
     """Pictures of one reply: the same words, variants of an idea, or different things."""
     n = rng.choice([2, 2, 3, 3, 4])
     kind = rng.random()
-    first = scene(rng)
-    if kind < 0.35:
+    first = make.picture(rng)
+    if kind < 0.3:
         return [first] * n
-    if kind < 0.65:
-        return [first] + [edit(rng, first).scene for _ in range(n - 1)]
-    return [scene(rng, 0.3 if kind < 0.8 else None) for _ in range(n)]
+    if kind < 0.6:
+        return [first] + [edit(rng, first).picture for _ in range(n - 1)]
+    if kind < 0.75:
+        # Directions for one idea, each in another manner.
+        return [make.picture(rng, 0.7, first.noun) for _ in range(n)]
+    return [make.picture(rng, 0.3 if kind < 0.85 else None) for _ in range(n)]
 
 
 def batch_table(rng: random.Random) -> Table:
@@ -94,42 +131,56 @@ def batch_table(rng: random.Random) -> Table:
     start = table[-1].id + 1 if table else first_id(rng)
     for row in table:
         row.current = False
-    _newest(table, [Row(start + i, s) for i, s in enumerate(batch_scenes(rng))])
+    _newest(table, [Row(start + i, p) for i, p in enumerate(batch_pictures(rng))])
     return table[-TABLE_LENGTH:]
 
 
-def different_table(rng: random.Random, n: int) -> Table:
+def different_table(rng: random.Random, n: int | None = None) -> Table:
     """Pictures of different subjects, some of them edited once."""
+    n = n or rng.choice([2, 3, 3, 4, 5])
     table: Table = []
     number = first_id(rng)
     seen: set[str] = set()
     while len(table) < n:
-        s = scene(rng)
-        if s.noun in seen:
+        p = make.picture(rng)
+        if p.noun in seen:
             continue
-        seen.add(s.noun)
-        _newest(table, [Row(number, s)])
+        seen.add(p.noun)
+        _newest(table, [Row(number, p)])
         number += 1
         if rng.random() < 0.3 and len(table) < n:
-            child = edit(rng, s).scene
-            if child.noun == s.noun:
+            child = edit(rng, p).picture
+            if child.noun == p.noun:
                 _newest(table, [Row(number, child, number - 1)])
                 number += 1
+    if len(table) > 1 and rng.random() < 0.12:
+        rng.choice(table[:-1]).current = True
     return table
 
 
-def chain_table(rng: random.Random, n: int) -> Table:
+def chain_table(rng: random.Random, n: int | None = None) -> Table:
     """One picture and its edits, one after the other."""
+    n = n or rng.choice([2, 2, 3, 3, 4, 5])
     table: Table = []
     number = first_id(rng)
     if rng.random() < 0.25:
-        _newest(table, [Row(number, scene(rng))])
+        _newest(table, [Row(number, make.picture(rng))])
         number += 1
-    _newest(table, [Row(number, scene(rng))])
+    _newest(table, [Row(number, make.picture(rng))])
     for _ in range(n - 1):
         number += 1
-        _newest(table, [Row(number, edit(rng, table[-1].scene).scene, number - 1)])
+        _newest(table, [Row(number, edit(rng, table[-1].picture).picture, number - 1)])
     return table[-TABLE_LENGTH:]
+
+
+TABLES: dict[Callable[[random.Random], Table], float] = {
+    single_table: 30, some_table: 22, batch_table: 20, different_table: 16, chain_table: 16,
+}  # fmt: skip
+
+
+def any_table(rng: random.Random) -> Table:
+    """A table of any kind."""
+    return rng.choices(list(TABLES), list(TABLES.values()))[0](rng)
 
 
 def current_of(table: Table) -> Row:
@@ -137,50 +188,57 @@ def current_of(table: Table) -> Row:
     return next((r for r in table if r.current), table[-1])
 
 
-def maybe_table(rng: random.Random, chance: float = 0.45) -> Table:
-    """A table, or none: the thread has no picture yet."""
-    return some_table(rng) if rng.random() < chance else []
+def ancestors(table: Table, row: Row) -> list[Row]:
+    """Parent, grandparent and so on, as far as the table shows them."""
+    by_id = {r.id: r for r in table}
+    found: list[Row] = []
+    while row.parent in by_id:
+        row = by_id[row.parent]
+        found.append(row)
+    return found
 
 
-_STARTS = [
-    "hey, ",
-    "ok, ",
-    "please, ",
-    "um, ",
-    "so, ",
-    "hi! ",
-    "well, ",
-    "great, ",
-    "nice! ",
-    "thanks! ",
-    "hmm, ",
-    "now ",
-]
-_ENDS = [" pls", " thanks", " please", " :)", ", thank you", " for me", " plz", " now", "!!", " then"]
+_STARTS = ("hey, ", "ok, ", "please, ", "um, ", "so, ", "hi! ", "well, ", "great, ", "hmm, ", "now ")
 
 
 def as_typed(rng: random.Random, message: str) -> str:
-    """Write a message as people type: case, punctuation, courtesy, a typo now and then."""
+    """Write a message as people type: case, punctuation, a typo now and then."""
     text = " ".join(message.split())
-    text = text.lower() if rng.random() < 0.4 else text[0].upper() + text[1:]
+    roll = rng.random()
+    if roll > 0.4:
+        text = text[0].upper() + text[1:]
+    elif text[1:] == text[1:].lower() or roll < 0.06:
+        # Names keep their capitals mostly: nobody can tell them back from small letters.
+        text = text.lower()
     if text[-1] in "?.!":
         text = text[:-1] if rng.random() < 0.25 else text
     elif rng.random() < 0.3:
         text += rng.choice([".", "!", "."])
-    if rng.random() < 0.07:
+    if rng.random() < 0.03:
         text = rng.choice(_STARTS) + text[0].lower() + text[1:]
-    if rng.random() < 0.07 and text[-1] not in "?.!":
-        text += rng.choice(_ENDS)
+    if rng.random() < 0.01:
+        text = text.upper()
     if rng.random() < 0.06 and len(text) > 6:
-        i = rng.randrange(4, len(text))
-        if text[i].isalpha():
-            text = text[:i] + text[i + 1 :] if rng.random() < 0.5 else text[:i] + text[i] + text[i:]
+        text = _typo(rng, text)
     return text
+
+
+def _typo(rng: random.Random, text: str) -> str:
+    """One letter left out, doubled, or two swapped."""
+    i = rng.randrange(4, len(text) - 1)
+    if not (text[i].isalpha() and text[i + 1].isalpha()):
+        return text
+    kind = rng.random()
+    if kind < 0.4:
+        return text[:i] + text[i + 1 :]
+    return text[:i] + text[i] + text[i:] if kind < 0.7 else text[:i] + text[i + 1] + text[i] + text[i + 2 :]
+
+
+_COUNTS = {2: ["a couple of", "two", "two", "2", "a pair of", "two different"], 3: ["three", "three", "3", "a few", "three different"],
+           4: ["four", "4", "several", "four different"], 5: ["five", "5"], 6: ["six", "6", "half a dozen"],
+           7: ["seven", "7"], 8: ["eight", "8"], 9: ["nine", "9", "ten", "a dozen", "10", "twelve", "a whole bunch of", "twenty"]}  # fmt: skip
 
 
 def number_words(rng: random.Random, n: int) -> str:
     """A count as people say it."""
-    words = {2: ["a couple of", "two", "two", "2", "a pair of"], 3: ["three", "three", "3", "a few", "three different"],
-             4: ["four", "4", "several", "four different"], 5: ["five", "5"], 6: ["six", "6", "half a dozen"],
-             7: ["seven", "7"], 8: ["eight", "8"], 9: ["nine", "9", "ten", "a dozen", "10", "twelve"]}  # fmt: skip
-    return rng.choice(words.get(n, [w.NUMBERS[n] if n < len(w.NUMBERS) else str(n)]))
+    return rng.choice(_COUNTS.get(n, [w.NUMBERS[n] if n < len(w.NUMBERS) else str(n)]))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 
-from prompts.tiny.data.scene import Scene, article
-from prompts.tiny.data.table import Example, Row, Table, pictures
-from prompts.tiny.data.words import KIND_OF
+from prompts.tiny.data import make, talk
+from prompts.tiny.data.picture import Picture
+from prompts.tiny.data.table import Example, Row, Table, shown
 from prompts.tiny.format import TinyTurn
+from prompts.tiny.glossary import gloss
 
 LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "zh", "ja")
 
@@ -159,6 +160,36 @@ PHRASES: Phrases = {
         "zh": ["改成{s}", "用{s}", "{s}，谢谢", "变成{s}"],
         "ja": ["{s}にして", "{s}でお願い", "{s}に変えてください", "{s}がいい"],
     },
+    "remove": {
+        "de": ["ohne {t}", "nimm {t} weg", "entferne {t}", "{t} stört, bitte weg"],
+        "fr": ["sans {t}", "enlève {t}", "retire {t} s'il te plaît", "supprime {t}"],
+        "es": ["sin {t}", "quita {t}", "elimina {t}, por favor", "no quiero {t}"],
+        "it": ["senza {t}", "togli {t}", "elimina {t}, per favore", "rimuovi {t}"],
+        "pt": ["sem {t}", "tire {t}", "remova {t}, por favor", "não quero {t}"],
+        "nl": ["zonder {t}", "haal {t} weg", "verwijder {t} graag", "{t} mag weg"],
+        "zh": ["去掉{t}", "不要{t}", "把{t}删除", "没有{t}更好"],
+        "ja": ["{t}を消して", "{t}なしで", "{t}を取って", "{t}を削除してください"],
+    },
+    "named colour": {
+        "de": ["mach {x} {c}", "{x} soll {c} sein", "ich hätte {x} lieber {c}"],
+        "fr": ["mets {x} en {c}", "{x} doit être {c}", "je préfère {x} en {c}"],
+        "es": ["pon {x} de {c}", "{x} debe ser {c}", "quiero {x} en {c}"],
+        "it": ["fai {x} {c}", "{x} deve essere {c}", "vorrei {x} in {c}"],
+        "pt": ["deixe {x} {c}", "{x} deve ser {c}", "quero {x} em {c}"],
+        "nl": ["maak {x} {c}", "{x} moet {c} zijn", "ik wil {x} in {c}"],
+        "zh": ["把{x}变成{c}", "{x}应该是{c}", "让{x}变{c}"],
+        "ja": ["{x}を{c}にして", "{x}は{c}がいい", "{x}を{c}に変えて"],
+    },
+    "replace": {
+        "de": ["ersetze {x} durch {y}", "statt {x} lieber {y}", "{y} statt {x} bitte"],
+        "fr": ["remplace {x} par {y}", "{y} à la place de {x}", "plutôt {y} que {x}"],
+        "es": ["cambia {x} por {y}", "{y} en lugar de {x}", "mejor {y} que {x}"],
+        "it": ["sostituisci {x} con {y}", "{y} invece di {x}", "meglio {y} che {x}"],
+        "pt": ["troque {x} por {y}", "{y} em vez de {x}", "prefiro {y} a {x}"],
+        "nl": ["vervang {x} door {y}", "{y} in plaats van {x}", "liever {y} dan {x}"],
+        "zh": ["把{x}换成{y}", "不要{x}，要{y}", "用{y}代替{x}"],
+        "ja": ["{x}を{y}に変えて", "{x}じゃなくて{y}", "{x}の代わりに{y}"],
+    },
     "select": {
         "de": ["das {o} gefällt mir", "nimm das {o}", "das {o} bitte", "ich nehme das {o}", "Bild {i}", "zurück zu Bild {i}"],
         "fr": ["la {o} me plaît", "prends la {o}", "la {o} s'il te plaît", "je choisis la {o}", "l'image {i}", "reviens à l'image {i}"],
@@ -238,94 +269,148 @@ _COUNTED = {
 }  # fmt: skip
 
 
-def _some(rng: random.Random) -> tuple[Scene, dict[str, str]]:
+_SMALL = {
+    "how are you": "how are you", "thank you": "thanks", "hello": "greet", "goodbye": "bye", "not sure": "doubt", "beautiful": "praise", "great": "praise",
+    "i like": "praise", "i love": "praise",
+}  # fmt: skip
+"""How small talk is known in word-by-word English, and the heading of its answer."""
+
+
+def _some(rng: random.Random) -> tuple[Picture, dict[str, str]]:
     noun, names = rng.choice(NOUNS)
-    return Scene(noun, KIND_OF.get(noun, "object")), names
+    return Picture(noun, make.kind_of(noun)), names
 
 
-def _spoken(rng: random.Random, language: str) -> tuple[Scene, str]:
-    """A scene of the lexicon and how it is said in the language."""
-    s, names = _some(rng)
+def _spoken(rng: random.Random, language: str) -> tuple[Picture, str]:
+    """A picture of the lexicon and how it is said in the language."""
+    p, names = _some(rng)
     said = names[language]
     if rng.random() < 0.55:
         place, spoken = rng.choice(PLACES)
-        s.place = place
-        said = said + {"zh": "", "ja": ""}.get(language, " ") + spoken[language]
+        p.place = place
         if language == "ja":
-            said = f"{spoken[language]}の{names[language]}"
-        if language == "zh":
-            said = f"{spoken[language]}的{names[language]}"
-    return s, said
+            said = f"{spoken[language]}の{said}"
+        elif language == "zh":
+            said = f"{spoken[language]}的{said}"
+        else:
+            said = f"{said} {spoken[language]}"
+    return p, said
 
 
-def foreign(rng: random.Random) -> Example:
-    """One turn in another language."""
+def group(rng: random.Random, branches: int) -> list[Example]:
+    """Turns in one language that share a picture table."""
     language = rng.choice(LANGUAGES)
-    kind = rng.choices(
-        ["new", "counted", "edit", "select", "undo", "variation", "refine", "reply"], [5, 1, 5, 2, 1, 1, 1, 4]
-    )[0]
-    first, said = _spoken(rng, language)
-    if kind in ("new", "counted"):
-        table = [Row(rng.randint(1, 9), _some(rng)[0])] if rng.random() < 0.3 else []
-        turn_pictures = pictures(table)
-        if kind == "counted":
+    table = _table(rng, language)
+    return [_turn(rng, language, table) for _ in range(branches)]
+
+
+def _table(rng: random.Random, language: str) -> Table:
+    kind = rng.random()
+    start = 1 if rng.random() < 0.6 else rng.randint(2, 9)
+    if kind < 0.3:
+        return []
+    if kind < 0.6:
+        p = _spoken(rng, language)[0]
+        if rng.random() < 0.4:
+            english = rng.choice(THINGS)[0]
+            (p.wears if english.startswith("wearing") else p.items).append(_item(english))
+        return [Row(start, p)]
+    if kind < 0.8:
+        return [Row(start + i, _spoken(rng, language)[0], batch=True) for i in range(rng.choice([2, 3, 4]))]
+    first = _spoken(rng, language)[0]
+    return [Row(start, first), Row(start + 1, _edited(rng, first), start)]
+
+
+def _turn(rng: random.Random, language: str, table: Table) -> Example:
+    """One turn in another language."""
+    weights = (
+        {"new": 5.0, "counted": 1.0, "reply": 4.0}
+        if not table
+        else {"new": 1.2, "edit": 5, "variation": 1, "refine": 1, "reply": 3}
+    )
+    if len(table) > 1:
+        weights["select" if table[-1].batch else "undo"] = 3
+    kind = rng.choices(list(weights), list(weights.values()))[0]
+    last = table[-1] if table else None
+    phrases = PHRASES.get(kind, {}).get(language, [""])
+    message = rng.choice(phrases)
+    match kind:
+        case "new":
+            p, said = _spoken(rng, language)
+            message, command = message.format(x=said), f"image: {p}"
+        case "counted":
+            p, said = _spoken(rng, language)
             n = rng.choice([2, 3, 4])
             template, numbers = _COUNTED[language]
-            return Example(
-                "languages", TinyTurn(template.format(n=numbers[n - 2], x=said), turn_pictures), f"image x{n}: {first}"
-            )
-        return Example(
-            "languages", TinyTurn(rng.choice(PHRASES["new"][language]).format(x=said), turn_pictures), f"image: {first}"
-        )
-    table = _table(rng, first, batch=kind == "select")
-    last = table[-1]
-    ask = rng.choice(PHRASES.get(kind, {}).get(language, [""]))
-    match kind:
-        case "edit":
-            ask, command = _edit(rng, language, last)
+            message, command = template.format(n=numbers[n - 2], x=said), f"image x{n}: {p}"
         case "select":
             j = rng.randrange(len(table))
-            ask, command = ask.format(o=_ORDINALS[language][j], i=table[j].id), f"select {table[j].id}"
-        case "undo":
-            table.append(Row(last.id + 1, _edited(rng, last.scene), last.id))
-            command = f"select {last.id}"
+            message, command = message.format(o=_ORDINALS[language][j], i=table[j].id), f"select {table[j].id}"
         case "reply":
-            table = [] if rng.random() < 0.5 else table
-            ask, command = ask.format(pl={"de": "Eulen"}.get(language, "")), "reply"
+            message = message.format(pl={"de": "Eulen"}.get(language, ""))
+            said = gloss(message).lower()
+            command = talk.answer(
+                rng, table, next((heading for word, heading in _SMALL.items() if word in said), "facts")
+            )
+        case "edit":
+            assert last is not None
+            message, command = _edit(rng, language, last)
+        case "undo":
+            assert last is not None
+            command = f"select {last.parent}"
         case _:
+            assert last is not None
             command = f"{kind} {last.id}"
-    return Example("plain" if kind == "reply" else "languages", TinyTurn(ask, pictures(table)), command)
+    return Example("plain" if kind == "reply" else "languages", TinyTurn(message, shown(table)), command)
 
 
-def _table(rng: random.Random, first: Scene, *, batch: bool) -> Table:
-    start = 1 if rng.random() < 0.6 else rng.randint(2, 9)
-    n = rng.choice([2, 3, 4]) if batch else rng.choice([1, 1, 2])
-    return [Row(start + i, first if i == n - 1 else _some(rng)[0], batch=batch) for i in range(n)]
-
-
-def _edited(rng: random.Random, s: Scene) -> Scene:
-    changed = s.copy()
+def _edited(rng: random.Random, p: Picture) -> Picture:
+    changed = p.copy()
     changed.adjectives = [rng.choice(COLOURS)[0]]
     return changed
 
 
 def _edit(rng: random.Random, language: str, row: Row) -> tuple[str, str]:
-    s = row.scene.copy()
-    kind = rng.choice(["colour", "place", "add", "style", "place"])
+    p = row.picture.copy()
+    present = [(english, said) for english, said in THINGS if _item(english) in [*p.wears, *p.items]]
+    kinds = [
+        "colour",
+        "place",
+        "add",
+        "style",
+        "place",
+        "named colour",
+        "replace",
+        *(["remove"] * 4 if present else []),
+    ]
+    kind = rng.choice(kinds)
     ask = rng.choice(PHRASES[kind][language])
     size = "large"
+    names = next((said for english, said in NOUNS if english == p.noun), {language: p.noun})
     match kind:
-        case "colour":
+        case "colour" | "named colour":
             english, said = rng.choice(COLOURS)
-            s.adjectives, size, ask = [english], "small", ask.format(c=said[language])
+            p.adjectives, size, ask = [english], "small", ask.format(c=said[language], x=names[language])
         case "place":
             english, said = rng.choice(PLACES)
-            s.place, ask = english, ask.format(p=said[language])
+            p.place, ask = english, ask.format(p=said[language])
         case "add":
             english, said = rng.choice(THINGS)
-            s.features, size, ask = [*s.features, english], "small", ask.format(t=said[language])
+            (p.wears if english.startswith("wearing") else p.items).append(_item(english))
+            size, ask = "small", ask.format(t=said[language])
+        case "remove":
+            english, said = rng.choice(present)
+            (p.wears if english.startswith("wearing") else p.items).remove(_item(english))
+            size, ask = "small", ask.format(t=said[language])
+        case "replace":
+            noun, said = rng.choice(NOUNS)
+            p.noun, p.kind, ask = noun, make.kind_of(noun), ask.format(x=names[language], y=said[language])
         case _:
             english, said = rng.choice(STYLES)
-            s.style, ask = english, ask.format(s=said[language])
-    assert article(str(s))
-    return ask, f"edit {row.id} {size}: {s}"
+            p.medium, ask = english, ask.format(s=said[language])
+    return ask, f"edit {row.id} {size}: {p}"
+
+
+def _item(english: str) -> str:
+    """ "wearing a hat" is the item "a hat"."""
+    return english.partition(" ")[2]

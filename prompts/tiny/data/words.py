@@ -68,8 +68,13 @@ KINDS: dict[str, list[str]] = {
 KIND_OF: dict[str, str] = {n.replace("_", " "): k for k, ns in KINDS.items() for n in ns}
 NOUNS = list(KIND_OF)
 LIVING = {"animal", "person", "myth"}
-MINI_WORLD = terms("""apple balloon banana bear bee boat burger butterfly cactus cake car castle cat dog elephant fish frog house
-lion mushroom owl panda penguin pizza robot rocket rose snowman star tree turtle umbrella""")
+MINI_WORLD = phrases("""apple|airplane|ball|balloon|banana|bear|bee|bicycle|boat|burger|bus|butterfly|cactus|cake|car|carrot|castle|cat|chair
+|cow|crab|crown|dinosaur|dog|donut|duck|elephant|fish|fox|frog|gift|heart|horse|house|ice cream|lion|monkey|mushroom|octopus|owl|palm tree
+|panda|penguin|pig|pizza|rabbit|rainbow|robot|rocket|rose|sheep|snowman|star|strawberry|sunflower|teddy bear|tent|tiger|train|tree|turtle
+|umbrella|unicorn|whale""")
+"""What the bundled picture model knows.
+
+Its places are among the scenes below: meadow, beach, sea, snow, desert, city, forest, mountains, room, space."""
 
 COLOURS = terms("""red blue green yellow purple pink orange white black brown grey golden silver turquoise teal crimson violet
 beige emerald navy lime maroon""")
@@ -199,3 +204,23 @@ RELATIVES = terms(
 )
 PRAISE = phrases("""great|lovely|beautiful|adorable|gorgeous|stunning|awesome|amazing|perfect|cute|so good|wonderful|cool
 |fantastic|funny|impressive|neat|incredible|brilliant|nice|sweet|really good""")
+NAMES = terms(
+    "Tom Lena Ravi Sofia Kenji Paula Omar Ines Jonas Mei Aisha Pedro Nina Lars Chloe Diego Yuki Emma Noah Ola Priya Sam Kim Viktor"
+)
+TOO = {
+    "dark": "brighter bright", "bright": "darker dark", "small": "bigger big", "big": "smaller small", "sad": "happier happy",
+    "happy": "more serious serious", "old": "younger young", "young": "older old", "colorful": "more muted muted", "busy": "simpler simple",
+    "modern": "more old-fashioned old-fashioned", "scary": "friendlier friendly", "cute": "scarier scary", "clean": "dirtier dirty",
+    "thin": "thicker thick", "fat": "slimmer slim", "tall": "shorter short", "serious": "funnier funny", "cold": "warmer warm",
+    "smooth": "rougher rough", "angry": "calmer calm", "stiff": "livelier lively", "flat": "more three-dimensional three-dimensional",
+    "realistic": "more cartoonish cartoonish", "childish": "more grown-up grown-up", "plain": "more decorated decorated", "heavy": "lighter light",
+    "pale": "more vivid vivid", "sharp": "softer soft", "boring": "more exciting exciting", "aggressive": "gentler gentle", "short": "longer long",
+}  # fmt: skip
+SKIES = phrases(
+    "violet|orange|dark|stormy|clear|starry|cloudless|pink|dramatic|grey|pale|cloudy|golden|red|turquoise|threatening|milky"
+)
+LIGHTS = phrases(
+    "warm|cold|soft|harsh|golden|dim|bright|blue|red|neon|candle|morning|evening|natural|dramatic|flickering|green"
+)
+WATERS = phrases("calm|rough|dark|turquoise|emerald|frozen|sparkling|black|murky|crystal clear|choppy|still")
+BODY = phrases("eyes|hair|fur|feathers|wings|skin|ears|paws|scales|whiskers|nose|lips|hooves|spots|stripes|tail")
