@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,17 @@ import aiohttp
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest
 from prompts.tiny import weights_file
-from prompts.tiny.format import MAX_USER, TinyPicture, TinyTurn, english, grammar, harmless, messages, shown, table_row
+from prompts.tiny.format import (
+    MAX_DESCRIPTION,
+    MAX_USER,
+    TinyPicture,
+    TinyTurn,
+    english,
+    grammar,
+    harmless,
+    messages,
+    shown,
+)
 from prompts.tiny.reply import ReplyContext, TaggedReply
 from prompts.tiny.resolve import resolve
 
@@ -37,10 +47,16 @@ REPLY_BIAS = 1.0
 ANSWER_TOKENS = 120
 SILENCE_S = 60.0
 
-ANSWER_SYSTEM = (
-    "You are Easel, a small and modest assistant in a chat where people make pictures together. "
-    "Answer in one to three short, friendly sentences. If you do not know something, say so."
+ANSWER_SYSTEM = "You are a helpful assistant. Answer in one short sentence."
+"""The shorter the answer, the less is made up: of 36 plain questions this one got 27 right, a longer one 19."""
+WRITING_SYSTEM = "You are a helpful assistant. Answer in at most three short sentences."
+ANSWER_SENTENCES, WRITING_SENTENCES = 2, 6
+_WRITING = re.compile(
+    r"\b(?:write|compose|draft|invent|make up|poem|haiku|song|lyrics|story|tale|rhyme|recipe|list|tips|steps"
+    r"|how (?:do|can|to|should)|explain|describe|summari[sz]e|letter|e-?mail|speech|plan|code|script|program)\b",
+    re.IGNORECASE,
 )
+_POINTS = re.compile(r"\b(?:it|its|this|that|these|those|picture|image|he|she|they)\b", re.IGNORECASE)
 _TAG = re.compile(r"<\s*(?:image|edit|variation|select|refine)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?。！？\n])\s+|(?<=[。！？\n])")
 
@@ -50,7 +66,9 @@ class _Gone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Address:
+class Address:
+    """Where the model's process listens on the loopback, and the key that callers must show."""
+
     url: str
     key: str
 
@@ -72,7 +90,15 @@ def tiny_turn(request: LanguageRequest) -> TinyTurn:
 
 
 class EmbeddedLanguageModel:
-    """Owns the model's process: starts it when it is first needed, again when it died, and ends it."""
+    """Owns the model's process: starts it when it is first needed, again when it died, and ends it.
+
+    Args:
+        cache: Folder for the unpacked weights.
+        adapter: The trained LoRA; None for the base model as it is.
+        used: Is told of the tokens of each reply, read and written.
+        shots: Worked examples of the compact format, for a model without adapter.
+        answer_scale: How much of the adapter is on in answers in words, 0 to 1; anything but 0 is there to be measured.
+    """
 
     def __init__(
         self,
@@ -81,15 +107,22 @@ class EmbeddedLanguageModel:
         threads: int = 1,
         adapter: Path | None = weights_file.ADAPTER,
         used: Callable[[int, int], None] = lambda prompt, completion: None,
+        answer_scale: float = 0.0,
+        shots: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`used` is told of the tokens of each reply, read and written."""
         self._used = used
         self._cache = cache
         self._threads = threads
         self._adapter = adapter
+        self._answer_scale = answer_scale
+        self._shots = [
+            {"role": role, "content": text}
+            for shot in shots
+            for role, text in zip(("user", "assistant"), shot, strict=True)
+        ]
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._address: _Address | None = None
+        self._address: Address | None = None
         self._client: aiohttp.ClientSession | None = None
 
     @property
@@ -105,6 +138,14 @@ class EmbeddedLanguageModel:
         """
         await self._running()
 
+    async def address(self) -> Address:
+        """The process's own OpenAI-compatible server, for evaluations that ask the base model another way.
+
+        Raises:
+            LanguageModelError: when it cannot run here.
+        """
+        return await self._running()
+
     async def close(self) -> None:
         """End the process."""
         async with self._lock:
@@ -118,13 +159,18 @@ class EmbeddedLanguageModel:
             return
         turn = tiny_turn(request)
         context = ReplyContext(
-            request.next_number, max_count=request.max_pictures, user=request.user.text, language=request.language
+            request.next_number,
+            max_count=request.max_pictures,
+            user=request.user.text,
+            language=request.language,
+            descriptions={p.id: harmless(p.description, MAX_DESCRIPTION) for p in turn.pictures},
         )
         reply = TaggedReply(context)
         pictures = shown(turn.pictures)
         targets = resolve(english(turn.user, MAX_USER), pictures)
+        system, asked = messages(turn)
         async for piece in self._complete(
-            messages(turn),
+            [system, *self._shots, asked],
             max_tokens=COMMAND_TOKENS,
             adapter=1.0,
             slot=0,
@@ -140,23 +186,31 @@ class EmbeddedLanguageModel:
                 yield chunk
 
     async def _answer(self, turn: TinyTurn) -> AsyncIterator[str]:
-        """Answer in words, with the adapter off, whole sentences only."""
-        system = ANSWER_SYSTEM
-        if turn.pictures:
-            rows = "\n".join(table_row(p, show_current=False) for p in shown(turn.pictures))
-            system += f"\nPictures in this chat so far:\n{rows}"
+        """Answer in words, with the adapter off: a sentence or two, a few more where something is to be written."""
+        writing = _WRITING.search(turn.user) is not None
+        system = WRITING_SYSTEM if writing else ANSWER_SYSTEM
+        current = next((p for p in turn.pictures if p.current), turn.pictures[-1] if turn.pictures else None)
+        if current is not None and _POINTS.search(turn.user):
+            system += f" The latest picture in this chat shows {harmless(current.description, 160)}."
         asked = [{"role": "system", "content": system}]
         if turn.last_user:
             asked.append({"role": "user", "content": harmless(turn.last_user, 160)})
             asked.append({"role": "assistant", "content": "(answered)"})
         asked.append({"role": "user", "content": harmless(turn.user, 700)})
+        left = WRITING_SENTENCES if writing else ANSWER_SENTENCES
         held, wrote = "", False
-        async for piece in self._complete(asked, max_tokens=ANSWER_TOKENS, adapter=0.0, slot=1, repeat=1.1):
-            held += _untagged(piece)
-            *whole, held = _SENTENCE.split(held)
-            for sentence in whole:
-                wrote = True
-                yield sentence + " "
+        async with contextlib.aclosing(
+            self._complete(asked, max_tokens=ANSWER_TOKENS, adapter=self._answer_scale, slot=1)
+        ) as pieces:
+            async for piece in pieces:
+                held += _untagged(piece)
+                *whole, held = _SENTENCE.split(held)
+                for sentence in whole[:left]:
+                    wrote = True
+                    yield sentence + " "
+                left -= len(whole)
+                if left <= 0:
+                    return
         if held and (not wrote or held.rstrip().endswith((".", "!", "?", "。", "！", "？"))):
             # What the token limit cut off in the middle is dropped, unless it is all there is.
             yield held
@@ -170,7 +224,9 @@ class EmbeddedLanguageModel:
         asked += [{"role": said.role, "content": harmless(said.text, 600)} for said in request.history[-4:]]
         asked.append({"role": "user", "content": harmless(request.user.text, 1500)})
         limit = min(request.max_tokens, 400)
-        async for piece in self._complete(asked, max_tokens=limit, adapter=0.0, slot=1, stop=request.stop):
+        async for piece in self._complete(
+            asked, max_tokens=limit, adapter=self._answer_scale, slot=1, stop=request.stop
+        ):
             yield _untagged(piece)
 
     async def _complete(
@@ -184,7 +240,7 @@ class EmbeddedLanguageModel:
         repeat: float = 1.0,
         bias: float = 0.0,
         stop: tuple[str, ...] = (),
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Stream one completion; a process that died before the first word is started again, once."""
         body: dict[str, Any] = {
             "messages": asked, "max_tokens": max_tokens, "temperature": 0, "stream": True, "cache_prompt": True,
@@ -212,7 +268,7 @@ class EmbeddedLanguageModel:
                 async with self._lock:
                     await self._stop()
 
-    async def _post(self, address: _Address, body: dict[str, Any]) -> AsyncIterator[str]:
+    async def _post(self, address: Address, body: dict[str, Any]) -> AsyncIterator[str]:
         assert self._client is not None
         headers = {"Authorization": f"Bearer {address.key}"}
         try:
@@ -232,7 +288,7 @@ class EmbeddedLanguageModel:
         except TimeoutError as error:
             raise LanguageModelError("The embedded language model took too long; please try again.") from error
 
-    async def _running(self) -> _Address:
+    async def _running(self) -> Address:
         async with self._lock:
             alive = self._process is not None and self._process.returncode is None
             if not alive or self._address is None:
@@ -240,7 +296,7 @@ class EmbeddedLanguageModel:
                 self._address = await self._launch()
             return self._address
 
-    async def _launch(self) -> _Address:
+    async def _launch(self) -> Address:
         key = secrets.token_hex(16)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -271,7 +327,7 @@ class EmbeddedLanguageModel:
         # The runtime closes connections after a stream; reusing one would look like a crash.
         connector = aiohttp.TCPConnector(force_close=True)
         self._client = aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False)
-        return _Address(str(answer["address"]), key)
+        return Address(str(answer["address"]), key)
 
     async def _stop(self) -> None:
         """Leave nothing behind: connection, pipe, process."""

@@ -12,12 +12,14 @@ The prompt is a picture table and the user's message::
 selected picture where that is not the newest. After a turn without pictures the message before is shown
 too (``Before: …``), so that "draw one" has an antecedent. The answer is one line::
 
-    reply
+    reply                reply: a few words
     image: d            image x3: d          image x2: d1 | d2
     edit 4 small: full new description
     variation 3         variation 3 x2       select 2           refine 4
 
-Operations can be joined by `` ; ``. Everything here is pure: no files, no model, no clock.
+Operations can be joined by `` ; ``. A bare ``reply`` leaves the answer to the base model, which knows more than the
+tuned one; small talk is answered on the line itself, because the base model makes up too much. Everything here is
+pure: no files, no model, no clock.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ Change = Literal["small", "large"]
 SYSTEM = "Write the command."
 TABLE_LENGTH = 6
 MAX_DESCRIPTION = 320
+MAX_WORDS = 360
 MAX_USER = 700
 MAX_BEFORE = 160
 MAX_WRITTEN_COUNT = 9
@@ -84,6 +87,8 @@ class Command:
     """What the model wants to happen; no operation at all means a plain answer."""
 
     operations: tuple[Operation, ...] = ()
+    words: str = ""
+    """A short answer in words, where the tuned model gives it itself; only without operations."""
 
     @property
     def is_reply(self) -> bool:
@@ -177,7 +182,8 @@ def grammar(
     known = sorted(set(ids))
     counts = "|".join(f'"{n}"' for n in range(2, max(2, min(max_count, MAX_WRITTEN_COUNT)) + 1))
     rules = [
-        f'root ::= "reply" | op (" ; " op){{0,{MAX_OPERATIONS - 1}}}',
+        f'root ::= "reply" (": " words)? | op (" ; " op){{0,{MAX_OPERATIONS - 1}}}',
+        f"words ::= [^<>\\n\\r ] [^<>\\n\\r]{{0,{MAX_WORDS - 1}}}",
         'image ::= "image" (": " d | " x" count ": " d (" | " d){0,8})',
         f"count ::= {counts}",
         f"d ::= [^|;<>\\n\\r ] [^|;<>\\n\\r]{{0,{MAX_DESCRIPTION - 1}}}",
@@ -234,6 +240,8 @@ def parse_command(line: str) -> Command:
     text = line.strip()
     if text == "reply":
         return Command()
+    if text.startswith("reply: "):
+        return Command(words=text.removeprefix("reply: ").strip())
     return Command(tuple(parse_operation(part) for part in text.split(" ; ")))
 
 
@@ -254,4 +262,6 @@ def write_operation(operation: Operation) -> str:
 
 def write_command(command: Command) -> str:
     """Write a command line; the inverse of `parse_command`."""
-    return " ; ".join(write_operation(o) for o in command.operations) or "reply"
+    if not command.operations:
+        return f"reply: {command.words}" if command.words else "reply"
+    return " ; ".join(write_operation(o) for o in command.operations)

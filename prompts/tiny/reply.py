@@ -7,18 +7,22 @@ be rendered while the model writes the second description.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from prompts.tiny.format import Command, Operation, harmless, write_command
+from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
 from prompts.tiny.glossary import foreign_language
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
+from prompts.tiny.wish import kept_wish
 
 _IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
 _POINT = re.compile(r"(variation|select|refine) (\d{1,9})(?: x(\d{1,3}))?\s*")
 _PART = re.compile(r" \| ")
 _NEXT = re.compile(r" ; ")
+_WORDS = "reply: "
+_NO_MARKUP = str.maketrans({"<": "‹", "＜": "‹", "&": "＆", "\n": " "})
+"""Character by character, so that a chunk's end changes nothing."""
 _MAX_TAG_TEXT = 1000
 
 
@@ -33,6 +37,8 @@ class ReplyContext:
     user: str = ""
     """The message that is answered: it chooses the language and, by its hash, among equal sentences."""
     language: str | None = None
+    descriptions: Mapping[int, str] = field(default_factory=dict)
+    """Of the thread's pictures, by number: an edit that would say the same again gets the wish itself."""
 
 
 class TaggedReply:
@@ -49,6 +55,7 @@ class TaggedReply:
         self._wrote = False
         self._tags = 0
         self._head: _Head | None = None
+        self._talks = False
         self.is_reply = False
         """The whole line said `reply`: an answer in words is wanted and this object wrote nothing."""
 
@@ -65,18 +72,34 @@ class TaggedReply:
                 self.is_reply = True
             else:
                 yield self._say("unclear")
-        elif not self._tags:
+        elif not self._tags and not self._talks:
             yield " " + self._say("unclear")
         elif self._limited:
             yield " " + self._say("limit", n=self._context.max_count)
 
     def _advance(self, *, final: bool) -> Iterator[str]:
+        if self._talks or (not self._wrote and self._buffer.lstrip().startswith(_WORDS)):
+            yield from self._talk(final=final)
+            return
         while True:
             if self._head is None:
                 if not self._buffer.strip() or not (yield from self._start(final=final)):
                     return
             elif not (yield from self._describe(final=final)):
                 return
+
+    def _talk(self, *, final: bool) -> Iterator[str]:
+        """Small talk: the line's own words, as they come. They are English; other languages have a sentence."""
+        if not self._talks:
+            self._talks = True
+            self._buffer = self._buffer.lstrip().removeprefix(_WORDS)
+        words, self._buffer = self._buffer, ""
+        if self._language == "en" and words:
+            self._wrote = True
+            yield words.translate(_NO_MARKUP)
+        elif final and not self._wrote:
+            self._wrote = True
+            yield self._say("talk")
 
     def _start(self, *, final: bool) -> Generator[str, None, bool]:
         """Begin the next operation if its head is complete; the return value says whether it was."""
@@ -123,6 +146,9 @@ class TaggedReply:
     def _tag(self, head: _Head, description: str, *, closes: bool) -> Iterator[str]:
         if not description:
             return
+        old = self._context.descriptions.get(head.target) if head.target is not None else None
+        if old is not None:
+            description = kept_wish(english(self._context.user, MAX_USER), old, description)
         if self._left < 1:
             self._limited = True
             return

@@ -11,7 +11,7 @@ from typing import Literal
 
 from prompts.tiny.format import Size
 
-Occasion = Literal["image", "several", "edit", "variation", "select", "refine", "limit", "unclear"]
+Occasion = Literal["image", "several", "edit", "variation", "select", "refine", "limit", "unclear", "talk"]
 
 SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
     "en": {
@@ -23,6 +23,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("Picture {i} again, larger and finer:", "Working out the details of picture {i}:"),
         "limit": ("I make at most {n} at once; ask again for more.",),
         "unclear": ("I did not get that. Could you say in other words what you would like to see?",),
+        "talk": ("Tell me what I should draw or change.",),
     },
     "de": {
         "image": ("Ich zeichne das:", "So stelle ich es mir vor:"),
@@ -33,6 +34,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("Bild {i} noch einmal, größer und feiner:",),
         "limit": ("Ich mache höchstens {n} auf einmal; frag einfach noch einmal.",),
         "unclear": ("Das habe ich nicht verstanden. Was möchtest du sehen?",),
+        "talk": ("Gern! Sag mir, was ich zeichnen oder ändern soll.",),
     },
     "fr": {
         "image": ("Je dessine cela :", "Voici mon idée :"),
@@ -43,6 +45,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("L'image {i}, plus grande et plus fine :",),
         "limit": ("J'en fais au plus {n} à la fois ; redemandez pour la suite.",),
         "unclear": ("Je n'ai pas compris. Que voulez-vous voir ?",),
+        "talk": ("Avec plaisir ! Dites-moi ce que je dois dessiner ou changer.",),
     },
     "es": {
         "image": ("Voy a dibujarlo:", "Así me lo imagino:"),
@@ -53,6 +56,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("La imagen {i}, más grande y más fina:",),
         "limit": ("Hago como máximo {n} a la vez; pide más después.",),
         "unclear": ("No lo he entendido. ¿Qué te gustaría ver?",),
+        "talk": ("¡Con gusto! Dime qué dibujo o qué cambio.",),
     },
     "it": {
         "image": ("Lo disegno:", "Ecco la mia idea:"),
@@ -63,6 +67,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("L'immagine {i}, più grande e più fine:",),
         "limit": ("Ne faccio al massimo {n} alla volta; chiedi ancora per le altre.",),
         "unclear": ("Non ho capito. Che cosa vorresti vedere?",),
+        "talk": ("Volentieri! Dimmi che cosa disegnare o cambiare.",),
     },
     "pt": {
         "image": ("Vou desenhar:", "Imagino assim:"),
@@ -73,6 +78,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("A imagem {i}, maior e mais detalhada:",),
         "limit": ("Faço no máximo {n} de cada vez; peça mais depois.",),
         "unclear": ("Não entendi. O que você gostaria de ver?",),
+        "talk": ("Com prazer! Diga o que devo desenhar ou mudar.",),
     },
     "nl": {
         "image": ("Ik teken het:", "Zo stel ik het me voor:"),
@@ -83,6 +89,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("Plaatje {i} nog eens, groter en fijner:",),
         "limit": ("Ik maak er hoogstens {n} tegelijk; vraag gerust om meer.",),
         "unclear": ("Dat begreep ik niet. Wat wil je zien?",),
+        "talk": ("Graag! Zeg maar wat ik moet tekenen of veranderen.",),
     },
     "zh": {
         "image": ("我来画：", "我是这样想的："),
@@ -93,6 +100,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("图 {i}，更大更精细：",),
         "limit": ("一次最多画 {n} 张，想要更多请再说一次。",),
         "unclear": ("我没听懂。你想看什么？",),
+        "talk": ("好的！告诉我想画什么，或者想改什么。",),
     },
     "ja": {
         "image": ("描いてみます：", "こんな感じでどうでしょう："),
@@ -103,6 +111,7 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "refine": ("画像 {i} をより大きく細かく描きます：",),
         "limit": ("一度に {n} 枚までです。続きはもう一度言ってください。",),
         "unclear": ("うまく理解できませんでした。何を見たいですか？",),
+        "talk": ("はい！描きたいものや変えたいところを教えてください。",),
     },
 }
 

@@ -36,7 +36,9 @@ operations = st.one_of(
     st.builds(lambda i, n: Operation("variation", i, count=n), ids, st.integers(1, 9)),
     st.builds(lambda n, i: Operation(n, i), st.sampled_from(["select", "refine"]), ids),
 )
-commands = st.lists(operations, max_size=3).map(lambda o: Command(tuple(o)))
+commands = st.one_of(
+    st.lists(operations, max_size=3).map(lambda o: Command(tuple(o))), words.map(lambda said: Command(words=said))
+)
 
 
 @given(commands)

@@ -64,6 +64,22 @@ def test_a_reply_command_writes_nothing_and_says_so() -> None:
     assert reply.is_reply
 
 
+def test_small_talk_is_on_the_line_itself_and_in_the_language_of_the_message() -> None:
+    assert reply_to("reply: You're welcome!", ReplyContext(1, user="thanks")) == "You're welcome!"
+    assert reply_to("reply: You're welcome!", ReplyContext(1, user="vielen Dank!")) == SENTENCES["de"]["talk"][0]
+    assert reply_to("reply: ") == SENTENCES["en"]["talk"][0]
+    assert "<" not in reply_to("reply: <image> a cat </image> &lt;select>1")
+
+
+@given(st.text(max_size=80), st.integers(1, 9))
+def test_small_talk_holds_no_tag_and_is_the_same_for_every_chunking(text: str, size: int) -> None:
+    line = f"reply: {text}"
+    whole = reply_to(line)
+    assert whole
+    assert not TAG.search(whole)
+    assert "".join(streaming_reply([line[i : i + size] for i in range(0, len(line), size)], CONTEXT)) == whole
+
+
 def test_a_picture_is_ordered_while_the_next_one_is_still_being_written() -> None:
     reply = TaggedReply(CONTEXT)
     early = "".join([*reply.feed("image x2: a red fox"), *reply.feed(" | a blu")])
@@ -148,7 +164,7 @@ def test_english_is_left_alone(message: str) -> None:
         ("plutôt en bleu, s'il te plaît", "fr", "instead in blue, please"),
         ("quiero ver un gato en la playa", "es", "i want to see a cat in the beach"),
         ("aggiungi un arcobaleno", "it", "add a rainbow"),
-        ("maak het rood", "nl", "make the red"),
+        ("maak het rood", "nl", "make it red"),
         ("换成蓝色", "zh", "make blue"),
         ("犬を描いて", "ja", "dog draw"),
     ],

@@ -1,0 +1,66 @@
+"""What to do when the model copies a picture's description without the change that was asked for.
+
+A tiny model loses a rare word at times and writes the old description once more. Drawing the same picture again is
+never what an edit means, so the wish itself is put in: taken out of the description for a removal, added to it for
+everything else.
+"""
+
+from __future__ import annotations
+
+import re
+
+from prompts.tiny.format import MAX_DESCRIPTION, cut
+from prompts.tiny.telling import stem, words_of
+
+_COURTESY = re.compile(
+    r"^(?:(?:please|pls|can you|could you|would you|can we|could we|i|we|want|would like|i'd like|we'd like|to|let's"
+    r"|let us|now|and|also|then|ok|okay|just|maybe|perhaps|actually|but|so|hm+|well|nice|great)\b[,.!:]*\s*)+",
+    re.IGNORECASE,
+)
+_VERB = re.compile(
+    r"^(?:add|include|put in|put|give|make|turn|change|paint|draw|show|let|have|place|insert|dress|set)\b\s*"
+    r"(?:(?:it|him|her|them|this|that|me|us|the [\w-]+)\b\s*)?(?:to\s+)?",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"[\s,]*(?:please|pls|thanks|thank you|if you can|ok)?[\s.!?]*$", re.IGNORECASE)
+_REMOVAL = re.compile(
+    r"\b(?:remove|delete|erase|without|get rid of|no more|take (?:out|away|off)|lose|drop|minus|leave out|no)\b"
+    r"(?P<what>[^,.;!?]*)",
+    re.IGNORECASE,
+)
+_JOINTS = r"(?:with|and|wearing|holding|next to|beside|near|behind|in front of|under)"
+
+
+def kept_wish(message: str, old: str, new: str) -> str:
+    """Return ``new``, or the old description with the wish of the (English) message if ``new`` says nothing else.
+
+    Args:
+        message: What the person wrote.
+        old: The description of the picture that is to be changed.
+        new: The description that the model wrote for the changed one.
+    """
+    if words_of(new) != words_of(old) or not message.strip():
+        return new
+    removal = _REMOVAL.search(message)
+    if removal is not None:
+        return _without(old, words_of(removal["what"]))
+    wish = _VERB.sub("", _COURTESY.sub("", message.strip()), count=1)
+    wish = _TAIL.sub("", wish) or message.strip(" .!?")
+    if words_of(wish) <= words_of(old):
+        return new
+    return cut(f"{old.rstrip(' .,')}, {wish}", MAX_DESCRIPTION)
+
+
+def _without(description: str, gone: set[str]) -> str:
+    """Take the clause or phrase with one of these words out; the first clause, which is the subject, stays."""
+    first, *clauses = description.split(", ")
+    kept = [clause for clause in clauses if not {stem(word) for word in re.findall(r"[^\W_]+", clause)} & gone]
+    if len(kept) < len(clauses):
+        return ", ".join([first, *kept])
+    for word in re.findall(r"[^\W_]+", first):
+        if stem(word) in gone:
+            phrase = rf" {_JOINTS} (?:(?:an?|the|some|two|three|four) )?(?:[\w-]+ ){{0,2}}{re.escape(word)}\b"
+            shorter = re.sub(phrase, "", first, count=1)
+            if shorter != first:
+                return ", ".join([shorter, *clauses])
+    return description
