@@ -61,6 +61,11 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="write each case's reply and verdict, one JSON object a line")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N cases")
     parser.add_argument("--sweep", action="store_true", help="consistency: which settings of each control do best")
+    parser.add_argument(
+        "--untrained",
+        choices=("prompt", "format"),
+        help="protocol: the embedded weights without the adapter, by prompting alone or with the compact format",
+    )
     _figures(parser)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from bot.app import build_model
 from bot.cli import CommandFailed
 from bot.evals.noop import Folder, NoPictures, OneChat, Replay
+from bot.evals.untrained import untrained
 from bot.figures import Report, Row
 from bot.home import Home
 from bot.settings import load_settings
@@ -31,6 +32,13 @@ from prompts.protocol import Directive, Operation, parse
 from prompts.tiny.score import Expectation, Verdict, confusion, judge, shares
 
 SOMEBODY = Person("eval", "Sam")
+GOALS = {
+    "operation_and_reference": "≥ 0.9",
+    "plain_without_tag": "≥ 0.97",
+    "wanted_change_present": "≥ 0.85",
+    "well_formed": "1",
+}
+"""For the embedded model; `prompts.tiny.score.shares` says what they count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,10 @@ class Trial:
 
 async def trial(arguments: argparse.Namespace, cases: Sequence[Case]) -> list[dict[str, Any]]:
     settings = load_settings(home=arguments.home, llm_base_url=arguments.llm)
-    model, close = build_model(settings, Home(settings.home))
+    if arguments.untrained:
+        model, close = await untrained(Home(settings.home), arguments.untrained)
+    else:
+        model, close = build_model(settings, Home(settings.home))
     results = []
     with tempfile.TemporaryDirectory(prefix="easel-eval-") as folder:
         store = await SqliteStore.open(Path(folder) / "eval.db", Folder(Path(folder) / "pictures"))
@@ -203,8 +214,8 @@ def report(cases: Sequence[Case], verdicts: Sequence[Verdict], seconds: Sequence
     rows.append(Row("all", figures["passed"], f"of {len(cases)}"))
     for name, share in shares(verdicts).items():
         figures[f"share.{name}"] = share
-        rows.append(Row(name, share))
+        rows.append(Row(name, share, "", GOALS.get(name, "")))
     if seconds:
         figures["turn_s.median"] = sorted(seconds)[len(seconds) // 2]
-        rows.append(Row("median turn", figures["turn_s.median"], "s"))
+        rows.append(Row("median turn", figures["turn_s.median"], "s", "≤ 3"))
     return Report("protocol", figures, tuple(rows), (confusion(verdicts),))

@@ -1,7 +1,9 @@
 """`easel eval retention`: does a model still answer plain questions when it is told about pictures?
 
 The retention check of "Mini-DALLE3" (arXiv 2310.07653, section 4): the same questions without and with the iT2I
-prompt, and for the embedded model also without its adapter. An answer is right when it contains an accepted word.
+prompt. For the embedded model also without and with its adapter: `bare` and `it2i` are what is shipped (the adapter
+is off while it answers in words), `prompt_only` is the base model prompted as large models are, and `adapter_only`
+is what the adapter would do to answers if it stayed on. An answer is right when it contains an accepted word.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import re
 from collections.abc import Sequence
 
 from bot.app import build_model
+from bot.evals.untrained import untrained
 from bot.figures import Report, Row
 from bot.home import Home
 from bot.settings import load_settings
@@ -76,28 +79,36 @@ async def measure(arguments: argparse.Namespace) -> Report:
     finally:
         await close()
     if not settings.llm_base_url:
-        figures |= await without_adapter(Home(settings.home), questions)
+        figures |= await apart(Home(settings.home), questions)
     figures["questions"] = len(questions)
     rows = [
         Row("right without the iT2I prompt", figures["bare"]),
         Row("right with it", figures["it2i"], "", "", figures["it2i"] / figures["bare"] if figures["bare"] else None),
         Row("pictures drawn for a question", figures["it2i.drew"], "", "0"),
     ]
-    if "no_adapter" in figures:
-        rows.append(Row("right with it, without the adapter", figures["no_adapter"]))
-        rows.append(Row("pictures drawn for a question, without the adapter", figures["no_adapter.drew"]))
+    if "prompt_only" in figures:
+        rows.append(Row("right with the iT2I prompt, without the adapter", figures["prompt_only"]))
+        rows.append(Row("pictures drawn for a question, without the adapter", figures["prompt_only.drew"]))
+        rows.append(Row("right without the prompt, with the adapter on", figures["adapter_only"]))
     return Report("retention", figures, tuple(rows))
 
 
-async def without_adapter(home: Home, questions: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, float]:
+async def apart(home: Home, questions: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, float]:
+    """What prompt and adapter do alone, for the embedded model."""
     from bot.local_llm import EmbeddedLanguageModel
 
-    model = EmbeddedLanguageModel(home.models, adapter=None)
+    figures: dict[str, float] = {}
+    model, close = await untrained(home, "prompt")
     try:
-        right, drew = await asked(model, questions, plain=False)
+        figures["prompt_only"], figures["prompt_only.drew"] = await asked(model, questions, plain=False)
     finally:
-        await model.close()
-    return {"no_adapter": right, "no_adapter.drew": drew}
+        await close()
+    tuned = EmbeddedLanguageModel(home.models, answer_scale=1.0)
+    try:
+        figures["adapter_only"], _ = await asked(tuned, questions, plain=True)
+    finally:
+        await tuned.close()
+    return figures
 
 
 async def asked(
