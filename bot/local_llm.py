@@ -44,7 +44,7 @@ START_TIMEOUT_S = 120.0
 COMMAND_TOKENS = 256
 REPLY_BIAS = 1.0
 """A picture that nobody wanted annoys more than a question back: in doubt, words."""
-ANSWER_TOKENS = 120
+ANSWER_TOKENS, WRITING_TOKENS = 64, 140
 SILENCE_S = 60.0
 
 ANSWER_SYSTEM = "You are a helpful assistant. Answer in one short sentence."
@@ -197,10 +197,10 @@ class EmbeddedLanguageModel:
             asked.append({"role": "user", "content": harmless(turn.last_user, 160)})
             asked.append({"role": "assistant", "content": "(answered)"})
         asked.append({"role": "user", "content": harmless(turn.user, 700)})
-        left = WRITING_SENTENCES if writing else ANSWER_SENTENCES
+        left, limit = (WRITING_SENTENCES, WRITING_TOKENS) if writing else (ANSWER_SENTENCES, ANSWER_TOKENS)
         held, wrote = "", False
         async with contextlib.aclosing(
-            self._complete(asked, max_tokens=ANSWER_TOKENS, adapter=self._answer_scale, slot=1)
+            self._complete(asked, max_tokens=limit, adapter=self._answer_scale, slot=1)
         ) as pieces:
             async for piece in pieces:
                 held += _untagged(piece)

@@ -14,6 +14,8 @@ from importlib.resources import files
 from prompts.tiny.data import words as w
 from prompts.tiny.data.phrases import words
 
+LOOKED_AT = 600
+"""Characters of a message by which its language is told."""
 LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "zh", "ja")
 
 
@@ -44,15 +46,19 @@ def glossary(language: str) -> dict[str, str]:
 
 @cache
 def _pattern(language: str) -> re.Pattern[str]:
-    forms = sorted(glossary(language), key=len, reverse=True)
-    if language in ("zh", "ja"):
-        return re.compile("|".join(map(re.escape, forms)))
-    alternatives = "|".join(re.escape(f) if f.endswith("'") else re.escape(f) + r"(?!\w)" for f in forms)
-    return re.compile(rf"(?<!\w)(?:{alternatives})", re.IGNORECASE)
+    """All forms, longest first; grouped by their first letter, or every word would be compared with every form."""
+    spaced = language not in ("zh", "ja")
+    groups: dict[str, list[str]] = {}
+    for form in sorted(glossary(language), key=len, reverse=True):
+        whole = spaced and not form.endswith("'")
+        groups.setdefault(form[0], []).append(re.escape(form[1:]) + (r"(?!\w)" if whole else ""))
+    alternatives = "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items())
+    return re.compile(rf"(?<!\w)(?:{alternatives})" if spaced else alternatives, re.IGNORECASE)
 
 
 def foreign_language(text: str) -> str | None:
     """Which language a message seems to be in; None for English and for what cannot be told."""
+    text = text[:LOOKED_AT]
     if re.search(r"[぀-ヿ]", text):
         return "ja"
     if re.search(r"[一-鿿]", text):
@@ -74,7 +80,7 @@ def _weight(language: str, text: str) -> int:
 
 
 def gloss(text: str) -> str:
-    """Put a foreign message into word-by-word English; English comes back unchanged."""
+    """Put a foreign message into word-by-word English; English comes back unchanged. For one line, not for a novel."""
     language = foreign_language(text)
     if language is None:
         return text
