@@ -15,7 +15,7 @@ import re
 import secrets
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from prompts.tiny.format import (
 )
 from prompts.tiny.reply import ReplyContext, TaggedReply
 from prompts.tiny.resolve import resolve
+from prompts.tiny.sentences import sentence
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +45,19 @@ START_TIMEOUT_S = 120.0
 COMMAND_TOKENS = 256
 REPLY_BIAS = 1.0
 """A picture that nobody wanted annoys more than a question back: in doubt, words."""
+COPY_BIAS = -4.0
+"""For `edit`, where an edit said nothing new: most of such lines should have been the model's second choice."""
 ANSWER_TOKENS, WRITING_TOKENS = 64, 140
 SILENCE_S = 60.0
 
 ANSWER_SYSTEM = "You are a helpful assistant. Answer in one short sentence."
 """The shorter the answer, the less is made up: of 36 plain questions this one got 27 right, a longer one 19."""
 WRITING_SYSTEM = "You are a helpful assistant. Answer in at most three short sentences."
-ANSWER_SENTENCES, WRITING_SENTENCES = 2, 6
+ANSWER_SENTENCES, WRITING_SENTENCES = 2, 8
+"""At most; a decimal point counts as an end, too."""
 _WRITING = re.compile(
-    r"\b(?:write|compose|draft|invent|make up|poem|haiku|song|lyrics|story|tale|rhyme|recipe|list|tips|steps"
-    r"|how (?:do|can|to|should)|explain|describe|summari[sz]e|letter|e-?mail|speech|plan|code|script|program)\b",
+    r"\b(?:write|compose|draft|invent|make up|poem|haiku|song|lyrics|story|tale|rhyme|joke|riddle|recipe|list|tips"
+    r"|steps|how (?:do|can|to|should)|explain|describe|summari[sz]e|letter|e-?mail|speech|plan|code|script|program)\b",
     re.IGNORECASE,
 )
 _POINTS = re.compile(r"\b(?:it|its|this|that|these|those|picture|image|he|she|they)\b", re.IGNORECASE)
@@ -165,7 +169,26 @@ class EmbeddedLanguageModel:
             language=request.language,
             descriptions={p.id: harmless(p.description, MAX_DESCRIPTION) for p in turn.pictures},
         )
-        reply = TaggedReply(context)
+        reply = TaggedReply(replace(context, doubt=True))
+        async for chunk in self._command(turn, reply):
+            yield chunk
+        if reply.copied:
+            reply = TaggedReply(context)
+            async for chunk in self._command(turn, reply, bias=(("edit", COPY_BIAS),)):
+                yield chunk
+        if reply.is_reply and reply.language != "en":
+            yield sentence("english", reply.language, request.user.text)
+        elif reply.is_reply:
+            async for chunk in self._answer(turn):
+                yield chunk
+            remark = sentence("check", "en", request.user.text)
+            if not _WRITING.search(turn.user) and not any(remark in said.text for said in request.history[-12:]):
+                yield f" {remark}"
+
+    async def _command(
+        self, turn: TinyTurn, reply: TaggedReply, bias: tuple[tuple[str, float], ...] = ()
+    ) -> AsyncIterator[str]:
+        """Let the tuned model write its line, and pass on what becomes of it."""
         pictures = shown(turn.pictures)
         targets = resolve(english(turn.user, MAX_USER), pictures)
         system, asked = messages(turn)
@@ -174,44 +197,43 @@ class EmbeddedLanguageModel:
             max_tokens=COMMAND_TOKENS,
             adapter=1.0,
             slot=0,
-            bias=REPLY_BIAS,
+            bias=(("reply", REPLY_BIAS), *bias),
             grammar=grammar((p.id for p in pictures), change=targets.change, choose=targets.choose),
         ):
             for chunk in reply.feed(piece):
                 yield chunk
         for chunk in reply.finish():
             yield chunk
-        if reply.is_reply:
-            async for chunk in self._answer(turn):
-                yield chunk
 
     async def _answer(self, turn: TinyTurn) -> AsyncIterator[str]:
         """Answer in words, with the adapter off: a sentence or two, a few more where something is to be written."""
         writing = _WRITING.search(turn.user) is not None
         system = WRITING_SYSTEM if writing else ANSWER_SYSTEM
+        question = harmless(turn.user, 700)
         current = next((p for p in turn.pictures if p.current), turn.pictures[-1] if turn.pictures else None)
         if current is not None and _POINTS.search(turn.user):
-            system += f" The latest picture in this chat shows {harmless(current.description, 160)}."
+            question = f"About a picture of {harmless(current.description, 160)}: {question}"
         asked = [{"role": "system", "content": system}]
         if turn.last_user:
             asked.append({"role": "user", "content": harmless(turn.last_user, 160)})
             asked.append({"role": "assistant", "content": "(answered)"})
-        asked.append({"role": "user", "content": harmless(turn.user, 700)})
-        left, limit = (WRITING_SENTENCES, WRITING_TOKENS) if writing else (ANSWER_SENTENCES, ANSWER_TOKENS)
+        asked.append({"role": "user", "content": question})
+        limit, most = (WRITING_TOKENS, WRITING_SENTENCES) if writing else (ANSWER_TOKENS, ANSWER_SENTENCES)
         held, wrote = "", False
-        async with contextlib.aclosing(
-            self._complete(asked, max_tokens=limit, adapter=self._answer_scale, slot=1)
-        ) as pieces:
-            async for piece in pieces:
-                held += _untagged(piece)
-                *whole, held = _SENTENCE.split(held)
-                for sentence in whole[:left]:
-                    wrote = True
-                    yield sentence + " "
-                left -= len(whole)
-                if left <= 0:
-                    return
-        if held and (not wrote or held.rstrip().endswith((".", "!", "?", "。", "！", "？"))):
+        async for piece in self._complete(
+            asked,
+            max_tokens=limit,
+            adapter=self._answer_scale,
+            slot=1,
+            grammar=_sentences(most, lines=writing),
+            repeat=1.1 if writing else 1.0,
+        ):
+            held += _untagged(piece)
+            for end in [match.start() for match in _SENTENCE.finditer(held)][-1:]:
+                wrote = True
+                yield held[:end]
+                held = held[end:]
+        if held.strip() and (not wrote or held.rstrip().endswith((".", "!", "?", "。", "！", "？"))):
             # What the token limit cut off in the middle is dropped, unless it is all there is.
             yield held
             wrote = True
@@ -238,7 +260,7 @@ class EmbeddedLanguageModel:
         slot: int,
         grammar: str | None = None,
         repeat: float = 1.0,
-        bias: float = 0.0,
+        bias: tuple[tuple[str, float], ...] = (),
         stop: tuple[str, ...] = (),
     ) -> AsyncGenerator[str, None]:
         """Stream one completion; a process that died before the first word is started again, once."""
@@ -251,7 +273,7 @@ class EmbeddedLanguageModel:
         if grammar is not None:
             body["grammar"] = grammar
         if bias:
-            body["logit_bias"] = [["reply", bias]]
+            body["logit_bias"] = [list(one) for one in bias]
         if stop:
             body["stop"] = list(stop)
         for attempt in (1, 2):
@@ -356,6 +378,20 @@ def _usage(line: bytes) -> tuple[int, int]:
         return int(usage["prompt_tokens"]), int(usage["completion_tokens"])
     except (ValueError, KeyError, TypeError):
         return 0, 0
+
+
+def _sentences(most: int, *, lines: bool) -> str:
+    """A grammar of a few sentences: what a tiny model says after them is made up, and it is counted to its end.
+
+    A number with a point in it, or at the beginning of a line, ends no sentence.
+    """
+    ends = ".!?。！？"
+    other, gap = (f"[^{ends}<>]", "[ \\n]{0,2}") if lines else (f"[^{ends}<>\\n]", '" "?')
+    number = '([0-9] [0-9]? ". ")? ' if lines else ""
+    return (
+        f"root ::= ({number}c+ [{ends}]{{1,3}} {gap}){{0,{most - 1}}} {number}c+ [{ends}]{{0,3}}\n"
+        f'c ::= {other} | "." [0-9]\n'
+    )
 
 
 def _piece(line: bytes) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
 from prompts.tiny.glossary import foreign_language
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
-from prompts.tiny.wish import kept_wish
+from prompts.tiny.wish import asks_for_change, copied, kept_wish
 
 _IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
@@ -39,6 +39,8 @@ class ReplyContext:
     language: str | None = None
     descriptions: Mapping[int, str] = field(default_factory=dict)
     """Of the thread's pictures, by number: an edit that would say the same again gets the wish itself."""
+    doubt: bool = False
+    """Whether an edit that says nothing new, to a message that orders no change, may be doubted (`copied`)."""
 
 
 class TaggedReply:
@@ -46,7 +48,8 @@ class TaggedReply:
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
-        self._language = context.language or foreign_language(context.user) or "en"
+        self.language = context.language or foreign_language(context.user) or "en"
+        """Of the sentences around the tags: what the thread is set to, else what the message seems to be in."""
         self._size = size_wanted(context.user)
         self._buffer = ""
         self._next_id = context.next_id
@@ -56,8 +59,11 @@ class TaggedReply:
         self._tags = 0
         self._head: _Head | None = None
         self._talks = False
+        self._edited: set[int] = set()
         self.is_reply = False
         """The whole line said `reply`: an answer in words is wanted and this object wrote nothing."""
+        self.copied = False
+        """The line is an edit that only repeats a description, and nothing was written: ask once more."""
 
     def feed(self, chunk: str) -> Iterator[str]:
         """Take some of the line, give what is complete."""
@@ -67,6 +73,8 @@ class TaggedReply:
     def finish(self) -> Iterator[str]:
         """The line has ended."""
         yield from self._advance(final=True)
+        if self.copied:
+            return
         if not self._wrote:
             if self._buffer.strip() == "reply":
                 self.is_reply = True
@@ -81,7 +89,7 @@ class TaggedReply:
         if self._talks or (not self._wrote and self._buffer.lstrip().startswith(_WORDS)):
             yield from self._talk(final=final)
             return
-        while True:
+        while not self.copied:
             if self._head is None:
                 if not self._buffer.strip() or not (yield from self._start(final=final)):
                     return
@@ -94,7 +102,7 @@ class TaggedReply:
             self._talks = True
             self._buffer = self._buffer.lstrip().removeprefix(_WORDS)
         words, self._buffer = self._buffer, ""
-        if self._language == "en" and words:
+        if self.language == "en" and words:
             self._wrote = True
             yield words.translate(_NO_MARKUP)
         elif final and not self._wrote:
@@ -112,9 +120,9 @@ class TaggedReply:
             yield from self._intro("several" if several else "image", n=min(self._head.count, self._left))
             return True
         if m := _EDIT_HEAD.match(text):
-            self._head = _Head("edit", int(m[1]), size=self._size, change=m[2])
+            # The words before the tag wait until the description says anything new.
+            self._head = _Head("edit", int(m[1]), size=self._size, change=m[2], held=True)
             self._buffer = text[m.end() :]
-            yield from self._intro("edit", i=int(m[1]))
             return True
         end = _NEXT.search(text)
         if end is None and not final:
@@ -134,6 +142,8 @@ class TaggedReply:
             m for m in (_NEXT.search(self._buffer), _PART.search(self._buffer) if head.name == "image" else None) if m
         ]
         if not ends and not final:
+            if head.held and not self._may_repeat(self._buffer):
+                yield from self._release(head)
             return False
         end = min(ends, key=lambda m: m.start()) if ends else None
         closes = end is None or end[0] == " ; "
@@ -146,9 +156,24 @@ class TaggedReply:
     def _tag(self, head: _Head, description: str, *, closes: bool) -> Iterator[str]:
         if not description:
             return
-        old = self._context.descriptions.get(head.target) if head.target is not None else None
-        if old is not None:
-            description = kept_wish(english(self._context.user, MAX_USER), old, description)
+        if head.target is not None:
+            repeated = copied(description, self._context.descriptions, head.target)
+            message = english(self._context.user, MAX_USER)
+            if repeated is not None and not self._wrote and not asks_for_change(message):
+                if self._context.doubt:
+                    self.copied = True
+                    return
+                if repeated != head.target:
+                    # An older picture and nothing new about it: it is to be the current one again.
+                    yield from self._point("select", head.target, 1)
+                    return
+            if repeated is not None and repeated != head.target and head.target in self._edited:
+                return
+            old = self._context.descriptions.get(head.target, "")
+            if repeated is not None:
+                description = kept_wish(message, old, old)
+            self._edited.add(head.target)
+        yield from self._release(head)
         if self._left < 1:
             self._limited = True
             return
@@ -167,6 +192,15 @@ class TaggedReply:
         attributes += f' change="{head.change}"' if head.change else ""
         self._tags += 1
         yield f" <{head.name}{attributes}> {description} </{head.name}>"
+
+    def _may_repeat(self, begun: str) -> bool:
+        """Whether a description that is being written may still become one that is there."""
+        return any(old.startswith(begun.lstrip()) for old in self._context.descriptions.values())
+
+    def _release(self, head: _Head) -> Iterator[str]:
+        if head.held:
+            head.held = False
+            yield from self._intro("edit", i=head.target)
 
     def _point(self, name: str, target: int, count: int) -> Iterator[str]:
         if name == "select":
@@ -192,7 +226,7 @@ class TaggedReply:
         yield gap + self._say(occasion, n=n, i=i)
 
     def _say(self, occasion: Occasion, *, n: int = 0, i: int | None = None) -> str:
-        return sentence(occasion, self._language, f"{self._context.user}{self._next_id}", n=n, i=i)
+        return sentence(occasion, self.language, f"{self._context.user}{self._next_id}", n=n, i=i)
 
 
 @dataclass
@@ -205,6 +239,8 @@ class _Head:
     count: int = 1
     change: str | None = None
     written: int = 0
+    held: bool = False
+    """The words before the tag are not written yet."""
 
 
 def streaming_reply(chunks: Iterable[str], context: ReplyContext) -> Iterator[str]:

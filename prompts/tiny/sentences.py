@@ -11,7 +11,9 @@ from typing import Literal
 
 from prompts.tiny.format import Size
 
-Occasion = Literal["image", "several", "edit", "variation", "select", "refine", "limit", "unclear", "talk"]
+Occasion = Literal[
+    "image", "several", "edit", "variation", "select", "refine", "limit", "unclear", "talk", "check", "english"
+]
 
 SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
     "en": {
@@ -24,6 +26,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("I make at most {n} at once; ask again for more.",),
         "unclear": ("I did not get that. Could you say in other words what you would like to see?",),
         "talk": ("Tell me what I should draw or change.",),
+        "check": ("(I am a very small model; better check that.)",),
+        "english": ("I answer questions in English only.",),
     },
     "de": {
         "image": ("Ich zeichne das:", "So stelle ich es mir vor:"),
@@ -35,6 +39,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("Ich mache höchstens {n} auf einmal; frag einfach noch einmal.",),
         "unclear": ("Das habe ich nicht verstanden. Was möchtest du sehen?",),
         "talk": ("Gern! Sag mir, was ich zeichnen oder ändern soll.",),
+        "check": ("(Ich bin ein sehr kleines Modell; bitte nachprüfen.)",),
+        "english": ("Fragen kann ich leider nur auf Englisch beantworten; zeichnen kann ich auch auf Deutsch.",),
     },
     "fr": {
         "image": ("Je dessine cela :", "Voici mon idée :"),
@@ -46,6 +52,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("J'en fais au plus {n} à la fois ; redemandez pour la suite.",),
         "unclear": ("Je n'ai pas compris. Que voulez-vous voir ?",),
         "talk": ("Avec plaisir ! Dites-moi ce que je dois dessiner ou changer.",),
+        "check": ("(Je suis un tout petit modèle ; à vérifier.)",),
+        "english": ("Je ne réponds aux questions qu'en anglais ; pour dessiner, le français me va très bien.",),
     },
     "es": {
         "image": ("Voy a dibujarlo:", "Así me lo imagino:"),
@@ -57,6 +65,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("Hago como máximo {n} a la vez; pide más después.",),
         "unclear": ("No lo he entendido. ¿Qué te gustaría ver?",),
         "talk": ("¡Con gusto! Dime qué dibujo o qué cambio.",),
+        "check": ("(Soy un modelo muy pequeño; mejor compruébalo.)",),
+        "english": ("Solo sé responder preguntas en inglés; para dibujar, el español me vale.",),
     },
     "it": {
         "image": ("Lo disegno:", "Ecco la mia idea:"),
@@ -68,6 +78,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("Ne faccio al massimo {n} alla volta; chiedi ancora per le altre.",),
         "unclear": ("Non ho capito. Che cosa vorresti vedere?",),
         "talk": ("Volentieri! Dimmi che cosa disegnare o cambiare.",),
+        "check": ("(Sono un modello molto piccolo; meglio verificare.)",),
+        "english": ("So rispondere alle domande solo in inglese; per disegnare va benissimo l'italiano.",),
     },
     "pt": {
         "image": ("Vou desenhar:", "Imagino assim:"),
@@ -79,6 +91,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("Faço no máximo {n} de cada vez; peça mais depois.",),
         "unclear": ("Não entendi. O que você gostaria de ver?",),
         "talk": ("Com prazer! Diga o que devo desenhar ou mudar.",),
+        "check": ("(Sou um modelo muito pequeno; é melhor conferir.)",),
+        "english": ("Só sei responder perguntas em inglês; para desenhar, pode ser em português.",),
     },
     "nl": {
         "image": ("Ik teken het:", "Zo stel ik het me voor:"),
@@ -90,6 +104,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("Ik maak er hoogstens {n} tegelijk; vraag gerust om meer.",),
         "unclear": ("Dat begreep ik niet. Wat wil je zien?",),
         "talk": ("Graag! Zeg maar wat ik moet tekenen of veranderen.",),
+        "check": ("(Ik ben een heel klein model; controleer het even.)",),
+        "english": ("Vragen kan ik alleen in het Engels beantwoorden; tekenen kan ook in het Nederlands.",),
     },
     "zh": {
         "image": ("我来画：", "我是这样想的："),
@@ -101,6 +117,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("一次最多画 {n} 张，想要更多请再说一次。",),
         "unclear": ("我没听懂。你想看什么？",),
         "talk": ("好的！告诉我想画什么，或者想改什么。",),
+        "check": ("（我是很小的模型，请再核实。）",),
+        "english": ("我只能用英语回答问题；画画可以用中文说。",),
     },
     "ja": {
         "image": ("描いてみます：", "こんな感じでどうでしょう："),
@@ -112,6 +130,8 @@ SENTENCES: dict[str, dict[Occasion, tuple[str, ...]]] = {
         "limit": ("一度に {n} 枚までです。続きはもう一度言ってください。",),
         "unclear": ("うまく理解できませんでした。何を見たいですか？",),
         "talk": ("はい！描きたいものや変えたいところを教えてください。",),
+        "check": ("（とても小さなモデルなので、確認してください。）",),
+        "english": ("質問には英語でしか答えられませんが、絵は日本語で頼めます。",),
     },
 }
 

@@ -8,6 +8,7 @@ everything else.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from prompts.tiny.format import MAX_DESCRIPTION, cut
 from prompts.tiny.telling import stem, words_of
@@ -19,7 +20,14 @@ _COURTESY = re.compile(
 )
 _VERB = re.compile(
     r"^(?:add|include|put in|put|give|make|turn|change|paint|draw|show|let|have|place|insert|dress|set)\b\s*"
-    r"(?:(?:it|him|her|them|this|that|me|us|the [\w-]+)\b\s*)?(?:to\s+)?",
+    r"(?:(?:it|him|her|them|this|that|me|us|(?<=give )the [\w-]+)\b\s*)?(?:to\s+)?",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"\b(?:add|include|insert|make|paint|colou?r|turn|change|replace|swap|exchange|switch|give|dress|draw|place"
+    r"|put(?! (?:it|that|this|them|everything) back)|remove|delete|erase|clear away|get rid|take (?:out|away|off)"
+    r"|(?:can|could|should|would) (?:the|he|she|it|they)\b.* (?:have|be|wear|get|hold|look)"
+    r"|(?:he|she|it|they|the \w+) (?:should|must|needs?|ought))\b",
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"[\s,]*(?:please|pls|thanks|thank you|if you can|ok)?[\s.!?]*$", re.IGNORECASE)
@@ -29,6 +37,18 @@ _REMOVAL = re.compile(
     re.IGNORECASE,
 )
 _JOINTS = r"(?:with|and|wearing|holding|next to|beside|near|behind|in front of|under)"
+
+
+def asks_for_change(message: str) -> bool:
+    """Whether an (English) message plainly orders a change: "add …", "could it have …", "she needs …"."""
+    return _ORDER.search(message) is not None
+
+
+def copied(new: str, descriptions: Mapping[int, str], target: int) -> int | None:
+    """The picture whose description a new one only repeats, the one that is changed before all others."""
+    said = words_of(new)
+    ordered = sorted(descriptions, key=lambda number: (number != target, -number))
+    return next((number for number in ordered if words_of(descriptions[number]) == said), None)
 
 
 def kept_wish(message: str, old: str, new: str) -> str:
@@ -42,12 +62,18 @@ def kept_wish(message: str, old: str, new: str) -> str:
     if words_of(new) != words_of(old) or not message.strip():
         return new
     removal = _REMOVAL.search(message)
+    order = _ORDER.search(message, removal.start("what")) if removal else _ORDER.search(message)
     if removal is not None:
-        return _without(old, words_of(removal["what"]))
-    wish = _VERB.sub("", _COURTESY.sub("", message.strip()), count=1)
+        # "The one without the boat, and add a rainbow": what goes, then what comes.
+        old = _without(old, words_of(message[removal.start("what") : order.start() if order else removal.end()]))
+        if order is None:
+            return old
+    # "In #4 make the waves golden": what stands before the order says where.
+    wish = message[order.start() :] if order and (removal or _VERB.match(message[order.start() :])) else message
+    wish = _VERB.sub("", _COURTESY.sub("", wish.strip()), count=1)
     wish = _TAIL.sub("", wish) or message.strip(" .!?")
     if words_of(wish) <= words_of(old):
-        return new
+        return old
     return cut(f"{old.rstrip(' .,')}, {wish}", MAX_DESCRIPTION)
 
 

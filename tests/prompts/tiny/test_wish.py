@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.tiny.format import MAX_DESCRIPTION
-from prompts.tiny.reply import ReplyContext, streaming_reply
+from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply
 from prompts.tiny.wish import kept_wish
 
 FOX = "a red fox on a log with a hat, grey sky, two birds"
@@ -43,3 +43,51 @@ def test_the_reply_carries_the_wish() -> None:
 def test_no_text_breaks_it(message: str, old: str, new: str) -> None:
     kept = kept_wish(message, old, new)
     assert kept == new or len(kept) <= max(MAX_DESCRIPTION, len(old))
+
+
+BOAT = {1: "a lighthouse, grey sky", 2: "a lighthouse with a boat, grey sky", 3: "a lamp"}
+
+
+@pytest.mark.parametrize("line", ["edit 2 small: a lighthouse with a boat, grey sky", "edit 1 small: " + BOAT[2]])
+def test_an_edit_that_says_nothing_new_is_doubted_before_anything_is_written(line: str) -> None:
+    context = ReplyContext(4, user="what a lovely day", descriptions=BOAT, doubt=True)
+    for size in (1, 7, 200):
+        reply = TaggedReply(context)
+        chunks = [c for at in range(0, len(line), size) for c in reply.feed(line[at : at + size])]
+        assert [*chunks, *reply.finish()] == []
+        assert reply.copied
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "add a comet",
+        "In #2 make the sky golden",
+        "could the lighthouse have stripes?",
+        "she needs a hat",
+        "clear away it all",
+    ],
+)
+def test_a_message_that_orders_a_change_is_not_doubted(message: str) -> None:
+    context = ReplyContext(4, user=message, descriptions=BOAT, doubt=True)
+    assert "<edit" in "".join(streaming_reply([f"edit 2 small: {BOAT[2]}"], context))
+
+
+def test_an_older_picture_with_nothing_new_is_chosen_again() -> None:
+    context = ReplyContext(4, user="so much nicer when there was no boat", descriptions=BOAT)
+    text = "".join(streaming_reply([f"edit 1 small: {BOAT[2]}"], context))
+    assert text.endswith("<select>1</select>")
+    assert "<edit" not in text
+
+
+def test_the_change_is_kept_where_another_pictures_description_was_copied() -> None:
+    context = ReplyContext(4, user="the version without the boat, and add a rainbow", descriptions=BOAT)
+    text = "".join(streaming_reply([f"edit 1 small: {BOAT[2]} ; edit 1 small: {BOAT[3]}"], context))
+    assert "> a lighthouse, grey sky, a rainbow </edit>" in text
+    assert text.count("<edit") == 1
+
+
+def test_the_words_of_an_edit_come_as_soon_as_its_description_says_anything_new() -> None:
+    reply = TaggedReply(ReplyContext(4, user="add a comet", descriptions=BOAT))
+    assert not list(reply.feed("edit 1 small: a light"))
+    assert list(reply.feed("house and"))
