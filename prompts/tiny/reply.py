@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
 from prompts.tiny.glossary import foreign_language
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
-from prompts.tiny.wish import asks_for_change, copied, kept_wish
+from prompts.tiny.wish import asks_for_change, copied, kept_wish, removes
 
 _IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
@@ -159,7 +159,9 @@ class TaggedReply:
         if head.target is not None:
             repeated = copied(description, self._context.descriptions, head.target)
             message = english(self._context.user, MAX_USER)
-            if repeated is not None and not self._wrote and not asks_for_change(message):
+            old = self._context.descriptions.get(head.target, "")
+            ordered = asks_for_change(message) or removes(message, old)
+            if repeated is not None and not self._wrote and not ordered:
                 if self._context.doubt:
                     self.copied = True
                     return
@@ -169,7 +171,6 @@ class TaggedReply:
                     return
             if repeated is not None and repeated != head.target and head.target in self._edited:
                 return
-            old = self._context.descriptions.get(head.target, "")
             if repeated is not None:
                 description = kept_wish(message, old, old)
             self._edited.add(head.target)

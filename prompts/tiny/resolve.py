@@ -19,7 +19,7 @@ from prompts.tiny.telling import GENDERED, LIVING, PERSONS, named, others_named,
 
 _UNDO = re.compile(
     r"\b(?:undo|undone|revert|rewind|roll(?:ed)? back|ctrl ?\+? ?z|scrap (?:that|this|it|the last|both|all)|previous (?:version|picture|one|state)"
-    r"|(?:one|two|a|\d) (?:steps?|versions?) back|back (?:one|two|a|\d) (?:steps?|versions?)|take (?:that|it|this) back|go back(?! to )|step back"
+    r"|(?:one|two|a|\d) (?:steps?|versions?) back|back (?:one|two|a|\d) (?:steps?|versions?)|take (?:that|it|this) back|take back|(?:last|latest) (?:two|2) (?:steps|changes|edits|versions)|go back(?! to )|step back"
     r"|back to (?:before|how|the (?:original|start|beginning|first version))"
     r"|(?:better|nicer|preferred it|liked it|like it|was|one|version|picture|how it was) before|earlier (?:one|version)|old (?:one|version)"
     r"|original|beginning|very first|(?:drop|cancel|forget|discard|reverse) (?:that|this|it|the last|both|all|the)?\s?(?:change|edit|both|all)"

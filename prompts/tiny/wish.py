@@ -32,8 +32,10 @@ _ORDER = re.compile(
 )
 _TAIL = re.compile(r"[\s,]*(?:please|pls|thanks|thank you|if you can|ok)?[\s.!?]*$", re.IGNORECASE)
 _REMOVAL = re.compile(
-    r"\b(?:remove|delete|erase|without|get rid of|no more|take (?:out|away|off)|lose|drop|minus|leave out|no)\b"
-    r"(?P<what>[^,.;!?]*)",
+    r"\b(?:remove|delete|erase|wipe|clear|hide|skip|without|get rid of|no more|take (?:out|away|off)|lose|drop|minus"
+    r"|leave out|cut|ditch|(?:not|\w+n['’]t) (?:need|want|like)|no)\b(?P<what>[^,.;!?]*)"
+    r"|\bthe (?P<gone>[\w -]+?) (?:(?:is|are) (?:too much|distracting|unnecessary|in the way)"
+    r"|(?:has|have|had|need|needs|must|should|can)(?: to)? (?:go|disappear|vanish|leave|be gone))\b",
     re.IGNORECASE,
 )
 _JOINTS = r"(?:with|and|wearing|holding|next to|beside|near|behind|in front of|under)"
@@ -42,6 +44,12 @@ _JOINTS = r"(?:with|and|wearing|holding|next to|beside|near|behind|in front of|u
 def asks_for_change(message: str) -> bool:
     """Whether an (English) message plainly orders a change: "add …", "could it have …", "she needs …"."""
     return _ORDER.search(message) is not None
+
+
+def removes(message: str, description: str) -> bool:
+    """Whether a message wants something away that a description shows."""
+    removal = _REMOVAL.search(message)
+    return removal is not None and bool(words_of(removal["what"] or removal["gone"]) & words_of(description))
 
 
 def copied(new: str, descriptions: Mapping[int, str], target: int) -> int | None:
@@ -62,10 +70,12 @@ def kept_wish(message: str, old: str, new: str) -> str:
     if words_of(new) != words_of(old) or not message.strip():
         return new
     removal = _REMOVAL.search(message)
-    order = _ORDER.search(message, removal.start("what")) if removal else _ORDER.search(message)
+    at = max(removal.start("what"), removal.start("gone")) if removal else 0
+    order = _ORDER.search(message, at)
     if removal is not None:
         # "The one without the boat, and add a rainbow": what goes, then what comes.
-        old = _without(old, words_of(message[removal.start("what") : order.start() if order else removal.end()]))
+        gone = removal["what"] or removal["gone"] or ""
+        old = _without(old, words_of(gone[: order.start() - at] if order else gone))
         if order is None:
             return old
     # "In #4 make the waves golden": what stands before the order says where.
