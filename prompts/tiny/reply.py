@@ -20,6 +20,7 @@ _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
 _POINT = re.compile(r"(variation|select|refine) (\d{1,9})(?: x(\d{1,3}))?\s*")
 _PART = re.compile(r" \| ")
 _NEXT = re.compile(r" ; ")
+_SEVERAL = re.compile(r"\b(?:both|two|three|four|each|one|another|versions?|variants?|again|[2-9])\b", re.IGNORECASE)
 _WORDS = "reply: "
 _NO_MARKUP = str.maketrans({"<": "‹", "＜": "‹", "&": "＆", "\n": " "})
 """Character by character, so that a chunk's end changes nothing."""
@@ -169,7 +170,8 @@ class TaggedReply:
                     # An older picture and nothing new about it: it is to be the current one again.
                     yield from self._point("select", head.target, 1)
                     return
-            if repeated is not None and repeated != head.target and head.target in self._edited:
+            if head.target in self._edited and (repeated is not None or not _SEVERAL.search(message)):
+                # A tiny model now and then goes on after it is done.
                 return
             if repeated is not None:
                 description = kept_wish(message, old, old)

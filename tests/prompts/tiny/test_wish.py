@@ -94,3 +94,10 @@ def test_the_words_of_an_edit_come_as_soon_as_its_description_says_anything_new(
     reply = TaggedReply(ReplyContext(4, user="add a comet", descriptions=BOAT))
     assert not list(reply.feed("edit 1 small: a light"))
     assert list(reply.feed("house and"))
+
+
+@pytest.mark.parametrize(("message", "edits"), [("make it blue", 1), ("one in blue and one in red", 2)])
+def test_a_picture_is_changed_once_unless_several_are_asked_for(message: str, edits: int) -> None:
+    context = ReplyContext(4, user=message, descriptions=BOAT)
+    text = "".join(streaming_reply(["edit 3 small: a blue lamp ; edit 3 small: a red lamp"], context))
+    assert text.count("<edit") == edits
