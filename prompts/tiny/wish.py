@@ -34,6 +34,7 @@ _TAIL = re.compile(r"[\s,]*(?:please|pls|thanks|thank you|if you can|ok)?[\s.!?]
 _REMOVAL = re.compile(
     r"\b(?:remove|delete|erase|wipe|clear|hide|skip|without|get rid of|no more|take (?:out|away|off)|lose|drop|minus"
     r"|leave out|cut|ditch|(?:not|\w+n['’]t) (?:need|want|like)|no)\b(?P<what>[^,.;!?]*)"
+    r"|\b(?:get|throw|kick|take|send) (?:the|that|this|those|these) (?P<out>[\w -]+?) (?:out|away|off)\b"
     r"|\bthe (?P<gone>[\w -]+?) (?:(?:is|are) (?:too much|distracting|unnecessary|in the way)"
     r"|(?:has|have|had|need|needs|must|should|can)(?: to)? (?:go|disappear|vanish|leave|be gone))\b",
     re.IGNORECASE,
@@ -49,7 +50,11 @@ def asks_for_change(message: str) -> bool:
 def removes(message: str, description: str) -> bool:
     """Whether a message wants something away that a description shows."""
     removal = _REMOVAL.search(message)
-    return removal is not None and bool(words_of(removal["what"] or removal["gone"]) & words_of(description))
+    return removal is not None and bool(words_of(_unwanted(removal)) & words_of(description))
+
+
+def _unwanted(removal: re.Match[str]) -> str:
+    return removal["what"] or removal["out"] or removal["gone"] or ""
 
 
 def copied(new: str, descriptions: Mapping[int, str], target: int) -> int | None:
@@ -70,21 +75,22 @@ def kept_wish(message: str, old: str, new: str) -> str:
     if words_of(new) != words_of(old) or not message.strip():
         return new
     removal = _REMOVAL.search(message)
-    at = max(removal.start("what"), removal.start("gone")) if removal else 0
+    at = max(map(removal.start, ("what", "out", "gone"))) if removal else 0
     order = _ORDER.search(message, at)
     if removal is not None:
         # "The one without the boat, and add a rainbow": what goes, then what comes.
-        gone = removal["what"] or removal["gone"] or ""
+        gone = _unwanted(removal)
         old = _without(old, words_of(gone[: order.start() - at] if order else gone))
         if order is None:
             return old
-    # "In #4 make the waves golden": what stands before the order says where.
-    wish = message[order.start() :] if order and (removal or _VERB.match(message[order.start() :])) else message
-    wish = _VERB.sub("", _COURTESY.sub("", wish.strip()), count=1)
-    wish = _TAIL.sub("", wish) or message.strip(" .!?")
-    if words_of(wish) <= words_of(old):
-        return old
-    return cut(f"{old.rstrip(' .,')}, {wish}", MAX_DESCRIPTION)
+    # "In #4 make the waves golden": what is before the order says where; "You forgot the pier, put it in" needs all.
+    clause = message[order.start() :] if order and (removal or _VERB.match(message[order.start() :])) else message
+    for part in (clause, message):
+        wish = _VERB.sub("", _COURTESY.sub("", part.strip()), count=1)
+        wish = _TAIL.sub("", wish) or part.strip(" .!?")
+        if words_of(wish) - words_of(old):
+            return cut(f"{old.rstrip(' .,')}, {wish}", MAX_DESCRIPTION)
+    return old
 
 
 def _without(description: str, gone: set[str]) -> str:

@@ -21,6 +21,8 @@ FOX = "a red fox on a log with a hat, grey sky, two birds"
         ("at the opera", f"{FOX}, at the opera"),
         ("remove the hat", "a red fox on a log, grey sky, two birds"),
         ("without the birds please", "a red fox on a log with a hat, grey sky"),
+        ("get that hat out of there", "a red fox on a log, grey sky, two birds"),
+        ("you forgot the comet, put it in", f"{FOX}, you forgot the comet, put it in"),
         ("I don't need the hat", "a red fox on a log, grey sky, two birds"),
         ("the birds have to go", "a red fox on a log with a hat, grey sky"),
         ("no hat, but add a comet", "a red fox on a log, grey sky, two birds, a comet"),
