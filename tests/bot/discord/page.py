@@ -121,7 +121,7 @@ async def photograph(peer: DiscordPeer, messages: list[Json], title: str, out: P
 async def main(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer, messages = await talk(Path(folder))
-    await photograph(peer, messages, "a balloon, two ideas please", out, (720, 1460))
+    await photograph(peer, messages, "a balloon, two ideas please", out, (720, 1430))
 
 
 if __name__ == "__main__":
