@@ -39,6 +39,8 @@ class Easel:
         self._environment = inherited | given | {"TMPDIR": str(self._scratch), "PYTHONFAULTHANDLER": "1"}
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
+        self.struck: Victim | None = None
+        """Who was struck last."""
 
     @property
     def pid(self) -> int:
@@ -83,6 +85,7 @@ class Easel:
         workers = self._workers()
         if victim is Victim.WORKER and not workers:
             victim = Victim.CHAT
+        self.struck = victim
         if victim is not Victim.WORKER and self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM if victim is Victim.ASKED else signal.SIGKILL)

@@ -105,6 +105,7 @@ class Harness:
         await asyncio.sleep(0)
         await self._talk(moment)
         reached = await came
+        victim = self.easel.struck or victim  # the chat process, where no worker was there
         self.kills[(moment if reached else "at any time", victim)] += 1
         if victim is Victim.WORKER and self.easel.runs:
             return reached
