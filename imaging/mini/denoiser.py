@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imaging.mini import autoencoder, captions, reader, runs, vocabulary, world
+from imaging.mini import autoencoder, captions, guide, reader, runs, vocabulary, world
 from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 from imaging.mini.together import ALONE, Together
@@ -38,7 +38,7 @@ CELLS_TO_BATCH = {8: 6, 12: 3, 16: 2}
 BUFFER = 16_384
 """Latents kept for reuse; each step replaces some by new scenes, and each use has a new caption and new noise."""
 FRESH = 3
-RATE, ADAM_RATE = 0.013, 1.3e-3
+RATE, ADAM_RATE, HEADS_RATE = 0.013, 1.3e-3, 2e-3
 EMPTY, ZERO = 0.04, 0.06
 """Shares of captions dropped for classifier-free guidance: to the empty text, and to zeros (SDXL's negative)."""
 DECAY_FROM = 0.45
@@ -65,16 +65,17 @@ class Latents:
                 at = self.rng.randrange(self.limit)
                 self.latents[at], self.scenes[at] = latent, scene
 
-    def batch(self, n: int) -> tuple[Tensor, list[str]]:
-        """`[n, C, 16, 16]` latents and a new caption for each."""
+    def batch(self, n: int) -> tuple[Tensor, list[str], Tensor]:
+        """`[n, C, 16, 16]` latents, a new caption for each, and `guide.labels`."""
         chosen = [self.rng.randrange(len(self.latents)) for _ in range(n)]
         texts = [captions.caption(self.rng, self.scenes[i]) for i in chosen]
-        return torch.stack([self.latents[i] for i in chosen]).float(), texts
+        where = torch.stack([guide.labels(self.scenes[i]) for i in chosen])
+        return torch.stack([self.latents[i] for i in chosen]).float(), texts, where
 
-    def windows(self, n: int, cells: int) -> tuple[Tensor, list[str], Tensor]:
-        """`[n, C, cells, cells]` around one figure each, captions of it alone, and SDXL's size conditioning."""
+    def windows(self, n: int, cells: int) -> tuple[Tensor, list[str], Tensor, Tensor]:
+        """`[n, C, cells, cells]` around one figure each, captions of it alone, labels, and SDXL's size conditioning."""
         size, found = ("small" if cells == 8 else "big"), 0
-        latents, texts, ids = [], [], torch.zeros(n, 6)
+        latents, texts, where, ids = [], [], [], torch.zeros(n, 6)
         while found < n:
             i = self.rng.randrange(len(self.latents))
             scene = self.scenes[i]
@@ -85,10 +86,11 @@ class Latents:
             spare = cells - world.PIXELS[it.size] // 8
             y, x = (min(max(0, at // 8 - self.rng.randint(0, spare)), 16 - cells) for at in (it.y, it.x))
             latents.append(self.latents[i][:, y : y + cells, x : x + cells])
+            where.append(guide.labels(scene)[:, y : y + cells, x : x + cells])
             texts.append(captions.caption(self.rng, replace(scene, figures=(replace(it, place="center"),))))
             ids[found] = torch.tensor([world.SIZE, world.SIZE, 8 * y, 8 * x, 8 * cells, 8 * cells])
             found += 1
-        return torch.stack(latents).float(), texts, ids
+        return torch.stack(latents).float(), texts, torch.stack(where), ids
 
 
 @torch.no_grad()
@@ -191,12 +193,16 @@ def train(
     for text in (denoiser.text_1, denoiser.text_2):
         text.set_attn_implementation("eager")
     averaged = copy.deepcopy(denoiser).requires_grad_(False)
+    heads = guide.Guide(denoiser.unet)
+    heads_optimizer = torch.optim.AdamW(heads.parameters(), lr=HEADS_RATE)
     optimizer = MuonAdam(denoiser.named_parameters(), rate=RATE, adam_rate=ADAM_RATE, together=together)
     state, done = runs.load(path), 0
     if state is not None:
         denoiser.load_state_dict(state["weights"])
         averaged.load_state_dict(state["averaged"])
         optimizer.load(state["optimizer"])
+        if "heads" in state:
+            heads.load_state_dict(state["heads"])
         done = int(state["samples"])
         if done >= samples:
             return True
@@ -208,6 +214,7 @@ def train(
         store.add(32)
     clock = runs.Clock(minutes, every=180)
     smooth: float | None = None
+    named = 0.0
     over = False
 
     def keep() -> None:
@@ -217,6 +224,7 @@ def train(
                 "weights": denoiser.state_dict(),
                 "averaged": averaged.state_dict(),
                 "optimizer": optimizer.state(),
+                "heads": heads.state_dict(),
                 "samples": done,
             },
         )
@@ -228,9 +236,9 @@ def train(
         cells = WINDOWS[optimizer.steps % len(WINDOWS)] if share < WHOLE_FROM else 16
         count, ids = batch * CELLS_TO_BATCH[cells] // 2, None
         if cells == 16:
-            latents, texts = store.batch(count)
+            latents, texts, where = store.batch(count)
         else:
-            latents, texts, ids = store.windows(count, cells)
+            latents, texts, where, ids = store.windows(count, cells)
         drop = torch.rand(count)
         texts = ["" if d < EMPTY else text for d, text in zip(drop.tolist(), texts, strict=True)]
         blank = (drop >= EMPTY) & (drop < EMPTY + ZERO)
@@ -239,18 +247,29 @@ def train(
         with autocast():
             velocity = denoiser.predict(pair.noisy, t, *denoiser.read(texts, blank), ids)
         loss = (velocity.float() - pair.velocity).square().mean()
+        said, right = heads.loss(where)
         optimizer.zero_grad()
-        loss.backward()
-        over = together.average(denoiser.parameters(), clock.over())
+        heads_optimizer.zero_grad()
+        (loss + said).backward()
+        over = together.average([*denoiser.parameters(), *heads.parameters()], clock.over())
         optimizer.step()
+        heads_optimizer.step()
         average_into(averaged, denoiser, 0.99 if share < DECAY_FROM else 0.995, optimizer.steps)
         done += together.count * (count * cells * cells // 256)
         if not together.leads:
             continue
+        if len(right):
+            named = 0.96 * named + 0.04 * float(right.float().mean())
         if cells == 16:
             smooth = float(loss.detach()) if smooth is None else 0.96 * smooth + 0.04 * float(loss.detach())
         if optimizer.steps % 40 == 0 and smooth is not None:
-            log(stage="denoiser", samples=done, loss=round(smooth, 4), steps_per_minute=clock.rate(40 * 60))
+            log(
+                stage="denoiser",
+                samples=done,
+                loss=round(smooth, 4),
+                named=round(named, 3),
+                steps_per_minute=clock.rate(40 * 60),
+            )
         if clock.due():
             keep()
             log(stage="denoiser", samples=done, **probe(averaged))

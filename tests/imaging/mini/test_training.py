@@ -11,7 +11,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from imaging.mini import autoencoder, denoiser, export, ip_adapter, optim, reader, runs, together, vocabulary  # noqa: E402
+from imaging.mini import (  # noqa: E402
+    autoencoder,
+    denoiser,
+    export,
+    guide,
+    ip_adapter,
+    optim,
+    reader,
+    runs,
+    together,
+    vocabulary,
+    world,
+)
 from imaging.mini.model import Denoiser  # noqa: E402
 
 
@@ -74,6 +86,16 @@ def test_reading_captions_teaches_what_stands_where() -> None:
     assert losses[-1] < 0.3 * losses[0]
     found = asks(*denoiser.read(texts))
     assert (found["thing"].argmax(-1) == wanted["thing"]).float().mean() > 0.9
+
+
+def test_labels_say_which_thing_and_colour_each_cell_belongs_to() -> None:
+    small = world.Figure("car", "small", "left", x=8, y=56, colour="red")
+    big = world.Figure("cat", "big", "right", x=48, y=32)
+    scene = world.Scene("meadow", "day", "sun", False, world.SETS[0], (small, big))
+    thing, colour = guide.labels(scene)
+    cells = [(int(thing[y, x]), int(colour[y, x])) for y, x in ((0, 0), (7, 1), (12, 6), (4, 6), (13, 15), (14, 15))]
+    car, cat, red = 1 + world.THINGS.index("car"), 1 + world.THINGS.index("cat"), 1 + list(world.TINTS).index("red")
+    assert cells == [(0, -100), (car, red), (cat, 0), (cat, 0), (cat, 0), (0, -100)]
 
 
 def test_the_decoder_run_leaves_the_encoder_alone(tmp_path: Path) -> None:
