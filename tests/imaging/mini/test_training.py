@@ -25,6 +25,7 @@ from imaging.mini import (  # noqa: E402
     world,
 )
 from imaging.mini.model import Denoiser  # noqa: E402
+from imaging.mini.sprites import SETS, TINTS  # noqa: E402
 
 
 def logged(home: Path, stage: str) -> list[int]:
@@ -91,10 +92,10 @@ def test_reading_captions_teaches_what_stands_where() -> None:
 def test_labels_say_which_thing_and_colour_each_cell_belongs_to() -> None:
     small = world.Figure("car", "small", "left", x=8, y=56, colour="red")
     big = world.Figure("cat", "big", "right", x=48, y=32)
-    scene = world.Scene("meadow", "day", "sun", False, world.SETS[0], (small, big))
+    scene = world.Scene("meadow", "day", "sun", False, SETS[0], (small, big))
     thing, colour = guide.labels(scene)
     cells = [(int(thing[y, x]), int(colour[y, x])) for y, x in ((0, 0), (7, 1), (12, 6), (4, 6), (13, 15), (14, 15))]
-    car, cat, red = 1 + world.THINGS.index("car"), 1 + world.THINGS.index("cat"), 1 + list(world.TINTS).index("red")
+    car, cat, red = 1 + world.THINGS.index("car"), 1 + world.THINGS.index("cat"), 1 + list(TINTS).index("red")
     assert cells == [(0, -100), (car, red), (cat, 0), (cat, 0), (cat, 0), (0, -100)]
 
 
