@@ -15,6 +15,17 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 
+CURRENT_IS_IN_SIGHT = """async () => {
+  const { drawTree } = await import("/static/tree.js");
+  const box = document.getElementById("tree"), sha256 = box.querySelector("img").src.split("/").pop();
+  const root = { parents: [], operation: "image", description: "a cat", sha256 };
+  const roots = Array.from({ length: 12 }, (_, n) => ({ number: n + 1, ...root }));
+  drawTree(box, roots, 12, () => {});
+  const [node, frame] = [box.querySelector(".current"), box].map((each) => each.getBoundingClientRect());
+  return node.left >= frame.left && node.right <= frame.right;
+}"""
+"""A tree that is wider than its panel, drawn with its last picture as the current one."""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
@@ -76,6 +87,7 @@ async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> N
             await page.locator(".node").nth(3).wait_for()
             await page.wait_for_timeout(600)
             await page.screenshot(path=shots / "web.png")
+            assert await page.evaluate(CURRENT_IS_IN_SIGHT)
 
             # A phone that opens the same address sees the same thread, and nothing sticks out.
             phone = await browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")

@@ -62,4 +62,9 @@ export function drawTree(target, pictures, current, reveal) {
     plot.append(node);
   }
   target.replaceChildren(plot);
+  // A wide tree shows the picture that is talked about; until another one is, it stays where a person has moved it.
+  if (places.has(current) && target.clientWidth && target.dataset.current !== String(current)) {
+    target.dataset.current = String(current);
+    target.scrollTo({ left: at(current).x - (target.clientWidth - SIZE) / 2, top: at(current).y - (target.clientHeight - SIZE) / 2 });
+  }
 }
