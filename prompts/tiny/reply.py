@@ -21,6 +21,7 @@ _POINT = re.compile(r"(variation|select|refine) (\d{1,9})(?: x(\d{1,3}))?\s*")
 _PART = re.compile(r" \| ")
 _NEXT = re.compile(r" ; ")
 _SEVERAL = re.compile(r"\b(?:both|two|three|four|each|one|another|versions?|variants?|again|[2-9])\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\bpictures? \d", re.IGNORECASE)
 _WORDS = "reply: "
 _NO_MARKUP = str.maketrans({"<": "‹", "＜": "‹", "&": "＆", "\n": " "})
 """Character by character, so that a chunk's end changes nothing."""
@@ -102,6 +103,13 @@ class TaggedReply:
         if not self._talks:
             self._talks = True
             self._buffer = self._buffer.lstrip().removeprefix(_WORDS)
+        if not self._context.descriptions:
+            # The tuned model may speak of a picture where there is none yet: its few words wait for their end.
+            if not final:
+                return
+            said = re.split(r"(?<=[.!?]) ", self._buffer.strip())
+            there = [one for one in said if not _NUMBERED.search(one)]
+            self._buffer = " ".join(there if there == said else [*there, self._say("talk")])
         words, self._buffer = self._buffer, ""
         if self.language == "en" and words:
             self._wrote = True

@@ -172,3 +172,9 @@ def test_english_is_left_alone(message: str) -> None:
 def test_everyday_words_of_other_languages_become_english(message: str, language: str, english: str) -> None:
     assert foreign_language(message) == language
     assert gloss(message) == english
+
+
+def test_small_talk_mentions_no_picture_where_there_is_none() -> None:
+    line = "reply: Hello! We are at picture 1; what next?"
+    assert reply_to(line) == f"Hello! {SENTENCES['en']['talk'][0]}"
+    assert "picture 1" in reply_to(line, ReplyContext(2, descriptions={1: "a fox"}))
