@@ -81,6 +81,8 @@ def fetched() -> Path:
             if any(sign in done.stderr for sign in NETWORK) and "EINTEGRITY" not in done.stderr:
                 raise Unavailable("npm cannot reach its registry to fetch the Slack emulator")
             raise RuntimeError(f"npm ci failed: {done.stderr[-800:]}")
+        if not (folder / "node_modules").exists():
+            shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # another test process was faster
             Path(made).rename(folder)
             Path(made).mkdir()

@@ -12,10 +12,11 @@ from tests.peers import emulate_slack
 from tests.peers.emulate_slack import HERE, Unavailable, fetched
 
 
-def npm_that(folder: Path, says: str, code: int) -> None:
-    """An `npm` on the path that ends like this."""
+def npm_that(folder: Path, says: str, code: int, makes: str = "") -> None:
+    """An `npm` on the path that ends like this, and may leave a folder where it runs."""
     script = folder / "npm"
-    script.write_text(f"#!/bin/sh\necho '{says}' >&2\nexit {code}\n")
+    made = f"/bin/mkdir {makes}\n" if makes else ""
+    script.write_text(f"#!/bin/sh\n{made}echo '{says}' >&2\nexit {code}\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
 
 
@@ -47,11 +48,19 @@ def test_what_has_another_checksum_is_a_failure_not_a_gap(bare: Path) -> None:
 
 
 def test_what_was_fetched_is_kept_for_the_next_time(bare: Path) -> None:
-    npm_that(bare, "fine", 0)
+    npm_that(bare, "fine", 0, makes="node_modules")
     folder = fetched()
     assert (folder / "package-lock.json").read_bytes() == (HERE / "package-lock.json").read_bytes()
     (bare / "npm").unlink()
     assert fetched() == folder
+
+
+def test_a_folder_without_what_npm_fetches_is_not_taken_for_the_emulator(bare: Path) -> None:
+    npm_that(bare, "fine", 0, makes="node_modules")
+    folder = fetched()
+    (folder / "node_modules").rmdir()
+    fetched()
+    assert (folder / "node_modules").is_dir()
 
 
 def test_every_package_is_pinned_by_its_checksum_and_names_no_host() -> None:
