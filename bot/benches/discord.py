@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from pathlib import Path
 
-from bot.cli import CommandFailed
+from bot.benches.checkout import need_tests
 from bot.figures import Report, Row
 
-ROOT = Path(__file__).parents[2]
 THREADS, ROUNDS = 1000, 10
 GOALS = {
     "deadlines_missed": "0",
@@ -28,10 +25,7 @@ def run(arguments: argparse.Namespace) -> Report:
     Raises:
         CommandFailed: there are no tests beside this program.
     """
-    if not (ROOT / "tests" / "peers").is_dir():
-        raise CommandFailed("The Discord peer is part of the tests: run this command from a checkout of the project.")
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
+    need_tests("The Discord peer")
     from tests.bot.discord.load import Load, measure
 
     load = Load(20, 2, 40, stream_s=1.0) if arguments.quick else Load(THREADS, ROUNDS, 40)

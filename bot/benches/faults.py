@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
-from bot.cli import CommandFailed
+from bot.benches.checkout import need_tests
 from bot.figures import Report, Row
 
-ROOT = Path(__file__).parents[2]
 RUNS, QUICK = 300, 3
 
 
@@ -22,10 +20,7 @@ def run(arguments: argparse.Namespace) -> Report:
     Raises:
         CommandFailed: there are no tests beside this program.
     """
-    if not (ROOT / "tests" / "faults").is_dir():
-        raise CommandFailed("The fault harness is part of the tests: run this command from a checkout of the project.")
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
+    need_tests("The fault harness")
     from tests.faults.harness import run as kill
 
     def tell(line: str) -> None:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from pathlib import Path
 
-from bot.cli import CommandFailed
+from bot.benches.checkout import need_tests
 from bot.figures import Report, Row
 
-ROOT = Path(__file__).parents[2]
 GOALS = {
     "acknowledged_ms.max": "< 3000",
     "acknowledged_late": "0",
@@ -29,10 +26,7 @@ def run(arguments: argparse.Namespace) -> Report:
     Raises:
         CommandFailed: there are no tests beside this program.
     """
-    if not (ROOT / "tests" / "peers").is_dir():
-        raise CommandFailed("The Slack peer is part of the tests: run this command from a checkout of the project.")
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
+    need_tests("The Slack peer")
     from tests.bot.slack.load import Load, measure
 
     load = Load(events=40, threads=10, rounds=2, people=5) if arguments.quick else Load()

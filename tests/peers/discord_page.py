@@ -1,4 +1,4 @@
-"""A Discord thread as it looks: `python -m tests.bot.discord.page OUT.png`. Not a test.
+"""A Discord thread as it looks: `python -m tests.peers.discord_page OUT.png`. Not a test.
 
 Runs `easel serve` against the peer, holds a conversation with a scripted language model and the bundled pictures,
 and shows the peer's state while the last ones were being drawn in simcord's preview
