@@ -50,6 +50,9 @@ class OpenAIPeer:
         self.edits: list[dict[str, Any]] = []
         self.url_headers: list[dict[str, str]] = []
         self.release = asyncio.Event()
+        self.paints = asyncio.Event()
+        """While it is clear, new pictures wait to be drawn."""
+        self.paints.set()
         self.base_url = ""
         self._runner: web.AppRunner | None = None
 
@@ -123,6 +126,7 @@ class OpenAIPeer:
 
     async def _generate(self, request: web.Request) -> web.Response:
         self.requests.append(await request.json())
+        await self.paints.wait()
         return self._refusal(request) or self._picture("red")
 
     async def _edit(self, request: web.Request) -> web.Response:

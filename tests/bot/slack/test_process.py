@@ -92,9 +92,12 @@ async def test_killed_in_mid_answer_and_restarted_there_is_one_answer_with_its_p
 ) -> None:
     async with OpenAIPeer() as images, serving(tmp_path, ENGINE="openai", IMAGES_BASE_URL=images.base_url) as serve:
         serve.llm.replies.append(Reply(ANSWER, hang_after={"writing": 1, "drawing": 2}.get(moment)))
+        if moment == "drawing":  # it must not be over before anybody has looked
+            images.paints.clear()
         ts = await serve.ask()
         await serve.slack.until(lambda: MOMENTS[moment](serve, ts), PATIENCE_S)
         await serve.program.kill()
+        images.paints.set()
         serve.llm.replies.append(Reply(ANSWER))
         await serve.start()
         await serve.slack.until(lambda: settled(serve, ts), PATIENCE_S)
