@@ -60,9 +60,12 @@ def test_a_picture_enters_late_as_add_noise_has_it() -> None:
         table = schedule(sampler, 10, CONFIG | {"timestep_spacing": "trailing"})
         reference = stock(sampler, CONFIG | {"timestep_spacing": "trailing"})
         reference.set_timesteps(10)
-        clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+        draw = torch.Generator().manual_seed(6)
+        clean, noise = torch.randn(1, 4, 8, 8, generator=draw), torch.randn(1, 4, 8, 8, generator=draw)
         expected = reference.add_noise(clean, noise, reference.timesteps[6:7])
-        assert torch.allclose(table.start_signal[6] * clean + table.start_noise[6] * noise, expected, rtol=1e-4)
+        # Where signal and noise nearly cancel, a rounding of either is large beside what is left.
+        entered = table.start_signal[6] * clean + table.start_noise[6] * noise
+        assert torch.allclose(entered, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("dpm", 4), ("", 4), ("euler", 0), ("euler", -3), ("ddim", 10_000)])
