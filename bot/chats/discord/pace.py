@@ -8,6 +8,7 @@ https://discord.com/developers/docs/topics/rate-limits
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,12 +16,18 @@ import discord
 
 BURST = 5
 """Requests that may go at once after a pause."""
+MOST = 48
+"""Requests in any second, two fewer than Discord takes: some travel faster than others."""
 SHARE_OF_SNAPSHOTS = 0.6
 """Of all requests; the rest is for what people wait for: first words, results, other routes."""
 
 
 class Pace:
-    """A leaky bucket, first come, first served. `per_second` and the burst together stay under Discord's 50."""
+    """A leaky bucket, first come, first served. `per_second` and the burst together stay under Discord's 50.
+
+    The bucket plans ahead; an event loop that stalls would send at once all that came due meanwhile. So what has
+    really gone in the last second is counted too.
+    """
 
     def __init__(
         self,
@@ -33,6 +40,7 @@ class Pace:
         self._sleep = sleep
         self._next = float("-inf")
         """When the bucket would be empty."""
+        self._went: deque[float] = deque(maxlen=MOST)
         self.growing = 0
         """Answers that are shown while they grow."""
 
@@ -42,6 +50,9 @@ class Pace:
         self._next = max(self._next, now - BURST * self._gap) + self._gap
         if self._next > now:
             await self._sleep(self._next - now)
+        while len(self._went) == MOST and (early := self._went[0] + 1 - self._clock()) > 0:
+            await self._sleep(early)
+        self._went.append(self._clock())
 
     def interval(self, shortest: float) -> float:
         """Seconds between two edits of one growing answer, so that all of them together leave room for the rest."""
