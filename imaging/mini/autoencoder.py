@@ -19,6 +19,7 @@ from torch import Tensor
 
 from imaging.mini import runs, world
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
+from imaging.mini.together import ALONE, Together
 
 LATENT_CHANNELS = 24
 WIDTHS = (16, 32, 64, 128)
@@ -131,8 +132,9 @@ def train(
     batch: int = BATCH,
     freeze_encoder: bool = False,
     name: str = "autoencoder",
+    together: Together = ALONE,
 ) -> bool:
-    """Run or resume the stage; True when its whole run is done.
+    """Run or resume the stage, as one of several processes or alone; True when its whole run is done.
 
     `freeze_encoder` goes on with the decoder alone (`name` then starts from the averaged weights of "autoencoder").
     """
@@ -142,25 +144,25 @@ def train(
     if freeze_encoder:
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
-    optimizer = MuonAdam(vae.named_parameters(), rate=0.02, adam_rate=2e-3)
+    optimizer = MuonAdam(vae.named_parameters(), rate=0.02, adam_rate=2e-3, together=together)
     state = runs.load(path)
     done = 0
     if state is not None:
-        vae.load_state_dict(state["weights"])
-        averaged.load_state_dict(state["averaged"])
-        optimizer.load(state["optimizer"])
         done = int(state["samples"])
         if done >= samples:
             return True
+        vae.load_state_dict(state["weights"])
+        averaged.load_state_dict(state["averaged"])
+        optimizer.load(state["optimizer"])
     else:
         first = runs.load(checkpoint_path(home)) if freeze_encoder else None
         if first is not None:
             vae.load_state_dict(first["averaged"])
         averaged.load_state_dict(vae.state_dict())
     averaged.requires_grad_(False)
-    rng = random.Random(1 + done)
-    torch.manual_seed(1 + done)
-    smooth = 0.0
+    rng = random.Random(1 + done + 7919 * together.rank)
+    torch.manual_seed(1 + done + 7919 * together.rank)
+    smooth, over = 0.0, False
 
     def keep() -> None:
         runs.save(
@@ -174,7 +176,7 @@ def train(
             },
         )
 
-    while done < samples and not clock.over():
+    while done < samples and not over:
         optimizer.factor = schedule(done / samples, decay_from=0.4)
         x = pixels([_crop(rng) for _ in range(batch)])
         with autocast():
@@ -183,15 +185,20 @@ def train(
         loss = loss_of(restored, x) + 1e-3 * mean.square().mean()
         optimizer.zero_grad()
         loss.backward()
+        over = together.average(vae.parameters(), clock.over())
         optimizer.step()
         average_into(averaged, vae, 0.995, optimizer.steps)
-        done += batch
+        done += together.count * batch
+        if not together.leads:
+            continue
         smooth = float(loss.detach()) if smooth == 0 else 0.97 * smooth + 0.03 * float(loss.detach())
         if optimizer.steps % 100 == 0:
-            log(stage=name, samples=done, loss=round(smooth, 4), per_second=clock.rate(100 * batch))
+            rate = clock.rate(100 * batch * together.count)
+            log(stage=name, samples=done, loss=round(smooth, 4), per_second=rate)
         if clock.due():
             keep()
             log(stage=name, samples=done, psnr=round(psnr(averaged, 16), 2))
-    keep()
-    log(stage=name, samples=done, psnr=round(psnr(averaged), 2), finished=done >= samples)
+    if together.leads:
+        keep()
+        log(stage=name, samples=done, psnr=round(psnr(averaged), 2), finished=done >= samples)
     return done >= samples

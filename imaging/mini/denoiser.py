@@ -26,18 +26,18 @@ from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 from imaging.mini.together import ALONE, Together
 
-SAMPLES = 170_000
+SAMPLES = 160_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
 BATCH = 32
 WINDOWS = (8, 16, 8, 12)
 """Sides in latent cells, step by step, until `WHOLE_FROM`: 8 around a small figure, 12 a big one, 16 whole. A window
 teaches what a word looks like with a quarter of the work; whole pictures alone teach where things stand."""
-WHOLE_FROM = 0.85
+WHOLE_FROM = 0.8
 CELLS_TO_BATCH = {8: 6, 12: 3, 16: 2}
 """Half batches a step: smaller windows come in greater number, so that the optimiser's own time matters less."""
 BUFFER = 16_384
 """Latents kept for reuse; each step replaces some by new scenes, and each use has a new caption and new noise."""
-FRESH = 3
+FRESH = 2
 RATE, ADAM_RATE, HEADS_RATE = 0.013, 1.3e-3, 2e-3
 EMPTY, ZERO = 0.04, 0.06
 """Shares of captions dropped for classifier-free guidance: to the empty text, and to zeros (SDXL's negative)."""
@@ -198,14 +198,14 @@ def train(
     optimizer = MuonAdam(denoiser.named_parameters(), rate=RATE, adam_rate=ADAM_RATE, together=together)
     state, done = runs.load(path), 0
     if state is not None:
-        denoiser.load_state_dict(state["weights"])
-        averaged.load_state_dict(state["averaged"])
-        optimizer.load(state["optimizer"])
-        if "heads" in state:
-            heads.load_state_dict(state["heads"])
         done = int(state["samples"])
         if done >= samples:
             return True
+        denoiser.load_state_dict(state["weights"])
+        averaged.load_state_dict(state["averaged"])
+        if "optimizer" in state:  # not there when the run goes on from exported weights
+            optimizer.load(state["optimizer"])
+            heads.load_state_dict(state["heads"])
     rng = random.Random(100 + done + 7919 * together.rank)
     torch.manual_seed(100 + done + 7919 * together.rank)
     table, probe = alphas(), SwapProbe(vae, scale, n=min(48, batch))

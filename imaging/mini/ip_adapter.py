@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from imaging.mini import backgrounds, captions, denoiser, runs, sprites, world
 from imaging.mini.model import Denoiser, alphas, noised, time_ids
 from imaging.mini.optim import MuonAdam, autocast, schedule
+from imaging.mini.together import ALONE, Together
 
 TOKENS = 4
 VISION_SIZE = 64
@@ -116,8 +117,16 @@ def facts(scenes: list[world.Scene]) -> Tensor:
     return rows
 
 
-def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, batch: int = BATCH) -> bool:
-    """Run or resume the stage on the frozen averaged denoiser; True when its whole run is done."""
+def train(
+    home: Path,
+    *,
+    minutes: float | None = None,
+    samples: int = SAMPLES,
+    batch: int = BATCH,
+    together: Together = ALONE,
+) -> bool:
+    """Run or resume the stage on the frozen averaged denoiser, as one of several processes or alone; True when its
+    whole run is done."""
     path, log, clock = home / "ip_adapter.pt", runs.Log(home / "ip_adapter.jsonl"), runs.Clock(minutes, 180)
     model, vae = denoiser.load_averaged(home)
     model.requires_grad_(False)
@@ -128,7 +137,7 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
     reader = nn.Linear(EMBEDDING, facts([]).shape[1])
     trained = nn.ModuleDict({"tower": tower, "parts": parts, "reader": reader})
     kept = _twin(trained)
-    optimizer = MuonAdam(trained.named_parameters(), rate=0.01, adam_rate=1e-3)
+    optimizer = MuonAdam(trained.named_parameters(), rate=0.01, adam_rate=1e-3, together=together)
     done, state = 0, runs.load(path)
     if state is not None:
         trained.load_state_dict(state["weights"])
@@ -137,9 +146,10 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
         done = int(state["samples"])
         if done >= samples:
             return True
-    rng = random.Random(500 + done)
-    torch.manual_seed(500 + done)
+    rng = random.Random(500 + done + 7919 * together.rank)
+    torch.manual_seed(500 + done + 7919 * together.rank)
     smooth: list[float] = []
+    over = False
 
     def keep() -> None:
         runs.save(
@@ -152,7 +162,7 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
             },
         )
 
-    while done < samples and not clock.over():
+    while done < samples and not over:
         optimizer.factor = schedule(done / samples, decay_from=0.5)
         scenes = [world.random_scene(rng, two=0.35) for _ in range(batch)]
         seen = [reference(rng, scene) for scene in scenes]
@@ -173,18 +183,22 @@ def train(home: Path, *, minutes: float | None = None, samples: int = SAMPLES, b
         read = nn.functional.binary_cross_entropy_with_logits(answer.float(), facts(seen))
         optimizer.zero_grad()
         (loss + read).backward()
+        over = together.average(trained.parameters(), clock.over())
         optimizer.step()
         _average(kept, trained, 0.99, optimizer.steps)
-        done += batch
+        done += together.count * batch
+        if not together.leads:
+            continue
         smooth = [*smooth[-40:], float(loss.detach())]
         if optimizer.steps % 25 == 0:
             mean = round(sum(smooth) / len(smooth), 4)
-            rate = clock.rate(25 * batch)
+            rate = clock.rate(25 * batch * together.count)
             log(stage="ip_adapter", samples=done, loss=mean, facts=round(float(read.detach()), 4), per_second=rate)
         if clock.due():
             keep()
-    keep()
-    log(stage="ip_adapter", samples=done, finished=done >= samples)
+    if together.leads:
+        keep()
+        log(stage="ip_adapter", samples=done, finished=done >= samples)
     return done >= samples
 
 

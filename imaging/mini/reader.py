@@ -21,7 +21,7 @@ from imaging.mini.model import TEXT_WIDTH, Denoiser
 from imaging.mini.optim import schedule
 from imaging.mini.sprites import THINGS, TINTS
 
-CAPTIONS = 250_000
+CAPTIONS = 150_000
 """In a whole run."""
 BATCH = 64
 RATE = 1e-3
@@ -143,11 +143,12 @@ def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, 
     optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.01)
     state, done = runs.load(path), 0
     if state is not None:
+        done = int(state["samples"])
+        if done >= samples:
+            return True
         load_into(denoiser, home)
         reader.load_state_dict(state["reader"])
-        if "optimizer" in state:
-            optimizer.load_state_dict(state["optimizer"])
-        done = int(state["samples"])
+        optimizer.load_state_dict(state["optimizer"])
     rng = random.Random(300 + done)
     clock = runs.Clock(minutes, every=60)
 

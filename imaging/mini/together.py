@@ -66,6 +66,7 @@ def run(count: int, work: Callable[[Together], bool]) -> bool:
 
 def _member(rank: int, count: int, work: Callable[[Together], bool], folder: str) -> None:
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=count)
     try:
         if work(Together(rank, count)) and rank == 0:

@@ -24,9 +24,15 @@ Stage = Callable[[Path, float | None, int], bool]
 
 
 def _autoencoder(home: Path, minutes: float | None, processes: int) -> bool:
+    from imaging.mini import together
+
+    return together.run(processes, functools.partial(_encode, home, minutes, processes))
+
+
+def _encode(home: Path, minutes: float | None, processes: int, member: Together) -> bool:
     from imaging.mini import autoencoder
 
-    return autoencoder.train(home, minutes=minutes)
+    return autoencoder.train(home, minutes=minutes, batch=autoencoder.BATCH // processes, together=member)
 
 
 def _reader(home: Path, minutes: float | None, processes: int) -> bool:
@@ -56,9 +62,15 @@ def _decoder(home: Path, minutes: float | None, processes: int) -> bool:
 
 
 def _ip_adapter(home: Path, minutes: float | None, processes: int) -> bool:
+    from imaging.mini import together
+
+    return together.run(processes, functools.partial(_adapt, home, minutes, processes))
+
+
+def _adapt(home: Path, minutes: float | None, processes: int, member: Together) -> bool:
     from imaging.mini import ip_adapter
 
-    return ip_adapter.train(home, minutes=minutes)
+    return ip_adapter.train(home, minutes=minutes, batch=ip_adapter.BATCH // processes, together=member)
 
 
 def _export(home: Path, minutes: float | None, processes: int) -> bool:
@@ -85,14 +97,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="stop after so much wall time; run again to go on")
     parser.add_argument("--home", type=Path, help="folder of checkpoints")
     parser.add_argument("--threads", type=int, default=1, help="threads of a process (default 1)")
-    parser.add_argument("--processes", type=int, default=1, help="processes of the denoiser's stage (default 1)")
+    parser.add_argument("--processes", type=int, default=1, help="processes of a stage that draws (default 1)")
+    parser.add_argument("--go-on-from", type=Path, help="folder of exported weights to begin with, in an empty --home")
     arguments = parser.parse_args(argv)
 
     import torch
 
     torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)  # numbers near zero are slow
     home: Path = arguments.home or runs.train_home()
     home.mkdir(parents=True, exist_ok=True)
+    if arguments.go_on_from is not None:
+        from imaging.mini import again
+
+        try:
+            again.begin(home, arguments.go_on_from)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
     start = time.monotonic()
     for name in arguments.stage or STAGES:
         left = None if arguments.minutes is None else arguments.minutes - (time.monotonic() - start) / 60

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from imaging.mini import (  # noqa: E402
+    again,
     autoencoder,
     denoiser,
     export,
@@ -54,6 +55,15 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
     for part in ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "scheduler", "ip_adapter"):
         assert (weights / part).is_dir()
     assert json.loads((weights.parent / "defaults.json").read_text())["width"] == 128
+
+    home = tmp_path / "on another machine"
+    home.mkdir()
+    again.begin(home, weights)
+    assert autoencoder.train(home)
+    assert reader.train(home)
+    assert denoiser.train(home, samples=4, batch=4, prefill=4, fresh=2)
+    with pytest.raises(FileExistsError, match="empty folder"):
+        again.begin(home, weights)
 
 
 def test_the_denoiser_begins_with_the_encoders_that_have_read(tmp_path: Path) -> None:

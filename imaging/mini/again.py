@@ -1,0 +1,47 @@
+"""Checkpoints from exported weights, so that training goes on from them on a machine that has nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imaging.mini import autoencoder, denoiser, reader, runs, vocabulary
+from imaging.mini.model import Denoiser
+
+
+def begin(home: Path, weights: Path) -> None:
+    """Write the first two stages' checkpoints as finished and the denoiser's as one that has all of its run before it.
+
+    Optimisers begin anew, and the denoiser's heads with them.
+
+    Raises:
+        FileExistsError: the folder has checkpoints already.
+        ValueError: the weights have another vocabulary than this world.
+    """
+    from diffusers import StableDiffusionXLPipeline
+
+    paths = {path for stage in (autoencoder, reader, denoiser) if (path := stage.checkpoint_path(home)).exists()}
+    if paths:
+        raise FileExistsError(f"{home} has checkpoints already; name an empty folder.")
+    pipe = StableDiffusionXLPipeline.from_pretrained(weights, add_watermarker=False)
+    tokenizer = vocabulary.build()
+    if pipe.tokenizer.get_vocab() != tokenizer.get_vocab():
+        raise ValueError(f"{weights} knows other words than this world; train from nothing.")
+    config = pipe.vae.config
+    widths = tuple(config.block_out_channels)
+    vae = pipe.vae.float().state_dict()
+    runs.save(
+        autoencoder.checkpoint_path(home),
+        {
+            "weights": vae,
+            "averaged": vae,
+            "samples": autoencoder.SAMPLES,
+            "config": {"latent_channels": config.latent_channels, "widths": widths},
+        },
+    )
+    texts = {"text_1": pipe.text_encoder.float().state_dict(), "text_2": pipe.text_encoder_2.float().state_dict()}
+    runs.save(reader.checkpoint_path(home), {**texts, "samples": reader.CAPTIONS})
+    model = Denoiser(tokenizer, config.latent_channels, tuple(pipe.unet.config.block_out_channels))
+    model.unet.load_state_dict(pipe.unet.float().state_dict())
+    reader.load_into(model, home)
+    state = model.state_dict()
+    runs.save(denoiser.checkpoint_path(home), {"weights": state, "averaged": state, "samples": 0})
