@@ -111,10 +111,8 @@ def noun(rng: random.Random, it: Figure, alone: bool, colour_said: float = 0.85)
     """One thing in words, with its article and what is said of it."""
     name = rng.choice(SYNONYMS[it.thing]) if it.thing in SYNONYMS and rng.random() < 0.35 else it.thing
     words = []
-    if alone and rng.random() < 0.5:
+    if rng.random() < (0.5 if alone or it.size == "small" else 0.05):
         words.append(rng.choice(SMALL if it.size == "small" else BIG))
-    elif not alone and rng.random() < 0.08:
-        words.append("small")
     if rng.random() < 0.06:
         words.append(rng.choice(FILLERS))
     if it.colour and rng.random() < colour_said:

@@ -170,8 +170,8 @@ def read(picture: NDArray[np.uint8]) -> Reading:
         sky,
         mirrored,
         best([*small, *big]),
-        best([it for it in small if it.place == "left"]),
-        best([it for it in small if it.place == "right"]),
+        best([it for it in (*small, *big) if it.place == "left"]),
+        best([it for it in (*small, *big) if it.place == "right"]),
     )
 
 

@@ -15,6 +15,8 @@ TEXT_WIDTH = 64
 TEXT_LAYERS = 4
 """SDXL reads `hidden_states[-2]`; with two layers only one would reach the cross-attention."""
 WIDTHS = (64, 160)
+TRANSFORMER_LAYERS = (1, 2)
+"""A block's, by level; as in SDXL, most of them where there are few positions. What things look like is kept there."""
 TIME_WIDTH = 32
 NOISE = {
     "beta_schedule": "scaled_linear",
@@ -72,7 +74,7 @@ class Denoiser(nn.Module):
             down_block_types=("CrossAttnDownBlock2D",) * 2,
             up_block_types=("CrossAttnUpBlock2D",) * 2,
             mid_block_type="UNetMidBlock2DCrossAttn",
-            transformer_layers_per_block=(1, 1),
+            transformer_layers_per_block=TRANSFORMER_LAYERS,
             attention_head_dim=tuple(width // 32 for width in widths),
             cross_attention_dim=2 * TEXT_WIDTH,
             use_linear_projection=True,

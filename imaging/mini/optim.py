@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from imaging.mini.together import ALONE, Together
 
 
-def _orthogonal(gradient: Tensor, steps: int = 4) -> Tensor:
+def _orthogonal(gradient: Tensor, dtype: torch.dtype, steps: int = 4) -> Tensor:
     """Newton–Schulz towards the nearest orthogonal matrix of `[rows, columns]`."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (gradient / (gradient.norm() + 1e-7)).to(fast_dtype())
+    x = (gradient / (gradient.norm() + 1e-7)).to(dtype)
     tall = x.size(0) > x.size(1)
     x = x.T if tall else x
     for _ in range(steps):
@@ -67,6 +67,10 @@ class MuonAdam:
         together: Together = ALONE,
     ) -> None:
         self._together = together
+        # What each process measures may differ; what one computes for all must not.
+        leader_says = together.leads and fast_dtype() is torch.bfloat16
+        short = bool(together.sum(torch.tensor(float(leader_says))) > 0)
+        self._dtype = torch.bfloat16 if short else torch.float32
         wanted = [(name, p) for name, p in named if p.requires_grad]
         self.matrices = [p for name, p in wanted if is_matrix(name, p)]
         self.others = [p for name, p in wanted if not is_matrix(name, p)]
@@ -110,7 +114,7 @@ class MuonAdam:
             whose = costs.index(min(costs))
             costs[whose] += p.numel()
             if whose == self._together.rank:
-                made = _orthogonal(p.grad.lerp(velocity, self.momentum).reshape(p.size(0), -1))
+                made = _orthogonal(p.grad.lerp(velocity, self.momentum).reshape(p.size(0), -1), self._dtype)
                 scale = max(1.0, made.size(0) / made.size(1)) ** 0.5
                 update.copy_((made * scale).view_as(p))
         self._together.sum(flat)

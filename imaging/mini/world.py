@@ -1,8 +1,8 @@
 """Scenes of the miniature world: what there is, where it may stand, and how it is drawn.
 
-A scene is data (`Scene`, `Figure`); `draw` turns it into pixels. Everything stands on a grid of 8 pixels, the stride of
-the autoencoder, so that a thing has the same latent wherever it stands. What a caption may leave unsaid (art set,
-mirroring, hue, size, place, weather, sometimes the background) is drawn at random by `random_scene`.
+A scene is data (`Scene`, `Figure`); `draw` turns it into pixels. Everything stands on a grid (`GRID`), so that a thing
+has the same latents wherever it stands. What a caption may leave unsaid (art set, mirroring, hue, size, place, weather,
+sometimes the background) is drawn at random by `random_scene`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ from imaging.mini.sprites import SETS, THINGS, TINTABLE, TINTS
 Size = Literal["small", "big"]
 Place = Literal["left", "center", "right"]
 
-PIXELS: dict[Size, int] = {"small": 48, "big": 80}
+GRID = 16
+"""Pixels: the stride of the UNet's coarse level, to which a thing then looks the same wherever it stands. On a grid of
+8 it would have four looks there, each to be learned."""
+PIXELS: dict[Size, int] = {"small": 2 * GRID, "big": 4 * GRID}
 XS: dict[tuple[Size, Place], tuple[int, ...]] = {
-    ("small", "left"): (0, 8, 16),
-    ("small", "center"): (40,),
-    ("small", "right"): (64, 72, 80),
-    ("big", "left"): (0, 8),
-    ("big", "center"): (24,),
-    ("big", "right"): (40, 48),
+    ("small", "left"): (0, 16),
+    ("small", "center"): (48,),
+    ("small", "right"): (80, 96),
+    ("big", "left"): (0,),
+    ("big", "center"): (32,),
+    ("big", "right"): (64,),
 }
-GROUND_YS: dict[Size, tuple[int, ...]] = {"small": (56, 64, 72), "big": (32, 40)}
-AIR_YS: dict[Size, tuple[int, ...]] = {"small": (16, 24, 40), "big": (8, 16)}
-FREE_YS: dict[Size, tuple[int, ...]] = {"small": (32, 40, 48), "big": (16, 24, 32)}
+GROUND_YS: dict[Size, tuple[int, ...]] = {"small": (64, 80), "big": (32, 48)}
+AIR_YS: dict[Size, tuple[int, ...]] = {"small": (16, 32), "big": (0, 16)}
+FREE_YS: dict[Size, tuple[int, ...]] = {"small": (32, 48, 64), "big": (16, 32, 48)}
 FLYING = frozenset({"airplane", "rocket", "balloon", "butterfly", "bee", "star", "rainbow", "heart"})
 
 
@@ -115,7 +118,7 @@ def random_scene(rng: random.Random, two: float = 0.6, held_out: bool = False) -
             things = rng.sample(pool, 2)
             sides: tuple[Place, Place] = ("left", "right")
             figures = tuple(
-                figure(rng, thing, "small", side, place, _colour(rng, thing, share))
+                figure(rng, thing, "small" if rng.random() < 0.25 else "big", side, place, _colour(rng, thing, share))
                 for thing, side in zip(things, sides, strict=True)
             )
         elif roll < 0.98:

@@ -64,7 +64,7 @@ def test_an_edit_that_was_suppressed_keeps_but_does_not_change(group: str) -> No
 
 
 def test_another_draw_of_the_right_thing_keeps_less() -> None:
-    other = Scene("meadow", "night", "moon left", True, SETS[-1], (Figure(THING, "small", "right", 72, 64, "blue"),))
+    other = Scene("meadow", "night", "moon left", True, SETS[-1], (Figure(THING, "small", "right", 80, 64, "blue"),))
     true_edit, new_draw = (
         judged(pair("attribute"), rendered(SCENE), rendered(s)) for s in (EDITED["attribute"], other)
     )

@@ -30,11 +30,11 @@ def test_every_sprite_has_ink_in_every_art_set() -> None:
             assert sprites.sprite(thing, art_set, 48)[..., 3].mean() > 0.1, (thing, art_set)
 
 
-def test_figures_stand_on_the_latent_grid_inside_the_picture() -> None:
-    """The autoencoder's stride is 8: a thing has the same latent wherever it stands."""
+def test_figures_stand_on_the_grid_inside_the_picture() -> None:
+    """A thing has the same latents wherever it stands."""
     for scene in scenes(300):
         for it in scene.figures:
-            assert it.x % 8 == it.y % 8 == 0
+            assert it.x % world.GRID == it.y % world.GRID == 0
             assert 0 <= it.x <= world.SIZE - world.PIXELS[it.size]
             assert 0 <= it.y <= world.SIZE - world.PIXELS[it.size]
 
