@@ -1,25 +1,32 @@
-"""Stage 1b: the text encoders learn what a caption says before anything is drawn from it.
+"""Stage 1b: the text encoders learn what a caption says, and what that looks like, before anything is drawn from it.
 
 From the loss of a denoiser alone, small text encoders take a hundred thousand noisy pictures to learn that in "a cat
 on the left and a dog on the right" the cat is the one on the left. Said directly it takes minutes, because text costs
 next to nothing: a few learned questions (what is on the left, in the middle, on the right; where is this?) attend to
 the context that the UNet's cross-attention will read, as its pixels will, and must name the thing, its colour, its
-size, the background and the time of day. The heads are thrown away; the encoders go on in the denoiser's stage.
+size, the background and the time of day.
+
+And they become the UNet's picture book. A caption is followed by padding, which sees all of it: the last `PARTS` tokens
+must tell what the parts of the named things look like, a coarse thumbnail of each in every art set. Text layers keep
+sixty-four looks easily and at once; a small UNet has to find room for them part by part, but copying what a token says
+is one skill for all things. The heads are thrown away; the encoders go on in the denoiser's stage.
 """
 
 from __future__ import annotations
 
+import functools
 import random
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from imaging.mini import backgrounds, captions, runs, vocabulary, world
 from imaging.mini.model import TEXT_WIDTH, Denoiser
 from imaging.mini.optim import schedule
-from imaging.mini.sprites import THINGS, TINTS
+from imaging.mini.sprites import SETS, THINGS, TINTS, sprite
 
 CAPTIONS = 150_000
 """In a whole run."""
@@ -29,7 +36,15 @@ PLACES = get_args(world.Place)
 SIZES = get_args(world.Size)
 THING_NAMES = ("", *THINGS)
 COLOURS = ("", *TINTS)
+SIDE = 4
+PARTS = SIDE * SIDE
+"""Of a thing, row by row; each is told by one token of padding."""
+FINE = 2
+"""Cells a side of a part's thumbnail."""
+LOOK = FINE * FINE * 4
+"""Numbers of a part's thumbnail: premultiplied colours and alpha, 0–1."""
 HEADS = 4
+LOOK_WEIGHT = 100.0
 LATENT_CHANNELS = 4
 """Of the UNet that `Denoiser` carries along here; it is neither trained nor kept."""
 
@@ -49,6 +64,8 @@ class Reader(nn.Module):
         self.background = nn.Linear(width, len(backgrounds.BACKGROUNDS))
         self.time = nn.Linear(width, len(backgrounds.TIMES))
         self.pooled = nn.Linear(TEXT_WIDTH, len(backgrounds.BACKGROUNDS) + len(THINGS))
+        self.part = nn.Linear(width, PARTS)
+        self.look = nn.Linear(width, len(PLACES) * len(SETS) * LOOK)
 
     def forward(self, context: Tensor, pooled: Tensor) -> dict[str, Tensor]:
         """Logits: of each place `[N, 3, …]`, of the scene `[N, …]`, and of the pooled text."""
@@ -62,7 +79,21 @@ class Reader(nn.Module):
             "background": self.background(scene),
             "time": self.time(scene),
             "pooled": self.pooled(pooled),
+            "part": self.part(context[:, -PARTS:]),
+            "look": self.look(context[:, -PARTS:]).unflatten(-1, (len(PLACES), -1)),
         }
+
+
+@functools.cache
+def looks(thing: str, colour: str | None) -> Tensor:
+    """The parts of a thing in every art set, `[PARTS, sets · LOOK]`."""
+    thumbnails = []
+    for art_set in SETS:
+        drawn = sprite(thing, art_set, world.PIXELS["big"], colour) / np.array([255, 255, 255, 1], np.float32)
+        step = len(drawn) // (SIDE * FINE)
+        cells = drawn.reshape(SIDE, FINE, step, SIDE, FINE, step, 4).mean((2, 5))
+        thumbnails.append(torch.from_numpy(cells.transpose(0, 2, 1, 3, 4).reshape(PARTS, LOOK)))
+    return torch.cat(thumbnails, 1).float()
 
 
 def answers(scenes: list[world.Scene]) -> dict[str, Tensor]:
@@ -71,25 +102,29 @@ def answers(scenes: list[world.Scene]) -> dict[str, Tensor]:
     said = {name: torch.full((n, len(PLACES)), -100) for name in ("colour", "size")}
     thing = torch.zeros(n, len(PLACES), dtype=torch.long)
     pooled = torch.zeros(n, len(backgrounds.BACKGROUNDS) + len(THINGS))
+    look = torch.zeros(n, PARTS, len(PLACES), len(SETS) * LOOK)
     for i, scene in enumerate(scenes):
         pooled[i, backgrounds.BACKGROUNDS.index(scene.background)] = 1
         for it in scene.figures:
             place = PLACES.index(it.place)
             thing[i, place] = THING_NAMES.index(it.thing)
+            look[i, :, place] = looks(it.thing, it.colour)
             said["colour"][i, place] = COLOURS.index(it.colour or "")
             said["size"][i, place] = SIZES.index(it.size)
             pooled[i, len(backgrounds.BACKGROUNDS) + THINGS.index(it.thing)] = 1
     where = torch.tensor([backgrounds.BACKGROUNDS.index(scene.background) for scene in scenes])
     time = torch.tensor([backgrounds.TIMES.index(scene.time) for scene in scenes])
-    return {"thing": thing, **said, "background": where, "time": time, "pooled": pooled}
+    part = torch.arange(PARTS).expand(n, -1)
+    return {"thing": thing, **said, "background": where, "time": time, "pooled": pooled, "part": part, "look": look}
 
 
 def loss(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
     """The sum of what each question got wrong."""
     parts = [
         nn.functional.cross_entropy(found[name].flatten(0, -2), wanted[name].flatten(), ignore_index=-100)
-        for name in ("thing", "colour", "size", "background", "time")
+        for name in ("thing", "colour", "size", "background", "time", "part")
     ]
+    parts.append(LOOK_WEIGHT * (found["look"] - wanted["look"]).square().mean())
     parts.append(10 * nn.functional.binary_cross_entropy_with_logits(found["pooled"], wanted["pooled"]))
     return torch.stack(parts).sum()
 
@@ -102,7 +137,8 @@ def draw(rng: random.Random, n: int) -> tuple[list[world.Scene], list[str]]:
 
 @torch.no_grad()
 def right(denoiser: Denoiser, reader: Reader, n: int = 256) -> dict[str, float]:
-    """On fixed two-thing captions that name both sides: shares of things in their places, colours, backgrounds."""
+    """On fixed two-thing captions that name both sides: shares of things in their places, colours, backgrounds,
+    and how much of the variance of looks is told."""
     rng = random.Random(41)
     scenes: list[world.Scene] = []
     texts: list[str] = []
@@ -115,6 +151,10 @@ def right(denoiser: Denoiser, reader: Reader, n: int = 256) -> dict[str, float]:
     found, wanted = reader(*denoiser.read(texts)), answers(scenes)
     shares = {name: found[name].argmax(-1) == wanted[name] for name in ("thing", "colour", "background")}
     shares["colour"] = shares["colour"][wanted["colour"] >= 0]
+    there = wanted["look"].amax((1, 3), keepdim=True) > 0
+    missed, told = (found["look"] - wanted["look"])[there.expand_as(wanted["look"])], wanted["look"]
+    told = told[there.expand_as(told)]
+    shares["look"] = 1 - missed.square().mean() / told.var()
     return {name: round(float(share.float().mean()), 3) for name, share in shares.items()}
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from imaging.mini import captions, world
 
-MAX_TOKENS = 40
-"""Length of a prompt in tokens, start and end included."""
+MAX_TOKENS = 48
+"""Length of a prompt in tokens, start and end included. Captions take 30 at most: the padding behind them is where the
+text encoders say what things look like (`reader`)."""
 SIZE_LIMIT = 1400
 _SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
