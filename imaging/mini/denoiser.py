@@ -1,9 +1,9 @@
 """Stage 2: the UNet on latents of freshly drawn scenes, and the text encoders too where none have learned to read.
 
-What makes two things land on their own sides (measured in probes, see docs/mini-model.md): a uniform loss weight, many
-timesteps of 400–850 (where the layout is decided), large position embeddings, and 60 % of two-thing scenes whose
-captions name the sides. `SwapProbe` watches it: how often the true caption explains a noisy scene better than the
-same caption with its two things exchanged.
+What makes two things land on their own sides (measured in probes, see docs/mini-model.md): the same loss weight at
+every timestep, many timesteps of 350–800 (where the layout is decided), large position embeddings, and 60 % of
+two-thing scenes whose captions name the sides. `SwapProbe` watches it: how often the true caption explains a noisy
+scene better than the same caption with its two things exchanged.
 
 Until the last part of the run, most steps see windows of a scene around one figure, with SDXL's own crop conditioning
 telling the UNet so. A window costs a quarter of a scene and is mostly figure, so words and looks are learned several

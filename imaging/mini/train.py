@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,34 +24,22 @@ if TYPE_CHECKING:
 Stage = Callable[[Path, float | None, int], bool]
 
 
-def _autoencoder(home: Path, minutes: float | None, processes: int) -> bool:
+def _shared(name: str, home: Path, minutes: float | None, processes: int) -> bool:
+    """A stage that several processes can share."""
     from imaging.mini import together
 
-    return together.run(processes, functools.partial(_encode, home, minutes, processes))
+    return together.run(processes, functools.partial(_member, name, home, minutes, processes))
 
 
-def _encode(home: Path, minutes: float | None, processes: int, member: Together) -> bool:
-    from imaging.mini import autoencoder
-
-    return autoencoder.train(home, minutes=minutes, batch=autoencoder.BATCH // processes, together=member)
+def _member(name: str, home: Path, minutes: float | None, processes: int, member: Together) -> bool:
+    stage = importlib.import_module(f"imaging.mini.{name}")
+    return bool(stage.train(home, minutes=minutes, batch=stage.BATCH // processes, together=member))
 
 
 def _reader(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import reader
 
     return reader.train(home, minutes=minutes)
-
-
-def _denoiser(home: Path, minutes: float | None, processes: int) -> bool:
-    from imaging.mini import denoiser, together
-
-    return together.run(processes, functools.partial(_denoise, home, minutes, denoiser.BATCH // processes))
-
-
-def _denoise(home: Path, minutes: float | None, batch: int, member: Together) -> bool:
-    from imaging.mini import denoiser
-
-    return denoiser.train(home, minutes=minutes, batch=batch, together=member)
 
 
 def _decoder(home: Path, minutes: float | None, processes: int) -> bool:
@@ -61,18 +50,6 @@ def _decoder(home: Path, minutes: float | None, processes: int) -> bool:
     )
 
 
-def _ip_adapter(home: Path, minutes: float | None, processes: int) -> bool:
-    from imaging.mini import together
-
-    return together.run(processes, functools.partial(_adapt, home, minutes, processes))
-
-
-def _adapt(home: Path, minutes: float | None, processes: int, member: Together) -> bool:
-    from imaging.mini import ip_adapter
-
-    return ip_adapter.train(home, minutes=minutes, batch=ip_adapter.BATCH // processes, together=member)
-
-
 def _export(home: Path, minutes: float | None, processes: int) -> bool:
     from imaging.mini import export
 
@@ -81,11 +58,11 @@ def _export(home: Path, minutes: float | None, processes: int) -> bool:
 
 
 STAGES: dict[str, Stage] = {
-    "autoencoder": _autoencoder,
+    "autoencoder": functools.partial(_shared, "autoencoder"),
     "reader": _reader,
-    "denoiser": _denoiser,
+    "denoiser": functools.partial(_shared, "denoiser"),
     "decoder": _decoder,
-    "ip_adapter": _ip_adapter,
+    "ip_adapter": functools.partial(_shared, "ip_adapter"),
     "export": _export,
 }
 
@@ -108,10 +85,10 @@ def main(argv: list[str] | None = None) -> int:
     home: Path = arguments.home or runs.train_home()
     home.mkdir(parents=True, exist_ok=True)
     if arguments.go_on_from is not None:
-        from imaging.mini import again
+        from imaging.mini import from_weights
 
         try:
-            again.begin(home, arguments.go_on_from)
+            from_weights.begin(home, arguments.go_on_from)
         except (OSError, ValueError) as error:
             parser.error(str(error))
     start = time.monotonic()

@@ -11,11 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from imaging.engines import random_sdxl  # noqa: E402
 from imaging.mini import (  # noqa: E402
-    again,
     autoencoder,
     denoiser,
     export,
+    from_weights,
     guide,
     ip_adapter,
     optim,
@@ -58,12 +59,24 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
 
     home = tmp_path / "on another machine"
     home.mkdir()
-    again.begin(home, weights)
+    from_weights.begin(home, weights)
     assert autoencoder.train(home)
     assert reader.train(home)
     assert denoiser.train(home, samples=4, batch=4, prefill=4, fresh=2)
     with pytest.raises(FileExistsError, match="empty folder"):
-        again.begin(home, weights)
+        from_weights.begin(home, weights)
+
+
+def test_weights_of_another_world_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    """So is a folder that is not there: one sentence, no half-written checkpoints."""
+    other, home = tmp_path / "other", tmp_path / "home"
+    random_sdxl.build(other)
+    home.mkdir()
+    with pytest.raises(ValueError, match="train from nothing"):
+        from_weights.begin(home, other)
+    with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+        from_weights.begin(home, tmp_path / "nowhere")
+    assert not list(home.iterdir())
 
 
 def test_the_denoiser_begins_with_the_encoders_that_have_read(tmp_path: Path) -> None:

@@ -14,13 +14,15 @@ def begin(home: Path, weights: Path) -> None:
     Optimisers begin anew, and the denoiser's heads with them.
 
     Raises:
-        FileExistsError: the folder has checkpoints already.
-        ValueError: the weights have another vocabulary than this world.
+        FileExistsError: the home has checkpoints already.
+        FileNotFoundError: there is no such folder of weights.
+        ValueError: the weights have another vocabulary or shape than this world's model.
     """
     from diffusers import StableDiffusionXLPipeline
 
-    paths = {path for stage in (autoencoder, reader, denoiser) if (path := stage.checkpoint_path(home)).exists()}
-    if paths:
+    if not (weights / "model_index.json").is_file():
+        raise FileNotFoundError(f"{weights} is no folder of exported weights.")
+    if any(stage.checkpoint_path(home).exists() for stage in (autoencoder, reader, denoiser)):
         raise FileExistsError(f"{home} has checkpoints already; name an empty folder.")
     pipe = StableDiffusionXLPipeline.from_pretrained(weights, add_watermarker=False)
     tokenizer = vocabulary.build()
@@ -29,6 +31,14 @@ def begin(home: Path, weights: Path) -> None:
     config = pipe.vae.config
     widths = tuple(config.block_out_channels)
     vae = pipe.vae.float().state_dict()
+    texts = {"text_1": pipe.text_encoder.float().state_dict(), "text_2": pipe.text_encoder_2.float().state_dict()}
+    model = Denoiser(tokenizer, config.latent_channels, tuple(pipe.unet.config.block_out_channels))
+    try:
+        model.unet.load_state_dict(pipe.unet.float().state_dict())
+        model.text_1.load_state_dict(texts["text_1"])
+        model.text_2.load_state_dict(texts["text_2"])
+    except RuntimeError as error:
+        raise ValueError(f"{weights} has another shape than this model; train from nothing.") from error
     runs.save(
         autoencoder.checkpoint_path(home),
         {
@@ -38,10 +48,6 @@ def begin(home: Path, weights: Path) -> None:
             "config": {"latent_channels": config.latent_channels, "widths": widths},
         },
     )
-    texts = {"text_1": pipe.text_encoder.float().state_dict(), "text_2": pipe.text_encoder_2.float().state_dict()}
     runs.save(reader.checkpoint_path(home), {**texts, "samples": reader.CAPTIONS})
-    model = Denoiser(tokenizer, config.latent_channels, tuple(pipe.unet.config.block_out_channels))
-    model.unet.load_state_dict(pipe.unet.float().state_dict())
-    reader.load_into(model, home)
     state = model.state_dict()
     runs.save(denoiser.checkpoint_path(home), {"weights": state, "averaged": state, "samples": 0})
