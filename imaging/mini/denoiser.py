@@ -1,4 +1,4 @@
-"""Stage 2: the UNet on latents of freshly drawn scenes, and the text encoders too where none have learned to read.
+"""Stage 2: the UNet on latents of freshly drawn scenes, with the text encoders that have learned to read.
 
 What makes two things land on their own sides (measured in probes, see docs/mini-model.md): the same loss weight at
 every timestep, many timesteps of 350–800 (where the layout is decided), large position embeddings, and 60 % of
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,53 +46,88 @@ EMPTY, ZERO = 0.04, 0.06
 DECAY_FROM = 0.45
 
 
-class Latents:
-    """A growing, slowly renewed store of encoded scenes."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An encoded scene, with a caption of all of it and one of each of its figures alone, as the text encoders read
+    them: `[T, 2·TEXT_WIDTH]` and `[TEXT_WIDTH]`, bfloat16."""
 
-    def __init__(self, vae: Any, scale: float, rng: random.Random, limit: int = BUFFER) -> None:
-        self.vae, self.scale, self.rng, self.limit = vae, scale, rng, limit
-        self.latents: list[Tensor] = []
-        self.scenes: list[world.Scene] = []
+    scene: world.Scene
+    latent: Tensor
+    labels: Tensor
+    read: list[tuple[Tensor, Tensor]]
+    unsided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a step learns from: latents `[n, C, h, w]`, context and pooled text, `guide.labels`, size conditioning."""
+
+    latents: Tensor
+    context: Tensor
+    pooled: Tensor
+    labels: Tensor
+    ids: Tensor
+
+
+class Latents:
+    """A growing, slowly renewed store of encoded scenes. The text encoders do not learn any more, so a caption is read
+    once, when its scene comes in."""
+
+    def __init__(self, denoiser: Denoiser, vae: Any, scale: float, rng: random.Random, limit: int = BUFFER) -> None:
+        self.denoiser, self.vae, self.scale, self.rng, self.limit = denoiser, vae, scale, rng, limit
+        self.kept: list[Kept] = []
+        self.empty = self._read([""])[0]
 
     @torch.no_grad()
-    def add(self, n: int) -> None:
-        """Draw and encode `n` scenes."""
-        scenes = [world.random_scene(self.rng) for _ in range(n)]
-        encoded = encode(self.vae, self.scale, scenes)
-        for latent, scene in zip(encoded, scenes, strict=True):
-            if len(self.latents) < self.limit:
-                self.latents.append(latent)
-                self.scenes.append(scene)
+    def _read(self, texts: list[str]) -> list[tuple[Tensor, Tensor]]:
+        with autocast():
+            context, pooled = self.denoiser.read(texts)
+        return [(c.bfloat16(), p.bfloat16()) for c, p in zip(context, pooled, strict=True)]
+
+    def add(self, n: int, two: float = 0.6) -> None:
+        """Draw, encode and describe `n` scenes, a share of them with two things."""
+        scenes = [world.random_scene(self.rng, two) for _ in range(n)]
+        texts = [[captions.caption(self.rng, scene)] for scene in scenes]
+        for scene, mine in zip(scenes, texts, strict=True):
+            alone = [replace(scene, figures=(replace(it, place="center"),)) for it in scene.figures]
+            mine += [captions.caption(self.rng, one) for one in alone]
+        read = iter(self._read([text for mine in texts for text in mine]))
+        for latent, scene, mine in zip(encode(self.vae, self.scale, scenes), scenes, texts, strict=True):
+            unsided = len(scene.figures) > 1 and bool(reader.unsided(mine[:1]))
+            new = Kept(scene, latent, guide.labels(scene), [next(read) for _ in mine], unsided)
+            if len(self.kept) < self.limit:
+                self.kept.append(new)
             else:
-                at = self.rng.randrange(self.limit)
-                self.latents[at], self.scenes[at] = latent, scene
+                self.kept[self.rng.randrange(self.limit)] = new
 
-    def batch(self, n: int) -> tuple[Tensor, list[str], Tensor]:
-        """`[n, C, 16, 16]` latents, a new caption for each, and `guide.labels`."""
-        chosen = [self.rng.randrange(len(self.latents)) for _ in range(n)]
-        texts = [captions.caption(self.rng, self.scenes[i]) for i in chosen]
-        where = torch.stack([guide.labels(self.scenes[i]) for i in chosen])
-        return torch.stack([self.latents[i] for i in chosen]).float(), texts, where
-
-    def windows(self, n: int, cells: int) -> tuple[Tensor, list[str], Tensor, Tensor]:
-        """`[n, C, cells, cells]` around one figure each, captions of it alone, labels, and SDXL's size conditioning."""
-        size, found = ("small" if cells == 8 else "big"), 0
-        latents, texts, where, ids = [], [], [], torch.zeros(n, 6)
-        while found < n:
-            i = self.rng.randrange(len(self.latents))
-            scene = self.scenes[i]
-            fitting = [it for it in scene.figures if it.size == size]
-            if not fitting:
-                continue
-            it = self.rng.choice(fitting)
-            spare = cells - world.PIXELS[it.size] // 8
-            y, x = (min(max(0, at // 8 - 2 * self.rng.randint(0, spare // 2)), 16 - cells) for at in (it.y, it.x))
-            latents.append(self.latents[i][:, y : y + cells, x : x + cells])
-            where.append(guide.labels(scene)[:, y : y + cells, x : x + cells])
-            texts.append(captions.caption(self.rng, replace(scene, figures=(replace(it, place="center"),))))
-            ids[found] = torch.tensor([world.SIZE, world.SIZE, 8 * y, 8 * x, 8 * cells, 8 * cells])
-            found += 1
-        return torch.stack(latents).float(), texts, torch.stack(where), ids
+    def batch(self, n: int, cells: int) -> Batch:
+        """Whole scenes of 16 `cells` a side, or windows of fewer around one figure each, with a caption of it alone."""
+        latents: list[Tensor] = []
+        read, labels, ids = [], [], []
+        size = "small" if cells == 8 else "big"
+        while len(latents) < n:
+            kept = self.rng.choice(self.kept)
+            x = y = text = which = 0
+            if cells < 16:
+                fitting = [i for i, it in enumerate(kept.scene.figures) if it.size == size]
+                if not fitting:
+                    continue
+                which = self.rng.choice(fitting)
+                it, text = kept.scene.figures[which], 1 + which
+                spare = cells - world.PIXELS[it.size] // 8
+                y, x = (min(max(0, at // 8 - 2 * self.rng.randint(0, spare // 2)), 16 - cells) for at in (it.y, it.x))
+            said = kept.read[text] if self.rng.random() >= EMPTY else self.empty
+            where = guide.only(kept.labels, which) if cells < 16 else kept.labels
+            latents.append(kept.latent[:, y : y + cells, x : x + cells])
+            labels.append(where[:, y : y + cells, x : x + cells].clone())
+            ids.append([world.SIZE, world.SIZE, 8 * y, 8 * x, 8 * cells, 8 * cells])
+            read.append(said)
+            if said is self.empty or (text == 0 and kept.unsided):
+                labels[-1][guide.PAGE] = guide.UNSAID
+        context, pooled = (torch.stack(parts).float() for parts in zip(*read, strict=True))
+        blank, wanted = torch.rand(n) < ZERO, torch.stack(labels)
+        context[blank], pooled[blank], wanted[blank, guide.PAGE] = 0, 0, guide.UNSAID
+        return Batch(torch.stack(latents).float(), context, pooled, wanted, torch.tensor(ids).float())
 
 
 @torch.no_grad()
@@ -212,12 +247,10 @@ def train(
     torch.manual_seed(0)
     denoiser = Denoiser(vocabulary.build(), vae.config.latent_channels)
     denoiser.start()
-    if reader.load_into(denoiser, home):  # they read well; gradients of noisy pictures would blur that again
-        for text in (denoiser.text_1, denoiser.text_2):
-            text.requires_grad_(False)
+    reader.load_into(denoiser, home)
+    for text in (denoiser.text_1, denoiser.text_2):  # they read well; gradients of noisy pictures would blur that again
+        text.requires_grad_(False)
     denoiser.unet.set_attn_processor(AttnProcessor())  # SDPA has a slow backward on CPUs
-    for text in (denoiser.text_1, denoiser.text_2):
-        text.set_attn_implementation("eager")
     averaged = copy.deepcopy(denoiser).requires_grad_(False)
     heads = guide.Guide(denoiser.unet)
     heads_optimizer = torch.optim.AdamW(heads.parameters(), lr=HEADS_RATE)
@@ -235,8 +268,8 @@ def train(
     rng = random.Random(100 + done + 7919 * together.rank)
     torch.manual_seed(100 + done + 7919 * together.rank)
     table, probe, root = alphas(), SwapProbe(vae, scale, n=min(48, batch)), sight(vae, scale)
-    store = Latents(vae, scale, rng)
-    while len(store.latents) < prefill:
+    store = Latents(denoiser, vae, scale, rng)
+    while len(store.kept) < prefill:
         store.add(32)
     clock = runs.Clock(minutes, every=180)
     smooth: float | None = None
@@ -260,23 +293,17 @@ def train(
         optimizer.factor = schedule(share, decay_from=DECAY_FROM)
         store.add(fresh)
         cells = WINDOWS[optimizer.steps % len(WINDOWS)] if share < WHOLE_FROM else 16
-        count, ids = batch * CELLS_TO_BATCH[cells] // 2, None
-        if cells == 16:
-            latents, texts, where = store.batch(count)
-        else:
-            latents, texts, where, ids = store.windows(count, cells)
-        drop = torch.rand(count)
-        texts = ["" if d < EMPTY else text for d, text in zip(drop.tolist(), texts, strict=True)]
-        blank = (drop >= EMPTY) & (drop < EMPTY + ZERO)
+        count = batch * CELLS_TO_BATCH[cells] // 2
+        seen = store.batch(count, cells)
         t = timesteps(count, 0.6 if share < WHOLE_FROM else 0.3)
-        pair = noised(latents, torch.randn_like(latents), t, table)
+        pair = noised(seen.latents, torch.randn_like(seen.latents), t, table)
         with autocast():
-            velocity = denoiser.predict(pair.noisy, t, *denoiser.read(texts, blank), ids)
+            velocity = denoiser.predict(pair.noisy, t, seen.context, seen.pooled, seen.ids)
         error = velocity.float() - pair.velocity
         loss = error.square().mean()
-        weight = FIGURES * (where[:, 0] > 0) + 1.0
+        weight = FIGURES * (seen.labels[:, 0] > 0) + 1.0
         visible = (weight * torch.einsum("nchw,cd->ndhw", error, root).square().mean(1)).mean()
-        said, right = heads.loss(where)
+        said, right = heads.loss(seen.labels)
         optimizer.zero_grad()
         heads_optimizer.zero_grad()
         (visible + said).backward()

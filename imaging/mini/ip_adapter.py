@@ -3,11 +3,13 @@
 A small CLIP vision tower turns a reference picture into one embedding, a projection into TOKENS image tokens, and new
 key/value matrices beside every cross-attention read them; the denoiser stays frozen. The reference shows the same
 figures (art set, hue, mirroring) elsewhere, while the caption says only part of it: what the words leave unsaid can be
-learned from the picture alone. The files follow the published layout, so that stock `load_ip_adapter` reads them.
+learned from the picture alone. The tower first learns to say what a picture shows, which costs next to nothing. The
+files follow the published layout, so that stock `load_ip_adapter` reads them.
 """
 
 from __future__ import annotations
 
+import functools
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imaging.mini import backgrounds, captions, denoiser, runs, sprites, world
+from imaging.mini import backgrounds, denoiser, runs, sprites, world
 from imaging.mini.model import Denoiser, alphas, noised, time_ids
 from imaging.mini.optim import MuonAdam, autocast, schedule
 from imaging.mini.together import ALONE, Together
@@ -24,10 +26,18 @@ from imaging.mini.together import ALONE, Together
 TOKENS = 4
 VISION_SIZE = 64
 EMBEDDING = 128
-SAMPLES = 60_000
+SAMPLES = 24_000
+SEEING = 30_000
+"""Pictures that the tower sees before it meets the UNet."""
 BATCH = 48
+SEEING_BATCH = 64
+BUFFER = 4096
+TWO = 0.4
+"""Share of scenes with two things."""
 SAME_WORDS = 0.5
 """Share of references that keep the target's background too."""
+FRESH = 4
+"""New scenes a step."""
 NO_IMAGE = 0.08
 NO_TEXT = 0.08
 ADAPTER_FILE = "ip-adapter_mini.safetensors"
@@ -51,6 +61,7 @@ def vision_tower() -> Any:
     )
 
 
+@functools.cache
 def processor() -> Any:
     """The processor that stock pipelines use for this tower."""
     from transformers import CLIPImageProcessor
@@ -117,12 +128,48 @@ def facts(scenes: list[world.Scene]) -> Tensor:
     return rows
 
 
+def _seen(rng: random.Random, scenes: list[world.Scene]) -> tuple[Tensor, Tensor]:
+    """A reference picture of each scene, `[N, 3, VISION_SIZE, VISION_SIZE]`, and the facts that it shows."""
+    shown = [reference(rng, scene) for scene in scenes]
+    inputs: Tensor = processor()(images=[world.draw(scene) for scene in shown], return_tensors="pt").pixel_values
+    return inputs, facts(shown)
+
+
+def _missed(said: Tensor, wanted: Tensor) -> Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(said.float(), wanted)
+
+
+def _learn_to_see(
+    rng: random.Random, tower: nn.Module, reader: nn.Module, pictures: int, log: runs.Log, together: Together
+) -> None:
+    """The tower alone: its embedding must tell the facts of a picture."""
+    named = [*tower.named_parameters(), *((f"reader.{name}", p) for name, p in reader.named_parameters())]
+    parameters = [p for _, p in named]
+    optimizer, seen = MuonAdam(named, rate=0.01, adam_rate=1e-3, together=together), 0
+    while seen < pictures:
+        optimizer.factor = schedule(seen / pictures, decay_from=0.5)
+        inputs, wanted = _seen(rng, [world.random_scene(rng, two=TWO) for _ in range(SEEING_BATCH)])
+        with autocast():
+            said = reader(tower(pixel_values=inputs).image_embeds)
+        missed = _missed(said, wanted)
+        optimizer.zero_grad()
+        missed.backward()
+        together.average(parameters, False)
+        optimizer.step()
+        seen += together.count * SEEING_BATCH
+        if together.leads and optimizer.steps % 50 == 0:
+            right = float(((said > 0) == (wanted > 0)).all(1).float().mean())
+            log(stage="ip_adapter", samples=0, seen=seen, facts=round(float(missed.detach()), 4), all_right=right)
+
+
 def train(
     home: Path,
     *,
     minutes: float | None = None,
     samples: int = SAMPLES,
     batch: int = BATCH,
+    seeing: int = SEEING,
+    prefill: int = 768,
     together: Together = ALONE,
 ) -> bool:
     """Run or resume the stage on the frozen averaged denoiser, as one of several processes or alone; True when its
@@ -132,7 +179,7 @@ def train(
     model.requires_grad_(False)
     scale = float(vae.config.scaling_factor)
     torch.manual_seed(1)
-    tower, prepare, table = vision_tower(), processor(), alphas()
+    tower, table, root = vision_tower(), alphas(), denoiser.sight(vae, scale)
     parts = attach(model).requires_grad_(True)
     reader = nn.Linear(EMBEDDING, facts([]).shape[1])
     trained = nn.ModuleDict({"tower": tower, "parts": parts, "reader": reader})
@@ -150,6 +197,12 @@ def train(
     torch.manual_seed(500 + done + 7919 * together.rank)
     smooth: list[float] = []
     over = False
+    if not done:
+        _learn_to_see(rng, tower, reader, seeing, log, together)
+        kept.update(_twin(trained))
+    store = denoiser.Latents(model, vae, scale, rng, BUFFER)
+    while len(store.kept) < prefill:
+        store.add(batch, TWO)
 
     def keep() -> None:
         runs.save(
@@ -164,25 +217,26 @@ def train(
 
     while done < samples and not over:
         optimizer.factor = schedule(done / samples, decay_from=0.5)
-        scenes = [world.random_scene(rng, two=0.35) for _ in range(batch)]
-        seen = [reference(rng, scene) for scene in scenes]
-        inputs = prepare(images=[world.draw(scene) for scene in seen], return_tensors="pt").pixel_values
-        latents = denoiser.encode(vae, scale, scenes).float()
-        texts = ["" if rng.random() < NO_TEXT else captions.caption(rng, scene) for scene in scenes]
-        t = denoiser.timesteps(batch, 0.4)
+        store.add(FRESH, TWO)
+        chosen = rng.choices(store.kept, k=batch)
+        inputs, wanted = _seen(rng, [it.scene for it in chosen])
+        latents = torch.stack([it.latent for it in chosen]).float()
+        read = [store.empty if rng.random() < NO_TEXT else it.read[0] for it in chosen]
+        context, pooled = (torch.stack(parts).float() for parts in zip(*read, strict=True))
+        t = denoiser.timesteps(batch, 0.5)
         pair = noised(latents, torch.randn_like(latents), t, table)
         with autocast():
             embeds = tower(pixel_values=inputs).image_embeds
             answer = reader(embeds)
             hidden = embeds * (torch.rand(batch, 1) >= NO_IMAGE)
-            with torch.no_grad():
-                context, pooled = model.read(texts)
             added = {"text_embeds": pooled, "time_ids": time_ids(batch), "image_embeds": [hidden.unsqueeze(1)]}
             velocity = model.unet(pair.noisy, t, context, added_cond_kwargs=added).sample
-        loss = (velocity.float() - pair.velocity).square().mean()
-        read = nn.functional.binary_cross_entropy_with_logits(answer.float(), facts(seen))
+        error = velocity.float() - pair.velocity
+        figures = torch.stack([it.labels[0] for it in chosen]) > 0
+        visible = torch.einsum("nchw,cd->ndhw", error, root).square().mean(1) * (1 + figures.float())
+        loss, missed = visible.mean(), _missed(answer, wanted)
         optimizer.zero_grad()
-        (loss + read).backward()
+        (loss + missed).backward()
         over = together.average(trained.parameters(), clock.over())
         optimizer.step()
         _average(kept, trained, 0.99, optimizer.steps)
@@ -193,7 +247,7 @@ def train(
         if optimizer.steps % 25 == 0:
             mean = round(sum(smooth) / len(smooth), 4)
             rate = clock.rate(25 * batch * together.count)
-            log(stage="ip_adapter", samples=done, loss=mean, facts=round(float(read.detach()), 4), per_second=rate)
+            log(stage="ip_adapter", samples=done, loss=mean, facts=round(float(missed.detach()), 4), per_second=rate)
         if clock.due():
             keep()
     if together.leads:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from imaging.mini.vocabulary import MAX_TOKENS
 from imaging.mini.world import SIZE
 
-TEXT_WIDTH = 64
+TEXT_WIDTH = 96
+TEXT_HEADS = 4
 TEXT_LAYERS = 4
 """SDXL reads `hidden_states[-2]`; with two layers only one would reach the cross-attention."""
 WIDTHS = (64, 160)
@@ -57,7 +58,7 @@ class Denoiser(nn.Module):
             "intermediate_size": 4 * TEXT_WIDTH,
             "projection_dim": TEXT_WIDTH,
             "num_hidden_layers": TEXT_LAYERS,
-            "num_attention_heads": 2,
+            "num_attention_heads": TEXT_HEADS,
             "max_position_embeddings": MAX_TOKENS,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,

@@ -6,10 +6,11 @@ next to nothing: a few learned questions (what is on the left, in the middle, on
 the context that the UNet's cross-attention will read, as its pixels will, and must name the thing, its colour, its
 size, the background and the time of day.
 
-And they become the UNet's picture book. A caption is followed by padding, which sees all of it: the last `PARTS` tokens
-must tell what the parts of the named things look like, a coarse thumbnail of each in every art set. Text layers keep
-sixty-four looks easily and at once; a small UNet has to find room for them part by part, but copying what a token says
-is one skill for all things. The heads are thrown away; the encoders go on in the denoiser's stage.
+And they become the UNet's picture book. A caption is followed by padding, which sees all of it: of the last
+`FIGURES * PARTS` tokens, each must tell what one part of one named thing looks like, a coarse thumbnail of it in every
+art set, and where the thing stands. Text layers keep sixty-four looks easily and at once; a small UNet has to find room
+for them part by part, but copying what a token says is one skill for all things, and the same for the first thing as
+for the second. The heads are thrown away; the encoders go on in the denoiser's stage.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from torch import Tensor, nn
 
 from imaging.mini import backgrounds, captions, runs, vocabulary, world
 from imaging.mini.model import TEXT_WIDTH, Denoiser
-from imaging.mini.optim import schedule
+from imaging.mini.optim import MuonAdam, autocast, schedule
 from imaging.mini.sprites import SETS, THINGS, TINTS, sprite
 
-CAPTIONS = 150_000
+CAPTIONS = 90_000
 """In a whole run."""
 BATCH = 64
-RATE = 1e-3
+RATE, ADAM_RATE = 0.01, 2e-3
 PLACES = get_args(world.Place)
 SIZES = get_args(world.Size)
 THING_NAMES = ("", *THINGS)
@@ -39,12 +40,15 @@ COLOURS = ("", *TINTS)
 SIDE = 4
 PARTS = SIDE * SIDE
 """Of a thing, row by row; each is told by one token of padding."""
+FIGURES = 2
+"""Things of a picture, from left to right."""
 FINE = 2
 """Cells a side of a part's thumbnail."""
 LOOK = FINE * FINE * 4
 """Numbers of a part's thumbnail: premultiplied colours and alpha, 0–1."""
 HEADS = 4
 LOOK_WEIGHT = 100.0
+NOWHERE = len(PLACES)
 LATENT_CHANNELS = 4
 """Of the UNet that `Denoiser` carries along here; it is neither trained nor kept."""
 
@@ -65,13 +69,16 @@ class Reader(nn.Module):
         self.time = nn.Linear(width, len(backgrounds.TIMES))
         self.pooled = nn.Linear(TEXT_WIDTH, len(backgrounds.BACKGROUNDS) + len(THINGS))
         self.part = nn.Linear(width, PARTS)
-        self.look = nn.Linear(width, len(PLACES) * len(SETS) * LOOK)
+        self.stands = nn.Linear(width, len(PLACES) + 1)
+        self.look = nn.Linear(width, len(SETS) * LOOK)
 
     def forward(self, context: Tensor, pooled: Tensor) -> dict[str, Tensor]:
-        """Logits: of each place `[N, 3, …]`, of the scene `[N, …]`, and of the pooled text."""
+        """Logits: of each place `[N, 3, …]`, of the scene `[N, …]`, of the pooled text, and of the book
+        `[N, FIGURES, PARTS, …]`."""
         asked = self.questions.expand(len(context), -1, -1)
         found = self.mix(self.attention(asked, context, context, need_weights=False)[0])
         places, scene = found[:, :-1], found[:, -1]
+        book = context[:, -FIGURES * PARTS :].unflatten(1, (FIGURES, PARTS))
         return {
             "thing": self.thing(places),
             "colour": self.colour(places),
@@ -79,8 +86,9 @@ class Reader(nn.Module):
             "background": self.background(scene),
             "time": self.time(scene),
             "pooled": self.pooled(pooled),
-            "part": self.part(context[:, -PARTS:]),
-            "look": self.look(context[:, -PARTS:]).unflatten(-1, (len(PLACES), -1)),
+            "part": self.part(book),
+            "stands": self.stands(book),
+            "look": self.look(book),
         }
 
 
@@ -102,29 +110,40 @@ def answers(scenes: list[world.Scene]) -> dict[str, Tensor]:
     said = {name: torch.full((n, len(PLACES)), -100) for name in ("colour", "size")}
     thing = torch.zeros(n, len(PLACES), dtype=torch.long)
     pooled = torch.zeros(n, len(backgrounds.BACKGROUNDS) + len(THINGS))
-    look = torch.zeros(n, PARTS, len(PLACES), len(SETS) * LOOK)
+    look = torch.zeros(n, FIGURES, PARTS, len(SETS) * LOOK)
+    stands = torch.full((n, FIGURES, PARTS), NOWHERE)
     for i, scene in enumerate(scenes):
         pooled[i, backgrounds.BACKGROUNDS.index(scene.background)] = 1
-        for it in scene.figures:
+        for which, it in enumerate(scene.figures):
             place = PLACES.index(it.place)
             thing[i, place] = THING_NAMES.index(it.thing)
-            look[i, :, place] = looks(it.thing, it.colour)
+            look[i, which], stands[i, which] = looks(it.thing, it.colour), place
             said["colour"][i, place] = COLOURS.index(it.colour or "")
             said["size"][i, place] = SIZES.index(it.size)
             pooled[i, len(backgrounds.BACKGROUNDS) + THINGS.index(it.thing)] = 1
     where = torch.tensor([backgrounds.BACKGROUNDS.index(scene.background) for scene in scenes])
     time = torch.tensor([backgrounds.TIMES.index(scene.time) for scene in scenes])
-    part = torch.arange(PARTS).expand(n, -1)
-    return {"thing": thing, **said, "background": where, "time": time, "pooled": pooled, "part": part, "look": look}
+    part = torch.arange(PARTS).expand(n, FIGURES, -1)
+    asked = {"thing": thing, **said, "background": where, "time": time, "pooled": pooled}
+    return {**asked, "part": part, "stands": stands, "look": look}
 
 
-def loss(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-    """The sum of what each question got wrong."""
+def unsided(texts: list[str]) -> Tensor:
+    """Of which captions nobody can tell the left thing from the right one, `[N]`."""
+    return torch.tensor([not ("left" in text or "right" in text) for text in texts])
+
+
+def loss(found: dict[str, Tensor], wanted: dict[str, Tensor], free: Tensor | None = None) -> Tensor:
+    """The sum of what each question got wrong; where `free` (`[N]`), the book may tell the things in either order."""
     parts = [
         nn.functional.cross_entropy(found[name].flatten(0, -2), wanted[name].flatten(), ignore_index=-100)
-        for name in ("thing", "colour", "size", "background", "time", "part")
+        for name in ("thing", "colour", "size", "background", "time", "part", "stands")
     ]
-    parts.append(LOOK_WEIGHT * (found["look"] - wanted["look"]).square().mean())
+    missed = (found["look"] - wanted["look"]).square().mean((1, 2, 3))
+    if free is not None:
+        other = (found["look"] - wanted["look"].flip(1)).square().mean((1, 2, 3))
+        missed = torch.where(free, torch.minimum(missed, other), missed)
+    parts.append(LOOK_WEIGHT * missed.mean())
     parts.append(10 * nn.functional.binary_cross_entropy_with_logits(found["pooled"], wanted["pooled"]))
     return torch.stack(parts).sum()
 
@@ -151,7 +170,7 @@ def right(denoiser: Denoiser, reader: Reader, n: int = 256) -> dict[str, float]:
     found, wanted = reader(*denoiser.read(texts)), answers(scenes)
     shares = {name: found[name].argmax(-1) == wanted[name] for name in ("thing", "colour", "background")}
     shares["colour"] = shares["colour"][wanted["colour"] >= 0]
-    there = wanted["look"].amax((1, 3), keepdim=True) > 0
+    there = wanted["look"].amax((2, 3), keepdim=True) > 0
     missed, told = (found["look"] - wanted["look"])[there.expand_as(wanted["look"])], wanted["look"]
     told = told[there.expand_as(told)]
     shares["look"] = 1 - missed.square().mean() / told.var()
@@ -162,14 +181,12 @@ def checkpoint_path(home: Path) -> Path:
     return home / "reader.pt"
 
 
-def load_into(denoiser: Denoiser, home: Path) -> bool:
-    """Give a new denoiser the text encoders of this stage; False when there are none."""
+def load_into(denoiser: Denoiser, home: Path) -> None:
+    """Give a new denoiser the text encoders of this stage."""
     state = runs.load(checkpoint_path(home))
-    if state is None:
-        return False
+    assert state is not None, "no reader checkpoint yet"
     denoiser.text_1.load_state_dict(state["text_1"])
     denoiser.text_2.load_state_dict(state["text_2"])
-    return True
 
 
 def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, batch: int = BATCH) -> bool:
@@ -180,7 +197,8 @@ def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, 
     denoiser.start()
     denoiser.unet.requires_grad_(False)
     parameters = [*denoiser.text_1.parameters(), *denoiser.text_2.parameters(), *reader.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.01)
+    named = {**dict(denoiser.named_parameters()), **{f"reader.{name}": p for name, p in reader.named_parameters()}}
+    optimizer = MuonAdam(named.items(), rate=RATE, adam_rate=ADAM_RATE)
     state, done = runs.load(path), 0
     if state is not None:
         done = int(state["samples"])
@@ -188,7 +206,7 @@ def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, 
             return True
         load_into(denoiser, home)
         reader.load_state_dict(state["reader"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizer.load(state["optimizer"])
     rng = random.Random(300 + done)
     clock = runs.Clock(minutes, every=60)
 
@@ -199,17 +217,18 @@ def train(home: Path, *, minutes: float | None = None, samples: int = CAPTIONS, 
                 "text_1": denoiser.text_1.state_dict(),
                 "text_2": denoiser.text_2.state_dict(),
                 "reader": reader.state_dict(),
-                "optimizer": optimizer.state_dict(),
+                "optimizer": optimizer.state(),
                 "samples": done,
             },
         )
         log(stage="reader", samples=done, finished=finished, **right(denoiser, reader))
 
     while done < samples and not clock.over():
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * schedule(done / samples, warm=0.02, decay_from=0.3)
+        optimizer.factor = schedule(done / samples, warm=0.02, decay_from=0.3)
         scenes, texts = draw(rng, batch)
-        value = loss(reader(*denoiser.read(texts)), answers(scenes))
+        with autocast():
+            found = reader(*denoiser.read(texts))
+        value = loss({name: said.float() for name, said in found.items()}, answers(scenes), unsided(texts))
         optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -15,7 +15,7 @@ from typing import Any
 
 from imaging.mini import captions, world
 
-MAX_TOKENS = 48
+MAX_TOKENS = 64
 """Length of a prompt in tokens, start and end included. Captions take 30 at most: the padding behind them is where the
 text encoders say what things look like (`reader`)."""
 SIZE_LIMIT = 1400

@@ -50,8 +50,8 @@ def test_stages_run_in_order_and_resume(tmp_path: Path) -> None:
     first, second = logged(tmp_path, "denoiser")
     assert 4 <= first < 8 <= second
     assert autoencoder.train(tmp_path, samples=4, batch=4, widths=widths, freeze_encoder=True, name="decoder")
-    assert ip_adapter.train(tmp_path, samples=4, batch=4)
-    assert ip_adapter.train(tmp_path, samples=8, batch=4)
+    assert ip_adapter.train(tmp_path, samples=4, batch=4, seeing=64, prefill=8)
+    assert ip_adapter.train(tmp_path, samples=8, batch=4, seeing=64, prefill=8)
     weights = export.export(tmp_path, tmp_path / "export" / "weights")
     for part in ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "scheduler", "ip_adapter"):
         assert (weights / part).is_dir()
@@ -82,9 +82,8 @@ def test_weights_of_another_world_are_refused_and_leave_nothing(tmp_path: Path) 
 def test_the_denoiser_begins_with_the_encoders_that_have_read(tmp_path: Path) -> None:
     torch.manual_seed(1)
     new = Denoiser(vocabulary.build(), 4)
-    assert not reader.load_into(new, tmp_path)
     reader.train(tmp_path, samples=8, batch=8)
-    assert reader.load_into(new, tmp_path)
+    reader.load_into(new, tmp_path)
     saved = runs.load(reader.checkpoint_path(tmp_path))
     assert saved is not None
     for text, name in ((new.text_1, "text_1"), (new.text_2, "text_2")):
@@ -102,7 +101,7 @@ def test_reading_captions_teaches_what_stands_where() -> None:
     scenes, texts = reader.draw(rng, 24)
     wanted, losses = reader.answers(scenes), []
     for _ in range(60):
-        value = reader.loss(asks(*denoiser.read(texts)), wanted)
+        value = reader.loss(asks(*denoiser.read(texts)), wanted, reader.unsided(texts))
         losses.append(float(value.detach()))
         optimizer.zero_grad()
         value.backward()
@@ -116,10 +115,58 @@ def test_labels_say_which_thing_and_colour_each_cell_belongs_to() -> None:
     small = world.Figure("car", "small", "left", x=16, y=64, colour="red")
     big = world.Figure("cat", "big", "right", x=64, y=32)
     scene = world.Scene("meadow", "day", "sun", False, SETS[0], (small, big))
-    thing, colour = guide.labels(scene)
+    thing, colour = guide.labels(scene)[:2]
     cells = [(int(thing[y, x]), int(colour[y, x])) for y, x in ((0, 0), (8, 2), (11, 5), (4, 8), (11, 15), (12, 15))]
     car, cat, red = 1 + world.THINGS.index("car"), 1 + world.THINGS.index("cat"), 1 + list(TINTS).index("red")
     assert cells == [(0, -100), (car, red), (car, red), (cat, 0), (cat, 0), (0, -100)]
+
+
+def test_labels_say_which_page_of_the_book_shows_a_cell() -> None:
+    """A mirrored thing's left cells are on pages of its right parts; the second thing's pages follow the first's."""
+    small = world.Figure("car", "small", "left", x=16, y=64, mirrored=True)
+    big = world.Figure("cat", "big", "right", x=64, y=32)
+    both = guide.labels(world.Scene("meadow", "day", "sun", False, SETS[0], (small, big)))
+    page, part = both[guide.PAGE], both[2]
+    assert page[8:12, 2:6].tolist() == [[3, 2, 1, 0], [7, 6, 5, 4], [11, 10, 9, 8], [15, 14, 13, 12]]
+    assert page[4:8, 8:12].tolist() == [[16, 16, 17, 17], [16, 16, 17, 17], [20, 20, 21, 21], [20, 20, 21, 21]]
+    assert part[8:12, 2:6].tolist() == [[16, 16, 17, 17], [16, 16, 17, 17], [18, 18, 19, 19], [18, 18, 19, 19]]
+    cat = guide.only(both, 1)
+    assert torch.equal(cat[: guide.PAGE], both[: guide.PAGE])
+    assert cat[guide.PAGE, 4, 8:12].tolist() == [0, 0, 1, 1]
+    assert (cat[guide.PAGE, 8:12, 2:6] == guide.UNSAID).all()
+
+
+def test_attention_learns_to_look_at_the_page() -> None:
+    """The share of the loss that only cells with a page have falls."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    torch.manual_seed(0)
+    denoiser = Denoiser(vocabulary.build(), 4)
+    denoiser.unet.set_attn_processor(AttnProcessor())
+    heads = guide.Guide(denoiser.unet)
+    scene = world.Scene("meadow", "day", "sun", False, SETS[0], (world.Figure("cat", "big", "center", x=32, y=32),))
+    wanted = guide.labels(scene)[None]
+    silent = wanted.clone()
+    silent[:, guide.PAGE] = guide.UNSAID
+    pooled_width = denoiser.text_2.config.projection_dim
+    context = torch.randn(1, vocabulary.MAX_TOKENS, denoiser.unet.config.cross_attention_dim)
+
+    def looking() -> Any:
+        said = []
+        for labels in (wanted, silent):
+            denoiser.predict(torch.zeros(1, 4, 16, 16), torch.tensor([500]), context, torch.zeros(1, pooled_width))
+            said.append(heads.loss(labels)[0])
+        return said[0] - said[1]
+
+    optimizer, losses = torch.optim.AdamW(denoiser.unet.parameters(), lr=2e-3), []
+    for _ in range(15):
+        loss = looking()
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[0] > 0
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_the_decoder_run_leaves_the_encoder_alone(tmp_path: Path) -> None:
