@@ -120,6 +120,12 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
     far = change == "large" or (change is None and found.shared < FAR)
     if keep_layout:
         return _small(found, 0.9, "The layout shall stay")
+    if found.new_subject and far and _same_surroundings(found):
+        return Control(
+            Technique.PROMPT_TO_PROMPT,
+            0.5,
+            f"A new subject in the same surroundings{_words(found)}: they follow the parent's attention.",
+        )
     if found.new_subject and far:
         return Control(Technique.NONE, 0.0, f"A new subject{_words(found)}: nothing of the parent needs to stay.")
     if far or keep_layout is False:
@@ -134,6 +140,11 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
             Technique.MASACTRL, 0.6, f"Another pose or arrangement{_words(found)}: the look is taken from the parent."
         )
     return _small(found, 0.8, "A small change")
+
+
+def _same_surroundings(found: Difference) -> bool:
+    """Nothing but one phrase was exchanged, and something else was said that is said still."""
+    return len(found.swapped) == 1 and not (found.added or found.removed) and found.shared > 0
 
 
 def _small(found: Difference, most: float, reason: str) -> Control:

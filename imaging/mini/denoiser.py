@@ -26,13 +26,14 @@ from imaging.mini.model import Denoiser, alphas, noised
 from imaging.mini.optim import MuonAdam, autocast, average_into, schedule
 from imaging.mini.together import ALONE, Together
 
-SAMPLES = 300_000
+SAMPLES = 185_000
 """Noisy latents in a whole run, in whole pictures: a window of a quarter of the area counts a quarter."""
 BATCH = 32
 WINDOWS = (8, 12, 8, 12, 16)
 """Sides in latent cells, step by step, until `WHOLE_FROM`: 8 around a small figure, 12 a big one, 16 whole. A window
 teaches what a word looks like with a quarter of the work; whole pictures alone teach where things stand."""
-WHOLE_FROM = 0.88
+WHOLE_FROM, POLISH_FROM = 0.76, 0.86
+"""Shares of the run: then only whole pictures, and then 40 % of the timesteps below 350, which leave no grain."""
 CELLS_TO_BATCH = {8: 6, 12: 3, 16: 2}
 """Half batches a step: smaller windows come in greater number, so that the optimiser's own time matters less."""
 BUFFER = 16_384
@@ -160,13 +161,18 @@ def sight(vae: Any, scale: float, n: int = 8) -> Tensor:
     return vectors @ (0.8 * values.clamp(min=0) + 0.2).sqrt().diag() @ vectors.T
 
 
-def timesteps(n: int, biased: float) -> Tensor:
-    """Stratified timesteps `[n]`: a share `biased` of them in 350–800, where words decide what appears; the rest
-    uniform, but for the last steps before a clean picture, whose noise nobody sees: a third of those below 150."""
-    middle = int(n * biased)
-    low = int((n - middle) * 0.05)
+def timesteps(n: int, biased: float, polish: float = 0.0) -> Tensor:
+    """Stratified timesteps `[n]`: a share `biased` of them in 350–800, where words decide what appears, a share
+    `polish` below 350; the rest uniform, but for a third of those below 150, whose noise shows last."""
+    middle, fine = int(n * biased), int(n * polish)
+    low = int((n - middle - fine) * 0.05)
     parts = []
-    for count, start, end in ((middle, 350, 800), (low, 0, 150), (n - middle - low, 150, 1000)):
+    for count, start, end in (
+        (middle, 350, 800),
+        (fine, 0, 350),
+        (low, 0, 150),
+        (n - middle - fine - low, 150, 1000),
+    ):
         parts.append(start + (torch.arange(count) + torch.rand(count)) / max(1, count) * (end - start))
     return torch.cat(parts)[torch.randperm(n)].long().clamp(max=999)
 
@@ -295,7 +301,7 @@ def train(
         cells = WINDOWS[optimizer.steps % len(WINDOWS)] if share < WHOLE_FROM else 16
         count = batch * CELLS_TO_BATCH[cells] // 2
         seen = store.batch(count, cells)
-        t = timesteps(count, 0.6 if share < WHOLE_FROM else 0.3)
+        t = timesteps(count, 0.6 if share < WHOLE_FROM else 0.3, 0.0 if share < POLISH_FROM else 0.4)
         pair = noised(seen.latents, torch.randn_like(seen.latents), t, table)
         with autocast():
             velocity = denoiser.predict(pair.noisy, t, seen.context, seen.pooled, seen.ids)

@@ -15,7 +15,7 @@ from typing import Any
 from imaging.mini import HERE, WEIGHTS, runs
 
 NAME = "easel-mini"
-STEPS, FEW_STEPS, GUIDANCE = 20, 8, 4.0
+STEPS, FEW_STEPS, GUIDANCE = 20, 8, 3.0
 
 KINDS: dict[str, str] = {
     "wolf": "dog", "hound": "dog", "poodle": "dog", "leopard": "tiger", "cheetah": "tiger", "panther": "tiger",

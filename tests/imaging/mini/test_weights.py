@@ -50,3 +50,17 @@ def test_the_stock_pipeline_draws() -> None:
     for thing in known["things"]:
         for word in thing.split():
             assert len(set(pipe.tokenizer(word).input_ids) - ends) == 1, word
+
+
+@pytest.mark.slow
+def test_the_pictures_show_what_was_asked() -> None:
+    """At the small number of steps, on captions of pairs that training never saw, by the judge of true renders."""
+    import torch
+
+    from imaging.mini import evaluate
+
+    torch.set_num_threads(1)
+    figures = evaluate.judged(evaluate.load(WEIGHTS), evaluate.cases(20), steps=8)
+    assert figures["background"] >= 0.9
+    assert figures["thing"] >= 0.8
+    assert figures["two_things_each"] >= 0.8
