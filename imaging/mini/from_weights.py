@@ -32,12 +32,12 @@ def begin(home: Path, weights: Path) -> None:
     widths = tuple(config.block_out_channels)
     vae = pipe.vae.float().state_dict()
     texts = {"text_1": pipe.text_encoder.float().state_dict(), "text_2": pipe.text_encoder_2.float().state_dict()}
-    model = Denoiser(tokenizer, config.latent_channels, tuple(pipe.unet.config.block_out_channels))
     try:
+        model = Denoiser(tokenizer, config.latent_channels, tuple(pipe.unet.config.block_out_channels))
         model.unet.load_state_dict(pipe.unet.float().state_dict())
         model.text_1.load_state_dict(texts["text_1"])
         model.text_2.load_state_dict(texts["text_2"])
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise ValueError(f"{weights} has another shape than this model; train from nothing.") from error
     runs.save(
         autoencoder.checkpoint_path(home),
