@@ -32,7 +32,7 @@ class Family:
     blend: float
     """LocalBlend threshold, 0–1; 0 is off."""
     ip_scale: float
-    """IP-Adapter scale at strength 1."""
+    """IP-Adapter scale at strength 1, before it is cut at the 1 that it was trained with."""
     refine_strength: float
     """Denoising strength of a refinement that does not say its own."""
 
@@ -41,7 +41,7 @@ class Family:
 # section 4: 0.8 and 0.4) until they are measured on a GPU. The miniature's come from `easel eval consistency --sweep`;
 # its words act through tokens of padding (imaging/mini/reader.py), so their own maps show no place for LocalBlend.
 SDXL = Family("sdxl", 44, 0.08, 16, 1.0, 0.5, 16, 0.3, 1.0, 0.35)
-MINI = Family("mini", 0, 0.25, 1, 0.8, 0.3, 1, 0.0, 1.0, 0.05)
+MINI = Family("mini", 0, 0.25, 1, 0.5, 0.3, 1, 0.0, 1.6, 0.05)
 
 
 def resolve(control: Control, family: Family, steps: int) -> dict[str, float | str]:
@@ -58,11 +58,11 @@ def resolve(control: Control, family: Family, steps: int) -> dict[str, float | s
         case Technique.MASACTRL:
             found = _masactrl(strength, family, steps)
         case Technique.IP_ADAPTER:
-            found = {"scale": round(strength * family.ip_scale, 3), "blocks": "all"}
+            found = {"scale": round(min(1.0, strength * family.ip_scale), 3), "blocks": "all"}
         case Technique.MASACTRL_IP_ADAPTER:
             found = {
                 **_masactrl(strength, family, steps),
-                "scale": round(strength * family.ip_scale, 3),
+                "scale": round(min(1.0, strength * family.ip_scale), 3),
                 "blocks": "all",
             }
         case Technique.IMAGE_TO_IMAGE:

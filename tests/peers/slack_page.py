@@ -110,7 +110,8 @@ async def hold(out: Path, home: Path) -> None:
         ("<@UBOT> a penguin in the snow, please", 1,
          ("Here it is: ", '<image id="1"> a penguin in the snow </image>', " Say what to change.")),
         ("make it night", 2,
-         ("At *night*: ", '<edit id="2" prev_id="1"> a penguin at night </edit>', " The penguin stayed where it was.")),
+         ("At *night*: ", '<edit id="2" prev_id="1"> a penguin in the snow at night </edit>',
+          " The penguin stayed where it was.")),
     )  # fmt: skip
     async with serving(home) as serve:
         peer, root = serve.slack, ""
