@@ -5,6 +5,7 @@ Limits of one message with Components V2: 40 components, 4,000 characters of tex
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
@@ -44,7 +45,15 @@ def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = fro
     if not reply.final:
         stop = Button("Stop", button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
         blocks.append((Buttons((stop,)),))
-    return _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
+    views = _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
+    # The last words may still grow inside a code block. It is closed only now: messages are filled by what was written,
+    # which never shrinks, so that a full one stays as it is.
+    return views if reply.final else tuple(map(_closed, views))
+
+
+def _closed(view: MessageView) -> MessageView:
+    blocks = (Words(close_fence(block.text)) if isinstance(block, Words) else block for block in view.blocks)
+    return dataclasses.replace(view, blocks=tuple(blocks))
 
 
 def fitted(views: tuple[MessageView, ...], most: int | None) -> tuple[MessageView, ...]:
@@ -84,9 +93,7 @@ def _units(
 ) -> Iterator[Unit]:
     match part:
         case TextPart(text):
-            # The last words may still grow inside a code block.
-            shown = text if reply.final else close_fence(text)
-            for piece in split_text(shown.strip("\n"), MAX_TEXT):
+            for piece in split_text(text.strip("\n"), MAX_TEXT):
                 yield (Words(piece),)
         case SelectPart(number, description):
             yield (Words(f"-# 👉 **#{number}** is the current picture: {plain(shorten(description, 200))}"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.chats.discord.ids import ButtonId, read_menu_value
@@ -103,6 +103,7 @@ PARAGRAPHS = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=30).map("".j
 
 
 @given(PARAGRAPHS, st.integers(1, 600))
+@example("".join(BLOCKS[n] for n in (0, 2, 1, 0, 0, 0, 1, 3, 3, 2, 1)), 1)
 def test_a_message_that_is_full_does_not_change_while_the_answer_grows(text: str, step: int) -> None:
     before: list[str] = []
     for end in range(step, len(text), step):
