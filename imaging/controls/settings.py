@@ -40,8 +40,30 @@ class Family:
 # SDXL: values of the papers (MasaCtrl section 4: step 4 of 50, its SDXL layer about 44; Prompt-to-Prompt
 # section 4: 0.8 and 0.4) until they are measured on a GPU. The miniature's come from `easel eval consistency --sweep`;
 # its words act through tokens of padding (imaging/mini/reader.py), so their own maps show no place for LocalBlend.
-SDXL = Family("sdxl", 44, 0.08, 16, 1.0, 0.5, 16, 0.3, 1.0, 0.35)
-MINI = Family("mini", 0, 0.25, 1, 0.5, 0.3, 1, 0.0, 1.6, 0.05)
+SDXL = Family(
+    "sdxl",
+    start_layer=44,
+    start_share=0.08,
+    self_shrink=16,
+    cross_share=1.0,
+    self_share=0.5,
+    blend_shrink=16,
+    blend=0.3,
+    ip_scale=1.0,
+    refine_strength=0.35,
+)
+MINI = Family(
+    "mini",
+    start_layer=0,
+    start_share=0.25,
+    self_shrink=1,
+    cross_share=0.5,
+    self_share=0.3,
+    blend_shrink=1,
+    blend=0.0,
+    ip_scale=1.6,
+    refine_strength=0.05,
+)
 
 
 def resolve(control: Control, family: Family, steps: int) -> dict[str, float | str]:

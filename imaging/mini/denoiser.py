@@ -33,7 +33,7 @@ WINDOWS = (8, 12, 8, 12, 16)
 """Sides in latent cells, step by step, until `WHOLE_FROM`: 8 around a small figure, 12 a big one, 16 whole. A window
 teaches what a word looks like with a quarter of the work; whole pictures alone teach where things stand."""
 WHOLE_FROM, POLISH_FROM = 0.76, 0.86
-"""Shares of the run: then only whole pictures, and then 40 % of the timesteps below 350, which leave no grain."""
+"""Shares of the run: then only whole pictures, and then 40 % of the timesteps below 350, against grain."""
 CELLS_TO_BATCH = {8: 6, 12: 3, 16: 2}
 """Half batches a step: smaller windows come in greater number, so that the optimiser's own time matters less."""
 BUFFER = 16_384

@@ -78,7 +78,7 @@ async def test_nothing_of_a_person_is_left_anywhere(place: Path) -> None:
         assert fence is not None
         ledger.done(id, fence, Result("0" * 64, "image/png", 8, 8, made, 0.1, {}))
     memory = await Memory.open(place / "memory.db")
-    await memory.corner("web").put(f"hook:web/-/home/u{CARA.id}", "token")
+    await memory.corner("web").put(f"hook:web/-/lobby/u{CARA.id}", "token")
     await memory.corner("web").put("post:a2", "77")
 
     gone = await store.forget(THREAD.chat, THREAD.tenant, CARA)
