@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
 
@@ -64,3 +66,34 @@ def test_the_pictures_show_what_was_asked() -> None:
     assert figures["background"] >= 0.9
     assert figures["thing"] >= 0.8
     assert figures["two_things_each"] >= 0.8
+
+
+@pytest.mark.slow
+def test_the_stock_pipeline_loads_the_ip_adapter() -> None:
+    """At scale 0 it changes nothing; at scale 1 the reference shows in the picture."""
+    import torch
+
+    from imaging.mini import evaluate, world
+    from imaging.mini.ip_adapter import ADAPTER_FILE
+
+    torch.set_num_threads(1)
+    pipe = evaluate.load(WEIGHTS)
+    reference = world.draw(
+        world.Scene(
+            "snow", "day", "sun", False, "noto", (world.Figure("car", "small", "left", x=0, y=80, colour="green"),)
+        )
+    )
+    wanted = {"prompt": "a car in the snow", "num_inference_steps": 4, "height": 128, "width": 128, "output_type": "np"}
+
+    def drawn(**more: Any) -> Any:
+        return torch.from_numpy(pipe(**wanted, generator=torch.Generator().manual_seed(1), **more).images[0])
+
+    plain = drawn()
+    pipe.load_ip_adapter(str(WEIGHTS), subfolder="ip_adapter", weight_name=ADAPTER_FILE)
+    pictures = []
+    for scale in (0.0, 1.0):
+        pipe.set_ip_adapter_scale(scale)
+        pictures.append(drawn(ip_adapter_image=Image.fromarray(reference)))
+    off, on = ((picture - plain).abs().max() for picture in pictures)
+    assert off < 1e-3
+    assert on > 0.1
