@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+from bot.collector import settled
 from bot.evals.noop import Folder
 from bot.figures import Report, Row
 from bot.store import SqliteStore
@@ -38,7 +39,8 @@ async def measure(quick: bool) -> dict[str, float]:
 
         try:
             seconds, turns = (0.3, 30) if quick else (4.0, 500)
-            return await turns_figures(open_store, Path(folder), seconds=seconds, long_thread=turns)
+            with settled():  # as `easel serve` does
+                return await turns_figures(open_store, Path(folder), seconds=seconds, long_thread=turns)
         finally:
             for store in stores:
                 await store.close()

@@ -6,12 +6,14 @@ import argparse
 import asyncio
 import sys
 import webbrowser
+from contextlib import ExitStack
 
 from bot import logs
 from bot.app import CHATS, Program, serve
 from bot.chats import ChatNotStarted
 from bot.chats.rows import WebService
 from bot.cli import CommandFailed
+from bot.collector import settled
 from bot.settings import load_settings, unknown_names
 
 
@@ -23,7 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"easel: {sentence}", file=sys.stderr)
     names = ["web"] if demo else [row.name for row in CHATS if row.wanted(settings)]
 
+    stack = ExitStack()
+
     def started(running: Program) -> None:
+        stack.enter_context(settled())
         web = running.services["web"]
         assert isinstance(web, WebService)
         where = ", ".join(names)
@@ -33,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             webbrowser.open(web.chat.url)
 
     try:
-        asyncio.run(serve(settings, names, started))
+        with stack:
+            asyncio.run(serve(settings, names, started))
     except ChatNotStarted as error:
         raise CommandFailed(str(error)) from None
     return 0
