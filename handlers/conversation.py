@@ -23,7 +23,7 @@ from handlers.errors import StoreError, UserError
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
 from handlers.lines import Place, ThreadLines
-from handlers.model import Incoming, NoticePart, Person, PicturePart, ThreadKey, Turn, TurnState
+from handlers.model import Incoming, NoticePart, Person, PicturePart, Session, ThreadKey, Turn, TurnState
 from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
 from handlers.quota import Share
 from handlers.run import CLOSED, Phase, Run
@@ -32,6 +32,7 @@ from handlers.slots import ENDED, Slots
 from handlers.transcript import language_request
 from handlers.writing import BROKE, Writer
 from imaging.trace import trace
+from prompts.request import LanguageRequest
 
 log = logging.getLogger(__name__)
 
@@ -249,7 +250,12 @@ class Conversation:
         await self._ask(run, asked)
 
     async def _ask(self, run: Run, asked: Turn) -> None:
-        session = await self._store.session(asked.thread)
+        writer, request = self._prepared(run, asked, await self._store.session(asked.thread))
+        await run.write(writer.write(request))
+        await run.finish(failed=writer.failed)
+
+    def _prepared(self, run: Run, asked: Turn, session: Session) -> tuple[Writer, LanguageRequest]:
+        """Nothing keeps the session's turns while the model writes: a thousand answers may be under way."""
         services = self._services
         request = language_request(
             session,
@@ -260,9 +266,7 @@ class Conversation:
         )
         current = next((line.number for line in request.pictures if line.current), None)
         director = Director(services, session, run.person, run.assembly, run.slots, current=current)
-        writer = Writer(self._model, director, run.assembly, services.limits)
-        await run.write(writer.write(request))
-        await run.finish(failed=writer.failed)
+        return Writer(self._model, director, run.assembly, services.limits), request
 
     def _close_later(self, turn: Turn) -> None:
         """Store the end of an answer that people have, as soon as the database takes it."""

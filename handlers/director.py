@@ -47,7 +47,8 @@ class Director:
         current: int | None = None,
     ) -> None:
         self._services = services
-        self._session = session
+        # Held while the model writes, so without what only its request needs.
+        self._session = replace(session, recent=(), pictures=())
         self._person = person
         self._assembly = assembly
         self._slots = slots

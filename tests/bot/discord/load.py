@@ -2,8 +2,10 @@
 
 The peer runs here, watches Discord's global limit, and counts what it refuses; the chat runs in a process of its own
 with the real conversation core and database over scripted models. Every message of a round is answered by words that
-stream for half a minute and, one time in ten, a picture; meanwhile people press buttons and give commands. The process
-reports how late its event loop was (sampled every 20 ms) and what it held in memory.
+stream for half a minute and, one time in ten, a picture; meanwhile people press buttons and give commands. Every thread
+has a conversation behind it that is as long as what the language model is shown, as threads in use have: what grows
+from then on is not history. The process reports how late its event loop was (sampled every 20 ms) and what it held in
+memory.
 """
 
 from __future__ import annotations
@@ -14,18 +16,21 @@ import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from bot.chats.discord import DiscordConfig, InMemoryKeyValue
+from bot.chats.discord import DiscordConfig
 from bot.chats.discord.build import build_discord
+from bot.collector import settled
 from bot.figures import machine
+from bot.memory import Memory
 from bot.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
+from handlers.model import Incoming, Person, TextPart, ThreadKey, TurnState
 from prompts.request import LanguageRequest
 from tests.fakes import FakePictures, FolderFiles
 from tests.peers import discord_shapes as shapes
@@ -40,6 +45,8 @@ DEADLINE_S = 3.0
 """Discord's, for the first answer to an interaction."""
 DISCORD_TAKES = 50
 ANSWER = "word " * (CHUNKS - 1)
+BEHIND = 12
+"""Exchanges of each thread before the first round: as many turns as a session holds."""
 PICTURE = "<image> a red fox </image>"
 
 
@@ -70,13 +77,14 @@ async def measure(load: Load) -> dict[str, float]:
         peer.messages[id] = {}
         peer.threads[id] = shapes.thread(id, CHANNEL, GUILD, "t")
     with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "threads.json").write_text(json.dumps(list(peer.threads)))
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.bot.discord.load", "bot", peer.api, peer.gateway, home, str(load.stream_s),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert child.stdin is not None
         try:
-            await peer.until(lambda: peer.identified == 1, 120)
+            await peer.until(lambda: peer.identified == 1, 300)
             await asyncio.sleep(4)
             loop = asyncio.get_running_loop()
             began = loop.time()
@@ -188,9 +196,12 @@ class Forgetful(FakePictures):
 
 async def bot_side(api: str, gateway: str, home: Path, stream_s: float) -> None:
     store = await SqliteStore.open(home / "easel.db", FolderFiles(home / "pictures"))
+    for id in json.loads((home / "threads.json").read_text()):
+        await _talked(store, ThreadKey("discord", GUILD, CHANNEL, id))
     chats: dict[str, Any] = {}
     desk = Desk(store, Slow(stream_s), Forgetful(), chats)
-    chat = build_discord(DiscordConfig(TOKEN, api, gateway), desk, store, COMMANDS, InMemoryKeyValue())
+    memory_file = await Memory.open(home / "memory.db")
+    chat = build_discord(DiscordConfig(TOKEN, api, gateway), desk, store, COMMANDS, memory_file.corner("discord"))
     chats["discord"] = chat
     await chat.start()
     late: list[float] = []
@@ -206,15 +217,29 @@ async def bot_side(api: str, gateway: str, home: Path, stream_s: float) -> None:
         ended.set()
 
     follower = asyncio.create_task(rounds())
-    while not ended.is_set():
-        before = loop.time()
-        await asyncio.sleep(SAMPLE_S)
-        late.append(loop.time() - before - SAMPLE_S)
+    with settled():  # as `easel serve` does
+        while not ended.is_set():
+            before = loop.time()
+            await asyncio.sleep(SAMPLE_S)
+            late.append(loop.time() - before - SAMPLE_S)
     await follower
     await chat.stop()
     await desk.close()
     await store.close()
+    await memory_file.close()
     print(json.dumps(_lag(late) | _memory(memory)))
+
+
+async def _talked(store: SqliteStore, thread: ThreadKey) -> None:
+    """A conversation that lies behind."""
+    person = Person("77", "Somebody")
+    for number in range(BEHIND):
+        event = f"before-{thread.thread}-{number}"
+        asked = await store.add_user_turn(Incoming(event, thread, person, "make it blue"), f"{event}-asked")
+        opened = await store.open_assistant_turn(thread, event, asked.id)
+        await store.finish_turn(
+            replace(opened, state=TurnState.DONE, text=ANSWER, parts=(TextPart(ANSWER),), written=True)
+        )
 
 
 def _lag(late: list[float]) -> dict[str, float]:
