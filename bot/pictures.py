@@ -36,11 +36,12 @@ def engine_spec(settings: Settings) -> EngineSpec:
     """The engine that the settings ask for."""
     match settings.engine:
         case EngineName.MINI:
-            return EngineSpec("mini", {"lanes": cpu_threads(settings)})
+            return EngineSpec("mini", {"lanes": cpu_threads(settings), "precision": settings.precision})
         case EngineName.SDXL:
             options: dict[str, Any] = {
                 "model": settings.sdxl_model,
                 "loras": [list(pair) for pair in parse_loras(settings.loras)],
+                "precision": settings.precision,
             }
             if settings.ip_adapter:
                 options["ip_adapter"] = settings.ip_adapter

@@ -35,6 +35,13 @@ class EngineName(StrEnum):
     OPENAI = "openai"
 
 
+class Precision(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 def _group(title: str, description: str, default: Any, **limits: Any) -> Any:
     return Field(default=default, description=description, json_schema_extra={"group": title}, **limits)
 
@@ -76,6 +83,9 @@ class Settings(BaseSettings):
     worker_idle_minutes: float = _group("Pictures", "Let a worker go after so long without work; 0 keeps it.", 0, ge=0)
     worker_silence_s: float = _group("Pictures", "A worker with work that is silent for so long is killed.", 900, gt=0)
     threads: int = _group("Pictures", "CPU threads of one worker; 0: one a core, at most 4.", 0, ge=0, le=256)
+    precision: Precision = _group(
+        "Pictures", "auto, float32, bfloat16 or float16; auto: what the device is fast with.", Precision.AUTO
+    )
     sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
     ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")
     loras: str = _group("Pictures", "SDXL LoRAs: path=weight, several by commas.", "")

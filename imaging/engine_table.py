@@ -38,19 +38,26 @@ Build = Callable[[Mapping[str, Any], Path, str | None], Engine]
 
 
 def _mini(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `lanes`, pictures that are drawn at once on a CPU."""
+    """Options: `lanes`, pictures that are drawn at once on a CPU, and `precision`."""
     from imaging.engines.mini import mini_engine
 
-    return mini_engine(home, device, int(options.get("lanes", 1)))
+    return mini_engine(home, device, int(options.get("lanes", 1)), str(options.get("precision", "auto")))
 
 
 def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `model`, and if wanted `loras` (pairs of path and weight) and `ip_adapter` (a folder)."""
+    """Options: `model`, and if wanted `loras` (pairs of path and weight), `ip_adapter` (a folder), `precision`."""
     from imaging.engines.sdxl import sdxl_engine
 
     loras = [(str(name), float(weight)) for name, weight in options.get("loras", ())]
     adapter = options.get("ip_adapter")
-    return sdxl_engine(str(options["model"]), home, device, loras=loras, ip_adapter=Path(adapter) if adapter else None)
+    return sdxl_engine(
+        str(options["model"]),
+        home,
+        device,
+        loras=loras,
+        ip_adapter=Path(adapter) if adapter else None,
+        precision=str(options.get("precision", "auto")),
+    )
 
 
 def _openai(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:

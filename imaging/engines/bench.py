@@ -1,11 +1,14 @@
 """How fast the engine is, against stock diffusers pipelines on the same weights in the same run.
 
-Times are wall clock on one thread, the best of a few runs, so that a shared machine disturbs them least.
+Times are wall clock, the best of a few runs, so that a shared machine disturbs them least: on one thread, and for the
+miniature also with all cores for both, as people run them (stock pipelines part each operation among the cores, our
+lanes part the pictures). Both sides compute in the precision that the engine chooses on this machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +24,7 @@ from imaging.model import Abilities, Control, Operation, Recipe, Technique
 
 CONCURRENT = (1, 2, 4, 8)
 MODELS = ("mini", "sdxl_layout")
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 WORDS = ("a red car on grass", "a cat", "a dog in the snow", "a blue balloon", "a house", "a boat", "a tree", "a bear")
 
 
@@ -30,6 +34,8 @@ class _Subject:
 
     name: str
     engine: SdxlEngine
+    lanes: SdxlEngine | None
+    """The same with a lane a core, where it would be served so."""
     stock: Any
     weights: Path
     side: int
@@ -45,8 +51,9 @@ def run(progress: Callable[[str], None] = lambda line: None, models: Collection[
         the same), `M.overhead` (share, at one request), `M.first_preview_ratio` (time to the first preview
         of a request that arrives while another renders / waiting for it), `M.edit_cost_ratio` (an edit with
         its source / two plain pictures), `M.explicit_map_time_ratio` (our edit step / one that writes out
-        attention maps), for M in `mini` and `sdxl_layout`; and `memory_ratio` (one set of weights / a
-        pipeline each for words, image-to-image and inpainting).
+        attention maps), `M.precision_bits`, for M in `mini` and `sdxl_layout`; `mini.cores_ratio_N` and
+        `mini.cores_batch_ratio_N` (the throughputs with all cores for both, of which there are `cores`); and
+        `memory_ratio` (one set of weights / a pipeline each for words, image-to-image and inpainting).
     """
     import torch
 
@@ -57,7 +64,13 @@ def run(progress: Callable[[str], None] = lambda line: None, models: Collection[
         with tempfile.TemporaryDirectory() as folder:
             for subject in _subjects(Path(folder), models):
                 progress(f"{subject.name}: throughput")
-                figures |= {f"{subject.name}.{key}": value for key, value in _throughput(subject).items()}
+                found = _throughput(subject)
+                found["precision_bits"] = 8.0 * next(subject.stock.unet.parameters()).element_size()
+                if subject.lanes is not None:
+                    progress(f"{subject.name}: throughput with all cores")
+                    found |= _with_all_cores(subject, subject.lanes)
+                    figures["cores"] = float(CORES)
+                figures |= {f"{subject.name}.{key}": value for key, value in found.items()}
                 progress(f"{subject.name}: first preview, edits, attention maps")
                 figures[f"{subject.name}.first_preview_ratio"] = _first_preview(subject)
                 figures[f"{subject.name}.edit_cost_ratio"] = _edit_cost(subject)
@@ -74,22 +87,27 @@ def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
     layout = folder / "layout"
     random_sdxl.build(layout)
     for name, weights, family, side, steps, repeats in (
-        ("mini", WEIGHTS, MINI, mini_abilities().sizes["square"][0], 12, 3),
+        ("mini", WEIGHTS, MINI, mini_abilities().sizes["square"][0], mini_abilities().num_inference_steps, 3),
         ("sdxl_layout", layout, SDXL, random_sdxl.SIDE, 4, 1),
     ):
         if name not in models:
             continue
         abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, steps, 4.0, "euler", SAMPLERS)
-        engine = SdxlEngine(abilities, EngineOptions(str(weights), folder / name, family, "cpu", 1))
+        options = EngineOptions(str(weights), folder / name, family, "cpu", 1)
+        engine = SdxlEngine(abilities, options)
         engine.load()
-        yield _Subject(name, engine, _stock(weights), weights, side, steps, repeats)
+        lanes = SdxlEngine(abilities, dataclasses.replace(options, lanes=CORES)) if name == "mini" else None
+        if lanes is not None:
+            lanes.load()
+        yield _Subject(name, engine, lanes, _stock(weights), weights, side, steps, repeats)
 
 
 def _stock(weights: Path) -> Any:
-    import torch
     from diffusers import StableDiffusionXLPipeline
 
-    pipe = StableDiffusionXLPipeline.from_pretrained(str(weights), dtype=torch.float32, add_watermarker=False)
+    from imaging.engines.loading import cpu_dtype
+
+    pipe = StableDiffusionXLPipeline.from_pretrained(str(weights), dtype=cpu_dtype(), add_watermarker=False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -148,24 +166,46 @@ def _best(repeats: int, *works: Callable[[], None]) -> list[float]:
 def _throughput(subject: _Subject) -> dict[str, float]:
     figures: dict[str, float] = {}
     for count in CONCURRENT:
-        recipes = [_recipe(subject, index) for index in range(count)]
-        words = [recipe.prompt for recipe in recipes]
-
-        def one_by_one(words: list[str] = words) -> None:
-            for index, text in enumerate(words):
-                _theirs(subject, [text], [index])
-
-        ours, sequential, batch = _best(
-            subject.repeats,
-            lambda recipes=recipes: _ours(subject.engine, recipes),  # type: ignore[misc]
-            one_by_one,
-            lambda words=words: _theirs(subject, words, range(len(words))),  # type: ignore[misc]
-        )
+        ours, sequential, batch = _times(subject, subject.engine, count)
         figures[f"throughput_ratio_{count}"] = sequential / ours
         figures[f"stock_batch_ratio_{count}"] = sequential / batch
         if count == 1:
             figures["overhead"] = ours / sequential - 1
     return figures
+
+
+def _with_all_cores(subject: _Subject, lanes: SdxlEngine) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for count in CONCURRENT:
+        ours, sequential, batch = _times(subject, lanes, count, threads=CORES)
+        figures[f"cores_ratio_{count}"] = sequential / ours
+        figures[f"cores_batch_ratio_{count}"] = sequential / batch
+    return figures
+
+
+def _times(subject: _Subject, engine: SdxlEngine, count: int, threads: int = 1) -> list[float]:
+    """Seconds for so many pictures: ours, stock one after another, a stock batch.
+
+    Args:
+        threads: Of each stock operation; our calls are on one thread each.
+    """
+    import torch
+
+    recipes = [_recipe(subject, index) for index in range(count)]
+    words = [recipe.prompt for recipe in recipes]
+
+    def stock(*calls: list[int]) -> None:
+        torch.set_num_threads(threads)
+        for indices in calls:
+            _theirs(subject, [words[index] for index in indices], indices)
+        torch.set_num_threads(1)
+
+    return _best(
+        subject.repeats,
+        lambda: _ours(engine, recipes),
+        lambda: stock(*([index] for index in range(count))),
+        lambda: stock(list(range(count))),
+    )
 
 
 def _first_preview(subject: _Subject) -> float:
@@ -226,11 +266,12 @@ def _explicit_maps(subject: _Subject) -> float:
 
     unet = subject.stock.unet
     positions = int(subject.stock.tokenizer.model_max_length)
-    latents = torch.randn(4, int(unet.config.in_channels), subject.side // 8, subject.side // 8)
-    text = torch.randn(4, positions, int(unet.config.cross_attention_dim))
-    pooled = torch.randn(4, int(subject.stock.text_encoder_2.config.projection_dim))
-    added = {"text_embeds": pooled, "time_ids": torch.ones(4, 6)}
-    eye, half = torch.eye(positions), torch.full((positions,), 0.5)
+    dtype = unet.dtype
+    latents = torch.randn(4, int(unet.config.in_channels), subject.side // 8, subject.side // 8, dtype=dtype)
+    text = torch.randn(4, positions, int(unet.config.cross_attention_dim), dtype=dtype)
+    pooled = torch.randn(4, int(subject.stock.text_encoder_2.config.projection_dim), dtype=dtype)
+    added = {"text_embeds": pooled, "time_ids": torch.ones(4, 6, dtype=dtype)}
+    eye, half = torch.eye(positions, dtype=dtype), torch.full((positions,), 0.5, dtype=dtype)
     control = attention.RowControl(edits=(attention.PromptEdit(3, 2, eye * half, half, half * 2, 0),))
 
     def call(options: dict[str, Any] | None) -> None:
@@ -256,7 +297,6 @@ def _explicit_maps(subject: _Subject) -> float:
 def _memory(subject: _Subject) -> float:
     """Bytes of weights that one engine holds for all operations, over those of three stock pipelines loaded
     one by one for words, image-to-image and inpainting."""
-    import torch
     from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLInpaintPipeline, StableDiffusionXLPipeline
 
     def storages(modules: list[Any]) -> dict[int, int]:
@@ -264,7 +304,7 @@ def _memory(subject: _Subject) -> float:
         return {storage.data_ptr(): storage.nbytes() for storage in kept}
 
     pipes = [
-        kind.from_pretrained(str(subject.weights), dtype=torch.float32, add_watermarker=False)
+        kind.from_pretrained(str(subject.weights), dtype=subject.stock.unet.dtype, add_watermarker=False)
         for kind in (StableDiffusionXLPipeline, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLInpaintPipeline)
     ]
     separate: dict[int, int] = {}

@@ -16,7 +16,7 @@ import torch
 log = logging.getLogger(__name__)
 
 FILE = "row_caps.json"
-CPU_ROWS = 14
+CPU_ROWS = 16
 """Never more rows than this on a CPU, where more bring nothing."""
 GPU_ROWS = 32
 LEAST = 2
@@ -125,8 +125,8 @@ def stable_row_count(forward: Callable[[int], torch.Tensor]) -> int:
     beside it. `forward(rows)` runs that many fixed random rows and returns [rows, …].
     """
     single = forward(2)
-    for rows in (14, 12, 8, 6, 4):
-        if rows <= CPU_ROWS and torch.equal(forward(rows)[:2], single):
+    for rows in (CPU_ROWS, 14, 12, 8, 6, 4):
+        if torch.equal(forward(rows)[:2], single):
             return rows
     return LEAST
 

@@ -17,15 +17,17 @@ IP_ADAPTER = WEIGHTS / "ip_adapter"
 """Optional: one .safetensors file and `image_encoder/`; the ability is declared where it is there."""
 
 
-def mini_engine(home: Path, device: str | None = None, lanes: int = 1) -> SdxlEngine:
+def mini_engine(home: Path, device: str | None = None, lanes: int = 1, precision: str = "auto") -> SdxlEngine:
     """The bundled model. `home` keeps measured row caps; pictures have the same bytes with any number of lanes
-    (pictures that are drawn at once, one thread each).
+    (pictures that are drawn at once, one thread each). For `precision` see `imaging.engines.loading.choose_dtype`.
 
     Raises:
         EngineError: the bundled files are missing or damaged.
     """
     ip_adapter = IP_ADAPTER if _has_ip_adapter() else None
-    options = EngineOptions(str(WEIGHTS), home, MINI, device or "cpu", 1, lanes, ip_adapter=ip_adapter)
+    options = EngineOptions(
+        str(WEIGHTS), home, MINI, device or "cpu", 1, lanes, ip_adapter=ip_adapter, precision=precision
+    )
     return SdxlEngine(mini_abilities(), options)
 
 

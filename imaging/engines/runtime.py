@@ -60,7 +60,7 @@ def open_runtime(abilities: Abilities, options: EngineOptions) -> Runtime:
     parts = load_parts(
         options.model,
         device=device,
-        dtype=choose_dtype(device),
+        dtype=choose_dtype(device, options.precision),
         loras=options.loras,
         ip_adapter=options.ip_adapter,
     )
@@ -98,12 +98,13 @@ class Runtime:
         self._jobs: dict[str, Job] = {}
         self._turn = 0
         self._on_cpu = parts.device.type == "cpu"
+        self._small = sum(p.numel() for p in parts.unet.parameters()) <= SMALL_MODEL
         self._lanes = max(1, options.lanes) if self._on_cpu else 1
         # Each lane's calls run on one thread, so that a picture's bytes do not depend on the number of lanes.
         self._pool = ThreadPoolExecutor(self._lanes, "lane", initializer=torch.set_num_threads, initargs=(1,))
         self._before = attention.install(parts.unet)
         if self._on_cpu:
-            stable_rows.install(parts.unet)
+            stable_rows.install(parts.unet, search=self._small and parts.dtype is not torch.float32)
 
     def close(self) -> None:
         """Take everything of ours out of the UNet again."""
@@ -263,8 +264,7 @@ class Runtime:
             each = row_bytes(trial, device)
             if device.type == "cuda":
                 return Measured(fitting_rows(each, device), each)
-            large = sum(p.numel() for p in self._parts.unet.parameters()) > SMALL_MODEL
-            return Measured(LEAST if large else stable_row_count(trial), each)
+            return Measured(stable_row_count(trial) if self._small else LEAST, each)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

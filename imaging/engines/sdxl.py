@@ -44,6 +44,8 @@ class EngineOptions:
     """UNet calls that run at once on a CPU, each on a thread of its own; for small models, with `threads` 1."""
     loras: tuple[tuple[str, float], ...] = ()
     ip_adapter: Path | None = None
+    precision: str = "auto"
+    """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.loading.choose_dtype`."""
     max_pictures: int = 8
     """Pictures in flight, sources included."""
 
@@ -106,6 +108,7 @@ def sdxl_engine(
     *,
     loras: Sequence[tuple[str, float]] = (),
     ip_adapter: Path | None = None,
+    precision: str = "auto",
 ) -> SdxlEngine:
     """An engine for any SDXL checkpoint.
 
@@ -118,6 +121,7 @@ def sdxl_engine(
         device: `cpu`, `cuda`, `cuda:1`, `mps`; the best there is if None.
         loras: (file or hub id, weight), fused into the weights.
         ip_adapter: Folder with IP-Adapter weights and their `image_encoder/`.
+        precision: `auto`, `float32`, `bfloat16` or `float16`.
     """
     name = model.rstrip("/").rsplit("/", 1)[-1].lower()
     steps, guidance, sampler = 30, 6.0, "euler"
@@ -138,5 +142,5 @@ def sdxl_engine(
         samplers=SAMPLERS,
         edits_uploads=ip_adapter is not None,
     )
-    options = EngineOptions(model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter)
+    options = EngineOptions(model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision)
     return SdxlEngine(abilities, options)

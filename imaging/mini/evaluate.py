@@ -108,11 +108,12 @@ def verdicts(case: Case, picture: NDArray[np.uint8]) -> dict[str, bool]:
 
 
 def load(weights: Path) -> Any:
-    """The stock pipeline in float32, silent."""
-    import torch
+    """The stock pipeline in the precision that the engine chooses on this machine, silent."""
     from diffusers import StableDiffusionXLPipeline
 
-    pipe = StableDiffusionXLPipeline.from_pretrained(weights, dtype=torch.float32, add_watermarker=False)
+    from imaging.engines.loading import cpu_dtype
+
+    pipe = StableDiffusionXLPipeline.from_pretrained(weights, dtype=cpu_dtype(), add_watermarker=False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -162,13 +163,14 @@ def evaluate(
     figures = {"judge.true_renders": judge.true_renders(max(20, n // 3))}
     figures |= judged(pipe, asked, steps, progress)
     figures |= {f"few_steps.{name}": value for name, value in judged(pipe, asked, FEW_STEPS, progress).items()}
-    figures["vae_psnr"] = autoencoder.psnr(pipe.vae, 64)
+    figures["precision_bits"] = 8.0 * pipe.unet.dtype.itemsize
     pictures(pipe, ["a cat"], steps)
     for name, count in (("seconds_per_picture", steps), ("few_steps.seconds_per_picture", FEW_STEPS)):
         start = time.perf_counter()
         for i in range(3):
             pictures(pipe, [asked[i % n].text], count)
         figures[name] = (time.perf_counter() - start) / 3
+    figures["vae_psnr"] = autoencoder.psnr(pipe.vae.float(), 64)
     return figures
 
 

@@ -30,7 +30,7 @@ def tiny_parts(tiny_folder: Path) -> Parts:
 
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> SdxlEngine:
-    """The bundled model; every test leaves it empty."""
-    engine = mini_engine(tmp_path_factory.mktemp("home"))
+    """The bundled model in full precision, whatever this machine would choose; every test leaves it empty."""
+    engine = mini_engine(tmp_path_factory.mktemp("home"), precision="float32")
     engine.load()
     return engine

@@ -177,7 +177,8 @@ def test_another_process_gives_the_same_bytes(mini: SdxlEngine, tmp_path: Path) 
     (tmp_path / "recipe.json").write_text(json.dumps(KINDS["p2p"].to_json()))
     program = (
         "import json, sys, pathlib; from imaging.engines.mini import mini_engine; from imaging.model import Recipe\n"
-        "home = pathlib.Path(sys.argv[1]); engine = mini_engine(home); assert 'torch' not in sys.modules\n"
+        "home = pathlib.Path(sys.argv[1]); engine = mini_engine(home, precision='float32')\n"
+        "assert 'torch' not in sys.modules\n"
         "engine.load(); engine.admit('a', Recipe.from_json(json.loads((home / 'recipe.json').read_text())), {})\n"
         "while advances := engine.step():\n"
         "    if advances[0].picture: (home / 'out.png').write_bytes(advances[0].picture.data)\n"
