@@ -26,7 +26,7 @@ from bot.chats.discord.health import (
     server_problems,
 )
 from bot.chats.discord.ids import CHAT
-from bot.chats.discord.layout import layout
+from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.outbox import POSTED, SENDING
@@ -90,7 +90,8 @@ class DiscordChat:
         nonce = discord.utils.time_snowflake(discord.utils.utcnow())
         try:
             place = outlet(self.client, self._tokens, thread, f"told-{nonce}")
-            await place.send(layout(MessageView((words,)), {}), (), str(nonce))
+            with laid_out(MessageView((words,)), {}) as components:
+                await place.send(components, (), str(nonce))
         except (*FAILURES, ChatUnavailable) as error:
             log.info("%s could not be told a sentence: %s", person.id, error)
             await self._write_to(person, sentence)

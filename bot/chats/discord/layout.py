@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import discord
@@ -13,6 +14,20 @@ from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
 V = TypeVar("V", bound=ui.LayoutView)
 View: TypeAlias = ui.LayoutView
 Item: TypeAlias = ui.Item[Any]
+
+
+@contextmanager
+def laid_out(view: MessageView, files: Mapping[str, str]) -> Iterator[View]:
+    """The layout for one request, taken apart afterwards: its items know their view and their row, and a growing answer
+    makes dozens of such circles that only the garbage collector would free."""
+    built = layout(view, files)
+    try:
+        yield built
+    finally:
+        for item in built.children:
+            if isinstance(item, ui.ActionRow):
+                item.clear_items()
+        built.clear_items()
 
 
 def layout(view: MessageView, files: Mapping[str, str]) -> View:

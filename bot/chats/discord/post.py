@@ -14,7 +14,7 @@ from typing import TypeAlias
 import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
-from bot.chats.discord.layout import layout
+from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media, Unfitting
 from bot.chats.discord.outbox import Outbox, shows
 from bot.chats.discord.outlet import Outlet
@@ -99,6 +99,7 @@ class DiscordPost:
             if self._editor is not None:
                 self._editor.cancel()
             await self._bring(reply, last=True)
+        self._editor = None  # its traceback knows this answer
         return self.reference
 
     async def redraw(self, reply: Reply, deleted: frozenset[int]) -> None:
@@ -228,7 +229,8 @@ class DiscordPost:
         async def send(view: MessageView, limit: int) -> discord.Message:
             files, names, _ = await self._files(view, {}, limit)
             await self._outbox.intend(index, view)
-            return await self._outlet.send(layout(view, names), files, nonce)
+            with laid_out(view, names) as components:
+                return await self._outlet.send(components, files, nonce)
 
         message = await self._fitting(view, send)
         sent = _read(message)
@@ -243,7 +245,8 @@ class DiscordPost:
     async def _change(self, message: _Message, view: MessageView) -> None:
         async def edit(view: MessageView, limit: int) -> discord.Message:
             files, names, kept = await self._files(view, message.attachments, limit)
-            return await self._outlet.edit(message.id, layout(view, names), [*kept, *files])
+            with laid_out(view, names) as components:
+                return await self._outlet.edit(message.id, components, [*kept, *files])
 
         edited = _read(await self._fitting(view, edit))
         message.view, message.attachments = view, edited.attachments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 from dataclasses import replace
@@ -278,3 +279,20 @@ async def test_what_was_said_during_an_outage_is_answered_afterwards(world: Worl
     await world.env.restart_bot(world.chat_again().client)
     await world.env.settle()
     assert f"discord:m{missed.id}" in [incoming.event for incoming in world.handlers.received]
+
+
+async def test_a_growing_answer_leaves_nothing_for_the_garbage_collector(growing: Growing) -> None:
+    def circles() -> int:
+        return sum(isinstance(each, discord.ui.LayoutView | discord.ui.Item) for each in gc.get_objects())
+
+    gc.collect()
+    before = circles()
+    gc.disable()
+    try:
+        for words in ("A", "A red", "A red fox"):
+            await growing.show(TextPart(words))
+        await growing.finish(TextPart("A red fox."), growing.ready())
+        assert growing.requests("PATCH") == 3
+        assert circles() == before
+    finally:
+        gc.enable()
