@@ -123,7 +123,8 @@ async def running(url: str) -> list[Finding]:
         timeout = aiohttp.ClientTimeout(total=ENDPOINT_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as client, client.get(f"{url.rstrip('/')}/readyz") as answer:
             told = await answer.json()
-        found = [broken("running", str(problem)) for problem in told["problems"]]
+        passing = told.get("passing", ())
+        found = [(warning if it in passing else broken)("running", str(it)) for it in told["problems"]]
         found += [warning("running", str(sentence)) for sentence in told["warnings"]]
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
         return [broken("running", f"a program uses this home, but {url} does not answer ({error}); restart it")]

@@ -66,7 +66,7 @@ class Probes:
         health = self._queue.health()
         problems += health.problems
         warnings = [*health.warnings, self._model_problem()]
-        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)))
+        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)), tuple(health.passing))
 
     def _disk(self) -> str | None:
         """A full or read-only disk refuses the probe; one that is nearly full will refuse the next pictures."""

@@ -86,6 +86,12 @@ class QueueHealth:
         return whole + (wrong if len(wrong) == len(self.workers) else [])
 
     @property
+    def passing(self) -> list[str]:
+        """Those of the problems that are over when a model is loaded."""
+        starting = [worker.sentence for worker in self.workers if worker.state is WorkerState.STARTING]
+        return [problem for problem in self.problems if problem in starting]
+
+    @property
     def warnings(self) -> list[str]:
         """Devices that do not draw while others do."""
         wrong = [sentence for worker in self.workers if (sentence := worker.sentence)]

@@ -21,6 +21,8 @@ class ScriptedWorker:
         self.rows = rows
         self.broken: str | None = None
         self.faulty = False
+        self.loading: asyncio.Event | None = None
+        """Set when a model that takes its time is loaded."""
         self.opened = 0
         self.drawn: list[str] = []
         self.release = asyncio.Event()
@@ -28,6 +30,8 @@ class ScriptedWorker:
 
     async def open(self) -> ScriptedLink:
         self.opened += 1
+        if self.loading is not None:
+            await self.loading.wait()
         if self.broken is not None:
             raise EngineError(self.broken)
         self.link = ScriptedLink(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -130,6 +131,22 @@ async def test_a_dead_worker_is_told_until_the_next_one_is_there(place: Place, m
     assert (await place.probes.look()).ready
 
 
+async def test_a_model_that_is_being_loaded_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "KEPT_S", -1.0)
+    place = Place(tmp_path)
+    place.worker.loading = asyncio.Event()
+    starting = asyncio.create_task(place.start())
+    await until(lambda: place.queue.health().passing != [])
+    health = place.queue.health()
+    assert health.passing == health.problems == ["The picture model is being loaded on one."]
+    place.worker.loading.set()
+    await starting
+    found = await place.probes.look()
+    assert found.ready
+    assert not found.passing
+    await place.stop()
+
+
 async def test_a_language_model_that_keeps_failing_is_a_warning(place: Place) -> None:
     place.model_problem = "The language model has failed 3 times in a row: it is not reachable."
     found = await place.probes.look()
@@ -141,7 +158,12 @@ async def test_a_language_model_that_keeps_failing_is_a_warning(place: Place) ->
 
 
 async def test_doctor_tells_what_the_running_program_says(tmp_path: Path) -> None:
-    told = {"status": "not ready", "problems": ["The device cuda:0 is taken out."], "warnings": ["cuda:1 starts."]}
+    told = {
+        "status": "not ready",
+        "problems": ["The device cuda:0 is taken out.", "The model is being loaded."],
+        "warnings": ["cuda:1 starts."],
+        "passing": ["The model is being loaded."],
+    }
 
     async def readyz(_: web.Request) -> web.Response:
         return web.json_response(told, status=503)
@@ -161,6 +183,7 @@ async def test_doctor_tells_what_the_running_program_says(tmp_path: Path) -> Non
     await runner.cleanup()
     assert [(finding.level, finding.sentence) for finding in findings] == [
         (Level.BROKEN, "The device cuda:0 is taken out."),
+        (Level.WARNING, "The model is being loaded."),
         (Level.WARNING, "cuda:1 starts."),
     ]
     [silent] = await doctor.running(f"http://127.0.0.1:{runner_port_closed()}/")

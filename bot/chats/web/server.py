@@ -235,6 +235,7 @@ class Pages:
                 "status": "ready" if found.ready else "not ready",
                 "problems": found.problems,
                 "warnings": found.warnings,
+                "passing": found.passing,
             },
             status=200 if found.ready else 503,
         )
