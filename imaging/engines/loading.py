@@ -87,6 +87,14 @@ def choose_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     return torch.float16 if device.type == "mps" else cpu_dtype()
 
 
+def _thread_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Processor time of multiplying: other work on the machine does not count."""
+    began = time.thread_time()
+    for _ in range(3):
+        torch.mm(left, right)
+    return max(time.thread_time() - began, 1e-9)
+
+
 @functools.cache
 def cpu_dtype() -> torch.dtype:
     """bf16 where this CPU multiplies it at least `FASTER` times as fast as fp32, else fp32, which is exact.
@@ -95,14 +103,14 @@ def cpu_dtype() -> torch.dtype:
     because the answer must be the same in every process: a recipe gives the same bytes again on the same machine.
     """
     seconds: dict[torch.dtype, float] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(1024, 640, dtype=dtype), torch.ones(640, 640, dtype=dtype)
-        times = []
-        for _ in range(6):
-            began = time.perf_counter()
-            torch.mm(left, right)
-            times.append(time.perf_counter() - began)
-        seconds[dtype] = min(times)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for dtype in (torch.float32, torch.bfloat16):
+            left, right = torch.ones(1024, 640, dtype=dtype), torch.ones(640, 640, dtype=dtype)
+            seconds[dtype] = min(_thread_seconds(left, right) for _ in range(5))
+    finally:
+        torch.set_num_threads(threads)
     return torch.bfloat16 if seconds[torch.float32] > FASTER * seconds[torch.bfloat16] else torch.float32
 
 

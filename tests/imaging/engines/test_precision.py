@@ -100,7 +100,7 @@ def test_a_cpu_gets_half_precision_only_where_it_is_clearly_faster(
         now += 1.0 / faster if left.dtype is torch.bfloat16 else 1.0
         return multiply(left[:1], right)
 
-    monkeypatch.setattr("imaging.engines.loading.time.perf_counter", lambda: now)
+    monkeypatch.setattr("imaging.engines.loading.time.thread_time", lambda: now)
     monkeypatch.setattr(torch, "mm", timed)
     loading.cpu_dtype.cache_clear()
     try:
