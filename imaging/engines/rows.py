@@ -148,15 +148,25 @@ class Job:
 
 def trimmed(recipe: Recipe, sources: int = MAX_SOURCES) -> Recipe:
     """The recipe with only those sources that are rendered beside it, so that a long history of edits
-    does not grow every file. An ancestor at the end of the chain loses its own control."""
-    if recipe.source is None:
-        return recipe
-    beside = recipe.control is not None and recipe.control.technique in BESIDE
-    if not beside:
-        return dataclasses.replace(recipe, source=None)
-    if sources == 0:
-        return dataclasses.replace(recipe, control=None, source=None)
-    return dataclasses.replace(recipe, source=trimmed(recipe.source, sources - 1))
+    does not grow every file.
+
+    Of a longer history the newest and the first stay: the first was drawn by its own words and is the same again, where
+    an edit without what it was edited from would be another picture. So what nobody mentions stays over many edits.
+    """
+    chain = [recipe]
+    while _beside(chain[-1]) and (source := chain[-1].source) is not None:
+        chain.append(source)
+    kept = dataclasses.replace(chain[-1], source=None)
+    if len(chain) > 1 and _beside(kept):
+        kept = dataclasses.replace(kept, control=None)  # it would read a source that it has not
+    newest = chain[:-1] if len(chain) <= sources + 1 else chain[:sources]
+    for each in reversed(newest):
+        kept = dataclasses.replace(each, source=kept)
+    return kept
+
+
+def _beside(recipe: Recipe) -> bool:
+    return recipe.control is not None and recipe.control.technique in BESIDE
 
 
 def lineage(recipe: Recipe) -> list[Recipe]:

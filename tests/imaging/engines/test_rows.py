@@ -247,9 +247,11 @@ def test_a_chain_of_sources_is_bounded(bench: Bench) -> None:
         chain = edit(chain, f"a {word} on grass", Technique.MASACTRL, {"start_step": 1.0})
     job = bench.job("chain", chain)
     assert len(job.rows) == 4
-    depth, oldest = 0, job.recipe
+    words, oldest = [job.recipe.prompt], job.recipe
     while oldest.source is not None:
-        depth, oldest = depth + 1, oldest.source
-    assert depth == 3
+        oldest = oldest.source
+        words.append(oldest.prompt)
+    assert words == ["a star on grass", "a boat on grass", "a tree on grass", "a cat on grass"]
+    assert oldest == CAT
     assert torch.equal(bench.solo(job.recipe), bench.solo(chain))
     assert torch.isfinite(bench.solo(chain)).all()
