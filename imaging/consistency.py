@@ -26,6 +26,9 @@ FALLBACKS: dict[Technique, tuple[Technique, ...]] = {
 
 FAR = 0.5
 """Share of common content words under which two descriptions count as far apart."""
+EXCHANGED = 0.4
+"""Prompt-to-Prompt where the subject is exchanged: more of the parent's maps would keep the old one from giving way
+(`easel eval consistency --sweep`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,10 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
     far = change == "large" or (change is None and found.shared < FAR)
     if keep_layout:
         return _small(found, 0.9, "The layout shall stay")
-    if found.new_subject and far and _same_surroundings(found):
+    if found.new_subject and far and _one_exchange(found):
         return Control(
             Technique.PROMPT_TO_PROMPT,
-            0.5,
+            EXCHANGED,
             f"A new subject in the same surroundings{_words(found)}: they follow the parent's attention.",
         )
     if found.new_subject and far:
@@ -142,7 +145,7 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
     return _small(found, 0.8, "A small change")
 
 
-def _same_surroundings(found: Difference) -> bool:
+def _one_exchange(found: Difference) -> bool:
     """Nothing but one phrase was exchanged, and something else was said that is said still."""
     return len(found.swapped) == 1 and not (found.added or found.removed) and found.shared > 0
 

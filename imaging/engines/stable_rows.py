@@ -22,7 +22,7 @@ PAIR = 2
 PART = 8
 TRIED_POSITIONS = (16, 24, 64, 96, 256)
 """Positions of a row's matrix: of small sizes and of the bundled model's, at both levels."""
-TRIED_ROWS = (4, 8, 14)
+TRIED_ROWS = (4, 8, 16)
 
 
 def _paired(linear: nn.Linear, states: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ T = Technique
         (None, "a cat on the left", "a cat on the right", T.MASACTRL),
         ("small", "a corgi in a field", "a corgi in a field seen from the side", T.MASACTRL),
         ("large", "a fox on grass", "a fox in a snowy village at night", T.IP_ADAPTER),
+        ("large", "a fox on grass", "a fox on the beach", T.IP_ADAPTER),
         (None, "a fox on grass", "a fox as a sticker with white border", T.IP_ADAPTER),
         ("large", "a dog on the beach", "a castle on the beach", T.PROMPT_TO_PROMPT),
         ("large", "a dog on the beach", "a castle on a hill at night", T.NONE),
