@@ -15,7 +15,7 @@ from imaging.engines import loading
 from imaging.engines.mini import mini_engine
 from imaging.engines.sdxl import SdxlEngine
 from imaging.errors import EngineError
-from imaging.model import Control, Operation, Recipe, RenderedPicture, Technique
+from imaging.model import Control, Operation, Recipe, Technique
 from tests.imaging.engines.tiny import edit, recipe, render, solo_bytes
 
 SMALL = {"width": 64, "height": 64, "num_inference_steps": 4}
@@ -63,21 +63,27 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> SdxlEngine:
     return engine
 
 
-def _pixels(picture: RenderedPicture) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"), dtype=np.float32) / 255
+def _pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float32) / 255
 
 
 def test_every_kind_of_row_together_has_the_bytes_of_rendering_alone(half: SdxlEngine) -> None:
     together = render(half, KINDS, IMAGES)
-    assert [together[kind].data for kind in KINDS] == solo_bytes(half, list(KINDS.values()), IMAGES)
+    alone = dict(zip(KINDS, solo_bytes(half, list(KINDS.values()), IMAGES), strict=True))
+    for kind, data in alone.items():
+        if loading.cpu_dtype() is torch.bfloat16:
+            assert together[kind].data == data, kind
+        else:  # a CPU that would not choose it promises no bytes in it
+            assert np.abs(_pixels(together[kind].data) - _pixels(data)).mean() < 0.02, kind
 
 
 def test_pictures_look_as_in_full_precision(half: SdxlEngine, mini: SdxlEngine) -> None:
     wanted = {kind: dataclasses.replace(KINDS[kind], num_inference_steps=8) for kind in ("plain", "ip-adapter", "lcm")}
     rough, exact = render(half, wanted, IMAGES), render(mini, wanted, IMAGES)
     for kind in wanted:
-        apart = np.abs(_pixels(rough[kind]) - _pixels(exact[kind])).mean()
-        others = np.abs(_pixels(rough[kind]) - _pixels(exact["lcm" if kind == "plain" else "plain"])).mean()
+        other = "lcm" if kind == "plain" else "plain"
+        apart = np.abs(_pixels(rough[kind].data) - _pixels(exact[kind].data)).mean()
+        others = np.abs(_pixels(rough[kind].data) - _pixels(exact[other].data)).mean()
         assert 0 < apart < others / 4
 
 
