@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imaging.cpu import cores
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -64,7 +66,7 @@ def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     import psutil
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = cores()
     memory = round(psutil.virtual_memory().total / 2**30, 1)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     processor = _processor()
@@ -72,10 +74,10 @@ def machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "processor": processor,
-        "cores": cores,
+        "cores": available,
         "memory_gib": memory,
         "load_1min": round(load, 2),
-        "summary": f"{processor}, {cores} cores, {memory} GiB, Python {platform.python_version()}, load {load:.1f}",
+        "summary": f"{processor}, {available} cores, {memory} GiB, Python {platform.python_version()}, load {load:.1f}",
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras
+from imaging.cpu import cores
 from imaging.disk import record_sentence
 from imaging.engine_table import EngineSpec
 from imaging.errors import RecordRefused
@@ -55,8 +55,7 @@ def engine_spec(settings: Settings) -> EngineSpec:
 
 def cpu_threads(settings: Settings) -> int:
     """CPU threads of one worker; 0 in the settings is one a core, at most AUTO_THREADS."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return settings.threads or min(cores, AUTO_THREADS)
+    return settings.threads or min(cores(), AUTO_THREADS)
 
 
 def devices(settings: Settings) -> dict[str, str | None]:

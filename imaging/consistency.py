@@ -123,7 +123,7 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
     far = change == "large" or (change is None and found.shared < FAR)
     if keep_layout:
         return _small(found, 0.9, "The layout shall stay")
-    if found.new_subject and far and _one_exchange(found):
+    if found.new_subject and far and _same_surroundings(found):
         return Control(
             Technique.PROMPT_TO_PROMPT,
             EXCHANGED,
@@ -145,7 +145,7 @@ def _made_here(change: str | None, found: Difference, keep_layout: bool | None) 
     return _small(found, 0.8, "A small change")
 
 
-def _one_exchange(found: Difference) -> bool:
+def _same_surroundings(found: Difference) -> bool:
     """Nothing but one phrase was exchanged, and something else was said that is said still."""
     return len(found.swapped) == 1 and not (found.added or found.removed) and found.shared > 0
 

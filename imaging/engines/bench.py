@@ -8,7 +8,6 @@ lanes part the pictures). Both sides compute in the precision that the engine ch
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from imaging.controls.settings import MINI, SDXL
+from imaging.cpu import cores
 from imaging.engines.mini import mini_abilities
 from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
 from imaging.mini import WEIGHTS
@@ -24,7 +24,7 @@ from imaging.model import Abilities, Control, Operation, Recipe, Technique
 
 CONCURRENT = (1, 2, 4, 8)
 MODELS = ("mini", "sdxl_layout")
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = cores()
 WORDS = ("a red car on grass", "a cat", "a dog in the snow", "a blue balloon", "a house", "a boat", "a tree", "a bear")
 
 
@@ -105,7 +105,7 @@ def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
 def _stock(weights: Path) -> Any:
     from diffusers import StableDiffusionXLPipeline
 
-    from imaging.engines.loading import cpu_dtype
+    from imaging.engines.precision import cpu_dtype
 
     pipe = StableDiffusionXLPipeline.from_pretrained(str(weights), dtype=cpu_dtype(), add_watermarker=False)
     pipe.set_progress_bar_config(disable=True)

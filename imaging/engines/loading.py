@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +16,6 @@ from imaging.errors import EngineError
 
 _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, EOFError)
 """What diffusers, transformers and safetensors raise on unknown or damaged files."""
-
-PRECISIONS: Mapping[str, torch.dtype | None] = {
-    "auto": None,
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
-FASTER = 2.5
-"""AMX multiplies bf16 four times as fast and more; AVX-512's bf16 instructions twice at best, which the other
-operations of a UNet (slower in bf16 there) use up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +55,6 @@ def choose_device(wanted: str | None) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def choose_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
-    """What the UNet and the text encoders compute in.
-
-    Args:
-        precision: One of `PRECISIONS`. `auto` is bf16 where a GPU has it, else fp16; on a CPU what `cpu_dtype` finds.
-
-    Raises:
-        EngineError: there is no such precision.
-    """
-    if precision not in PRECISIONS:
-        raise EngineError(f"There is no precision {precision[:20]!r}; choose one of {', '.join(PRECISIONS)}.")
-    if (fixed := PRECISIONS[precision]) is not None:
-        return fixed
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float16 if device.type == "mps" else cpu_dtype()
-
-
-def _thread_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-    """Processor time of multiplying: other work on the machine does not count."""
-    began = time.thread_time()
-    for _ in range(3):
-        torch.mm(left, right)
-    return max(time.thread_time() - began, 1e-9)
-
-
-@functools.cache
-def cpu_dtype() -> torch.dtype:
-    """bf16 where this CPU multiplies it at least `FASTER` times as fast as fp32, else fp32, which is exact.
-
-    Measured, because a CPU without bf16 instructions accepts it too and is several times slower; a clear margin,
-    because the answer must be the same in every process: a recipe gives the same bytes again on the same machine.
-    """
-    seconds: dict[torch.dtype, float] = {}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for dtype in (torch.float32, torch.bfloat16):
-            left, right = torch.ones(1024, 640, dtype=dtype), torch.ones(640, 640, dtype=dtype)
-            seconds[dtype] = min(_thread_seconds(left, right) for _ in range(5))
-    finally:
-        torch.set_num_threads(threads)
-    return torch.bfloat16 if seconds[torch.float32] > FASTER * seconds[torch.bfloat16] else torch.float32
 
 
 def load_parts(

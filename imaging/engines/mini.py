@@ -19,7 +19,7 @@ IP_ADAPTER = WEIGHTS / "ip_adapter"
 
 def mini_engine(home: Path, device: str | None = None, lanes: int = 1, precision: str = "auto") -> SdxlEngine:
     """The bundled model. `home` keeps measured row caps; pictures have the same bytes with any number of lanes
-    (pictures that are drawn at once, one thread each). For `precision` see `imaging.engines.loading.choose_dtype`.
+    (pictures that are drawn at once, one thread each). For `precision` see `imaging.engines.precision.choose_dtype`.
 
     Raises:
         EngineError: the bundled files are missing or damaged.

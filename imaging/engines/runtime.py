@@ -16,7 +16,7 @@ from imaging.engines import attention, stable_rows
 from imaging.engines.batch import advance
 from imaging.engines.finishing import Finisher
 from imaging.engines.latents import Latents
-from imaging.engines.loading import Parts, choose_device, choose_dtype, load_parts
+from imaging.engines.loading import Parts, choose_device, load_parts
 from imaging.engines.memory import (
     LEAST,
     SMALL_MODEL,
@@ -29,6 +29,7 @@ from imaging.engines.memory import (
     stable_row_count,
 )
 from imaging.engines.planning import Planner
+from imaging.engines.precision import choose_dtype
 from imaging.engines.rows import Job, Row, groups
 from imaging.engines.trails import Trails
 from imaging.errors import BadPicture, EngineError

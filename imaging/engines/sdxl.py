@@ -45,7 +45,7 @@ class EngineOptions:
     loras: tuple[tuple[str, float], ...] = ()
     ip_adapter: Path | None = None
     precision: str = "auto"
-    """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.loading.choose_dtype`."""
+    """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.precision.choose_dtype`."""
     max_pictures: int = 8
     """Pictures in flight, sources included."""
 

@@ -111,7 +111,7 @@ def load(weights: Path) -> Any:
     """The stock pipeline in the precision that the engine chooses on this machine, silent."""
     from diffusers import StableDiffusionXLPipeline
 
-    from imaging.engines.loading import cpu_dtype
+    from imaging.engines.precision import cpu_dtype
 
     pipe = StableDiffusionXLPipeline.from_pretrained(weights, dtype=cpu_dtype(), add_watermarker=False)
     pipe.set_progress_bar_config(disable=True)

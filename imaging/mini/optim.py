@@ -6,14 +6,13 @@ momentum made orthogonal by a few Newton–Schulz iterations; convolution kernel
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from imaging.engines.precision import bf16_speed
 from imaging.mini.together import ALONE, Together
 
 
@@ -29,20 +28,9 @@ def _orthogonal(gradient: Tensor, dtype: torch.dtype, steps: int = 4) -> Tensor:
     return (x.T if tall else x).float()
 
 
-@functools.cache
 def fast_dtype() -> torch.dtype:
-    """bfloat16 where this machine multiplies it faster than float32, else float32.
-
-    Measured, because many CPUs without bfloat16 instructions accept it and are several times slower.
-    """
-    seconds: dict[torch.dtype, float] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        kernel, picture = torch.randn(32, 32, 3, 3, dtype=dtype), torch.randn(8, 32, 32, 32, dtype=dtype)
-        for _ in range(3):  # the first call chooses a kernel; only the last counts
-            start = time.perf_counter()
-            torch.nn.functional.conv2d(picture, kernel, padding=1)
-            seconds[dtype] = time.perf_counter() - start
-    return min(seconds, key=lambda dtype: seconds[dtype])
+    """bfloat16 where this machine multiplies it faster than float32, else float32."""
+    return torch.bfloat16 if bf16_speed() > 1 else torch.float32
 
 
 def autocast() -> torch.autocast:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from imaging.engines import loading
+from bot.settings import Precision
+from imaging.engines import precision
 from imaging.engines.mini import mini_engine
 from imaging.engines.sdxl import SdxlEngine
 from imaging.errors import EngineError
@@ -71,7 +72,7 @@ def test_every_kind_of_row_together_has_the_bytes_of_rendering_alone(half: SdxlE
     together = render(half, KINDS, IMAGES)
     alone = dict(zip(KINDS, solo_bytes(half, list(KINDS.values()), IMAGES), strict=True))
     for kind, data in alone.items():
-        if loading.cpu_dtype() is torch.bfloat16:
+        if precision.cpu_dtype() is torch.bfloat16:
             assert together[kind].data == data, kind
         else:  # a CPU that would not choose it promises no bytes in it
             assert np.abs(_pixels(together[kind].data) - _pixels(data)).mean() < 0.02, kind
@@ -106,18 +107,22 @@ def test_a_cpu_gets_half_precision_only_where_it_is_clearly_faster(
         now += 1.0 / faster if left.dtype is torch.bfloat16 else 1.0
         return multiply(left[:1], right)
 
-    monkeypatch.setattr("imaging.engines.loading.time.thread_time", lambda: now)
+    monkeypatch.setattr("imaging.engines.precision.time.thread_time", lambda: now)
     monkeypatch.setattr(torch, "mm", timed)
-    loading.cpu_dtype.cache_clear()
+    precision.bf16_speed.cache_clear()
     try:
-        assert loading.choose_dtype(torch.device("cpu")) is chosen
+        assert precision.choose_dtype(torch.device("cpu")) is chosen
     finally:
-        loading.cpu_dtype.cache_clear()
+        precision.bf16_speed.cache_clear()
 
 
 def test_a_wanted_precision_wins_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
     cpu = torch.device("cpu")
-    assert loading.choose_dtype(cpu, "float32") is torch.float32
-    assert loading.choose_dtype(cpu, "bfloat16") is torch.bfloat16
+    assert precision.choose_dtype(cpu, "float32") is torch.float32
+    assert precision.choose_dtype(cpu, "bfloat16") is torch.bfloat16
     with pytest.raises(EngineError, match="float32"):
         mini_engine(tmp_path, precision="float8").load()
+
+
+def test_every_precision_that_can_be_set_is_known() -> None:
+    assert {each.value for each in Precision} == set(precision.PRECISIONS)

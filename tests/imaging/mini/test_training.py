@@ -205,9 +205,9 @@ def _moved(member: together.Together) -> dict[str, Any]:
 
 def _moves_alike(member: together.Together) -> bool:
     """Whatever the processes measure: the leader finds bfloat16 faster, the other float32."""
-    optim.fast_dtype = lambda: torch.bfloat16 if member.leads else torch.float32  # type: ignore[assignment]
+    optim.fast_dtype = lambda: torch.bfloat16 if member.leads else torch.float32
     shared = _moved(member)
-    optim.fast_dtype = lambda: torch.bfloat16  # type: ignore[assignment]
+    optim.fast_dtype = lambda: torch.bfloat16
     alone = _moved(together.ALONE)
     return member.count == 2 and all(torch.allclose(alone[name], shared[name], atol=1e-6) for name in alone)
 
