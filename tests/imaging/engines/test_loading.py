@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from imaging.engines.loading import choose_device, load_parts
 from imaging.engines.mini import mini_abilities
@@ -63,6 +64,30 @@ def test_a_folder_renders_and_an_image_prompt_is_offered_with_its_weights(tiny_f
     engine.load()
     picture = render(engine, {"a": recipe("a cat", num_inference_steps=2)})["a"]
     assert (picture.width, picture.height) == (128, 128)
+
+
+def test_a_lora_is_fused_by_its_weight(tiny_folder: Path, tmp_path: Path) -> None:
+    plain = sdxl_engine(str(tiny_folder), tmp_path, "cpu", precision="float32")
+    plain.load()
+    layers = dict(plain.modules()[0].named_modules())
+    name = next(name for name in layers if name.endswith("attn1.to_q"))
+    draw = torch.Generator().manual_seed(0)
+    down = torch.randn(4, layers[name].in_features, generator=draw)
+    up = torch.randn(layers[name].out_features, 4, generator=draw)
+    file = tmp_path / "style.safetensors"
+    save_file({f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}, str(file))
+    styled = sdxl_engine(str(tiny_folder), tmp_path, "cpu", loras=[(str(file), 0.5)], precision="float32")
+    styled.load()
+    fused = dict(styled.modules()[0].named_modules())[name].weight
+    assert torch.allclose(fused, layers[name].weight + 0.5 * up @ down, atol=1e-5)
+    wanted = {"a": recipe("a cat")}
+    assert render(styled, wanted)["a"].data != render(plain, wanted)["a"].data
+
+
+def test_a_file_that_is_no_lora_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"garbage")
+    with pytest.raises(EngineError, match=r"^The LoRA bad\.safetensors [^\n]+\.$"):
+        sdxl_engine(str(tiny_folder), tmp_path, "cpu", loras=[(str(tmp_path / "bad.safetensors"), 0.5)]).load()
 
 
 def test_an_ip_adapter_for_another_model_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
