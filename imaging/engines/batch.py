@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
 import torch
@@ -19,14 +20,15 @@ BLEND_FROM = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where each row stands in the UNet's batch: unconditional rows first, as stock pipelines have it."""
+    """Where rows stand in the batch of one UNet call: unconditional ones first, as stock pipelines have it."""
 
     conditional: dict[int, int]
     unconditional: dict[int, int]
 
     @property
-    def size(self) -> int:
-        return len(self.conditional) + len(self.unconditional)
+    def order(self) -> list[int]:
+        """The row at each place."""
+        return [*self.unconditional, *self.conditional]
 
 
 def _layout(rows: list[Row]) -> _Layout:
@@ -37,19 +39,25 @@ def _layout(rows: list[Row]) -> _Layout:
     )
 
 
+def _halves(rows: list[Row]) -> list[_Layout]:
+    """The same in two calls. Every control reads within a half: conditional rows lend to conditional ones only."""
+    whole = _layout(rows)
+    conditional = {index: place for place, index in enumerate(whole.conditional)}
+    return [_Layout({}, whole.unconditional), _Layout(conditional, {})]
+
+
 @torch.inference_mode()
-def advance(parts: Parts, rows: list[Row], *, at_least: int = 1) -> list[Tensor]:
+def advance(parts: Parts, rows: list[Row], *, at_least: int = 1, beside: Executor | None = None) -> list[Tensor]:
     """Move every row one step on, and return the picture so far of each, [1, C, h, w].
 
     The rows have one latent size and one number of text positions; sources that are read stand among
     them, before their targets. A row's result does not depend on the other rows.
 
     Args:
-        at_least: The UNet's batch is filled up to this by repeating a row.
+        at_least: A UNet call's batch is filled up to this by repeating a row.
+        beside: Where the unconditional half runs while the conditional one runs here; None is one call for both.
     """
-    layout = _layout(rows)
-    control, watches = _control(parts, rows, layout)
-    outputs = _unet(parts, rows, layout, control, at_least)
+    outputs, watches = _predictions(parts, rows, at_least, beside)
     # Latents keep full precision whatever the UNet computes in.
     latents = torch.cat([row.latents for row in rows])
     seen = _column(rows, "seen", latents) * latents + _column(rows, "guessed", latents) * outputs
@@ -65,6 +73,28 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1) -> list[Tensor]
     return [seen[index : index + 1] for index in range(len(rows))]
 
 
+def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> tuple[Tensor, list[_Watch]]:
+    """Guided prediction of every row, float32 [rows, C, h, w], and what to do with the maps that were seen."""
+    if beside is None or not any(row.guided for row in rows):
+        layout = _layout(rows)
+        output, watches = _call(parts, rows, layout, at_least)
+        plain, worded = {i: output[p] for i, p in layout.unconditional.items()}, output[len(layout.unconditional) :]
+    else:
+        first, second = _halves(rows)
+        other = beside.submit(_call, parts, rows, first, at_least)
+        try:
+            worded, watches = _call(parts, rows, second, at_least)
+        finally:
+            wait([other])  # whatever happened here, nothing may run on when the rows are taken back
+        output, _ = other.result()
+        plain = {i: output[p] for i, p in first.unconditional.items()}
+    guided = [
+        plain[index] + row.recipe.guidance_scale * (worded[index] - plain[index]) if index in plain else worded[index]
+        for index, row in enumerate(rows)
+    ]
+    return torch.stack(guided), watches
+
+
 def noise(row: Row) -> Tensor:
     """Fresh noise like the row's latents, from its own CPU generator."""
     return torch.randn(row.latents.shape, generator=row.draw).to(row.latents.device)
@@ -76,9 +106,21 @@ def _column(rows: list[Row], name: str, like: Tensor) -> Tensor:
     return torch.tensor(numbers, device=like.device, dtype=like.dtype).view(-1, 1, 1, 1)
 
 
-def _unet(parts: Parts, rows: list[Row], layout: _Layout, control: RowControl, at_least: int) -> Tensor:
-    """Guided prediction of every row, float32 [rows, C, h, w]."""
-    order = [*layout.unconditional, *range(len(rows))]
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What is done with the maps that a step has shown: they are added up, and a picture may be blended."""
+
+    attended: Attended
+    probes: tuple[tuple[str, Probe], ...]
+    blended: int | None = None
+    """The row whose latents are blended."""
+
+
+@torch.inference_mode()
+def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tuple[Tensor, list[_Watch]]:
+    """One UNet call: float32 [places, C, h, w], and what to do with the maps that it has shown."""
+    control, watches = _control(parts, rows, layout)
+    order = layout.order
     order += [order[-1]] * (at_least - len(order))
     texts: list[tuple[Tensor, Tensor]] = []
     for place, index in enumerate(order):
@@ -101,24 +143,7 @@ def _unet(parts: Parts, rows: list[Row], layout: _Layout, control: RowControl, a
         cross_attention_kwargs={"control": control} if control else None,
         return_dict=False,
     )[0].float()
-    found = []
-    for index, row in enumerate(rows):
-        worded = output[layout.conditional[index]]
-        if index in layout.unconditional:
-            plain = output[layout.unconditional[index]]
-            worded = plain + row.recipe.guidance_scale * (worded - plain)
-        found.append(worded)
-    return torch.stack(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """What is done with the maps that a step has shown: they are added up, and a picture may be blended."""
-
-    attended: Attended
-    probes: tuple[tuple[str, Probe], ...]
-    blended: int | None = None
-    """The row whose latents are blended."""
+    return output, watches
 
 
 def _control(parts: Parts, rows: list[Row], layout: _Layout) -> tuple[RowControl, list[_Watch]]:
@@ -130,14 +155,20 @@ def _control(parts: Parts, rows: list[Row], layout: _Layout) -> tuple[RowControl
     like = torch.empty(0, device=parts.device, dtype=parts.dtype)
     beside = pairs(rows, layout.conditional, layout.unconditional)
     for index, row in enumerate(rows):
-        alone = (layout.conditional[index], layout.conditional[index])
-        target, source = beside[index][0] if index in beside else alone
         if row.masactrl is not None and index in beside:
             size = (row.latents.shape[-2], row.latents.shape[-1])
             mutual += row.masactrl.at(row.index, beside[index], size, parts.device)
-            if row.masactrl.subjects is not None:
-                watched = row.masactrl.subjects.probes(source, target, like)
-                watches.append(_Watch(row.masactrl.subjects.attended, watched))
+        if row.image is not None and row.image_scales and index in layout.unconditional:
+            images.append(ImagePrompt(layout.unconditional[index], row.image.unconditional, row.image_scales))
+        if index not in layout.conditional:
+            continue
+        alone = (layout.conditional[index], layout.conditional[index])
+        target, source = beside[index][0] if index in beside else alone
+        if row.image is not None and row.image_scales:
+            images.append(ImagePrompt(target, row.image.conditional, row.image_scales))
+        if row.masactrl is not None and row.masactrl.subjects is not None and index in beside:
+            watched = row.masactrl.subjects.probes(source, target, like)
+            watches.append(_Watch(row.masactrl.subjects.attended, watched))
         if row.prompt_to_prompt is not None:
             edit = row.prompt_to_prompt.at(row.index, len(row.schedule), source, target, like)
             if edit is not None:
@@ -145,10 +176,6 @@ def _control(parts: Parts, rows: list[Row], layout: _Layout) -> tuple[RowControl
             if row.prompt_to_prompt.blend is not None and index in beside:
                 wanted = row.prompt_to_prompt.probes(source, target, like)
                 watches.append(_Watch(row.prompt_to_prompt.blend, wanted, index))
-        if row.image is not None and row.image_scales:
-            images.append(ImagePrompt(layout.conditional[index], row.image.conditional, row.image_scales))
-            if index in layout.unconditional:
-                images.append(ImagePrompt(layout.unconditional[index], row.image.unconditional, row.image_scales))
     probes = tuple(probe for watch in watches for _, probe in watch.probes)
     return RowControl(tuple(mutual), tuple(edits), tuple(images), probes), watches
 

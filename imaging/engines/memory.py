@@ -26,10 +26,14 @@ SMALL_MODEL = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was found out about one size. `row_bytes`: memory that one row takes while it runs, 0 if unknown."""
+    """What was found out about one size."""
 
     rows: int
+    """That run in one UNet call."""
     row_bytes: int = 0
+    """Memory that one row takes while it runs, 0 if unknown."""
+    alone: bool = False
+    """Whether one row in a call comes out as it does beside others."""
 
 
 class RowCaps:
@@ -40,20 +44,20 @@ class RowCaps:
         self._place = place
         self._found = self._read()
 
-    def cap(self, width: int, height: int, measure: Callable[[], Measured]) -> int:
-        """The cap of a size, measured once."""
+    def cap(self, width: int, height: int, measure: Callable[[], Measured]) -> Measured:
+        """What holds for a size, measured once."""
         key = self._key(width, height)
         if key not in self._found:
             found = measure()
-            self._found[key] = replace(found, rows=max(LEAST, found.rows))
+            self._found[key] = replace(found, rows=max(1, found.rows))
             self._write()
-        return self._found[key].rows
+        return self._found[key]
 
     def lower(self, width: int, height: int, failed_rows: int) -> None:
         """Remember that so many rows did not fit."""
         key = self._key(width, height)
         known = self._found.get(key, Measured(failed_rows))
-        rows = max(LEAST, min(known.rows, failed_rows // 2))
+        rows = max(1, min(known.rows, failed_rows // 2))
         self._found[key] = replace(known, rows=rows)
         log.warning("out of memory with %d rows of %d × %d; cap lowered to %d", failed_rows, width, height, rows)
         self._write()
@@ -94,10 +98,12 @@ def _checked(value: object) -> Measured:
     """One row of the file; raises what `_read` takes for a damaged file."""
     if not isinstance(value, dict):
         raise TypeError(value)
-    rows, row_bytes = value["rows"], value["row_bytes"]
-    if type(rows) is not int or type(row_bytes) is not int or not LEAST <= rows <= 1024 or row_bytes < 0:
+    rows, row_bytes, alone = value["rows"], value["row_bytes"], value["alone"]
+    if type(rows) is not int or type(row_bytes) is not int or type(alone) is not bool:
+        raise TypeError(value)
+    if not 1 <= rows <= 1024 or row_bytes < 0:
         raise ValueError(value)
-    return Measured(rows, row_bytes)
+    return Measured(rows, row_bytes, alone)
 
 
 def free_memory(device: torch.device) -> int:
@@ -124,11 +130,16 @@ def stable_row_count(forward: Callable[[int], torch.Tensor]) -> int:
     CPU kernels choose their blocking by batch size, and a picture must not depend on who renders
     beside it. `forward(rows)` runs that many fixed random rows and returns [rows, …].
     """
-    single = forward(2)
+    pair = forward(LEAST)
     for rows in (CPU_ROWS, 14, 12, 8, 6, 4):
-        if torch.equal(forward(rows)[:2], single):
+        if torch.equal(forward(rows)[:LEAST], pair):
             return rows
     return LEAST
+
+
+def stands_alone(forward: Callable[[int], torch.Tensor]) -> bool:
+    """Whether a row by itself equals, bit for bit, the same row in a batch of 2; `forward` as in `stable_row_count`."""
+    return torch.equal(forward(1), forward(LEAST)[:1])
 
 
 def row_bytes(forward: Callable[[int], torch.Tensor], device: torch.device) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 from imaging.mini import WEIGHTS
 
-WIDTH = 32
-"""Of one text encoder and of every projection."""
+WIDTHS = (24, 40)
+"""Of the two text encoders, which differ as SDXL's do; pooled texts and image prompts have the second's."""
 SIDE = 128
 """Pixels a side of this checkpoint's pictures."""
 
@@ -24,15 +24,14 @@ def build(folder: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(str(WEIGHTS / "tokenizer"))
     text = {
         "vocab_size": len(tokenizer),
-        "hidden_size": WIDTH,
         "intermediate_size": 64,
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
         "max_position_embeddings": tokenizer.model_max_length,
-        "projection_dim": WIDTH,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
+    configs = [CLIPTextConfig(hidden_size=width, projection_dim=width, **text) for width in WIDTHS]
     unet = UNet2DConditionModel(
         sample_size=SIDE // 8,
         in_channels=4,
@@ -43,12 +42,12 @@ def build(folder: Path) -> None:
         layers_per_block=2,
         transformer_layers_per_block=[1, 2, 10],
         attention_head_dim=[1, 2, 4],
-        cross_attention_dim=2 * WIDTH,
+        cross_attention_dim=sum(WIDTHS),
         norm_num_groups=16,
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=6 * 8 + WIDTH,
+        projection_class_embeddings_input_dim=6 * 8 + WIDTHS[1],
     )
     vae = AutoencoderKL(
         block_out_channels=(8, 8, 16, 16),
@@ -63,8 +62,8 @@ def build(folder: Path) -> None:
     )
     pipe = StableDiffusionXLPipeline(
         vae=vae,
-        text_encoder=CLIPTextModel(CLIPTextConfig(**text)),
-        text_encoder_2=CLIPTextModelWithProjection(CLIPTextConfig(**text)),
+        text_encoder=CLIPTextModel(configs[0]),
+        text_encoder_2=CLIPTextModelWithProjection(configs[1]),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=unet,
@@ -83,7 +82,7 @@ def _ip_adapter(unet: Any, folder: Path) -> None:
     draw = torch.Generator().manual_seed(7)
     width = unet.config.cross_attention_dim
     weights = {
-        "image_proj.proj.weight": torch.randn(4 * width, WIDTH, generator=draw) * 0.5,
+        "image_proj.proj.weight": torch.randn(4 * width, WIDTHS[1], generator=draw) * 0.5,
         "image_proj.proj.bias": torch.zeros(4 * width),
         "image_proj.norm.weight": torch.ones(width),
         "image_proj.norm.bias": torch.zeros(width),
@@ -104,6 +103,6 @@ def _ip_adapter(unet: Any, folder: Path) -> None:
         num_attention_heads=4,
         image_size=32,
         patch_size=8,
-        projection_dim=WIDTH,
+        projection_dim=WIDTHS[1],
     )
     CLIPVisionModelWithProjection(vision).save_pretrained(folder / "image_encoder")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -193,50 +192,15 @@ def lineage(recipe: Recipe) -> list[Recipe]:
 def pairs(
     rows: list[Row], conditional: Mapping[int, int], unconditional: Mapping[int, int]
 ) -> dict[int, list[tuple[int, int]]]:
-    """For each row whose source is among them: (target, source) rows of the UNet's batch, conditional first."""
+    """For each row whose source is among them: (target, source) rows of the UNet's batch, conditional first. Of a half
+    of the batch only that half's."""
     places = {id(row): index for index, row in enumerate(rows)}
     found: dict[int, list[tuple[int, int]]] = {}
     for index, row in enumerate(rows):
         source = places.get(id(row.source))
         if source is None:
             continue
-        found[index] = [(conditional[index], conditional[source])]
-        if index in unconditional and source in unconditional:
-            found[index].append((unconditional[index], unconditional[source]))
+        halves = [half for half in (conditional, unconditional) if index in half and source in half]
+        if halves:
+            found[index] = [(half[index], half[source]) for half in halves]
     return found
-
-
-def groups(jobs: list[Job], cap: Callable[[Job], int], lanes: int = 1) -> list[list[Job]]:
-    """Whose turn it is: at most one group a lane, each of jobs that can share a UNet call.
-
-    The longest waiting come first, with whoever has their size; several lanes part them evenly.
-
-    Args:
-        jobs: In flight, in any order.
-        cap: UNet rows of one call at a job's size. A job is never split, so one that is larger runs alone.
-        lanes: Calls that run at once.
-    """
-    waiting = sorted(jobs, key=lambda job: job.turn)
-    found: list[list[Job]] = []
-    while waiting and len(found) < lanes:
-        same = [job for job in waiting if job.key == waiting[0].key]
-        even = -(-sum(job.unet_rows for job in same) // (lanes - len(found)))
-        found.append(_first(same, min(cap(same[0]), even)))
-        taken = {job.id for job in found[-1]}
-        waiting = [job for job in waiting if job.id not in taken]
-    return found
-
-
-def _first(jobs: list[Job], rows: int) -> list[Job]:
-    """The first job, and those after it that fit beside it."""
-    group = jobs[:1]
-    for job in jobs[1:]:
-        if sum(each.unet_rows for each in group) + job.unet_rows > rows:
-            break
-        group.append(job)
-    return group
-
-
-def all_rows(jobs: list[Job]) -> list[Row]:
-    """Every row of the jobs' coming step, in order."""
-    return list(itertools.chain.from_iterable(job.line_up() for job in jobs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,11 +27,13 @@ from imaging.engines.memory import (
     is_out_of_memory,
     row_bytes,
     stable_row_count,
+    stands_alone,
 )
 from imaging.engines.planning import Planner
 from imaging.engines.precision import choose_dtype
-from imaging.engines.rows import Job, Row, groups
+from imaging.engines.rows import Job, Row
 from imaging.engines.trails import Trails
+from imaging.engines.turns import Group, groups
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
 from imaging.outputs import preview_bytes
@@ -42,11 +44,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREVIEW_EVERY_S = 0.5
-Forward = Callable[[Parts, list[Row], int], list[Tensor]]
+Forward = Callable[[Parts, list[Row], int, Executor | None], list[Tensor]]
 
 
-def _advance(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
-    return advance(parts, rows, at_least=at_least)
+def _advance(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> list[Tensor]:
+    return advance(parts, rows, at_least=at_least, beside=beside)
 
 
 def open_runtime(abilities: Abilities, options: EngineOptions) -> Runtime:
@@ -150,20 +152,22 @@ class Runtime:
         if not self._jobs:
             return ()
         self._turn += 1
-        chosen = groups(list(self._jobs.values()), self._cap, self._lanes)
+        chosen = groups(list(self._jobs.values()), self._measured, self._lanes)
         # One group needs no other thread; a GPU never has more.
         results = map(self._timed, chosen) if len(chosen) == 1 else self._pool.map(self._timed, chosen)
         return [
-            advance for group, result in zip(chosen, results, strict=True) for advance in self._ended(group, result)
+            advance
+            for group, result in zip(chosen, results, strict=True)
+            for advance in self._ended(group.jobs, result)
         ]
 
-    def _timed(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def _timed(self, group: Group) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group and give each job its part of the time."""
-        rows = {job.id: job.unet_rows for job in group}
+        rows = {job.id: job.unet_rows for job in group.jobs}
         started = self._clock()
         result = self._run(group)
         spent = self._clock() - started
-        for job in group:
+        for job in group.jobs:
             job.device_seconds += spent * rows[job.id] / sum(rows.values())
         return result
 
@@ -177,15 +181,16 @@ class Runtime:
             else:
                 yield self._after(job, seen[job.id])
 
-    def _run(self, group: list[Job]) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Run a group in one call; out of memory splits it, and only a job that fails alone has failed."""
-        lines = [job.line_up() for job in group]
+    def _run(self, group: Group) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Run a group; out of memory splits it, and only a job that fails alone has failed."""
+        lines = [job.line_up() for job in group.jobs]
         rows = [row for line in lines for row in line]
         for row in rows:
             row.trail[row.index] = row.latents
         state = [(row.latents, row.index, row.draw.get_state()) for row in rows]
         try:
-            seen = self._forward(self._parts, rows, LEAST if self._on_cpu else 1)
+            at_least = LEAST if self._on_cpu and not self._measured(group.jobs[0]).alone else 1
+            seen = self._forward(self._parts, rows, at_least, self._pool if group.halved else None)
         except (RuntimeError, MemoryError) as error:
             for row, (latents, index, draw) in zip(rows, state, strict=True):
                 row.latents, row.index = latents, index
@@ -193,27 +198,27 @@ class Runtime:
             return self._after_failure(group, error)
         ends: dict[str, Tensor] = {}
         offset = 0
-        for job, line in zip(group, lines, strict=True):
+        for job, line in zip(group.jobs, lines, strict=True):
             offset += len(line)
             ends[job.id] = seen[offset - 1]
         return ends, {}
 
-    def _after_failure(self, group: list[Job], error: BaseException) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def _after_failure(self, group: Group, error: BaseException) -> tuple[dict[str, Tensor], dict[str, str]]:
         memory = is_out_of_memory(error)
-        recipe = group[0].target.recipe
+        recipe = group.jobs[0].target.recipe
         if memory:
             if self._parts.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self._caps.lower(recipe.width, recipe.height, sum(job.unet_rows for job in group))
-        if len(group) > 1:
+            self._caps.lower(recipe.width, recipe.height, sum(job.unet_rows for job in group.jobs))
+        if len(group.jobs) > 1:
             # Whatever it was, nobody fails for another's sake: each half is tried on its own.
-            middle = len(group) // 2
-            first, first_errors = self._run(group[:middle])
-            second, second_errors = self._run(group[middle:])
+            middle = len(group.jobs) // 2
+            first, first_errors = self._run(Group(group.jobs[:middle]))
+            second, second_errors = self._run(Group(group.jobs[middle:]))
             return first | second, first_errors | second_errors
-        log.error("a step failed for job %s", group[0].id, exc_info=error)
+        log.error("a step failed for job %s", group.jobs[0].id, exc_info=error)
         sentence = _too_large(recipe) if memory else "The picture engine failed on this picture; please try again."
-        return {}, {group[0].id: sentence}
+        return {}, {group.jobs[0].id: sentence}
 
     def _after(self, job: Job, seen: Tensor) -> Advance:
         if job.finished:
@@ -250,7 +255,7 @@ class Runtime:
         self._jobs.pop(job.id, None)
         return Advance(job.id, job.step, job.total, picture=picture(self._clock() - started))
 
-    def _cap(self, job: Job) -> int:
+    def _measured(self, job: Job) -> Measured:
         recipe = job.target.recipe
         return self._caps.cap(recipe.width, recipe.height, lambda: self._measure(job))
 
@@ -265,7 +270,10 @@ class Runtime:
             each = row_bytes(trial, device)
             if device.type == "cuda":
                 return Measured(fitting_rows(each, device), each)
-            return Measured(stable_row_count(trial) if self._small else LEAST, each)
+            if not self._small:
+                # Nobody is ever beside it on a CPU, and trying it out would take minutes.
+                return Measured(1 if self._on_cpu else LEAST, each, alone=True)
+            return Measured(stable_row_count(trial), each, stands_alone(trial))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

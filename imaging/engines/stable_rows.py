@@ -5,7 +5,8 @@ measured not to depend on the batch. The layers that see one vector per row (tim
 do depend on it, through the choice of kernel. They are cheap, so they run on two rows at a time, which is
 also what a stock pipeline gives them for one guided picture. In bf16 a kernel may part a long sum where there are few
 rows (seen: 640 → 160 with AMX); such layers are found by trying, and run on two rows at a time as well. Convolutions of
-one position change kernels from 16 rows on; they run on eight at a time.
+one position change kernels from 16 rows on; they run on eight at a time. In float32 torch gives the other
+convolutions of a single row to another library than those of more; they go where the others go.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ PAIR = 2
 PART = 8
 TRIED_POSITIONS = (16, 24, 64, 96, 256)
 """Positions of a row's matrix: of small sizes and of the bundled model's, at both levels."""
-TRIED_ROWS = (4, 8, 16)
+TRIED_ROWS = (1, 4, 8, 16)
 
 
 def _paired(linear: nn.Linear, states: Tensor) -> Tensor:
@@ -42,10 +43,12 @@ def _parted(conv: nn.Conv2d, states: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _shortcuts(unet: Any) -> Iterator[nn.Conv2d]:
-    for name, module in unet.named_modules():
-        if isinstance(module, nn.Conv2d) and name.endswith("conv_shortcut"):
-            yield module
+def _as_of_many(conv: nn.Conv2d, states: Tensor) -> Tensor:
+    """[rows, in, h, w] → [rows, out, h, w]"""
+    if states.shape[0] > 1 or states.dtype is not torch.float32 or isinstance(conv.padding, str):
+        return F.conv2d(states, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+    layout = conv.padding, conv.stride, conv.dilation, conv.groups
+    return torch.mkldnn_convolution(states, conv.weight, conv.bias, *layout)
 
 
 def _sees_vectors(name: str) -> bool:
@@ -54,7 +57,7 @@ def _sees_vectors(name: str) -> bool:
 
 @torch.inference_mode()
 def _depends_on_rows(linear: nn.Linear, tried_positions: tuple[int, ...]) -> bool:
-    """Whether two rows come out differently beside others, tried with sums that cancel out: what is left of them is
+    """Whether rows come out differently beside others, tried with sums that cancel out: what is left of them is
     the error of rounding, which tells any other order of adding."""
     draw = torch.Generator().manual_seed(0)
     half, order = linear.in_features // 2, torch.randperm(linear.in_features // 2 * 2, generator=draw)
@@ -67,9 +70,9 @@ def _depends_on_rows(linear: nn.Linear, tried_positions: tuple[int, ...]) -> boo
     bias = None if linear.bias is None else torch.zeros_like(linear.bias)
     for positions in tried_positions:
         states = cancelling(max(TRIED_ROWS), positions, sign=-1.0)
-        alone = F.linear(states[:PAIR], weight, bias)
+        pair = F.linear(states[:PAIR], weight, bias)
         for rows in TRIED_ROWS:
-            if not torch.equal(F.linear(states[:rows], weight, bias)[:PAIR], alone):
+            if not torch.equal(F.linear(states[:rows], weight, bias)[:PAIR], pair[:rows]):
                 return True
     return False
 
@@ -89,15 +92,19 @@ def _linears(unet: Any, search: bool) -> Iterator[nn.Linear]:
 
 
 def install(unet: Any, *, search: bool = False) -> None:
-    """Compute those layers in pairs from now on.
+    """Compute those layers in one way for any number of rows from now on.
 
     Args:
         search: Find them by trying, which takes part of a second for a small model; else they are those of vectors.
     """
     for linear in _linears(unet, search):
         linear.forward = functools.partial(_paired, linear)  # type: ignore[method-assign]
-    for conv in _shortcuts(unet):
-        conv.forward = functools.partial(_parted, conv)  # type: ignore[method-assign]
+    for name, conv in unet.named_modules():
+        if isinstance(conv, nn.Conv2d):
+            if name.endswith("conv_shortcut"):
+                conv.forward = functools.partial(_parted, conv)  # type: ignore[method-assign]
+            elif torch.backends.mkldnn.is_available():
+                conv.forward = functools.partial(_as_of_many, conv)  # type: ignore[method-assign]
 
 
 def uninstall(unet: Any) -> None:

@@ -20,6 +20,7 @@ from imaging.engines.attention import (
 )
 from imaging.engines.encoding import Prompt
 from imaging.engines.loading import Parts
+from imaging.engines.random_sdxl import WIDTHS
 
 SOURCE, TARGET, OTHER = 0, 1, 2
 
@@ -84,7 +85,7 @@ def forward(parts: Parts, control: RowControl | None, reference: Reference | Non
     draw = torch.Generator().manual_seed(1)
     inputs = torch.randn(3, 4, 16, 16, generator=draw)
     text = torch.randn(3, 32, 64, generator=draw)
-    added = {"text_embeds": torch.randn(3, 32, generator=draw), "time_ids": torch.ones(3, 6)}
+    added = {"text_embeds": torch.randn(3, WIDTHS[1], generator=draw), "time_ids": torch.ones(3, 6)}
     before = install(unet)
     try:
         if reference is not None:

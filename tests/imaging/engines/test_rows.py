@@ -19,9 +19,10 @@ from imaging.engines.batch import advance
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
-from imaging.engines.random_sdxl import SIDE
-from imaging.engines.rows import Job, all_rows
+from imaging.engines.random_sdxl import SIDE, WIDTHS
+from imaging.engines.rows import Job
 from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER
+from imaging.engines.turns import Group
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from tests.imaging.engines.tiny import edit, recipe, relative
 
@@ -53,7 +54,7 @@ class Bench:
         flying = [self.job(id, wanted) for id, wanted in jobs.items()]
         found: dict[str, Tensor] = {}
         while flying:
-            advance(self.parts, all_rows(flying))
+            advance(self.parts, Group(flying).rows)
             found |= {job.id: job.target.latents for job in flying if job.finished}
             flying = [job for job in flying if not job.finished]
         return found
@@ -111,7 +112,7 @@ def test_idle_attention_is_bit_identical_to_stock_and_comes_out_without_trace(ti
     attributes = {name: set(vars(module)) for name, module in unet.named_modules()}
     draw = torch.Generator().manual_seed(0)
     sample, text = torch.randn(2, 4, 16, 16, generator=draw), torch.randn(2, 32, 64, generator=draw)
-    added = {"text_embeds": torch.randn(2, 32, generator=draw), "time_ids": torch.ones(2, 6)}
+    added = {"text_embeds": torch.randn(2, WIDTHS[1], generator=draw), "time_ids": torch.ones(2, 6)}
     times = torch.tensor([900.0, 300.0])
 
     def forward() -> Tensor:
@@ -146,7 +147,7 @@ def test_layers_are_numbered_in_the_order_of_execution(tiny_parts: Parts) -> Non
             torch.randn(1, 4, 16, 16),
             1,
             encoder_hidden_states=torch.randn(1, 32, 64),
-            added_cond_kwargs={"text_embeds": torch.randn(1, 32), "time_ids": torch.ones(1, 6)},
+            added_cond_kwargs={"text_embeds": torch.randn(1, WIDTHS[1]), "time_ids": torch.ones(1, 6)},
         )
     for hook in hooks:
         hook.remove()
@@ -197,15 +198,15 @@ def test_scale_nought_changes_nothing(bench: Bench) -> None:
 def test_joining_and_leaving_at_different_steps_changes_nothing(bench: Bench) -> None:
     first, second, third = bench.job("a", DOG), bench.job("b", MASA), bench.job("c", ONE)
     parts = bench.parts
-    advance(parts, all_rows([first]))
-    advance(parts, all_rows([first, second]))
-    advance(parts, all_rows([second, first, third]))
+    advance(parts, Group([first]).rows)
+    advance(parts, Group([first, second]).rows)
+    advance(parts, Group([second, first, third]).rows)
     while not second.finished:
-        advance(parts, all_rows([second]))
+        advance(parts, Group([second]).rows)
     while not first.finished:
-        advance(parts, all_rows([job for job in (first, third) if not job.finished]))
+        advance(parts, Group([job for job in (first, third) if not job.finished]).rows)
     while not third.finished:
-        advance(parts, all_rows([third]))
+        advance(parts, Group([third]).rows)
     for job, wanted in ((first, DOG), (second, MASA), (third, ONE)):
         assert relative(job.target.latents, bench.solo(wanted)) < CLOSE
 

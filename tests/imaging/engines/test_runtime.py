@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -129,10 +130,10 @@ def test_an_edit_of_what_was_rendered_here_runs_its_source_only_where_it_reads_i
     wanted, fresh_rows, known_rows = EDITS[kind]
     ran = 0
 
-    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+    def forward(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> list[Tensor]:
         nonlocal ran
         ran += sum(1 + row.guided for row in rows)
-        return advance(parts, rows, at_least=at_least)
+        return advance(parts, rows, at_least=at_least, beside=beside)
 
     def counted(runtime: Runtime, recipe: Recipe) -> tuple[bytes, int]:
         nonlocal ran
@@ -188,22 +189,67 @@ def test_another_process_gives_the_same_bytes(mini: SdxlEngine, tmp_path: Path) 
 
 
 def test_lanes_draw_at_once_and_change_no_bytes(mini: SdxlEngine, parts: Parts, options: EngineOptions) -> None:
-    together = threading.Barrier(2, timeout=60)
-    calls = 0
-
-    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
-        nonlocal calls
-        calls += 1
-        if calls <= 2:
-            together.wait()  # passes only when both lanes are in a call
-        return advance(parts, rows, at_least=at_least)
-
-    runtime = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2), forward=forward)
+    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
     try:
-        drawn = render(runtime, KINDS)
+        render(
+            two, {each: KINDS[each] for each in ("plain", "other size")}
+        )  # a size is measured with its first picture
+        together = threading.Barrier(2, timeout=60)
+        calls: list[int] = []
+
+        def both(module: Any, given: tuple[Tensor, ...]) -> None:
+            calls.append(given[0].shape[0])
+            if len(calls) <= 2:
+                together.wait()  # passes only when both lanes are in a call
+
+        with parts.unet.register_forward_pre_hook(both):
+            drawn = render(two, KINDS)
     finally:
-        runtime.close()
+        two.close()
     assert [drawn[kind].data for kind in KINDS] == solo_bytes(mini, list(KINDS.values()))
+
+
+@pytest.mark.parametrize("kind", ["plain", "p2p", "masactrl"])
+def test_two_lanes_share_a_single_picture_and_change_no_bytes(
+    mini: SdxlEngine, parts: Parts, options: EngineOptions, kind: str
+) -> None:
+    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
+    threads: dict[int, set[int]] = {}
+
+    def seen(module: Any, given: tuple[Tensor, ...]) -> None:
+        threads.setdefault(threading.get_ident(), set()).add(given[0].shape[0])
+
+    try:
+        render(two, {"a": CAR})
+        with parts.unet.register_forward_pre_hook(seen):
+            picture = render(two, {"a": KINDS[kind]})["a"]
+    finally:
+        two.close()
+    assert len(threads) == 2
+    assert len({frozenset(sizes) for sizes in threads.values()}) == 1  # each has half of the rows
+    assert picture.data == solo_bytes(mini, [KINDS[kind]])[0]
+
+
+@pytest.mark.parametrize("broken", ["conditional", "unconditional"])
+def test_a_half_that_fails_fails_its_picture_alone(
+    mini: SdxlEngine, parts: Parts, options: EngineOptions, broken: str
+) -> None:
+    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
+    main = threading.get_ident()
+
+    def breaks(module: Any, given: tuple[Tensor, ...]) -> None:
+        if (threading.get_ident() == main) == (broken == "conditional"):
+            raise RuntimeError("a broken kernel")
+
+    try:
+        render(two, {"a": CAR})
+        with parts.unet.register_forward_pre_hook(breaks):
+            two.admit("a", CAR, {})
+            errors = [each.error for each in drain(two)]
+        assert errors == ["The picture engine failed on this picture; please try again."]
+        assert render(two, {"a": CAR})["a"].data == solo_bytes(mini, [CAR])[0]
+    finally:
+        two.close()
 
 
 class Coming(RuleBasedStateMachine):
@@ -270,14 +316,14 @@ def scarce(parts: Parts, options: EngineOptions) -> Iterator[tuple[Runtime, list
     """An engine whose memory holds four UNet rows, and the sizes it tried."""
     tried: list[int] = []
 
-    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+    def forward(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> list[Tensor]:
         tried.append(sum(1 + row.guided for row in rows))
         if tried[-1] > 4:
             # The draws of a failed call must not count.
             for row in rows:
                 torch.randn(3, generator=row.draw)
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return advance(parts, rows, at_least=at_least)
+        return advance(parts, rows, at_least=at_least, beside=beside)
 
     runtime = Runtime(mini_abilities(), parts, options, forward=forward)
     yield runtime, tried
@@ -333,17 +379,17 @@ def test_what_cannot_fit_is_refused_before_it_begins(parts: Parts, options: Engi
 def test_damaged_row_caps_are_measured_again(options: EngineOptions, garbage: str) -> None:
     (options.home / FILE).write_text(garbage)
     caps = RowCaps(options.home, "a")
-    assert caps.cap(64, 64, lambda: Measured(6)) == 6
-    assert RowCaps(options.home, "a").cap(64, 64, lambda: Measured(2)) == 6
+    assert caps.cap(64, 64, lambda: Measured(6)).rows == 6
+    assert RowCaps(options.home, "a").cap(64, 64, lambda: Measured(2)).rows == 6
 
 
 def test_what_never_fits_fails_alone_with_a_sentence(parts: Parts, options: EngineOptions) -> None:
-    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+    def forward(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> list[Tensor]:
         if any(row.recipe.prompt == "too much" for row in rows):
             raise RuntimeError("CUDA out of memory")
         if any(row.recipe.prompt == "broken" for row in rows):
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-        return advance(parts, rows, at_least=at_least)
+        return advance(parts, rows, at_least=at_least, beside=beside)
 
     runtime = Runtime(mini_abilities(), parts, options, forward=forward)
     try:
@@ -365,9 +411,9 @@ def test_progress_counts_up_and_previews_come_at_most_twice_a_second(parts: Part
         now[0] += 0.01
         return now[0]
 
-    def forward(parts: Parts, rows: list[Row], at_least: int) -> list[Tensor]:
+    def forward(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> list[Tensor]:
         now[0] += 0.2
-        return advance(parts, rows, at_least=at_least)
+        return advance(parts, rows, at_least=at_least, beside=beside)
 
     runtime = Runtime(mini_abilities(), parts, options, forward=forward, clock=clock)
     try:
