@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import socket
 import sqlite3
@@ -160,10 +159,19 @@ def _embedded_weights() -> Finding:
 
 
 def _checkpoint(name: str) -> Finding:
+    from imaging.engines import hub
+    from imaging.engines.single_file import read_single_file
+    from imaging.errors import EngineError
+
     path = Path(name).expanduser()
+    if path.suffix == ".safetensors" and path.is_file():
+        try:
+            read_single_file(path)
+        except EngineError as error:
+            return broken("picture model", str(error))
     if path.exists():
         return ok("picture model", f"{path} is there")
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if hub.is_id(name):
         return warning("picture model", f"{name} is no file here; it is fetched from the hub at the first start")
     return broken("picture model", f"EASEL_SDXL_MODEL={name} is neither a file, a folder nor a hub id (owner/name)")
 

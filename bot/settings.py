@@ -87,8 +87,14 @@ class Settings(BaseSettings):
         "Pictures", "auto, float32, bfloat16 or float16; auto: what the device is fast with.", Precision.AUTO
     )
     sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
-    ip_adapter: str = _group("Pictures", "IP-Adapter weights for SDXL: folder or hub id; empty: none.", "")
-    loras: str = _group("Pictures", "SDXL LoRAs: path=weight, several by commas.", "")
+    ip_adapter: str = _group(
+        "Pictures",
+        "IP-Adapter weights for SDXL: folder, .safetensors file or hub id (h94/IP-Adapter); empty: none.",
+        "",
+    )
+    loras: str = _group(
+        "Pictures", "SDXL LoRAs: name=weight, several by commas; a name is a .safetensors file, folder or hub id.", ""
+    )
     images_base_url: str = _group("Pictures", "OpenAI-compatible images endpoint (…/v1).", "")
     images_model: str = _group("Pictures", "The model's name at that endpoint.", "gpt-image-1")
     images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))

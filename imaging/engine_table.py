@@ -45,7 +45,7 @@ def _mini(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
 
 
 def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `model`, and if wanted `loras` (pairs of path and weight), `ip_adapter` (a folder), `precision`."""
+    """Options: `model`, and if wanted `loras` (pairs of name and weight), `ip_adapter`, `precision`."""
     from imaging.engines.sdxl import sdxl_engine
 
     loras = [(str(name), float(weight)) for name, weight in options.get("loras", ())]
@@ -55,7 +55,7 @@ def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
         home,
         device,
         loras=loras,
-        ip_adapter=Path(adapter) if adapter else None,
+        ip_adapter=str(adapter) if adapter else None,
         precision=str(options.get("precision", "auto")),
     )
 

@@ -8,6 +8,7 @@ made into keys and values once per request and travel with it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from imaging.engines.attention import layer_numbers
@@ -109,21 +111,44 @@ class IpAdapter:
         return pixels[None].to(self._encoder.device, self._encoder.dtype)
 
 
-def load_ip_adapter(unet: Any, folder: Path) -> IpAdapter:
-    """Read `*.safetensors` and `image_encoder/` from a folder.
+def load_ip_adapter(unet: Any, file: Path) -> IpAdapter:
+    """Read one IP-Adapter's weights and the image encoder that they were made with.
+
+    The encoder stands in `image_encoder/` beside the file, or where the published weights have the smaller one,
+    in `models/image_encoder/` beside the file's folder; it is known by its width.
 
     Raises:
-        EngineError: the folder has not both, or they do not fit.
+        EngineError: one is not there, cannot be read, or they do not fit.
     """
     from safetensors.torch import load_file
     from transformers import CLIPVisionModelWithProjection
 
-    files = sorted(folder.glob("*.safetensors"))
-    if not files or not (folder / "image_encoder").is_dir():
-        raise EngineError(f"The IP-Adapter folder {folder.name} needs one .safetensors file and image_encoder/.")
     try:
-        weights = load_file(files[0])
-        encoder = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder", local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EngineError(f"The IP-Adapter in {folder.name} cannot be read.") from error
+        weights = load_file(file)
+        folder = _encoder_folder(file, weights)
+        encoder = CLIPVisionModelWithProjection.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise EngineError(f"The IP-Adapter in {file.name} cannot be read.") from error
     return IpAdapter(unet, weights, encoder)
+
+
+def encoder_patterns(file: str) -> list[str]:
+    """The image encoder's files that a published adapter needs, relative to its repository."""
+    folder = "models" if "vit-h" in file else file.rpartition("/")[0]
+    place = f"{folder}/image_encoder".lstrip("/")
+    return [f"{place}/config.json", f"{place}/*.safetensors"]
+
+
+def _encoder_folder(file: Path, weights: Mapping[str, Tensor]) -> Path:
+    places = [file.parent / "image_encoder", file.parent.parent / "models" / "image_encoder"]
+    there = [each for each in places if (each / "config.json").is_file()]
+    for each in there:
+        config = json.loads((each / "config.json").read_text(encoding="utf-8"))
+        plus = weights.get("image_proj.proj_in.weight")
+        wanted = weights.get("image_proj.proj.weight") if plus is None else plus
+        width = config.get("projection_dim" if plus is None else "hidden_size")
+        if wanted is None or wanted.shape[-1] == width:
+            return each
+    if there:
+        raise EngineError(f"The image encoder beside {file.name} is not the one that it was made with.")
+    raise EngineError(f"The IP-Adapter {file.name} needs its image encoder in a folder image_encoder beside it.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,17 @@ from typing import Any
 
 import torch
 
-from imaging.controls.ip_adapter import IpAdapter, load_ip_adapter
+from imaging.controls.ip_adapter import IpAdapter, encoder_patterns, load_ip_adapter
+from imaging.engines.checkpoints import BROKEN, open_pipeline
 from imaging.engines.encoding import TextEncoding
+from imaging.engines.hub import weights_file
 from imaging.errors import EngineError
 
-_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, EOFError)
-"""What diffusers, transformers and safetensors raise on unknown or damaged files."""
+IP_ADAPTER_FILE = "ip-adapter_sdxl.safetensors"
+LORA_FILE = "pytorch_lora_weights.safetensors"
+"""What is taken where a folder or repository has several."""
+ALIGNED = 64
+"""Bytes: where torch's own memory on a CPU begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,16 @@ def load_parts(
     device: torch.device,
     dtype: torch.dtype,
     loras: Sequence[tuple[str, float]] = (),
-    ip_adapter: Path | None = None,
+    ip_adapter: str | None = None,
 ) -> Parts:
     """Load a checkpoint: a folder in diffusers' layout, one .safetensors file, or a hub id.
+
+    LoRAs and the IP-Adapter are a file, a folder, a hub id, or a hub id with a file's path.
 
     Raises:
         EngineError: it is not there, not SDXL, or damaged.
     """
-    pipe = _pipeline(model, dtype)
+    pipe = open_pipeline(model, dtype)
     for name, weight in loras:
         _fuse(pipe, name, weight)
     unet, vae = pipe.unet.to(device).eval(), pipe.vae.eval()
@@ -79,82 +85,35 @@ def load_parts(
     encoders = (pipe.text_encoder.to(device).eval(), pipe.text_encoder_2.to(device).eval())
     for module in (unet, vae, *encoders):
         module.requires_grad_(False)
+        _own_memory(module)
     text = TextEncoding(
         (pipe.tokenizer, pipe.tokenizer_2),
         encoders,
         zero_empty=bool(pipe.config.get("force_zeros_for_empty_prompt", True)),
         device=device,
     )
-    adapter = load_ip_adapter(unet, ip_adapter) if ip_adapter is not None else None
+    adapter = None
+    if ip_adapter is not None:
+        adapter = load_ip_adapter(unet, weights_file(ip_adapter, "IP-Adapter", IP_ADAPTER_FILE, encoder_patterns))
     scale = 2 ** (len(vae.config.block_out_channels) - 1)
     return Parts(unet, vae, text, dict(pipe.scheduler.config), device, dtype, adapter, scale)
 
 
-def _pipeline(model: str, dtype: torch.dtype) -> Any:
-    _quiet()
-    from diffusers import StableDiffusionXLPipeline
-
-    path = Path(model)
-    name = path.name or model
-    usual = torch.get_default_dtype()
-    try:
-        if path.is_file():
-            if path.suffix != ".safetensors":
-                raise EngineError(f"{name} is no .safetensors file; other formats can run code and are not loaded.")
-            pipe = StableDiffusionXLPipeline.from_single_file(str(path), dtype=dtype, add_watermarker=False)
-        elif path.is_dir():
-            _check_folder(path)
-            pipe = StableDiffusionXLPipeline.from_pretrained(
-                str(path), dtype=dtype, local_files_only=True, add_watermarker=False, use_safetensors=True
-            )
-        elif model.count("/") == 1 and not path.suffix:
-            pipe = StableDiffusionXLPipeline.from_pretrained(model, dtype=dtype, add_watermarker=False)
-        else:
-            raise EngineError(f"There is no model at {model[:120]}; give a folder, a .safetensors file or a hub id.")
-    except EngineError:
-        raise
-    except _BROKEN as error:
-        raise EngineError(f"The model {name[:80]} cannot be loaded: it is damaged, incomplete or not SDXL.") from error
-    except Exception as error:
-        # safetensors and the hub client raise classes of their own that need not be installed to be named.
-        if type(error).__module__.split(".")[0] in ("safetensors", "huggingface_hub", "safetensors_rust", "builtins"):
-            raise EngineError(f"The model {name[:80]} cannot be loaded: it is damaged or out of reach.") from error
-        raise
-    finally:
-        torch.set_default_dtype(usual)  # a load that breaks off leaves transformers' choice behind
-    if pipe.unet is None or pipe.text_encoder is None or pipe.text_encoder_2 is None or pipe.vae is None:
-        raise EngineError(f"The model {name[:80]} is not a whole SDXL checkpoint: a part is missing.")
-    return pipe
-
-
-def _quiet() -> None:
-    """Errors only: progress bars and advice of the libraries do not belong on a chat server's console."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    from diffusers.utils import logging as diffusers_logging
-
-    diffusers_logging.set_verbosity_error()
-    diffusers_logging.disable_progress_bar()
-
-
-def _check_folder(path: Path) -> None:
-    try:
-        index = json.loads((path / "model_index.json").read_text(encoding="utf-8"))
-        kind = str(index["_class_name"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"The folder {path.name} has no readable model_index.json, so it is no model.") from error
-    if not kind.startswith("StableDiffusionXL"):
-        raise EngineError(f"The folder {path.name} holds a {kind[:60]}, and this engine runs SDXL only.")
+def _own_memory(module: torch.nn.Module) -> None:
+    """Copy what lies in the mapped file as it came: kernels round by alignment, so the same weights in another file
+    would draw other bytes."""
+    for tensor in module.parameters():
+        if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNED:
+            tensor.data = tensor.data.clone()
 
 
 def _fuse(pipe: Any, name: str, weight: float) -> None:
     """Add a LoRA to the weights for good; it is per engine, not per row."""
     label = Path(name).name
+    file = weights_file(name, "LoRA", LORA_FILE)
     try:
-        pipe.load_lora_weights(name, adapter_name="lora")
+        pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="lora", local_files_only=True)
         pipe.fuse_lora(lora_scale=weight, adapter_names=["lora"])
         pipe.unload_lora_weights()
-    except _BROKEN as error:
+    except BROKEN as error:
         raise EngineError(f"The LoRA {label[:80]} cannot be read or does not fit this model.") from error

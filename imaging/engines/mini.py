@@ -24,7 +24,7 @@ def mini_engine(home: Path, device: str | None = None, lanes: int = 1, precision
     Raises:
         EngineError: the bundled files are missing or damaged.
     """
-    ip_adapter = IP_ADAPTER if _has_ip_adapter() else None
+    ip_adapter = str(IP_ADAPTER) if _has_ip_adapter() else None
     options = EngineOptions(
         str(WEIGHTS), home, MINI, device or "cpu", 1, lanes, ip_adapter=ip_adapter, precision=precision
     )

@@ -43,7 +43,7 @@ class EngineOptions:
     lanes: int = 1
     """UNet calls that run at once on a CPU, each on a thread of its own; for small models, with `threads` 1."""
     loras: tuple[tuple[str, float], ...] = ()
-    ip_adapter: Path | None = None
+    ip_adapter: str | None = None
     precision: str = "auto"
     """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.precision.choose_dtype`."""
     max_pictures: int = 8
@@ -107,7 +107,7 @@ def sdxl_engine(
     device: str | None = None,
     *,
     loras: Sequence[tuple[str, float]] = (),
-    ip_adapter: Path | None = None,
+    ip_adapter: str | None = None,
     precision: str = "auto",
 ) -> SdxlEngine:
     """An engine for any SDXL checkpoint.
@@ -119,8 +119,9 @@ def sdxl_engine(
         model: A folder in diffusers' layout, one .safetensors file, or a hub id.
         home: Folder where measured row caps are kept.
         device: `cpu`, `cuda`, `cuda:1`, `mps`; the best there is if None.
-        loras: (file or hub id, weight), fused into the weights.
-        ip_adapter: Folder with IP-Adapter weights and their `image_encoder/`.
+        loras: (file, folder, hub id, or hub id with a file's path; weight), fused into the weights.
+        ip_adapter: IP-Adapter weights in the same ways, with their `image_encoder/`; of the published
+            repository (`h94/IP-Adapter`) the one for SDXL.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
     """
     name = model.rstrip("/").rsplit("/", 1)[-1].lower()

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from aiohttp import web
+from safetensors.numpy import save_file
 
 from bot import doctor
 from bot.cli import main
@@ -124,6 +126,28 @@ async def test_a_damaged_database_a_taken_port_and_a_missing_checkpoint(tmp_path
     assert "damaged" in said
     assert "EASEL_SDXL_MODEL" in said
     assert by_what(findings)["web page"].level is Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "says"),
+    [
+        ("style.safetensors", Level.BROKEN, "is a LoRA: name it in EASEL_LORAS"),
+        ("cut.safetensors", Level.BROKEN, "damaged or cut off"),
+        ("models/missing.safetensors", Level.BROKEN, "neither a file, a folder nor a hub id"),
+        ("stabilityai/stable-diffusion-xl-base-1.0", Level.WARNING, "fetched from the hub"),
+        ("folder", Level.OK, "is there"),
+    ],
+)
+async def test_a_checkpoint_is_looked_into_before_anybody_asks_for_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, level: Level, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_file({"lora_unet_x.lora_up.weight": np.zeros(1)}, tmp_path / "style.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x08\0\0")
+    (tmp_path / "folder").mkdir()
+    found = by_what(await examine(load_settings(home=tmp_path, web_port=0, engine="sdxl", sdxl_model=model)))
+    assert found["picture model"].level is level
+    assert says in found["picture model"].sentence
 
 
 def test_wrong_settings_are_findings_too(

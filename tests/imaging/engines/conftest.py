@@ -25,7 +25,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_parts(tiny_folder: Path) -> Parts:
     """The tiny checkpoint without anything of ours in its UNet."""
-    return load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=tiny_folder / "ip")
+    return load_parts(
+        str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=str(tiny_folder / "ip")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from imaging.engines.loading import choose_device, load_parts
 from imaging.engines.mini import mini_abilities
@@ -59,7 +59,7 @@ def test_other_paths_get_one_sentence(tmp_path: Path, name: str) -> None:
 def test_a_folder_renders_and_an_image_prompt_is_offered_with_its_weights(tiny_folder: Path, tmp_path: Path) -> None:
     plain = sdxl_engine(str(tiny_folder), tmp_path, "cpu")
     assert Technique.IP_ADAPTER not in plain.abilities.techniques
-    engine = sdxl_engine(str(tiny_folder), tmp_path, "cpu", ip_adapter=tiny_folder / "ip")
+    engine = sdxl_engine(str(tiny_folder), tmp_path, "cpu", ip_adapter=str(tiny_folder / "ip"))
     assert Technique.IP_ADAPTER in engine.abilities.techniques
     engine.load()
     picture = render(engine, {"a": recipe("a cat", num_inference_steps=2)})["a"]
@@ -92,13 +92,59 @@ def test_a_file_that_is_no_lora_is_refused(tiny_folder: Path, tmp_path: Path) ->
 
 def test_an_ip_adapter_for_another_model_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="IP-Adapter"):
-        load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=tmp_path)
+        load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=str(tmp_path))
     folder = tmp_path / "ip"
     shutil.copytree(tiny_folder / "ip", folder)
     from imaging.mini import WEIGHTS
 
     with pytest.raises(EngineError, match="do not fit"):
-        load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=folder)
+        load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=str(folder))
+
+
+def test_an_image_prompt_is_read_as_it_is_published(tiny_folder: Path, tmp_path: Path) -> None:
+    """Several adapters in one folder, each with one of two image encoders."""
+    adapters, encoder = tmp_path / "sdxl_models", tiny_folder / "ip" / "image_encoder"
+    adapters.mkdir()
+    weights = load_file(tiny_folder / "ip" / "ip_adapter.safetensors")
+    narrow = weights | {"image_proj.proj.weight": weights["image_proj.proj.weight"][:, :16].contiguous()}
+    save_file(weights, adapters / "ip-adapter-x_sdxl_vit-h.safetensors")
+    save_file(narrow, adapters / "ip-adapter_sdxl.safetensors")
+    save_file(narrow, adapters / "lone.safetensors")
+    shutil.copytree(encoder, tmp_path / "models" / "image_encoder")
+    shutil.copytree(encoder, adapters / "image_encoder")
+    config = json.loads((encoder / "config.json").read_text()) | {"projection_dim": 16}
+    (adapters / "image_encoder" / "config.json").write_text(json.dumps(config))
+    file = adapters / "image_encoder" / "model.safetensors"
+    tower = load_file(file)
+    tower["visual_projection.weight"] = tower["visual_projection.weight"][:16].contiguous()
+    save_file(tower, file)
+
+    def load(source: Path) -> None:
+        load_parts(str(tiny_folder), device=torch.device("cpu"), dtype=torch.float32, ip_adapter=str(source))
+
+    load(adapters)  # the one with the usual name
+    load(adapters / "ip-adapter-x_sdxl_vit-h.safetensors")
+    (adapters / "ip-adapter_sdxl.safetensors").unlink()
+    with pytest.raises(EngineError, match=r"several files in .* name the IP-Adapter, as .*vit-h\.safetensors\.$"):
+        load(adapters)
+    shutil.rmtree(tmp_path / "models")
+    with pytest.raises(EngineError, match="is not the one that it was made with"):
+        load(adapters / "ip-adapter-x_sdxl_vit-h.safetensors")
+    (adapters / "lone.safetensors").rename(tmp_path / "lone.safetensors")
+    with pytest.raises(EngineError, match="needs its image encoder"):
+        load(tmp_path / "lone.safetensors")
+
+
+@pytest.mark.parametrize("name", ["no such thing", "one/two/three.bin", "/nowhere/at/all.safetensors", "x.ckpt", ""])
+def test_image_prompts_and_loras_that_are_not_there_get_one_sentence(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.ckpt").write_bytes(b"\x80\x04")
+    with pytest.raises(EngineError, match=r"^[^\n]+\.$"):
+        sdxl_engine(str(tiny_folder), tmp_path, "cpu", ip_adapter=name).load()
+    with pytest.raises(EngineError, match=r"^[^\n]+\.$"):
+        sdxl_engine(str(tiny_folder), tmp_path, "cpu", loras=[(name, 1.0)]).load()
 
 
 def test_few_step_checkpoints_are_known_by_name(tmp_path: Path) -> None:
