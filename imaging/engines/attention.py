@@ -81,9 +81,12 @@ class RowControl:
     edits: tuple[PromptEdit, ...] = ()
     images: tuple[ImagePrompt, ...] = ()
     probes: tuple[Probe, ...] = ()
+    words: dict[int, tuple[Tensor, Tensor]] | None = None
+    """Layer number → keys and values of the words of all rows, [rows, h, T, d] each. They are the same in every step
+    that has the same rows; a layer that finds none puts its own here."""
 
     def __bool__(self) -> bool:
-        return bool(self.mutual or self.edits or self.images or self.probes)
+        return bool(self.mutual or self.edits or self.images or self.probes) or self.words is not None
 
 
 class RowProcessor:
@@ -106,7 +109,13 @@ class RowProcessor:
     ) -> Tensor:
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query = _heads(attn.to_q(hidden_states), attn.heads)
-        key, value = _heads(attn.to_k(context), attn.heads), _heads(attn.to_v(context), attn.heads)
+        known = control.words if control is not None and self.cross else None
+        if known is not None and self.layer in known:
+            key, value = known[self.layer]
+        else:
+            key, value = _heads(attn.to_k(context), attn.heads), _heads(attn.to_v(context), attn.heads)
+            if known is not None:
+                known[self.layer] = (key, value)
         if control is None:
             out = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
         elif self.cross:

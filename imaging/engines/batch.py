@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
@@ -122,11 +123,12 @@ def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tupl
     control, watches = _control(parts, rows, layout)
     order = layout.order
     order += [order[-1]] * (at_least - len(order))
-    texts: list[tuple[Tensor, Tensor]] = []
-    for place, index in enumerate(order):
-        row = rows[index]
-        prompt = row.negative if place < len(layout.unconditional) and row.negative is not None else row.prompt
-        texts.append((prompt.embeds, prompt.pooled))
+    texts = [
+        row.negative if place < len(layout.unconditional) and row.negative is not None else row.prompt
+        for place, row in enumerate(rows[index] for index in order)
+    ]
+    if parts.words is not None:
+        control = dataclasses.replace(control, words=parts.words.of(texts))
     latents = torch.cat([rows[index].latents for index in order])
     scales = [rows[index].schedule.input_scale[rows[index].index] for index in order]
     latents = latents * torch.tensor(scales, device=latents.device, dtype=latents.dtype).view(-1, 1, 1, 1)
@@ -135,9 +137,9 @@ def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tupl
     output = parts.unet(
         latents.to(parts.dtype),
         torch.tensor(times, device=latents.device),
-        encoder_hidden_states=torch.stack([embeds for embeds, _ in texts]).to(parts.dtype),
+        encoder_hidden_states=torch.stack([each.embeds for each in texts]).to(parts.dtype),
         added_cond_kwargs={
-            "text_embeds": torch.stack([pooled for _, pooled in texts]).to(parts.dtype),
+            "text_embeds": torch.stack([each.pooled for each in texts]).to(parts.dtype),
             "time_ids": torch.tensor(sizes, device=latents.device, dtype=parts.dtype),
         },
         cross_attention_kwargs={"control": control} if control else None,

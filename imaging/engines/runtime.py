@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from imaging.engines.precision import choose_dtype
 from imaging.engines.rows import Job, Row
 from imaging.engines.trails import Trails
 from imaging.engines.turns import Group, groups
+from imaging.engines.words import WordCache
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
 from imaging.outputs import preview_bytes
@@ -88,6 +90,11 @@ class Runtime:
         clock: Callable[[], float] = time.monotonic,
         free_memory: Callable[[torch.device], int] = free_memory,
     ) -> None:
+        self._on_cpu = parts.device.type == "cpu"
+        self._small = sum(p.numel() for p in parts.unet.parameters()) <= SMALL_MODEL
+        self._lanes = max(1, options.lanes) if self._on_cpu else 1
+        if self._on_cpu and self._small:
+            parts = dataclasses.replace(parts, words=WordCache(2 * self._lanes + 2))
         self._parts = parts
         self._latents = Latents(parts.vae, parts.scale)
         self._planner = Planner(abilities, parts, options.family, self._latents)
@@ -100,9 +107,6 @@ class Runtime:
         self._free_memory = free_memory
         self._jobs: dict[str, Job] = {}
         self._turn = 0
-        self._on_cpu = parts.device.type == "cpu"
-        self._small = sum(p.numel() for p in parts.unet.parameters()) <= SMALL_MODEL
-        self._lanes = max(1, options.lanes) if self._on_cpu else 1
         # Each lane's calls run on one thread, so that a picture's bytes do not depend on the number of lanes.
         self._pool = ThreadPoolExecutor(self._lanes, "lane", initializer=torch.set_num_threads, initargs=(1,))
         self._before = attention.install(parts.unet)

@@ -81,10 +81,10 @@ def test_a_png_without_a_recipe_says_so() -> None:
         read_recipe(png(noise()))
 
 
-def test_previews_are_small_webp() -> None:
+def test_previews_are_small_jpegs() -> None:
     data = preview_bytes(noise((1024, 512)))
     with Image.open(io.BytesIO(data)) as image:
-        assert (image.format, image.size) == ("WEBP", (256, 128))
+        assert (image.format, image.size) == ("JPEG", (256, 128))
 
 
 def test_shrinking_keeps_what_fits_and_meets_the_limit() -> None:

@@ -168,7 +168,7 @@ def _shown(part: PicturePart, previews: bool) -> Shown | None:
     if previews and part.state is SlotState.RENDERING and part.preview:
         digest = hashlib.sha256(part.preview).hexdigest()
         return Shown(
-            file_name(part.number, digest, "webp").replace("picture", "preview"),
+            file_name(part.number, digest, "img").replace("picture", "preview"),
             shorten(f"Unfinished {alt}", MAX_ALT),
             preview=part.preview,
         )

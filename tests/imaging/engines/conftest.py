@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from imaging.controls.settings import MINI
 from imaging.engines import random_sdxl
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.mini import mini_engine
-from imaging.engines.sdxl import SdxlEngine
+from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.mini import WEIGHTS
 
 torch.set_num_threads(1)
 
@@ -36,3 +38,14 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> SdxlEngine:
     engine = mini_engine(tmp_path_factory.mktemp("home"), precision="float32")
     engine.load()
     return engine
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    """The bundled model's weights, for runtimes of a test's own."""
+    return load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> EngineOptions:
+    return EngineOptions(str(WEIGHTS), tmp_path, MINI, "cpu", 1)

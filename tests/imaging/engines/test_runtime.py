@@ -22,9 +22,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precond
 from PIL import Image
 from torch import Tensor
 
-from imaging.controls.settings import MINI
 from imaging.engines.batch import advance
-from imaging.engines.loading import Parts, load_parts
+from imaging.engines.loading import Parts
 from imaging.engines.memory import FILE, Measured, RowCaps
 from imaging.engines.mini import mini_abilities, mini_engine
 from imaging.engines.rows import Row
@@ -32,7 +31,6 @@ from imaging.engines.runtime import Runtime
 from imaging.engines.sdxl import EngineOptions, SdxlEngine
 from imaging.engines.trails import Trails
 from imaging.errors import EngineError
-from imaging.mini import WEIGHTS
 from imaging.model import Control, Operation, Recipe, Technique
 from imaging.outputs import read_recipe
 from tests.imaging.engines.tiny import drain, edit, pictures, recipe, render, solo_bytes
@@ -56,16 +54,6 @@ KINDS: dict[str, Recipe] = {
     "masactrl": edit(CAR, "a red car on snow", Technique.MASACTRL, {"start_step": 1.0}, **SMALL),
     "masked": edit(CAR, "a red car on snow", Technique.MASACTRL, {"start_step": 1.0, "mask": 0.4}, **SMALL),
 }
-
-
-@pytest.fixture(scope="module")
-def parts() -> Parts:
-    return load_parts(str(WEIGHTS), device=torch.device("cpu"), dtype=torch.float32)
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> EngineOptions:
-    return EngineOptions(str(WEIGHTS), tmp_path, MINI, "cpu", 1)
 
 
 def png(colour: str) -> bytes:
@@ -426,7 +414,7 @@ def test_progress_counts_up_and_previews_come_at_most_twice_a_second(parts: Part
     previews = [each.preview for each in advances if each.preview]
     assert 2 <= len(previews) <= 5
     with Image.open(io.BytesIO(previews[0])) as image:
-        assert image.format == "WEBP"
+        assert image.format == "JPEG"
     assert advances[-1].picture is not None
     assert advances[-1].picture.device_seconds >= 2.0
 
