@@ -35,33 +35,49 @@ def fetch(id: str, wanted: Callable[[list[str]], Iterable[str]]) -> Path:
         EngineError: the hub has no such repository, it is not open, or it cannot be reached and there is no copy.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        IncompleteSnapshotError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
 
-    name = id[:120]
     try:
         # One question without retries: a machine without a network does not wait for what it has.
         listed = [each.rfilename for each in HfApi().model_info(id, timeout=15).siblings or ()]
-    except GatedRepoError as error:
-        raise EngineError(f"The model {name} has to be opened on its page on the hub first (set HF_TOKEN).") from error
-    except RepositoryNotFoundError as error:
-        raise EngineError(f"The hub has no model {name}, or it is not open to you (HF_TOKEN).") from error
     except Exception as error:
         if not isinstance(error, OSError) and not is_of_libraries(error):
             raise
-        try:
-            return Path(snapshot_download(id, local_files_only=True))
-        except IncompleteSnapshotError as partial:
-            return Path(partial.snapshot_path)  # what is not loaded was never fetched
-        except LocalEntryNotFoundError:
-            raise EngineError(
-                f"The hub cannot be reached and there is no copy of {name} here; check the network, or give a folder."
-            ) from error
-    return Path(snapshot_download(id, allow_patterns=list(wanted(listed))))
+        copy = _copy(id)
+        if copy is None:
+            raise EngineError(_why(error, id[:120])) from error
+        return copy
+    patterns = list(wanted(listed))
+    try:
+        return Path(snapshot_download(id, allow_patterns=patterns))
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_of_libraries(error):
+            raise
+        raise EngineError(
+            f"The files of {id[:120]} could not be fetched; check network and disk, and try again."
+        ) from error
+
+
+def _copy(id: str) -> Path | None:
+    """What was fetched earlier, though the hub cannot be reached or has it no more."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(id, local_files_only=True))
+    except IncompleteSnapshotError as partial:
+        return Path(partial.snapshot_path)  # what is not loaded was never fetched
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _why(error: BaseException, name: str) -> str:
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return f"The model {name} has to be opened on its page on the hub first (set HF_TOKEN)."
+    if isinstance(error, RepositoryNotFoundError):
+        return f"The hub has no model {name}, or it is not open to you (HF_TOKEN)."
+    return f"The hub cannot be reached and there is no copy of {name} here; check the network, or give a folder."
 
 
 def weights_file(source: str, what: str, usual: str, beside: Callable[[str], Iterable[str]] = lambda file: ()) -> Path:
@@ -82,8 +98,8 @@ def weights_file(source: str, what: str, usual: str, beside: Callable[[str], Ite
             raise EngineError(f"{path.name} is no .safetensors file; other formats can run code and are not loaded.")
         return path
     if path.is_dir():
-        found = [str(each.relative_to(path)) for each in sorted(path.glob("*.safetensors"))]
-        return path / _one(found, source, what, usual)
+        files = sorted(path.glob("*.safetensors")) or sorted(path.rglob(usual))
+        return path / _one([str(each.relative_to(path)) for each in files], source, what, usual)
     id, inner = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
     if not is_id(id) or (inner and not inner.endswith(".safetensors")):
         raise EngineError(f"There is no {what} at {source[:120]}; give a folder, a .safetensors file or a hub id.")
@@ -100,7 +116,7 @@ def weights_file(source: str, what: str, usual: str, beside: Callable[[str], Ite
     if not chosen:  # the hub did not answer, so that the copy on this disk says what there is
         chosen = _one([str(each.relative_to(folder)) for each in folder.rglob("*.safetensors")], source, what, usual)
     if not (folder / chosen).is_file():
-        raise EngineError(f"The hub cannot be reached and there is no copy of {source[:120]} here; check the network.")
+        raise EngineError(f"The hub gives no {source[:120]} and there is no copy of it here; check the network.")
     return folder / chosen
 
 

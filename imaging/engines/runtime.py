@@ -159,11 +159,14 @@ class Runtime:
         chosen = groups(list(self._jobs.values()), self._measured, self._lanes)
         # One group needs no other thread; a GPU never has more.
         results = map(self._timed, chosen) if len(chosen) == 1 else self._pool.map(self._timed, chosen)
-        return [
+        advances = [
             advance
             for group, result in zip(chosen, results, strict=True)
             for advance in self._ended(group.jobs, result)
         ]
+        if not self._jobs and self._parts.words is not None:
+            self._parts.words.clear()
+        return advances
 
     def _timed(self, group: Group) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group and give each job its part of the time."""

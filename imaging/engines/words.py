@@ -36,3 +36,8 @@ class WordCache:
             if len(self._known) > self._kept:
                 self._known.popitem(last=False)
         return found[1]
+
+    def clear(self) -> None:
+        """Forget everything, as when nothing is in flight."""
+        with self._lock:
+            self._known.clear()

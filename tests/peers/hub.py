@@ -25,6 +25,8 @@ class Hub:
     asked: list[str] = field(default_factory=list)
     cut: str = ""
     """A file whose next transfer breaks off in the middle."""
+    closed: str = ""
+    """A file that nobody may have."""
 
     @property
     def url(self) -> str:
@@ -60,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = rest.partition("/")[2]
         if folder is None:
             return self._refuse(401, "RepoNotFound")
+        if name == self.hub.closed:
+            return self._refuse(403, "Forbidden")
         if not (folder / name).is_file():
             return self._refuse(404, "EntryNotFound")
         data = (folder / name).read_bytes()

@@ -86,6 +86,8 @@ def test_a_hub_id_is_the_same_model_and_is_there_without_the_hub_later(
     served.asked.clear()
     assert host.load("someone/tiny-1.0") == folder
     assert not fetched(served)
+    del served.repositories["someone/tiny-1.0"]  # its owner took it away
+    assert host.load("someone/tiny-1.0") == folder
     host.url = "http://127.0.0.1:9"  # nobody listens there
     assert host.load("someone/tiny-1.0") == folder
 
@@ -132,6 +134,10 @@ def test_a_lora_and_an_image_prompt_come_from_the_hub_too(host: Host, served: hu
     assert other["weights"] == styled["weights"]
     lost = host.load("someone/tiny-1.0", loras=[("someone/style/none.safetensors", 1.0)])
     assert lost["error"] == "The hub's someone/style has no file none.safetensors."
+    served.closed = "deep/third.safetensors"
+    shutil.copy(style / "deep" / "other.safetensors", style / served.closed)
+    closed = host.load("someone/tiny-1.0", loras=[(f"someone/style/{served.closed}", 1.0)])
+    assert closed["error"].startswith("The hub gives no someone/style/deep/third.safetensors")
     host.url = "http://127.0.0.1:9"
     assert host.load("someone/tiny-1.0", loras=[("someone/style", 1.0)], ip_adapter="someone/adapters") == styled
 

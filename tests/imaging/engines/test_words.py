@@ -51,6 +51,9 @@ def test_words_are_projected_once_for_each_call_that_changes(
             longer = small("a dog", 7, num_inference_steps=5)
             drawn = render(runtime, {"a": CAR, "b": longer})
             assert calls == [4, 2]  # together, then the longer one alone
+            render(runtime, {"a": CAR})
+            render(runtime, {"a": CAR})
+            assert calls == [4, 2, 2, 2]  # nothing is held while nobody waits
             again = render(runtime, {"p2p": KINDS["p2p"]})
     finally:
         runtime.close()
