@@ -56,8 +56,7 @@ def open_pipeline(model: str, dtype: torch.dtype) -> Any:
 
 def _open(path: Path, model: str, dtype: torch.dtype) -> Any:
     if path.is_file():
-        if path.suffix != ".safetensors":
-            raise EngineError(f"{path.name} is no .safetensors file; other formats can run code and are not loaded.")
+        hub.refuse_pickles(path)
         return _from_single_file(path, dtype)
     if not path.is_dir():
         if not hub.is_id(model):

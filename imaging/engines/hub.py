@@ -24,6 +24,12 @@ def is_of_libraries(error: BaseException) -> bool:
     return type(error).__module__.split(".")[0] in _LIBRARIES
 
 
+def refuse_pickles(file: Path) -> None:
+    """Raises EngineError for every kind of file but one."""
+    if file.suffix != ".safetensors":
+        raise EngineError(f"{file.name} is no .safetensors file; other formats can run code and are not loaded.")
+
+
 def fetch(id: str, wanted: Callable[[list[str]], Iterable[str]]) -> Path:
     """The folder of the hub's copy on this disk. A copy that is there serves without the hub.
 
@@ -94,8 +100,7 @@ def weights_file(source: str, what: str, usual: str, beside: Callable[[str], Ite
     """
     path = Path(source).expanduser()
     if path.is_file():
-        if path.suffix != ".safetensors":
-            raise EngineError(f"{path.name} is no .safetensors file; other formats can run code and are not loaded.")
+        refuse_pickles(path)
         return path
     if path.is_dir():
         files = sorted(path.glob("*.safetensors")) or sorted(path.rglob(usual))

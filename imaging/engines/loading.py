@@ -13,7 +13,7 @@ from imaging.controls.ip_adapter import IpAdapter, encoder_patterns, load_ip_ada
 from imaging.engines.checkpoints import BROKEN, open_pipeline
 from imaging.engines.encoding import TextEncoding
 from imaging.engines.hub import weights_file
-from imaging.engines.words import WordCache
+from imaging.engines.word_cache import WordCache
 from imaging.errors import EngineError
 
 IP_ADAPTER_FILE = "ip-adapter_sdxl.safetensors"

@@ -44,7 +44,7 @@ class RowCaps:
         self._place = place
         self._found = self._read()
 
-    def cap(self, width: int, height: int, measure: Callable[[], Measured]) -> Measured:
+    def measured(self, width: int, height: int, measure: Callable[[], Measured]) -> Measured:
         """What holds for a size, measured once."""
         key = self._key(width, height)
         if key not in self._found:

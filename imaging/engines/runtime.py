@@ -35,7 +35,7 @@ from imaging.engines.precision import choose_dtype
 from imaging.engines.rows import Job, Row
 from imaging.engines.trails import Trails
 from imaging.engines.turns import Group, groups
-from imaging.engines.words import WordCache
+from imaging.engines.word_cache import WordCache
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
 from imaging.outputs import preview_bytes
@@ -264,7 +264,7 @@ class Runtime:
 
     def _measured(self, job: Job) -> Measured:
         recipe = job.target.recipe
-        return self._caps.cap(recipe.width, recipe.height, lambda: self._measure(job))
+        return self._caps.measured(recipe.width, recipe.height, lambda: self._measure(job))
 
     def _measure(self, job: Job) -> Measured:
         """Rows that run together at this job's size on this device."""
@@ -280,7 +280,9 @@ class Runtime:
             if not self._small:
                 # Nobody is ever beside it on a CPU, and trying it out would take minutes.
                 return Measured(1 if self._on_cpu else LEAST, each, alone=True)
-            return Measured(stable_row_count(trial), each, stands_alone(trial))
+            # In bf16 rounding would hide from a trial what single rows change, and pictures show it now and then.
+            alone = self._parts.dtype is torch.float32 and stands_alone(trial)
+            return Measured(stable_row_count(trial), each, alone)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

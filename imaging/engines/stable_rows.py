@@ -23,7 +23,7 @@ PAIR = 2
 PART = 8
 TRIED_POSITIONS = (16, 24, 64, 96, 256)
 """Positions of a row's matrix: of small sizes and of the bundled model's, at both levels."""
-TRIED_ROWS = (1, 4, 8, 16)
+TRIED_ROWS = (4, 8, 16)
 
 
 def _paired(linear: nn.Linear, states: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def _sees_vectors(name: str) -> bool:
 
 @torch.inference_mode()
 def _depends_on_rows(linear: nn.Linear, tried_positions: tuple[int, ...]) -> bool:
-    """Whether rows come out differently beside others, tried with sums that cancel out: what is left of them is
+    """Whether two rows come out differently beside others, tried with sums that cancel out: what is left of them is
     the error of rounding, which tells any other order of adding."""
     draw = torch.Generator().manual_seed(0)
     half, order = linear.in_features // 2, torch.randperm(linear.in_features // 2 * 2, generator=draw)
@@ -72,7 +72,7 @@ def _depends_on_rows(linear: nn.Linear, tried_positions: tuple[int, ...]) -> boo
         states = cancelling(max(TRIED_ROWS), positions, sign=-1.0)
         pair = F.linear(states[:PAIR], weight, bias)
         for rows in TRIED_ROWS:
-            if not torch.equal(F.linear(states[:rows], weight, bias)[:PAIR], pair[:rows]):
+            if not torch.equal(F.linear(states[:rows], weight, bias)[:PAIR], pair):
                 return True
     return False
 

@@ -42,9 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def hub(self) -> Hub:
-        hub = self.server.hub  # type: ignore[attr-defined]
-        assert isinstance(hub, Hub)
-        return hub
+        assert isinstance(self.server, _Server)
+        return self.server.hub
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
@@ -129,14 +128,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: `asked` says it."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.hub = hub
+        hub.port = self.server_address[1]
+
+
 @contextmanager
 def serve(repositories: dict[str, Path]) -> Iterator[Hub]:
     """A hub with these repositories (id → folder) until the block ends."""
     hub = Hub(repositories)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.hub = hub  # type: ignore[attr-defined]
-    hub.port = server.server_address[1]
+    server = _Server(hub)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

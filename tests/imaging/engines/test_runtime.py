@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import cache
@@ -176,70 +175,6 @@ def test_another_process_gives_the_same_bytes(mini: SdxlEngine, tmp_path: Path) 
     assert (tmp_path / "out.png").read_bytes() == data
 
 
-def test_lanes_draw_at_once_and_change_no_bytes(mini: SdxlEngine, parts: Parts, options: EngineOptions) -> None:
-    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
-    try:
-        render(
-            two, {each: KINDS[each] for each in ("plain", "other size")}
-        )  # a size is measured with its first picture
-        together = threading.Barrier(2, timeout=60)
-        calls: list[int] = []
-
-        def both(module: Any, given: tuple[Tensor, ...]) -> None:
-            calls.append(given[0].shape[0])
-            if len(calls) <= 2:
-                together.wait()  # passes only when both lanes are in a call
-
-        with parts.unet.register_forward_pre_hook(both):
-            drawn = render(two, KINDS)
-    finally:
-        two.close()
-    assert [drawn[kind].data for kind in KINDS] == solo_bytes(mini, list(KINDS.values()))
-
-
-@pytest.mark.parametrize("kind", ["plain", "p2p", "masactrl"])
-def test_two_lanes_share_a_single_picture_and_change_no_bytes(
-    mini: SdxlEngine, parts: Parts, options: EngineOptions, kind: str
-) -> None:
-    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
-    threads: dict[int, set[int]] = {}
-
-    def seen(module: Any, given: tuple[Tensor, ...]) -> None:
-        threads.setdefault(threading.get_ident(), set()).add(given[0].shape[0])
-
-    try:
-        render(two, {"a": CAR})
-        with parts.unet.register_forward_pre_hook(seen):
-            picture = render(two, {"a": KINDS[kind]})["a"]
-    finally:
-        two.close()
-    assert len(threads) == 2
-    assert len({frozenset(sizes) for sizes in threads.values()}) == 1  # each has half of the rows
-    assert picture.data == solo_bytes(mini, [KINDS[kind]])[0]
-
-
-@pytest.mark.parametrize("broken", ["conditional", "unconditional"])
-def test_a_half_that_fails_fails_its_picture_alone(
-    mini: SdxlEngine, parts: Parts, options: EngineOptions, broken: str
-) -> None:
-    two = Runtime(mini_abilities(), parts, dataclasses.replace(options, lanes=2))
-    main = threading.get_ident()
-
-    def breaks(module: Any, given: tuple[Tensor, ...]) -> None:
-        if (threading.get_ident() == main) == (broken == "conditional"):
-            raise RuntimeError("a broken kernel")
-
-    try:
-        render(two, {"a": CAR})
-        with parts.unet.register_forward_pre_hook(breaks):
-            two.admit("a", CAR, {})
-            errors = [each.error for each in drain(two)]
-        assert errors == ["The picture engine failed on this picture; please try again."]
-        assert render(two, {"a": CAR})["a"].data == solo_bytes(mini, [CAR])[0]
-    finally:
-        two.close()
-
-
 class Coming(RuleBasedStateMachine):
     """Requests come, go and are cancelled in any order; whoever finishes has the bytes of being alone."""
 
@@ -335,7 +270,7 @@ def test_what_cannot_fit_is_refused_before_it_begins(parts: Parts, options: Engi
     place = "cpu|mini"
     caps = RowCaps(options.home, place)
     assert caps.row_bytes(64, 64) == 0
-    caps.cap(64, 64, lambda: Measured(8, 1_000))
+    caps.measured(64, 64, lambda: Measured(8, 1_000))
     assert RowCaps(options.home, place).row_bytes(128, 64) == 2_000
     assert RowCaps(options.home, "cuda|mini").row_bytes(64, 64) == 0
 
@@ -367,8 +302,8 @@ def test_what_cannot_fit_is_refused_before_it_begins(parts: Parts, options: Engi
 def test_damaged_row_caps_are_measured_again(options: EngineOptions, garbage: str) -> None:
     (options.home / FILE).write_text(garbage)
     caps = RowCaps(options.home, "a")
-    assert caps.cap(64, 64, lambda: Measured(6)).rows == 6
-    assert RowCaps(options.home, "a").cap(64, 64, lambda: Measured(2)).rows == 6
+    assert caps.measured(64, 64, lambda: Measured(6)).rows == 6
+    assert RowCaps(options.home, "a").measured(64, 64, lambda: Measured(2)).rows == 6
 
 
 def test_what_never_fits_fails_alone_with_a_sentence(parts: Parts, options: EngineOptions) -> None:
