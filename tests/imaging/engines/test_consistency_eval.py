@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imaging.engines import consistency_eval
 from imaging.engines.consistency_eval import judged
 from imaging.engines.consistency_sweep import best, settings
 from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
 from imaging.engines.mini import mini_engine
+from imaging.engines.random_sdxl import SIDE
+from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
 from imaging.mini.sprites import SETS, TINTABLE
 from imaging.mini.world import Figure, Scene, draw
-from imaging.model import RenderedPicture
+from imaging.model import Abilities, RenderedPicture
 from tests.imaging.engines.tiny import recipe
 
 THING = TINTABLE[0]
@@ -99,3 +102,17 @@ def test_a_sweep_tries_only_what_the_engine_offers(tmp_path: Path) -> None:
     tried = list(settings(engine))
     assert {technique for technique, _ in tried} <= engine.abilities.techniques
     assert len(tried) == len({(technique, tuple(options.items())) for technique, options in tried}) > 20
+
+
+@pytest.mark.slow
+def test_every_figure_is_there_for_any_sdxl_checkpoint(tiny_folder: Path, tmp_path: Path) -> None:
+    abilities = Abilities("sdxl", "tiny", BUILT_IN, {"square": (SIDE, SIDE)}, 2, 4.0, "euler", SAMPLERS)
+    engine = SdxlEngine(abilities, EngineOptions(str(tiny_folder), tmp_path, device="cpu", threads=1))
+    engine.load()
+    found = consistency_eval.run(engine, pairs=4, chains=1)
+    controls = ("none", "same-seed", "prompt-to-prompt", "masactrl", "automatic")
+    for control in controls:
+        assert {f"{control}.keep", f"{control}.change", f"{control}.mean"} <= found.keys()
+    assert all(0 <= found[f"{control}.mean"] <= 1 for control in controls)
+    assert {"automatic_minus_best_single", "automatic_minus_same_seed", "drift.10"} <= found.keys()
+    assert not [name for name in found if name.startswith("ip-adapter")]  # it has no weights for that
