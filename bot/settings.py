@@ -113,7 +113,9 @@ class Settings(BaseSettings):
 
     web_host: str = _group("Web page", "Address to listen on.", "127.0.0.1")
     web_port: int = _group("Web page", "Port to listen on; 0: any free one.", 8765, ge=0, le=65535)
-    web_password: SecretStr = _group("Web page", "Asked for when set; needed for any host but loopback.", SecretStr(""))
+    web_password: SecretStr = _group(
+        "Web page", "Asked for when set; needed for any host but loopback, and for a public URL.", SecretStr("")
+    )
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
     discord_token: SecretStr = _group("Discord", "Bot token; empty: no Discord.", SecretStr(""))
@@ -198,10 +200,18 @@ class Settings(BaseSettings):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
         if not loopback(self.web_host) and not self.web_password.get_secret_value():
             found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others.")
+        elif self.web_public_url and not self.web_password.get_secret_value() and not self.slack_over_http:
+            found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_PUBLIC_URL lets others in.")
         slack = self.slack_bot_token.get_secret_value()
         if slack and not (self.slack_app_token.get_secret_value() or self.slack_signing_secret.get_secret_value()):
             found.append("EASEL_SLACK_BOT_TOKEN needs EASEL_SLACK_APP_TOKEN or EASEL_SLACK_SIGNING_SECRET too.")
         return found
+
+    @property
+    def slack_over_http(self) -> bool:
+        """Whether Slack's requests come to the web port. They carry a signature; the page needs a password of its own,
+        and stays closed without one."""
+        return bool(self.slack_signing_secret.get_secret_value()) and not self.slack_app_token.get_secret_value()
 
 
 def _address(value: str, schemes: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +13,7 @@ from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.readiness import Readiness
-from bot.settings import Settings, loopback
+from bot.settings import Settings
 from handlers.access import Access
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bot.chats.slack.config import SlackConfig
     from bot.chats.slack.listen import SlackService
     from bot.chats.web.chat import WebChat
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,13 @@ def web(parts: Parts) -> Service:
         settings.web_port,
         settings.web_password.get_secret_value(),
         frozenset({public} if public else ()),
-        trusted=loopback(settings.web_host),
+        public=bool(public),
     )
+    if address.closed:
+        log.warning(
+            "the page is closed, only Slack's requests are taken: EASEL_WEB_PUBLIC_URL lets others in, "
+            "and EASEL_WEB_PASSWORD is empty"
+        )
     chat = WebChat(
         parts.store,
         address,

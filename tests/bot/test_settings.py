@@ -60,6 +60,17 @@ def test_a_secret_is_not_repeated_in_what_is_wrong(monkeypatch: pytest.MonkeyPat
     assert "EASEL_SLACK_APP_TOKEN" in str(caught.value)
 
 
+def test_a_public_page_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_WEB_PUBLIC_URL", "https://easel.example")
+    with pytest.raises(SettingsError, match="EASEL_WEB_PASSWORD is empty, but EASEL_WEB_PUBLIC_URL"):
+        load_settings()
+    assert load_settings(web_password="long enough").web_public_url
+    # Slack's requests carry a signature: they are taken, and the page stays closed.
+    assert load_settings(slack_bot_token="xoxb-1", slack_signing_secret="s").slack_over_http
+    with pytest.raises(SettingsError):
+        load_settings(slack_bot_token="xoxb-1", slack_signing_secret="s", slack_app_token="xapp-1")
+
+
 @pytest.mark.parametrize("engine", ["openai", "dall-e", "SDXL "])
 def test_an_engine_without_what_it_needs_stops_the_start(engine: str) -> None:
     with pytest.raises(SettingsError):

@@ -23,13 +23,15 @@ from handlers.model import SlotState
 from tests.fakes import FakePictures, FolderFiles, ScriptedModel, png
 
 THREAD = "thread-0001"
+NAMES = frozenset({"easel.example"})
 
 
 class Site:
     """A running page and a browser's session on it."""
 
-    def __init__(self, home: Path, password: str = "") -> None:
+    def __init__(self, home: Path, password: str = "", *, public: bool = False) -> None:
         self.home = home
+        self.public = public
         self.model = ScriptedModel()
         self.pictures = FakePictures()
         self.metrics = Metrics()
@@ -40,7 +42,7 @@ class Site:
         self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
         self.chat = WebChat(
             self.store,
-            WebAddress("127.0.0.1", 0, self.password),
+            WebAddress("127.0.0.1", 0, self.password, NAMES if self.public else frozenset(), self.public),
             max_upload_bytes=200_000,
             readiness=self.readiness,
             metrics=self.metrics.text,
@@ -80,17 +82,17 @@ class Site:
         async with self.browser.post(address, json={"action": action, **details}) as answer:
             return answer.status, await answer.json() if answer.status == 200 else await answer.text()
 
-    async def follow(self, thread: str = THREAD) -> AsyncIterator[dict[str, Any]]:
-        async with self.browser.get(f"/api/threads/{thread}/events") as answer:
+    async def follow(self, thread: str = THREAD, **headers: str) -> AsyncIterator[dict[str, Any]]:
+        async with self.browser.get(f"/api/threads/{thread}/events", headers=headers) as answer:
             assert answer.content_type == "text/event-stream"
             async for line in answer.content:
                 if line.startswith(b"data: "):
                     yield json.loads(line[6:])
 
-    async def answered(self) -> dict[str, Any]:
+    async def answered(self, **headers: str) -> dict[str, Any]:
         """The next answer that is finished."""
         async with asyncio.timeout(20):
-            async for message in self.follow():
+            async for message in self.follow(**headers):
                 turns = [message["turn"]] if message["type"] == "reply" else message.get("turns", [])
                 for turn in turns:
                     if turn["role"] == "assistant" and turn["final"] and turn["parts"]:
@@ -282,6 +284,69 @@ async def test_a_password_stands_before_everything_but_health(tmp_path: Path) ->
         for wrong in ("Basic !!!", "Bearer x", "Basic YTpi"):
             assert (await site.get("/", headers={"Authorization": wrong}))[0] == 401
         assert (await site.get("/api/threads", headers=right))[0] == 200
+    finally:
+        await site.stop()
+
+
+async def closed_and_open(site: Site, **headers: str) -> dict[str, int]:
+    paths = ("/", "/t/thread-0001", "/static/app.js", "/api/about", "/api/threads", "/metrics", "/healthz", "/readyz")
+    return {path: (await site.get(path, headers=headers))[0] for path in paths}
+
+
+@pytest.mark.parametrize("host", ["easel.example", "localhost", "127.0.0.1"])
+async def test_a_public_page_without_a_password_serves_health_alone(tmp_path: Path, host: str) -> None:
+    """By every name: a proxy may put this machine's own in the place of the public one."""
+    site = Site(tmp_path, public=True)
+    await site.start()
+    try:
+        found = await closed_and_open(site, Host=host)
+        assert {path for path, status in found.items() if status == 200} == {"/healthz", "/readyz"}
+        assert set(found.values()) == {200, 403}
+        assert await site.say("hello") == 403
+        assert (await site.press("delete", picture=1))[0] == 403
+        assert site.model.requests == []
+    finally:
+        await site.stop()
+
+
+FORWARDING = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via", "CF-Connecting-IP")
+
+
+async def anothers_picture_goes(site: Site, **headers: str) -> bool:
+    """Whether a second guest can delete the first one's picture."""
+    site.model.scripts.append('One <image id="1"> a fox </image>')
+    key = {"Authorization": "Basic " + b64encode(f":{site.password}".encode()).decode()} if site.password else {}
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        site.browser,
+        aiohttp.ClientSession(site.chat.url, cookie_jar=jar, headers={"X-Easel": "1"} | key | headers) as second,
+    ):
+        form = aiohttp.FormData({"text": "a fox"}, default_to_multipart=True)
+        async with site.browser.post(f"/api/threads/{THREAD}/messages", data=form, headers=key) as answer:
+            assert answer.status == 202
+        await site.answered(**key)
+        (picture,) = await site.store.gallery(site.chat.key(THREAD))
+        address = f"/api/threads/{THREAD}/press"
+        async with second.post(address, json={"action": "delete", "picture": picture.number}) as answer:
+            assert answer.status == 200
+        return not await site.store.gallery(site.chat.key(THREAD))
+
+
+async def test_whoever_sits_at_the_machine_alone_moderates(site: Site) -> None:
+    assert await anothers_picture_goes(site)
+
+
+@pytest.mark.parametrize("header", FORWARDING)
+async def test_nobody_moderates_through_a_proxy(site: Site, header: str) -> None:
+    assert not await anothers_picture_goes(site, **{header: "203.0.113.7"})
+
+
+@pytest.mark.parametrize("public", [False, True])
+async def test_a_password_or_a_public_address_means_that_others_come(tmp_path: Path, public: bool) -> None:
+    site = Site(tmp_path, password="long enough", public=public)
+    await site.start()
+    try:
+        assert not await anothers_picture_goes(site)
     finally:
         await site.stop()
 

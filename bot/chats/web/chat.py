@@ -16,9 +16,10 @@ from aiohttp import web
 from bot.chats import ChatNotStarted
 from bot.chats.web import views
 from bot.chats.web.events import Hub
-from bot.chats.web.security import LOOPBACK, Gate
+from bot.chats.web.security import LOOPBACK, PERSON, Gate, direct
 from bot.chats.web.server import Pages, build
 from bot.readiness import Readiness
+from bot.settings import loopback
 from handlers.model import Answer, Incoming, Person, PicturePart, Press, Reply, Role, SlotState, ThreadKey
 from handlers.ports import Handlers, ReplyPost, Store
 
@@ -35,8 +36,18 @@ class WebAddress:
     port: int
     password: str = ""
     names: frozenset[str] = frozenset()
-    trusted: bool = True
-    """Whether whoever reaches the page owns this machine (loopback): they may moderate."""
+    public: bool = False
+    """Whether the settings say that others reach the page under an address of its own."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing says that others come: then whoever sits at this machine may moderate."""
+        return not self.public and not self.password and loopback(self.host)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the page must not be served: others could come in, and there is no lock."""
+        return not self.password and (self.public or not loopback(self.host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ class WebChat:
             self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes, self._about.to_json()
         )
         hosts = frozenset() if self._address.password else LOOPBACK | self._address.names
-        server = build(pages, Gate(hosts, self._address.password))
+        server = build(pages, Gate(hosts, self._address.password, self._address.closed))
         for mount in self._mounts:
             mount(server)
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=2.0)
@@ -161,12 +172,13 @@ class WebChat:
             raise web.HTTPNotFound(text="There is no such thread.")
         return ThreadKey("web", "-", "web", thread)
 
-    def person(self, cookie: str) -> Person:
+    def person(self, request: web.Request) -> Person:
         """Whoever holds the cookie. The id is not the cookie itself: ids are seen by others, cookies are not."""
         import hashlib
 
-        digest = hashlib.sha256(cookie.encode()).hexdigest()[:16]
-        return Person(digest, f"Guest {digest[:4]}", admin=self._address.trusted, moderator=self._address.trusted)
+        digest = hashlib.sha256(request[PERSON].encode()).hexdigest()[:16]
+        trusted = self._address.alone and direct(request)
+        return Person(digest, f"Guest {digest[:4]}", admin=trusted, moderator=trusted)
 
     def deliver(self, incoming: Incoming) -> None:
         """Hand a message over; it is answered in a task that this chat owns."""

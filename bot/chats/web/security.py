@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.chats.web.visitors import forwarded
+from bot.settings import loopback
+
 COOKIE = "easel_person"
 _PERSON = re.compile(r"[A-Za-z0-9_-]{16,64}")
 PERSON: web.RequestKey[str] = web.RequestKey("person", str)
@@ -37,6 +40,9 @@ class Gate:
 
     hosts: frozenset[str]
     password: str = ""
+    closed: bool = False
+    """Nothing is served but signed requests and health: others can reach the page, and no lock is on it. Not by the
+    name that was asked for: a proxy may put this machine's own in its place."""
 
     def check(self, request: web.Request) -> None:
         """Let a request pass.
@@ -46,6 +52,8 @@ class Gate:
         """
         if request.path.startswith(SIGNED_PATHS):
             return
+        if self.closed and request.path not in OPEN_PATHS:
+            raise web.HTTPForbidden(text="The page is closed here: it has a public address and no password.")
         # A foreign name that resolves to this machine (DNS rebinding) must not reach the page.
         if self.hosts and _name(request.host) not in self.hosts:
             raise web.HTTPForbidden(text="This address is not one that Easel answers to (EASEL_WEB_PUBLIC_URL).")
@@ -80,6 +88,11 @@ class Gate:
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def direct(request: web.Request) -> bool:
+    """Whether the visitor sits at this machine, as far as the connection and its headers tell."""
+    return loopback(request.remote or "") and _name(request.host) in LOOPBACK and not forwarded(request.headers)
 
 
 def _name(host: str) -> str:

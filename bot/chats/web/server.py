@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 
 from bot.chats.web import security, views
 from bot.chats.web.events import Hub, Subscriber
-from bot.chats.web.security import PERSON, Gate
+from bot.chats.web.security import Gate
 from bot.readiness import Readiness
 from handlers.errors import UserError
 from handlers.model import Action, Attachment, Incoming, Press
@@ -99,7 +99,7 @@ class Pages:
         )
         security.seal(request, response)
         await response.prepare(request)
-        subscriber = self.hub.subscribe(key.thread, self.chat.person(request[PERSON]).id)
+        subscriber = self.hub.subscribe(key.thread, self.chat.person(request).id)
         try:
             await _send(response, await self._snapshot(request))
             await self._follow(response, subscriber)
@@ -117,7 +117,7 @@ class Pages:
         stored = {turn["text"] for turn in turns if turn["role"] == "user"}
         return {
             "type": "snapshot",
-            "me": self.chat.person(request[PERSON]).id,
+            "me": self.chat.person(request).id,
             "turns": turns,
             "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
         } | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
@@ -139,7 +139,7 @@ class Pages:
         fields, files = await self._form(request)
         replies_to = fields.get("replies_to", "")
         event = fields.get("event", "")
-        person = self.chat.person(request[PERSON])
+        person = self.chat.person(request)
         self.chat.deliver(
             Incoming(
                 event=f"web:{person.id}:{event if _EVENT.fullmatch(event) else secrets.token_urlsafe(12)}",
@@ -186,7 +186,7 @@ class Pages:
         except ValueError:
             raise web.HTTPBadRequest(text="There is no such button.") from None
         event = str(data.get("event", ""))
-        person = self.chat.person(request[PERSON])
+        person = self.chat.person(request)
         picture, change = data.get("picture"), data.get("change")
         answer = await self.chat.press(
             Press(
