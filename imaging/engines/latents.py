@@ -12,6 +12,12 @@ from torch import Tensor
 TILE_ABOVE = 1536 * 1536
 """Pixels above which a GPU decodes in tiles, so that a refined picture does not need all memory."""
 
+_FIT_SIDE = 16
+"""Latents a side of the pictures that previews are fitted on."""
+_NEAREST, _BICUBIC = Image.Resampling.NEAREST, Image.Resampling.BICUBIC
+_PATCHES = (*[(1, _NEAREST), (2, _BICUBIC), (3, _NEAREST)] * 4, (4, _BICUBIC), (6, _BICUBIC))
+"""Those pictures: colours a side, and how they are spread."""
+
 
 class Latents:
     """A VAE with the scaling of its checkpoint. One picture at a time: results never depend on neighbours."""
@@ -35,14 +41,19 @@ class Latents:
             self._vae.disable_tiling()
         return _image(decoded[0].float().cpu())
 
-    @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
         """RGB picture → [1, C, h, w] float32 on the CPU: the mean of the VAE's distribution, so it repeats."""
+        return self._scaled(self._posterior(image).mode())
+
+    @torch.inference_mode()
+    def _posterior(self, image: Image.Image) -> Any:
         array = np.asarray(image.convert("RGB"), dtype=np.float32) / 127.5 - 1.0
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None].to(self._vae.device, self._vae.dtype)
-        found = self._vae.encode(pixels).latent_dist.mode().float().cpu()
+        return self._vae.encode(pixels).latent_dist
+
+    def _scaled(self, found: Tensor) -> Tensor:
         mean, std = self._moments()
-        return (found - mean) / std * self._factor
+        return (found.float().cpu() - mean) / std * self._factor
 
     @torch.inference_mode()
     def preview(self, latents: Tensor) -> Image.Image:
@@ -55,15 +66,23 @@ class Latents:
         return image.resize((image.width * side, image.height * side), Image.Resampling.BICUBIC)
 
     def _fit(self) -> Tensor:
-        """[C + 1, 3]: least squares from latents to colours, over a few pictures of smooth colours."""
-        size = 16
-        random = np.random.default_rng(0)
+        """[C + 1, 3]: least squares from latents to colours, over a few pictures of plain and of smooth colours.
+
+        The latents are samples of the VAE's distribution, as those of a UNet are. Fitted to its means instead, channels
+        that carry next to nothing get large weights, and a preview turns into their noise towards the end.
+        """
+        random, draw = np.random.default_rng(0), torch.Generator().manual_seed(0)
         latents, colours = [], []
-        for _ in range(6):
-            small = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8), "RGB")
-            image = small.resize((size * self._scale, size * self._scale), Image.Resampling.BICUBIC)
-            latents.append(self.encode(image)[0].flatten(1).T)
-            tiny = np.asarray(image.resize((size, size), Image.Resampling.BOX), dtype=np.float32)
+        for cells, resample in _PATCHES:
+            # Most colours near the ends of the range, or previews come out pale.
+            patches = (random.beta(0.5, 0.5, (cells, cells, 3)) * 255).astype(np.uint8)
+            side = _FIT_SIDE * self._scale
+            image = Image.fromarray(patches, "RGB").resize((side, side), resample)
+            found = self._posterior(image)
+            mean, std = found.mean.float().cpu(), found.std.float().cpu()
+            sample = mean + std * torch.randn(mean.shape, generator=draw)
+            latents.append(self._scaled(sample)[0].flatten(1).T)
+            tiny = np.asarray(image.resize((_FIT_SIDE, _FIT_SIDE), Image.Resampling.BOX), dtype=np.float32)
             colours.append(torch.from_numpy(tiny / 127.5 - 1.0).reshape(-1, 3))
         inputs = torch.cat(latents)
         return torch.linalg.lstsq(torch.cat([inputs, torch.ones(len(inputs), 1)], 1), torch.cat(colours)).solution
