@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot import private
 from bot.chats import rows
 from bot.chats.rows import Parts, Service
 from bot.home import Home
@@ -100,6 +101,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
     home = Home(settings.home)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
+        stack.enter_context(private.alone())
         stack.enter_context(home.claim())
         files = PictureFiles(home.pictures)
         store = await SqliteStore.open(home.database, files, synchronous=settings.synchronous)

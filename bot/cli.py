@@ -182,8 +182,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
+    from bot import private
+
     try:
-        return int(importlib.import_module(arguments.module).run(arguments))
+        with private.alone():
+            return int(importlib.import_module(arguments.module).run(arguments))
     except CommandFailed as error:
         print(f"easel: {error}", file=sys.stderr)
         return 1

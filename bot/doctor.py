@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from bot import doctor_chats, doctor_discord
+from bot import doctor_chats, doctor_discord, private
 from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.home import Home
@@ -25,7 +25,7 @@ DEVICE_TIMEOUT_S = 120.0
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; the slow looks (endpoints, device) run at the same time."""
-    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _database, _weights, _tokens)
+    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _rights, _database, _weights, _tokens)
     findings = [finding for check in checks for finding in check(settings)]
     slow: list[Awaitable[Finding]] = []
     several: list[Awaitable[list[Finding]]] = []
@@ -75,6 +75,24 @@ def _disk(settings: Settings) -> Iterable[Finding]:
         yield ok("home", f"{settings.home} can be written")
     except OSError as error:
         yield broken("home", f"{probe} cannot be written ({error.strerror}); set EASEL_HOME to a folder of yours")
+
+
+def _rights(settings: Settings) -> Iterable[Finding]:
+    """What other users of this machine can read: words and pictures in the home, tokens in `.env`."""
+    readable = private.readable_by_others(settings.home)
+    if readable:
+        more = f" and {len(readable) - 1} more" if len(readable) > 1 else ""
+        yield warning(
+            "rights",
+            f"others on this machine may read {readable[0]}{more}; the next start closes them, or chmod go= does",
+        )
+    elif settings.home.exists():
+        yield ok("rights", "only you can read what Easel keeps")
+    env = Path(".env")
+    if private.readable_file(env):
+        yield warning(
+            "rights", f"others on this machine may read the tokens in {env.resolve()}; chmod 600 .env closes it"
+        )
 
 
 def _database(settings: Settings) -> Iterable[Finding]:

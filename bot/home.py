@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from bot import private
 from bot.cli import CommandFailed
+
+log = logging.getLogger(__name__)
 
 
 class Home:
@@ -36,7 +40,8 @@ class Home:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Own the home until the block ends; the lock goes with the process, however it ends.
+        """Own the home until the block ends; the lock goes with the process, however it ends. What others could read
+        in it is closed.
 
         Raises:
             CommandFailed: another program owns it, or it cannot be written.
@@ -44,7 +49,7 @@ class Home:
         import fcntl
 
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = (self.root / "easel.lock").open("a+")
         except OSError as error:
             raise CommandFailed(
@@ -63,6 +68,8 @@ class Home:
                 ) from None
             self._lock = lock
             self._note(str(os.getpid()))
+            if closed := private.repair(self.root):
+                log.info("other users of this machine can no longer read %d files and folders of %s", closed, self.root)
             try:
                 yield
             finally:
