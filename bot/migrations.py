@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from sqlite_utils import Database
 
+from handlers.model import Person
+
 SCHEMA = """
 CREATE TABLE events (
     id TEXT PRIMARY KEY, boot TEXT NOT NULL, turn TEXT, finished INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL
@@ -94,12 +96,39 @@ def spendings(db: Database) -> None:
     )
 
 
+def accounts(db: Database) -> None:
+    """A person counts once over all servers and workspaces; messages, calls of the language model and bytes count too.
+
+    The account is opaque (`Person.account_in`): what was spent counts on when its person is forgotten.
+    """
+    old = db.conn.execute("SELECT at, person_id, channel, tenant, seconds, money FROM spent").fetchall()
+    db.conn.execute("DROP TABLE spent")
+    db.conn.execute(
+        "CREATE TABLE spent (at REAL NOT NULL, account TEXT NOT NULL, channel TEXT NOT NULL, tenant TEXT NOT NULL, "
+        "pictures INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0, "
+        "messages INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0)"
+    )
+    for column in ("account", "channel", "tenant"):
+        db.conn.execute(f"CREATE INDEX spent_{column} ON spent ({column}, at)")
+    db.conn.execute("CREATE INDEX spent_at ON spent (at)")
+    for at, key, channel, tenant, seconds, money in old:
+        # An old key is chat/tenant/id; one that is empty was forgotten.
+        chat, id = tenant.partition("/")[0], key.removeprefix(f"{tenant}/")
+        account = Person(id, "").account_in(chat) if key else ""
+        values = (at, account, channel, tenant, seconds, money)
+        db.conn.execute(
+            "INSERT INTO spent (at, account, channel, tenant, pictures, seconds, money) VALUES (?, ?, ?, ?, 1, ?, ?)",
+            values,
+        )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
     votes,
     answered_picture,
     spendings,
+    accounts,
 )
 
 

@@ -49,11 +49,11 @@ def person_key(thread: ThreadKey, person_id: str) -> str:
 
 
 def person_to_json(person: Person) -> dict[str, Any]:
-    return {"id": person.id, "name": person.name}
+    return {"id": person.id, "name": person.name} | ({"account": person.account} if person.account else {})
 
 
 def person_from_json(data: Mapping[str, Any]) -> Person:
-    return Person(id=str(data["id"]), name=str(data["name"]))
+    return Person(id=str(data["id"]), name=str(data["name"]), account=str(data.get("account", "")))
 
 
 def part_to_json(part: ReplyPart) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def job_to_json(job: PendingJob) -> dict[str, Any]:
     return {
         "id": request.id,
         "recipe": request.recipe.to_json(),
-        "owner": [request.owner.tenant, request.owner.person, request.owner.thread],
+        "owner": [request.owner.tenant, request.owner.person, request.owner.thread, request.owner.account],
         "priority": request.priority.value,
         "number": job.number,
         "needs": job.needs,

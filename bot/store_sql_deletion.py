@@ -89,8 +89,6 @@ class DeletionTables(PictureTables):
             turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
             self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
             self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
-            # The channel's and the workspace's quotas still count them.
-            self._db.execute("UPDATE spent SET person_id = '' WHERE person_id = ?", (key,))
             self._erase("person_id = ?", (key,))
             self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
             self._blank_events(turns, person)

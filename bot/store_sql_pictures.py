@@ -13,12 +13,12 @@ from sqlite_utils import Database
 
 from bot import store_rows as rows
 from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
-from handlers.quota_rules import Amounts, Sharers
+from handlers.quota_rules import Amounts, Sharers, share_key
 from imaging.model import Operation
 
 GONE = "(deleted)"
 """What stands where something was deleted for good."""
-SHARED_BY = {Sharers.PERSON: "person_id", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
+SHARED_BY = {Sharers.PERSON: "account", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
 
 CACHED = 2048
 
@@ -90,11 +90,16 @@ class PictureTables:
         )
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
         if picture.operation is not Operation.UPLOAD:
-            thread, spent = picture.thread, picture.metrics.get("cost", 0.0)
-            scopes = [rows.clean(scope) for scope in (thread.channel_scope, thread.tenant_scope)]
-            person = rows.clean(rows.person_key(thread, picture.person.id))
-            values = (picture.created.timestamp(), person, *scopes, picture.device_seconds, spent)
-            self._db.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)", values)
+            made = Amounts(1, picture.device_seconds, picture.metrics.get("cost", 0.0))
+            self._spend(picture.created.timestamp(), picture.thread, picture.person, made)
+
+    def _spend(self, at: float, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
+        keys = [rows.clean(share_key(sharers, thread, person)) for sharers in SHARED_BY]
+        self._db.execute(
+            f"INSERT INTO spent (at, {', '.join(SHARED_BY.values())}, pictures, seconds, money) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (at, *keys, amounts.pictures, amounts.seconds, amounts.money),
+        )
 
     def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
@@ -177,7 +182,7 @@ class PictureTables:
 
     def spent(self, sharers: Sharers, key: str, since: float) -> Amounts:
         row = self._db.execute(
-            f"SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(money), 0) FROM spent "
+            f"SELECT coalesce(sum(pictures), 0), coalesce(sum(seconds), 0), coalesce(sum(money), 0) FROM spent "
             f"WHERE {SHARED_BY[sharers]} = ? AND at >= ?",
             (rows.clean(key), since),
         ).fetchone()
@@ -185,10 +190,10 @@ class PictureTables:
 
     def spendings(self, sharers: Sharers, key: str, since: float) -> list[tuple[datetime, Amounts]]:
         found = self._db.execute(
-            f"SELECT at, seconds, money FROM spent WHERE {SHARED_BY[sharers]} = ? AND at >= ? ORDER BY at",
+            f"SELECT at, pictures, seconds, money FROM spent WHERE {SHARED_BY[sharers]} = ? AND at >= ? ORDER BY at",
             (rows.clean(key), since),
         )
-        return [(datetime.fromtimestamp(at, UTC), Amounts(1, seconds, money)) for at, seconds, money in found]
+        return [(datetime.fromtimestamp(at, UTC), Amounts(*amounts)) for at, *amounts in found]
 
     def forget_spendings(self, before: float) -> None:
         with self._transaction():

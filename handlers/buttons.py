@@ -31,13 +31,14 @@ from handlers.model import (
     Turn,
     TurnState,
     Vote,
+    owner_of,
 )
 from handlers.recipe_text import recipe_text
 from handlers.recipes import Built, build, seed_of
 from handlers.router import Planned
 from handlers.services import Services
 from imaging.errors import ImagingError
-from imaging.model import Control, ImageRequest, Operation, Owner, Technique
+from imaging.model import Control, ImageRequest, Operation, Technique
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import Directive, render_directive
@@ -192,7 +193,7 @@ class Buttons:
         source = parents[0] if parents else None
         tag = Directive(operation, id=number, source=source, description=described, change=press.change)
         thread = press.thread
-        owner = Owner(f"{thread.chat}/{thread.tenant}", press.person.id, str(thread))
+        owner = owner_of(thread, press.person)
         return Turn(
             id=turn_id(press),
             thread=thread,

@@ -8,12 +8,22 @@ from dataclasses import replace
 from handlers.assembly import Assembly, Place
 from handlers.errors import UserError
 from handlers.ids import slot_id
-from handlers.model import NoticePart, PendingJob, Person, Picture, PicturePart, PictureState, SelectPart, Session
+from handlers.model import (
+    NoticePart,
+    PendingJob,
+    Person,
+    Picture,
+    PicturePart,
+    PictureState,
+    SelectPart,
+    Session,
+    owner_of,
+)
 from handlers.recipes import Built, build, seed_of
 from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
 from handlers.services import Services
 from handlers.slots import Slots
-from imaging.model import ImageRequest, Operation, Owner, Priority
+from imaging.model import ImageRequest, Operation, Priority
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import Directive
@@ -146,8 +156,7 @@ class Director:
     def _note(self, plan: Planned, first: int, built: list[Built], place: Place | None, remark: str | None) -> Place:
         """Put the placeholders where the tag stood, and let later directives refer to them."""
         directive = plan.directive
-        thread = self._session.thread
-        owner = Owner(f"{thread.chat}/{thread.tenant}", self._person.id, str(thread))
+        owner = owner_of(self._session.thread, self._person)
         parents = () if plan.parent is None else (plan.parent.number,)
         parts: list[PicturePart] = []
         for at, order in enumerate(built):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
-from imaging.model import ImageRequest, Operation, Recipe
+from imaging.model import ImageRequest, Operation, Owner, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,32 @@ class Person:
     admin: bool = False
     moderator: bool = False
     roles: tuple[str, ...] = ()
+    account: str = ""
+    """Whom limits mean, in all of a chat's servers, workspaces and direct messages together: people with the same
+    account have one person's share. Empty: the id. Chats where anybody can be somebody new at will fill it with
+    what costs something to change (`account_of_address`). It is stored, so it holds no address in the clear."""
+
+    def account_in(self, chat: str) -> str:
+        """Names the account across chats; opaque, and not the person's id in the clear: it outlives `/forget`."""
+        return sha256(f"{chat}/{self.account or self.id}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def account_of_address(address: str, secret: bytes) -> str:
+    """What somebody without an identity counts as: the address that they come from; of IPv6 the network (/64), which
+    one person has whole.
+
+    Args:
+        address: An IP address; anything else counts as itself.
+        secret: Of the home, so that what is stored cannot be turned back by trying all addresses.
+    """
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        network = address
+    else:
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        network = str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
+    return "address-" + hmac.new(secret, network.encode(), sha256).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +111,11 @@ class Incoming:
     """One sentence for each thing that came with it and that the chat could not take."""
     title: str = ""
     """What the thread is called, where the platform tells."""
+
+
+def owner_of(thread: ThreadKey, person: Person) -> Owner:
+    """Whom a picture is for, as the queue sees it."""
+    return Owner(thread.tenant_scope, person.id, str(thread), person.account_in(thread.chat))
 
 
 class Action(StrEnum):

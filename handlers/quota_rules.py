@@ -86,7 +86,7 @@ def share_key(sharers: Sharers, thread: ThreadKey, person: Person) -> str:
     """Names whose share something is, as the store counts it."""
     match sharers:
         case Sharers.PERSON:
-            return f"{thread.chat}/{thread.tenant}/{person.id}"
+            return person.account_in(thread.chat)
         case Sharers.CHANNEL:
             return thread.channel_scope
         case Sharers.WORKSPACE:

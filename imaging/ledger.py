@@ -99,7 +99,12 @@ def _recipe_that_was_made(db: Database) -> None:
     db.conn.execute("ALTER TABLE jobs ADD COLUMN made TEXT")
 
 
-migrations: tuple[Callable[[Database], None], ...] = (_first_table, _recipe_that_was_made)
+def _account(db: Database) -> None:
+    """Whose share a job is, over all tenants."""
+    db.conn.execute("ALTER TABLE jobs ADD COLUMN account TEXT NOT NULL DEFAULT ''")
+
+
+migrations: tuple[Callable[[Database], None], ...] = (_first_table, _recipe_that_was_made, _account)
 
 
 def open_database(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.0) -> Database:
@@ -168,13 +173,13 @@ class JobLedger:
         """Accept a job; the same id again returns what is on file, unchanged."""
         owner = request.owner
         row = (
-            request.id, owner.tenant, owner.person, owner.thread, request.priority.value,
+            request.id, owner.tenant, owner.person, owner.thread, owner.account, request.priority.value,
             _dumps(request.recipe.to_json()), self._clock(),
         )  # fmt: skip
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO jobs (id, tenant, person, thread, priority, state, recipe, submitted)"
-                " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO jobs (id, tenant, person, thread, account, priority, state, recipe, submitted)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (id) DO NOTHING",
                 row,
             )
         found = self.get(request.id)
@@ -317,7 +322,7 @@ class JobLedger:
     def _select(self, rest: str, values: Sequence[Any]) -> list[Job]:
         cursor = self._db.conn.execute(
             "SELECT id, tenant, person, thread, priority, state, recipe, fence, crashes, restarts, submitted,"
-            f" result, sentence, retryable, ended_by, made FROM jobs {rest}",
+            f" result, sentence, retryable, ended_by, made, account FROM jobs {rest}",
             values,
         )
         return [_job(row) for row in cursor.fetchall()]
@@ -325,8 +330,8 @@ class JobLedger:
 
 def _job(row: Sequence[Any]) -> Job:
     id, tenant, person, thread, priority, state, recipe, fence, crashes, restarts, submitted = row[:11]
-    result, sentence, retryable, by, made = row[11:]
-    owner = Owner(tenant, person, thread)
+    result, sentence, retryable, by, made, account = row[11:]
+    owner = Owner(tenant, person, thread, account)
     asked = json.loads(recipe)
     request = ImageRequest(id, Recipe.from_json(asked), owner, Priority(priority))
     got = None if result is None else _result(result, asked if made is None else json.loads(made))

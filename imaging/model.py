@@ -128,6 +128,13 @@ class Owner:
     """Workspace or server."""
     person: str
     thread: str
+    account: str = ""
+    """Names the person over all tenants, where one may be in several; empty: the person in this tenant."""
+
+    @property
+    def counts_as(self) -> str:
+        """Whose share a job is."""
+        return self.account or f"{self.tenant}/{self.person}"
 
 
 class Priority(StrEnum):

@@ -255,9 +255,7 @@ class JobQueue:
             job.id
             for job in self._jobs.values()
             if (thread is None or job.request.owner.thread == thread)
-            and (
-                person is None or (job.request.owner.tenant, job.request.owner.person) == (person.tenant, person.person)
-            )
+            and (person is None or _same_person(job.request.owner, person))
         ]
         return sum([await self.cancel(id, by) for id in chosen])
 
@@ -545,4 +543,4 @@ class JobQueue:
 
 
 def _same_person(one: Owner, other: Owner) -> bool:
-    return (one.tenant, one.person) == (other.tenant, other.person)
+    return one.counts_as == other.counts_as

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from bot.migrations import first_tables
+from bot.migrations import MIGRATIONS, first_tables
 from bot.store import SqliteStore, restore, sentence_for
 from handlers.errors import StoreError
 from handlers.model import (
     NoticePart,
     PendingJob,
+    Person,
     Picture,
     PicturePart,
     PictureState,
@@ -29,6 +30,7 @@ from handlers.model import (
     Turn,
     TurnState,
     Upload,
+    account_of_address,
 )
 from handlers.ports import Claim
 from handlers.quota_rules import Amounts, Sharers, share_key
@@ -288,6 +290,59 @@ async def test_an_older_database_is_brought_up_to_date(tmp_path: Path, files: Fo
     await opened.accept(message("hi"), asked="u1", turn="a1", uploads=[])
     assert (await opened.session(THREAD)).next_number == 1
     await opened.close()
+
+
+async def test_what_was_spent_before_accounts_counts_on(tmp_path: Path, files: FolderFiles) -> None:
+    old = Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))
+    for step in MIGRATIONS[:5]:
+        step(old)
+    old.execute("PRAGMA user_version = 5")
+    for tenant, person in (("discord/7", "discord/7/42"), ("discord/8", "discord/8/42"), ("discord/8", "")):
+        values = (NOW.timestamp(), person, f"{tenant}/c", tenant, 0.5, 0.25)
+        old.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)", values)
+    old.conn.close()
+    opened = await SqliteStore.open(tmp_path / "old.db", files)
+    somewhere = ThreadKey("discord", "9", "c", "t")
+    key = share_key(Sharers.PERSON, somewhere, Person("42", "Cleo"))
+    assert await opened.spent(Sharers.PERSON, key, NOW) == Amounts(2, 1.0, 0.5)
+    assert await opened.spent(Sharers.WORKSPACE, "discord/8", NOW) == Amounts(2, 1.0, 0.5)
+    await opened.close()
+
+
+async def test_a_person_counts_once_over_all_tenants_and_also_when_forgotten(store: SqliteStore) -> None:
+    for at, tenant in enumerate(("7", "8", "-")):
+        thread = ThreadKey("discord", tenant, "c", "t")
+        await store.add_picture(replace(picture(await number(store, thread), thread)), png(at))
+    await store.forget("discord", "7", ANNA)
+    key = share_key(Sharers.PERSON, ThreadKey("discord", "9", "c", "t"), ANNA)
+    assert (await store.spent(Sharers.PERSON, key, NOW)).pictures == 3
+    assert not (await store.spent(Sharers.PERSON, share_key(Sharers.PERSON, THREAD, ANNA), NOW)).pictures
+
+
+async def test_an_account_is_kept_with_a_turn_for_the_next_start(store: SqliteStore) -> None:
+    guest = replace(ANNA, account=account_of_address("203.0.113.9", b"secret"))
+    await store.accept(message("hi", person=guest), asked="u1", turn="a1", uploads=[])
+    [left] = await store.open_turns()
+    assert left.person == guest
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.9", "203.0.113.9", True),
+        ("203.0.113.9", "203.0.113.10", False),
+        ("203.0.113.9", "::ffff:203.0.113.9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:2:aaaa::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("unknown", "unknown", True),
+    ],
+)
+def test_an_address_is_one_account_and_not_told(one: str, other: str, same: bool) -> None:
+    first, second = (account_of_address(text, b"secret") for text in (one, other))
+    assert (first == second) is same
+    assert one not in first
+    assert first != account_of_address(one, b"another secret")
 
 
 async def test_a_newer_database_is_left_alone(tmp_path: Path, files: FolderFiles) -> None:

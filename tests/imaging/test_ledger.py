@@ -66,6 +66,14 @@ def test_a_record_from_before_is_read(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_job_keeps_whose_share_it_is(tmp_path: Path) -> None:
+    ledger = JobLedger(open_database(tmp_path / "jobs.db"))
+    owner = replace(ADA, account="everywhere")
+    ledger.submit(ImageRequest("a", recipe("a fox"), owner))
+    assert [job.request.owner for job in ledger.open_jobs()] == [owner]
+    ledger.close()
+
+
 def test_pruning_makes_the_file_smaller(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     ledger = JobLedger(open_database(path, synchronous="OFF"), clock=lambda: 1.0)
