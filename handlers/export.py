@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from handlers.errors import StoreError
+from handlers.links import guarded
 from handlers.model import (
     NoticePart,
     Picture,
@@ -90,7 +91,7 @@ def transcript(turns: Sequence[Turn]) -> str:
         said = [turn.text] if turn.role is Role.USER else []
         said += [_in_words(part) for part in turn.parts]
         blocks.append(f"**{who}** ({turn.created:%Y-%m-%d %H:%M} UTC)\n\n" + "\n\n".join(filter(None, said)))
-    return "\n\n---\n\n".join(blocks) + "\n"
+    return guarded("\n\n---\n\n".join(blocks) + "\n")
 
 
 def _in_words(part: ReplyPart) -> str:

@@ -14,6 +14,7 @@ from bot.chats.discord.outlet import NO_MENTIONS
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.text import plain, shorten, split_text
 from bot.chats.discord.trouble import FAILURES
+from handlers.links import guarded
 from handlers.model import Answer, File
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Answers:
     async def give(self, interaction: Interaction, answer: Answer) -> None:
         """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
         files, problems = await self._fitting(answer.files, upload_limit(interaction))
-        texts = list(split_text("\n".join([answer.text, *problems]), MAX_CONTENT))
+        texts = list(split_text(guarded("\n".join([answer.text, *problems])), MAX_CONTENT))
         if len(texts) > MAX_PIECES:
             files = [discord.File(io.BytesIO(answer.text.encode()), "answer.txt"), *files]
             texts = ["\n".join(["It is long: here it is as a file.", *problems])[:MAX_CONTENT]]
@@ -50,7 +51,7 @@ class Answers:
         """
         if here and not answer.private and not answer.files and interaction.channel_id is not None:
             channel = self._client.get_partial_messageable(interaction.channel_id)
-            words = f"-# **{plain(interaction.user.display_name)}** · {answer.text}"
+            words = f"-# **{plain(interaction.user.display_name)}** · {guarded(answer.text)}"
             try:
                 await channel.send(shorten(words, MAX_CONTENT), allowed_mentions=NO_MENTIONS)
                 await interaction.delete_original_response()

@@ -10,6 +10,7 @@ import discord
 from discord import ui
 
 from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
+from handlers.links import guarded
 
 V = TypeVar("V", bound=ui.LayoutView)
 View: TypeAlias = ui.LayoutView
@@ -39,7 +40,7 @@ def layout(view: MessageView, files: Mapping[str, str]) -> View:
     for block in view.blocks:
         match block:
             case Words(text):
-                built.add_item(ui.TextDisplay(text))
+                built.add_item(ui.TextDisplay(guarded(text)))
             case Gallery(items):
                 shown = [
                     discord.MediaGalleryItem(f"attachment://{files[item.file]}", description=item.alt)

@@ -14,6 +14,7 @@ from bot.chats.discord.controls import cancels, controls, group_controls
 from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.text import close_fence, plain, shorten, split_text
 from bot.chats.discord.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
+from handlers.links import guarded
 from handlers.model import (
     Action,
     NoticePart,
@@ -93,7 +94,7 @@ def _units(
 ) -> Iterator[Unit]:
     match part:
         case TextPart(text):
-            for piece in split_text(text.strip("\n"), MAX_TEXT):
+            for piece in split_text(guarded(text.strip("\n")), MAX_TEXT):
                 yield (Words(piece),)
         case SelectPart(number, description):
             yield (Words(f"-# 👉 **#{number}** is the current picture: {plain(shorten(description, 200))}"),)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from handlers.links import plain_addresses
+
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*$", re.MULTILINE)
 BREAKS = ("\n\n", "\n", ". ", "! ", "? ", "。", "; ", ", ", " ")
 
@@ -74,5 +76,5 @@ def shorten(text: str, limit: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Words of a person inside our own markup: nothing in them formats or mentions."""
-    return re.sub(r"([\\*_~`|>\[\]#@<])", r"\\\1", text)
+    """Words of a person inside our own markup: nothing in them formats, mentions or misleads."""
+    return re.sub(r"([\\*_~`|>\[\]#@<])", r"\\\1", plain_addresses(text))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from handlers import links
+
 SECTION_LIMIT = 3_000
 """Characters of a section's text (Block Kit reference)."""
 
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
-_HALF_MENTION = re.compile(r"@\w{0,8}\Z")
+_UNFINISHED = re.compile(
+    r"(?:@\w{0,8}|\[[^\]\n]{0,300}\]?|\[[^\[\]\n]{0,300}\]\([^\s()]{0,2000}|h(?:t(?:t(?:ps?(?::/?)?)?)?)?|https?://[^\s/?#]{0,300})\Z",
+    re.IGNORECASE,
+)
 FENCE_OPENS, FENCE_CLOSES = "```\n", "\n```"
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
@@ -24,7 +29,7 @@ def escape(text: str) -> str:
     With `<` gone no `<!channel>`, `<@U…>` or `<http…|…>` can be written; a zero-width space after
     the `@` keeps clients from offering a bare `@channel` as a mention.
     """
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = links.plain_addresses(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _BROADCAST.sub("@\u200b", escaped)
 
 
@@ -37,7 +42,15 @@ def _inline(text: str) -> str:
     text = _BULLET.sub(r"\1• ", text)
     text = _HEADING.sub(r"*\1*", text)
     text = _BOLD.sub(r"*\1*", text)
-    return _LINK.sub(r"<\2|\1>", text)
+    return _LINK.sub(_link, text)
+
+
+def _link(found: re.Match[str]) -> str:
+    label, address = found.groups()
+    goal = links.destination(unescape(address))
+    if goal is None:
+        return f"{label} ({address})"
+    return f"{label} (<{escape(goal)}>)" if links.lies(unescape(label), goal) else f"<{escape(goal)}|{label}>"
 
 
 def from_markdown(text: str) -> str:
@@ -47,14 +60,15 @@ def from_markdown(text: str) -> str:
 
 
 def neutral_markdown(text: str) -> str:
-    """Markdown for `chat.appendStream`: it stays Markdown, but cannot mention or link by angle brackets."""
-    return _BROADCAST.sub("@\u200b", text.replace("<", "&lt;").replace(">", "&gt;"))
+    """Markdown for `chat.appendStream`: it stays Markdown, but cannot mention, nor link by angle brackets or to
+    another place than it says."""
+    return _BROADCAST.sub("@\u200b", links.guarded(text).replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def unfinished(text: str) -> int:
-    """How many characters at the end of a growing text wait for what follows: `@chan` may become a mention that
-    `neutral_markdown` must see whole."""
-    found = _HALF_MENTION.search(text)
+    """How many characters at the end of a growing text wait for what follows: `@chan` may become a mention, and
+    `[label](https://` a link, that `neutral_markdown` must see whole."""
+    found = _UNFINISHED.search(text)
     return len(text) - found.start() if found else 0
 
 

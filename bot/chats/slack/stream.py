@@ -75,7 +75,7 @@ class Stream:
         """Bring the message to `words`, which only ever grow. `all_of_it`: nothing will follow in this message."""
         while not self.ended:
             fresh = words[self.sent : self.sent + CALL_CHARS // 2]
-            if not all_of_it and self.sent + len(fresh) == len(words):
+            if not all_of_it or self.sent + len(fresh) < len(words):
                 fresh = fresh[: len(fresh) - mrkdwn.unfinished(fresh)]
             if not fresh or (self.ts is None and not fresh.strip()):
                 return

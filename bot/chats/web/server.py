@@ -36,7 +36,7 @@ _EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
-    "dialogs.js", "composer.js", "tree.js", "dom.js",
+    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js",
 )  # fmt: skip
 
 

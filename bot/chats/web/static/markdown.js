@@ -1,5 +1,6 @@
 // The little markdown that language models write, as DOM nodes. No HTML is ever parsed.
 import { el } from "./dom.js";
+import { bare, masked } from "./links.js";
 
 const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(__[^_\n]+__)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^\s)]+\))|(https?:\/\/[^\s<>)\]]+)/g;
 
@@ -14,15 +15,13 @@ function inline(text) {
     else if (match[4]) nodes.push(el("em", {}, found.slice(1, -1)));
     else if (match[5]) {
       const [, label, address] = found.match(/^\[([^\]]+)\]\((.+)\)$/);
-      nodes.push(link(address, label));
-    } else nodes.push(link(found, found));
+      nodes.push(...masked(label, address));
+    } else nodes.push(...bare(found));
     from = match.index + found.length;
   }
   if (from < text.length) nodes.push(text.slice(from));
   return nodes;
 }
-
-const link = (address, label) => el("a", { href: address, rel: "noopener noreferrer nofollow", target: "_blank" }, label);
 
 function lines(text) {
   return text.split("\n").flatMap((line, index) => (index ? [el("br"), ...inline(line)] : inline(line)));

@@ -1,0 +1,108 @@
+"""Links that say where they lead: one decision for every place where words of models or people become links.
+
+A label like `https://bank.example` on a link to another host is how people are led astray. Such a link is taken apart,
+so that the address itself is read. The page decides the same in `links.js`, by the same table of examples in the tests.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+import idna
+
+GAP = "\u200b"
+"""Stands between two characters that would be read as markup; nobody sees it."""
+
+_ADDRESS = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\s/?#:@%\\\[\]]+)(:\d{1,5})?([/?#]\S*)?", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_.\-]+|\[[0-9a-f:.]+\]")
+_LIKE_AN_ADDRESS = re.compile(r"[./\\@。·‧∙⋅•∕⁄⧸]\w|//")
+_MASKED = re.compile(r"\[([^\[\]\n\\]{1,300})\]\((https?://[^\s()<>]{1,2000})\)", re.IGNORECASE)
+_OPENS_A_LINK = re.compile(r"\](?=\()")
+_DEFINITION = re.compile(r"^([ \t>]*\[[^\]\n]*\])(?=:)", re.MULTILINE)
+_TAG = re.compile(r"<(?=/?[a-z][a-z0-9-]*[\s/>])", re.IGNORECASE)
+_MISLEADS = re.compile(r"(https?:)(?=//[^\s/?#<@%\\]*[@%\\])", re.IGNORECASE)
+_HOST_IN_TEXT = re.compile(
+    r"(https?:)//(?=[!-~]*[^\s!-~])([\w.\-。．｡\u200b-\u200f\u202a-\u202e\u2060\u00ad]+)", re.IGNORECASE
+)
+_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
+
+
+def destination(address: str) -> str | None:
+    """Where an address leads, in characters that cannot be mistaken: host and path in ASCII.
+
+    None for all that is no plain address of the web: with a name or password before the host, with an encoded or odd
+    host, with another scheme.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return None
+    scheme, written, port, rest = found.groups()
+    host = _ascii_host(written)
+    return None if host is None else f"{scheme.lower()}://{host}{port or ''}{quote(rest or '', safe=_SAFE)}"
+
+
+def lies(label: str, address: str) -> bool:
+    """Whether somebody who reads `label` may take the link for one to another place than `address`.
+
+    Words are no address and say nothing wrong. What looks like one must name the host that it leads to, in ASCII.
+    """
+    goal = destination(address)
+    words = _visible(label)
+    if goal is None or not words:
+        return True
+    if not _LIKE_AN_ADDRESS.search("".join(words.split())):
+        return False
+    written = label.strip()
+    named = destination(written if "://" in written else f"https://{written}")
+    return not label.isascii() or named is None or urlsplit(named).netloc != urlsplit(goal).netloc
+
+
+def guarded(markdown: str) -> str:
+    """Markdown in which every link says where it leads: what lies, or cannot be judged, is text to whoever renders it.
+
+    Nothing is taken away and nothing visible is added, so it may stand in a code block too. A second time it changes
+    nothing.
+    """
+    kept: list[str] = []
+    begin = 0
+    for found in _MASKED.finditer(markdown):
+        label, address = found.groups()
+        if not lies(label, address) and destination(address) is not None and address.isascii():
+            kept += [_unlinked(markdown[begin : found.start()]), found[0]]
+            begin = found.end()
+    return "".join([*kept, _unlinked(markdown[begin:])])
+
+
+def plain_addresses(text: str) -> str:
+    """Text for a platform that makes links of addresses by itself: hosts in ASCII, and those that mislead no links."""
+    return _HOST_IN_TEXT.sub(_bare, _MISLEADS.sub(rf"\1{GAP}", text))
+
+
+def _unlinked(text: str) -> str:
+    text = _DEFINITION.sub(rf"\1{GAP}", text)
+    text = _OPENS_A_LINK.sub(lambda found: found[0] + GAP, text)
+    return plain_addresses(_TAG.sub(f"<{GAP}", text))
+
+
+def _bare(found: re.Match[str]) -> str:
+    scheme, place = found.groups()
+    host = _ascii_host(place)
+    return f"{scheme}{GAP}//{place}" if host is None else f"{scheme}//{host}"
+
+
+def _ascii_host(written: str) -> str | None:
+    if _HOST.fullmatch(written.lower()):
+        return written.lower()
+    try:
+        return idna.encode(written, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
+def _visible(label: str) -> str:
+    """What is seen of it: look-alike forms as what they look like, without invisible characters."""
+    return "".join(
+        c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) not in ("Cf", "Cc")
+    ).strip()
