@@ -128,7 +128,7 @@ class Conversation:
         if asks_to_stop(incoming.text) and self.runs(incoming.thread):
             await self._stop_word(incoming)
             return
-        brought = await read_uploads(incoming.attachments, self._services.limits)
+        brought = await read_uploads(incoming, self._services.limits, self._services.decoders)
         brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
         self._enrol((await self._left_open()).pop(incoming.thread, []))
         accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)

@@ -63,7 +63,9 @@ class Desk:
         limits = limits or Limits()
         quota = Quota(store, limits.quotas, clock)
         refine = Refinement(model, Refine(refinement))
-        self.services = Services(store, pictures, limits, quota, refine, observer or NoObserver(), tuple(also_forget))
+        self.services = Services(
+            store, pictures, limits, quota, refine, observer or NoObserver(), also_forget=tuple(also_forget)
+        )
         self._conversation = Conversation(self.services, model, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._gate = Gate(store, access or {})
@@ -122,6 +124,7 @@ class Desk:
     async def close(self) -> None:
         """Let go of what buttons and restarts started; the next start takes it up again."""
         await self._conversation.close()
+        await asyncio.to_thread(self.services.decoders.close)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

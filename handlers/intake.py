@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.errors import TooLong, UnreadableUpload, UserError
 from handlers.limits import Limits
 from handlers.model import Attachment, Incoming, Press, Upload
+from imaging.decoding.pool import Decoders
 from imaging.errors import BadPicture
-
-log = logging.getLogger(__name__)
 
 STOP_WORDS = frozenset({"stop", "stop!", "stop.", "/stop", "halt", "stopp", "alto", "arrête", "停", "停止", "стоп"})
 LONGEST_FILE_NAME = 80
@@ -58,8 +54,9 @@ def going_by(press: Press, attachments: tuple[Attachment, ...]) -> Incoming:
     return Incoming(press.event, press.thread, press.person, words, attachments, press.picture)
 
 
-async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Brought:
-    """Clean the attached pictures; decoding runs beside the event loop."""
+async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders) -> Brought:
+    """Clean the attached pictures; they are decoded in processes of their own."""
+    attachments, owner = incoming.attachments, f"{incoming.thread.tenant_scope}/{incoming.person.id}"
     if not attachments:
         return Brought()
     uploads: list[Upload] = []
@@ -67,7 +64,7 @@ async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Bro
     for attachment in attachments[: limits.attachments]:
         name = " ".join(attachment.name.split())[:LONGEST_FILE_NAME] or "picture"
         try:
-            uploads.append(await asyncio.to_thread(_read, name, attachment.data))
+            uploads.append(await _read(name, attachment.data, owner, decoders))
         except UnreadableUpload as error:
             sentences.append(f"{name}: {error}")
     if len(attachments) > limits.attachments:
@@ -76,15 +73,9 @@ async def read_uploads(attachments: Sequence[Attachment], limits: Limits) -> Bro
     return Brought(tuple(uploads), tuple(sentences))
 
 
-def _read(name: str, data: bytes) -> Upload:
-    from imaging.uploads import read_upload  # decoders are loaded by the first upload only
-
+async def _read(name: str, data: bytes, owner: str, decoders: Decoders) -> Upload:
     try:
-        clean = read_upload(data)
+        clean = await decoders.read(data, owner=owner)
     except BadPicture as error:
         raise UnreadableUpload(str(error)) from error
-    except Exception as error:
-        # Decoders see bytes from anybody: whatever one of them trips over is an unreadable file.
-        log.warning("an upload of %d bytes could not be read: %r", len(data), error)
-        raise UnreadableUpload("The file is not a picture that can be opened.") from error
     return Upload(name, clean.data, "image/png", clean.width, clean.height)

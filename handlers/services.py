@@ -13,6 +13,7 @@ from handlers.ports import Pictures, Store
 from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
+from imaging.decoding.pool import Decoders
 from imaging.model import Recipe
 
 Forget: TypeAlias = Callable[[ThreadKey, Person, Sequence[str]], Awaitable[object]]
@@ -29,6 +30,8 @@ class Services:
     quota: Quota
     refinement: Refinement
     observer: Observer = field(default_factory=NoObserver)
+    decoders: Decoders = field(default_factory=Decoders)
+    """Open what people bring."""
     also_forget: Sequence[Forget] = ()
     """What else keeps something of a person who wants to be forgotten."""
 

@@ -155,6 +155,17 @@ class ImageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanUpload:
+    """A picture from outside that may be stored and shown: an RGB PNG without any metadata. Sizes in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+    """What was done to it, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedPicture:
     """A finished picture. `data` is the encoded file with the recipe embedded."""
 

@@ -9,19 +9,18 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from imaging.decoding.scan import MAX_SIDE, known, png_text
 from imaging.errors import BadPicture
 from imaging.model import Recipe
-from imaging.uploads import CleanUpload, read_upload
 
 __all__ = [
     "RECIPE_KEY",
-    "CleanUpload",
     "compare_pair",
     "contact_sheet",
     "encode_picture",
+    "open_kept",
     "preview_bytes",
     "read_recipe",
-    "read_upload",
     "shrink_to",
     "with_recipe",
 ]
@@ -31,6 +30,9 @@ RECIPE_KEY = "easel.recipe"
 PREVIEW_SIDE = 256
 """Longest side of a preview, pixels."""
 MAX_RECIPE_BYTES = 1 << 20
+MAX_KEPT_PIXELS = 64_000_000
+"""Of a sheet; pictures are smaller."""
+NO_PICTURE = "This file is not a picture that can be opened."
 _GAP = 8
 _CAPTION = 18
 _PAPER = (250, 249, 246)
@@ -52,7 +54,7 @@ def with_recipe(data: bytes, recipe: Recipe) -> bytes:
     Raises:
         BadPicture: not a picture.
     """
-    return encode_picture(_open(data), recipe)
+    return encode_picture(open_kept(data), recipe)
 
 
 def read_recipe(data: bytes) -> Recipe:
@@ -61,16 +63,14 @@ def read_recipe(data: bytes) -> Recipe:
     Raises:
         BadPicture: not a picture, no recipe in it, or one that cannot be read; one sentence.
     """
+    if not known(data):
+        raise BadPicture(NO_PICTURE)
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            text = image.info.get(RECIPE_KEY)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadPicture("This file is not a picture that can be opened.") from error
-    if not isinstance(text, str):
+        text = png_text(data, RECIPE_KEY, MAX_RECIPE_BYTES)
+    except ValueError as error:
+        raise BadPicture("The recipe in this picture is too long to be one of ours.") from error
+    if text is None:
         raise BadPicture("This picture carries no recipe; only PNG files made here do.")
-    if len(text) > MAX_RECIPE_BYTES:
-        raise BadPicture("The recipe in this picture is too long to be one of ours.")
     try:
         return Recipe.from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
@@ -101,9 +101,9 @@ def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:
             media_type = Image.MIME.get(opened.format or "", "application/octet-stream")
             if len(data) <= max_bytes:
                 return data, media_type
-            image = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadPicture("This file is not a picture that can be opened.") from error
+        raise BadPicture(NO_PICTURE) from error
+    image = open_kept(data)
     while min(image.size) >= 16:
         for kind, quality in (("WEBP", 90), ("JPEG", 85), ("WEBP", 70), ("JPEG", 60)):
             out = io.BytesIO()
@@ -136,7 +136,7 @@ def contact_sheet(pictures: Sequence[tuple[str, bytes]], columns: int | None = N
     font = ImageFont.load_default(12)
     for index, (caption, data) in enumerate(pictures):
         left, top = _GAP + index % columns * step_x, _GAP + index // columns * step_y
-        image = _open(data)
+        image = open_kept(data)
         scale = min(cell / image.width, cell / image.height)
         image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         sheet.paste(image, (left + (cell - image.width) // 2, top + (cell - image.height) // 2))
@@ -152,16 +152,25 @@ def compare_pair(parent: bytes, child: bytes, labels: tuple[str, str] = ("before
     Raises:
         BadPicture: one of the files is not a picture.
     """
-    height = max(_open(parent).height, _open(child).height)
+    height = max(open_kept(parent).height, open_kept(child).height)
     return contact_sheet([(labels[0], parent), (labels[1], child)], columns=2, cell=max(96, min(height, 1024)))
 
 
-def _open(data: bytes) -> Image.Image:
+def open_kept(data: bytes) -> Image.Image:
+    """RGB pixels of a file that the program made and keeps: a PNG, which costs no more than its pixels.
+
+    What comes from outside goes through `imaging.decoding.pool` first.
+
+    Raises:
+        BadPicture: it is no such file; a folder or a backup may hold what somebody put there.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if max(image.size) > MAX_SIDE or image.width * image.height > MAX_KEPT_PIXELS:
+                raise BadPicture("The picture has far too many pixels to be one of ours.")
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadPicture("This file is not a picture that can be opened.") from error
+        raise BadPicture(NO_PICTURE) from error
 
 
 def _fitted(

@@ -22,19 +22,20 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from imaging.decoding.pool import Decoders
+from imaging.decoding.scan import MAX_SIDE
 from imaging.engine import Advance
-from imaging.errors import EngineError
+from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Operation, Recipe, RenderedPicture, Technique
-from imaging.outputs import encode_picture
+from imaging.outputs import encode_picture, open_kept
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES: Final = 40 << 20
+MAX_BYTES: Final = 32 << 20
 """Of one picture from the endpoint."""
-MAX_PIXELS: Final = 40_000_000
 ROOM: Final = 4
 """Requests under way at once."""
 TRIES: Final = 3
@@ -111,6 +112,7 @@ class OpenAIImagesEngine:
         self._dropped: set[Future[RenderedPicture]] = set()
         self._changed = threading.Event()
         self._threads: ThreadPoolExecutor | None = None
+        self._decoders = Decoders()
         self._sdk: OpenAI | None = None
 
     @property
@@ -140,6 +142,7 @@ class OpenAIImagesEngine:
             job.cancelled.set()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
         if self._sdk is not None:
             self._sdk.close()
 
@@ -255,12 +258,19 @@ class OpenAIImagesEngine:
             if len(item.b64_json) > MAX_BYTES * 4 // 3 + 4:
                 raise _Refused("The images endpoint sent a picture that is too large.")
             try:
-                return _open(base64.b64decode(item.b64_json, validate=True))
+                return self._decoded(base64.b64decode(item.b64_json, validate=True))
             except binascii.Error as error:
                 raise _Refused("The images endpoint sent something that is not a picture.") from error
         if item is not None and item.url:
-            return _open(self._download(item.url))
+            return self._decoded(self._download(item.url))
         raise _Refused("The images endpoint answered without a picture; please try again.")
+
+    def _decoded(self, data: bytes) -> Image.Image:
+        try:
+            return open_kept(self._decoders.read_now(data, kept_side=MAX_SIDE).data)
+        except BadPicture as error:
+            log.warning("the images endpoint sent %d bytes that cannot be taken: %s", len(data), error)
+            raise _Refused("The images endpoint sent something that is not a picture.") from error
 
     def _download(self, url: str) -> bytes:
         """Fetch a picture without the key and without following redirects, from where that is safe."""
@@ -306,20 +316,10 @@ def _prompt(recipe: Recipe) -> str:
     return f"{words}\nAvoid: {recipe.negative_prompt}" if recipe.negative_prompt else words
 
 
-def _open(data: bytes) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise _Refused("The images endpoint sent a picture that is too large.")
-        return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _Refused("The images endpoint sent something that is not a picture.") from error
-
-
 def _as_png(data: bytes) -> bytes:
     """The parent without its recipe: what people wrote to us does not leave with the pixels."""
     out = io.BytesIO()
-    _open(data).save(out, "PNG")
+    open_kept(data).save(out, "PNG")
     return out.getvalue()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Mapping
 
 import torch
@@ -16,8 +15,9 @@ from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
 from imaging.engines.rows import BESIDE, Job, Row, lineage, trimmed
 from imaging.engines.samplers import Schedule, schedule
-from imaging.errors import EngineError
+from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.outputs import open_kept
 
 MAX_GUIDANCE = 50.0
 LARGEST = 4
@@ -165,7 +165,6 @@ def _picture(recipe: Recipe, images: Mapping[str, bytes]) -> Image.Image:
     if data is None:
         raise EngineError("The parent's picture is not there any more, so this edit cannot be rendered.")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return open_kept(data)
+    except BadPicture as error:
         raise EngineError("The parent's picture cannot be opened, so this edit cannot be rendered.") from error

@@ -12,6 +12,7 @@ from PIL import Image
 
 from handlers.model import Action, Attachment, NoticePart, PicturePart, Press, SlotState, ThreadKey
 from imaging.model import Operation
+from tests.bombs import BOMBS
 from tests.fakes import ANNA, THREAD, message, pictures, png, words
 from tests.handlers.conftest import World
 
@@ -96,6 +97,16 @@ async def test_an_unreadable_upload_is_told_and_the_words_still_answered(world: 
     notice = world.chat.last.parts[0]
     assert isinstance(notice, NoticePart)
     assert notice.sentence.startswith("bad.png: ")
+    assert words(world.chat.last).endswith("Hello.")
+
+
+@pytest.mark.parametrize("bomb", ["scans", "wide webp", "png chunks"])
+async def test_a_costly_upload_is_told_and_the_words_still_answered(world: World, bomb: str) -> None:
+    world.model.scripts.append("Hello.")
+    await world.desk.receive(replace(message("hi"), attachments=(Attachment("bad.jpg", BOMBS[bomb]()),)))
+    notice = world.chat.last.parts[0]
+    assert isinstance(notice, NoticePart)
+    assert notice.sentence.startswith("bad.jpg: The picture is ")
     assert words(world.chat.last).endswith("Hello.")
 
 
