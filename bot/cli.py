@@ -92,6 +92,8 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 def _backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT.tar")
+    parser.add_argument("--encrypt", action="store_true", help="with EASEL_BACKUP_PASSPHRASE, or one that is asked for")
+    parser.add_argument("--without-tokens", action="store_true", help="leave out the tokens of Slack workspaces")
     _home(parser)
 
 
@@ -177,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.version:
-        print(_version())
+        print(version())
         return 0
     if arguments.command is None:
         parser.print_help()
@@ -218,10 +220,11 @@ def _known(error: Exception) -> int | None:
     return None
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def version() -> str:
+    """Easel's own."""
+    from importlib import metadata
 
     try:
-        return version("easel")
-    except PackageNotFoundError:
+        return metadata.version("easel")
+    except metadata.PackageNotFoundError:
         return "0+source"

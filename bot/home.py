@@ -25,6 +25,8 @@ class Home:
         self.ledger = root / "jobs.db"
         self.pictures = root / "pictures"
         self.cache = root / "cache"
+        self.half = root / "easel.restoring"
+        """There while a backup's files are moved into the home."""
         self._lock: IO[str] | None = None
 
     @property
@@ -38,15 +40,21 @@ class Home:
             return self.cache
         return shared if os.access(shared, os.W_OK | os.X_OK) else self.cache
 
+    @property
+    def half_restored(self) -> bool:
+        """Whether a restore was killed while it moved files."""
+        return self.half.exists()
+
     @contextmanager
-    def claim(self) -> Iterator[None]:
+    def claim(self, *, restoring: bool = False) -> Iterator[None]:
         """Own the home until the block ends; the lock goes with the process, however it ends. What others could read
-        in it is closed.
+        in it is closed, and what a killed restore had unpacked is deleted. `restoring`: half a restore is no hindrance.
 
         Raises:
-            CommandFailed: another program owns it, or it cannot be written.
+            CommandFailed: another program owns it, it cannot be written, or it holds half a backup.
         """
         import fcntl
+        import shutil
 
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,7 +75,11 @@ class Home:
                     f"Easel already runs with {self.root} (process {owner}); stop it, or use another --home."
                 ) from None
             self._lock = lock
+            if self.half_restored and not restoring:
+                raise CommandFailed(f"{self.root} holds half a backup; run `easel restore` with it again.")
             self._note(str(os.getpid()))
+            for unpacked in self.root.glob(f"{private.RESTORING}*"):
+                shutil.rmtree(unpacked, ignore_errors=True)  # it refuses links
             if closed := private.repair(self.root):
                 log.info("other users of this machine can no longer read %d files and folders of %s", closed, self.root)
             try:

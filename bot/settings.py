@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     )
     job_days: int = _group("General", "Days for which ended jobs of the queue stay on file.", 7, ge=1)
 
+    backup_passphrase: SecretStr = _group("General", "Set: `easel backup` encrypts with it.", SecretStr(""))
+
     llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")
     llm_model: str = _group("Language model", "The model's name at that endpoint; empty: the first it lists.", "")
     llm_api_key: SecretStr = _group("Language model", "Its key.", SecretStr(""))

@@ -1,115 +1,98 @@
-"""`easel backup OUT.tar` copies databases (SQLite's online backup, also while running) and picture files;
-`easel restore BACKUP.tar` brings them into an empty home."""
+"""`easel backup OUT.tar` copies databases and picture files, also while Easel runs; `easel restore BACKUP.tar` brings
+them into an empty home."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sqlite3
-import tarfile
-import tempfile
-from contextlib import closing
+import getpass
+import sys
 from pathlib import Path
 
+from bot.backups.reading import Unpacked, restore_backup
+from bot.backups.writing import Written, write_backup
 from bot.cli import CommandFailed
 from bot.home import Home
-from bot.settings import load_settings
-
-DATABASES = ("easel.db", "jobs.db", "memory.db", "slack.db")
+from bot.settings import Settings, load_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    home = Home(load_settings(home=arguments.home).home)
+    settings = load_settings(home=arguments.home)
+    home = Home(settings.home)
     if arguments.command == "backup":
-        count = backup(home, Path(arguments.output))
-        print(f"{arguments.output}: {count} files of {home.root}")
+        passphrase = _new_passphrase(settings) if arguments.encrypt else _set_passphrase(settings)
+        written = write_backup(
+            home, Path(arguments.output), tokens=not arguments.without_tokens, passphrase=passphrase
+        )  # fmt: skip
+        print(f"{arguments.output}: {written.files} files of {home.root}")
+        print(_holds(written, encrypted=passphrase is not None))
     else:
-        count = restore(Path(arguments.backup), home)
-        print(f"{home.root}: {count} files restored")
+        found = restore_backup(
+            Path(arguments.backup), home, lambda: _set_passphrase(settings) or _asked("Passphrase: ")
+        )
+        print(f"{home.root}: {found.files} files restored")
+        for sentence in _missing(found):
+            print(sentence)
     return 0
 
 
 def backup(home: Home, output: Path) -> int:
-    """Write the archive and return how many files are in it. Databases first: their pictures exist by then.
+    """A plain one; returns how many files of the home are in it.
 
     Raises:
         CommandFailed: there is nothing to copy, or it cannot be written.
     """
-    if not home.database.exists():
-        raise CommandFailed(f"There is nothing in {home.root} yet.")
-    count = 0
-    try:
-        with tempfile.TemporaryDirectory(prefix="easel-backup-") as folder, tarfile.open(output, "w") as archive:
-            for name in DATABASES:
-                source = home.root / name
-                if source.exists():
-                    copy = Path(folder) / name
-                    _copy_database(source, copy)
-                    archive.add(copy, name)
-                    count += 1
-            for file in sorted(home.pictures.rglob("*")):
-                # Files that are just being written have a leading dot; the finished ones never change.
-                if file.is_file() and not file.name.startswith("."):
-                    with contextlib.suppress(FileNotFoundError):  # deleted since it was listed: its row is too
-                        archive.add(file, str(file.relative_to(home.root)))
-                        count += 1
-    except (OSError, sqlite3.Error) as error:
-        output.unlink(missing_ok=True)
-        raise CommandFailed(f"The backup could not be written ({error}).") from None
-    return count
+    return write_backup(home, output).files
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
-        closing(sqlite3.connect(target)) as writing,
-    ):
-        reading.backup(writing)
-
-
-def restore(archive_path: Path, home: Home) -> int:
-    """Unpack a backup into an empty home and return how many files that were.
+def restore(archive: Path, home: Home) -> int:
+    """A plain one; returns how many files it brought.
 
     Raises:
-        CommandFailed: the home is in use or not empty, or the archive is damaged or not one
-            of ours. Nothing was put into the home then.
+        CommandFailed: see `restore_backup`.
     """
-    with home.claim():
-        if any(path.name != "easel.lock" for path in home.root.iterdir()):
-            raise CommandFailed(f"{home.root} is not empty; restore into an empty folder with --home.")
-        with tempfile.TemporaryDirectory(dir=home.root, prefix=".restoring-") as unpacked:
-            count = _unpack(archive_path, Path(unpacked))
-            for name in DATABASES:
-                _check(Path(unpacked) / name, archive_path)
-            for path in Path(unpacked).iterdir():
-                path.rename(home.root / path.name)
-    return count
+    return restore_backup(archive, home, lambda: _asked("Passphrase: ")).files
 
 
-def _unpack(archive_path: Path, folder: Path) -> int:
-    try:
-        with tarfile.open(archive_path) as archive:
-            members = archive.getmembers()
-            if "easel.db" not in {member.name for member in members}:
-                raise CommandFailed(f"{archive_path} is not a backup of Easel.")
-            # The data filter refuses absolute paths, links out of the folder and devices.
-            archive.extractall(folder, filter="data")
-    except (OSError, tarfile.TarError) as error:
-        raise CommandFailed(f"{archive_path} could not be restored ({error}).") from None
-    return len(members)
+def _holds(written: Written, *, encrypted: bool) -> str:
+    """What whoever has the file has."""
+    teams = written.contents.slack_workspaces
+    tokens = f", {written.pictures} pictures"
+    if teams:
+        tokens += f" and the Slack tokens of {teams} workspace{'s' if teams > 1 else ''}"
+    said = f"It holds everything that was said{tokens}"
+    if encrypted:
+        return f"{said}, encrypted: without the passphrase nobody reads it, you neither."
+    ways = " --without-tokens leaves those out," if teams else ""
+    return f"{said}, for anybody who can read the file.{ways} --encrypt asks for a passphrase."
 
 
-def _check(database: Path, archive_path: Path) -> None:
+def _missing(found: Unpacked) -> list[str]:
+    said = []
+    if found.damaged:
+        said.append(f"{found.damaged} pictures were damaged in the backup and were left out.")
+    if found.contents is not None and not found.contents.tokens:
+        said.append("The backup was made without tokens: where Slack's app was installed by OAuth, install it again.")
+    return said
+
+
+def _set_passphrase(settings: Settings) -> str | None:
+    return settings.backup_passphrase.get_secret_value() or None
+
+
+def _new_passphrase(settings: Settings) -> str:
+    if (found := _set_passphrase(settings)) is not None:
+        return found
+    passphrase = _asked("Passphrase: ")
+    if _asked("Once more: ") != passphrase:
+        raise CommandFailed("These were two different passphrases; nothing was written.")
+    return passphrase
+
+
+def _asked(prompt: str) -> str:
     """
     Raises:
-        CommandFailed: a database that came out of the archive is damaged.
+        CommandFailed: nobody is there to answer.
     """
-    if not database.exists():
-        return
-    try:
-        with closing(sqlite3.connect(database)) as connection:
-            said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
-        said = str(error)
-    if said != "ok":
-        raise CommandFailed(f"{archive_path} is damaged: {database.name} in it cannot be used ({said}).")
+    if not sys.stdin.isatty():
+        raise CommandFailed("A passphrase is needed: set EASEL_BACKUP_PASSPHRASE, or run this in a terminal.")
+    return getpass.getpass(prompt)
