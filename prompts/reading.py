@@ -37,6 +37,10 @@ _ALIASES = {
     "negativeprompt": "negative",
     "n": "count",
     "prompt": "description",
+    "aspect": "size",
+    "aspectratio": "size",
+    "ratio": "size",
+    "orientation": "size",
 }
 _ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBER_WORDS = {word: n for words in (_ENGLISH, "一二三四五六七八九十") for n, word in enumerate(words, 1)}
@@ -46,7 +50,28 @@ _REFERENCE = re.compile(
     r"\s*[\])]*\s*(?:号|张图?|幅)?\s*(?:[.,;!]|[(:（：].*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_COUNT = re.compile(rf"[x×]?\s*{_NUMBER}\s*[x×]?", re.IGNORECASE)
+_LISTED = re.compile(r"\d+|[a-z]+|\S", re.IGNORECASE)
+_NUMBER_NOUNS = r"(?:picture|image|pic|photo|number|no|nr|id|ref|version)s?"
+_AROUND_NUMBERS = re.compile(
+    rf"the|both|and|or|to|with|und|oder|bis|et|ou|y|o|{_NUMBER_NOUNS}|[和与或到图片第号张幅、,，;；:：./&+–—~#＃№\[\]()（）-]",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"#?(?P<first>\d{1,9})\s*(?:-|–|—|~|\.\.+|to)\s*#?(?P<last>\d{1,9})", re.IGNORECASE)
+_COUNT = re.compile(
+    rf"[x×]?\s*{_NUMBER}\s*(?:[x×]|times|(?:picture|image|version|variation|variant)s?|[张幅个])?", re.IGNORECASE
+)
+_RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(?:px)?\s*[:：/x×*]\s*(\d{1,5}(?:\.\d{1,3})?)(?:px)?", re.IGNORECASE)
+_SQUARE_UP_TO = 1.2
+"""Width by height, or the other way round: 4:5 is tall already, 6:7 is not."""
+_SIZE_WORDS = {
+    "landscape": "wide",
+    "horizontal": "wide",
+    "widescreen": "wide",
+    "panorama": "wide",
+    "panoramic": "wide",
+    "portrait": "tall",
+    "vertical": "tall",
+}
 _CHANGE_WORDS = {"minor": "small", "slight": "small", "little": "small", "big": "large", "major": "large"}
 _HTML_SELECT = re.compile(r"<\s*(?:option|optgroup)\b", re.IGNORECASE)
 _NAMES = "|".join(OPERATIONS)
@@ -64,6 +89,31 @@ def read_number(text: str, pattern: re.Pattern[str] = _REFERENCE) -> int | None:
         return None
     word = found["number"].lower()
     return _NUMBER_WORDS.get(word) or int(word)
+
+
+def names_several(text: str) -> bool:
+    """Whether a text is nothing but numbers of several pictures: `2, 3`, `#1 and #4`, `1-3`, `2 (and 3)`."""
+    if len(text) > _LONGEST_REFERENCE or re.fullmatch(r"\d+\.\d+", text):
+        return False
+    parts = [part.lower() for part in _LISTED.findall(text)]
+    rest = [part for part in parts if not part.isdecimal() and part not in _NUMBER_WORDS]
+    return len(parts) - len(rest) > 1 and all(_AROUND_NUMBERS.fullmatch(part) for part in rest)
+
+
+def read_size(text: str) -> str | None:
+    """The size that a word (`tall`, `landscape`), a ratio (`9:16`) or pixels (`1024x1536`) mean; None: none."""
+    word = text.strip().lower()
+    if word in SIZES:
+        return word
+    ratio = _RATIO.fullmatch(word)
+    if ratio is None:
+        return _SIZE_WORDS.get(word)
+    width, height = float(ratio[1]), float(ratio[2])
+    if not width or not height:
+        return None
+    if max(width, height) / min(width, height) <= _SQUARE_UP_TO:
+        return "square"
+    return "wide" if width > height else "tall"
 
 
 def is_html(head: Head, body: str) -> bool:
@@ -123,6 +173,12 @@ class _Reader:
         value = self._given(name)
         if value is None:
             return None
+        if names_several(value):
+            run = _RUN.fullmatch(value) if name == "id" else None
+            if run and int(run["last"]) - int(run["first"]) + 1 == read_number(self._given("count") or "", _COUNT):
+                return int(run["first"])  # id="5-6" count="2": they are numbered one after another anyhow
+            self._problems.append(f"{shown}={_quoted(value)} names several pictures where there can be only one")
+            return None
         number = read_number(value)
         if number is None:
             self._problems.append(f"{shown}={_quoted(value)} is not the number of a picture")
@@ -138,25 +194,53 @@ class _Reader:
         return description
 
     def _referred(self, id_: int | None, source: int | None) -> tuple[int | None, int | None, str]:
-        """Which picture is meant: the body says it, else an attribute, else the tag's own id."""
-        inside = read_number(self._body)
-        description = self._body[:MAX_DESCRIPTION] if inside is None else ""
-        if inside is not None and source is not None and inside != source:
-            self._problems.append(f"the <{self._row.name}> tag names two pictures, {source} and {inside}")
-            return id_, source, description
-        found = inside if inside is not None else source
-        if found is None:
-            found = read_number(self._loose)
+        """Which picture is meant: the body says it, else an attribute, else the tag's own id.
+
+        A body of other words is a wish that this tag cannot carry out: it is never dropped for the sake of a number
+        beside it, since `<refine prev_id="3"> the fox at night </refine>` would then draw no night.
+        """
+        inside = self._body or self._loose
+        if names_several(inside):
+            self._problems.append(
+                f"{_quoted(inside)} names several pictures, but a <{self._row.name}> tag holds the number of one; "
+                "each picture needs a tag of its own"
+            )
+            return id_, source, ""
+        found = read_number(inside)
+        wish = self._values.get("description") or (self._body if found is None else "")
+        asked = wish or self._values.get("style") or self._values.get("negative")
+        if asked:
+            self._no_number(asked, source or found)
+            return id_, source or found, wish[:MAX_DESCRIPTION]
+        if found is not None and source is not None and found != source:
+            self._problems.append(f"the <{self._row.name}> tag names two pictures, {source} and {found}")
+            return id_, source, ""
+        found = source if found is None else found
         if found is None and id_ is not None:
-            return None, id_, description
+            return None, id_, ""
         if found is None and not self._problems:
-            meant = f"{_quoted(self._body)} is not the number of a picture" if self._body else "no picture is named"
-            self._problems.append(f"the <{self._row.name}> tag must hold the number of a picture, but {meant}")
-        return id_, found, description
+            self._problems.append(
+                f"the <{self._row.name}> tag must hold the number of a picture, but no picture is named"
+            )
+        return id_, found, ""
+
+    def _no_number(self, wish: str, source: int | None) -> None:
+        picture = "a picture" if source is None else f"picture {source}"
+        self._problems.append(
+            f"the <{self._row.name}> tag must hold the number of a picture and nothing else, not {_quoted(wish)}; "
+            f"to change {picture} takes an <edit> tag with the full description"
+        )
 
     def _count(self) -> int:
-        value = self._given("count")
-        if value is None:
+        value = self._values.get("count")
+        if not value:
+            return 1
+        if "count" not in self._row.attributes:
+            if read_number(value, _COUNT) not in (None, 1):
+                self._problems.append(
+                    f"the <{self._row.name}> tag makes one picture, not {_quoted(value)}; "
+                    "each picture needs a tag of its own"
+                )
             return 1
         count = read_number(value, _COUNT)
         if count is None or not 1 <= count <= MAX_COUNT:
@@ -168,10 +252,10 @@ class _Reader:
         value = self._given("size")
         if value is None:
             return None
-        if value.lower() not in SIZES:
+        size = read_size(value)
+        if size is None:
             self._problems.append(f"size={_quoted(value)} must be square, wide or tall")
-            return None
-        return value.lower()
+        return size
 
     def _change(self) -> str | None:
         value = (self._given("change") or "").lower()
@@ -190,7 +274,10 @@ def read_attributes(text: str) -> tuple[dict[str, str], str]:
     def take(found: re.Match[str]) -> str:
         name = re.sub(r"[_-]", "", found["name"].lower())
         value = next((found[kind] for kind in _KINDS if found[kind] is not None), "")
-        values.setdefault(_ALIASES.get(name, name), words(html.unescape(value)))
+        name, value = _ALIASES.get(name, name), words(html.unescape(value))
+        if name == "source" and values.get(name, value) != value:
+            value = f"{values.pop(name)}, {value}"  # two parents, not the first of them
+        values.setdefault(name, value)
         return " "
 
     loose = _ATTRIBUTE.sub(take, text)

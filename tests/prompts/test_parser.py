@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,42 @@ def test_a_reference_may_stand_in_body_or_attribute(operation: str, tag: str) ->
     assert parse(tag.replace("X", operation)) == [Directive(Operation(operation), source=2)]
 
 
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ("9:16", "tall"),
+        ("16:9", "wide"),
+        ("1:1", "square"),
+        ("4:5", "tall"),
+        ("3 / 2", "wide"),
+        ("2.39:1", "wide"),
+        ("portrait", "tall"),
+        ("Landscape", "wide"),
+        ("1024x1536", "tall"),
+        ("1536×1024", "wide"),
+        ("1024px * 1024px", "square"),
+        ("1000:1100", "square"),
+    ],
+)
+@pytest.mark.parametrize("name", ["size", "aspect_ratio", "orientation"])
+def test_a_size_may_be_a_word_a_ratio_or_pixels(name: str, written: str, size: str) -> None:
+    assert parse(f'<image {name}="{written}">a fox</image>') == [replace(FOX, size=size)]
+
+
+@pytest.mark.parametrize("count", ["2", "two", "x2", "2 pictures", "2 images", "two times", "2张"])
+def test_a_count_may_be_written_out(count: str) -> None:
+    assert parse(f'<image count="{count}">a fox</image>') == [replace(FOX, count=2)]
+
+
+def test_numbers_for_each_picture_of_a_count_are_read_as_meant() -> None:
+    assert parse('<image id="5-6" count="2">a fox</image>') == [replace(FOX, id=5, count=2)]
+
+
+@pytest.mark.parametrize("body", ["2: a fox, 3 years old", "#2 (the fox)", "image 2.", "[2]", "No. 2"])
+def test_a_caption_behind_the_number_changes_nothing(body: str) -> None:
+    assert parse(f"<variation>{body}</variation>") == [Directive(Operation.VARIATION, source=2)]
+
+
 def test_an_own_number_beside_the_reference_is_kept() -> None:
     assert parse('<variation id="5" count="3">2</variation>') == [Directive(Operation.VARIATION, 5, 2, count=3)]
 
@@ -146,6 +183,29 @@ def test_quotes_may_hold_a_closing_bracket_and_an_apostrophe() -> None:
         ("<select ref=1>2</select>", "two pictures"),
         ("<select>99999999999999999999999</select>", "999"),
         (f"<image>{'x' * 9000}</image>", "longer"),
+        ('<variation id="4">2, 3</variation>', "2, 3"),
+        ('<variation id="4" 2 3/>', "several"),
+        ("<select>#1 and #3</select>", "several"),
+        ("<refine>1-3</refine>", "several"),
+        ("<refine id=9>pictures 1 & 2</refine>", "several"),
+        ("<select>2 (and 3)</select>", "several"),
+        ("<variation>1: 3</variation>", "several"),
+        ("<variation>第二张和第三张</variation>", "several"),
+        ("<variation ref=2>2, 3</variation>", "several"),
+        ('<edit prev_id="1,3">a fox</edit>', "several"),
+        ('<edit prev_id="1" from="3">a fox</edit>', "several"),
+        ('<image id="1, 2">a fox</image>', "several"),
+        ('<image id="1-3" count="2">a fox</image>', "several"),
+        ('<variation id="4"> a fox in snow </variation>', "a fox in snow"),
+        ('<refine prev_id="3"> a fox at night </refine>', "change picture 3"),
+        ("<refine>3 but at night</refine>", "3 but at night"),
+        ('<refine ref="3" prompt="a fox at night"/>', "a fox at night"),
+        ('<variation style="watercolor">3</variation>', "watercolor"),
+        ('<select id="3">the second one</select>', "the second one"),
+        ('<edit prev_id="1" count="3">a fox</edit>', "makes one picture"),
+        ("<refine count=two>1</refine>", "makes one picture"),
+        ("<image size=16:9:3>a fox</image>", "16:9:3"),
+        ("<image size=0x1024>a fox</image>", "0x1024"),
     ],
 )
 def test_what_cannot_run_says_so_in_one_sentence(tag: str, word: str) -> None:
