@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from imaging.engines import hub
 from imaging.engines.single_file import BASE, clip_tokenizers, read_single_file
@@ -21,7 +22,7 @@ _HALF = ".fp16."
 """In the names of files that hold half precision."""
 
 
-def open_pipeline(model: str, dtype: torch.dtype) -> Any:
+def open_pipeline(model: str, dtype: torch.dtype, *, exact: bool = False) -> Any:
     """Load a checkpoint into main memory.
 
     Args:
@@ -29,6 +30,7 @@ def open_pipeline(model: str, dtype: torch.dtype) -> Any:
             hub repository that holds half precision apart (`*.fp16.safetensors`), that is taken for half
             precision, and wherever nothing else is there.
         dtype: Of all parts.
+        exact: The UNet and the text encoders as the files have them, so that LoRAs are added before rounding.
 
     Raises:
         EngineError: it is not there, not SDXL, incomplete, or damaged. Pickled weights are never read.
@@ -38,7 +40,7 @@ def open_pipeline(model: str, dtype: torch.dtype) -> Any:
     name = (path.name or model)[:80]
     usual = torch.get_default_dtype()
     try:
-        pipe = _open(path, model, dtype)
+        pipe = _open(path, model, dtype, exact)
     except EngineError:
         raise
     except BROKEN as error:
@@ -54,16 +56,18 @@ def open_pipeline(model: str, dtype: torch.dtype) -> Any:
     return pipe
 
 
-def _open(path: Path, model: str, dtype: torch.dtype) -> Any:
+def _open(path: Path, model: str, dtype: torch.dtype, exact: bool) -> Any:
     if path.is_file():
         hub.refuse_pickles(path)
-        return _from_single_file(path, dtype)
+        pipe = _from_single_file(path, _stored([path]) if exact else dtype)
+        pipe.vae.to(dtype)
+        return pipe
     if not path.is_dir():
         if not hub.is_id(model):
             raise EngineError(f"There is no model at {model[:120]}; give a folder, a .safetensors file or a hub id.")
         path = hub.fetch(model, functools.partial(_wanted, dtype=dtype))
     _check_folder(path, Path(model).name)
-    return _from_folder(path, Path(model).name[:80], dtype)
+    return _from_folder(path, Path(model).name[:80], dtype, exact)
 
 
 def _from_single_file(path: Path, dtype: torch.dtype) -> Any:
@@ -79,17 +83,19 @@ def _from_single_file(path: Path, dtype: torch.dtype) -> Any:
     return pipe
 
 
-def _from_folder(path: Path, name: str, dtype: torch.dtype) -> Any:
+def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool) -> Any:
     from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     kinds = (UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPTextModelWithProjection)
     parts = {}
     for part, kind in zip(_PARTS, kinds, strict=True):
-        half = _is_half({file.name for file in (path / part).glob("*")}, dtype)
+        files = {file.name: file for file in (path / part).glob("*")}
+        half = _is_half(files, dtype)
+        taken = [file for name, file in files.items() if file.suffix == ".safetensors" and (_HALF in name) == half]
         parts[part], info = kind.from_pretrained(
             path / part,
-            dtype=dtype,
+            dtype=_stored(taken) if exact and part != "vae" else dtype,
             local_files_only=True,
             use_safetensors=True,
             variant="fp16" if half else None,
@@ -99,6 +105,15 @@ def _from_folder(path: Path, name: str, dtype: torch.dtype) -> Any:
         if info["missing_keys"]:
             raise EngineError(_lacks(name, part))
     return StableDiffusionXLPipeline.from_pretrained(str(path), local_files_only=True, add_watermarker=False, **parts)
+
+
+def _stored(files: Iterable[Path]) -> torch.dtype:
+    """The precision that holds everything in these files; float32 where they disagree or have another."""
+    kinds = set()
+    for path in files:
+        with safe_open(path, framework="np") as file:
+            kinds |= {file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118
+    return {"F16": torch.float16, "BF16": torch.bfloat16}.get(kinds.pop() if len(kinds) == 1 else "", torch.float32)
 
 
 def _is_half(names: Iterable[str], dtype: torch.dtype) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from imaging.controls.ip_adapter import IpAdapter, encoder_patterns, load_ip_adapter
-from imaging.engines.checkpoints import BROKEN, open_pipeline
+from imaging.engines.checkpoints import open_pipeline
 from imaging.engines.encoding import TextEncoding
 from imaging.engines.hub import weights_file
+from imaging.engines.lora import fuse
 from imaging.engines.word_cache import WordCache
 from imaging.errors import EngineError
 
@@ -79,13 +79,14 @@ def load_parts(
     Raises:
         EngineError: it is not there, not SDXL, or damaged.
     """
-    pipe = open_pipeline(model, dtype)
-    for name, weight in loras:
-        _fuse(pipe, name, weight)
-    unet, vae = pipe.unet.to(device).eval(), pipe.vae.eval()
+    files = [(weights_file(name, "LoRA", LORA_FILE, _configuration), strength) for name, strength in loras]
+    pipe = open_pipeline(model, dtype, exact=bool(files))
+    if files:
+        fuse(pipe.unet, (pipe.text_encoder, pipe.text_encoder_2), files, dtype)
+    unet, vae = pipe.unet.to(device, dtype).eval(), pipe.vae.eval()
     # SDXL's own VAE overflows in fp16 and says so in its configuration.
     vae.to(device, torch.float32 if vae.config.force_upcast or dtype == torch.float32 else dtype)
-    encoders = (pipe.text_encoder.to(device).eval(), pipe.text_encoder_2.to(device).eval())
+    encoders = (pipe.text_encoder.to(device, dtype).eval(), pipe.text_encoder_2.to(device, dtype).eval())
     for module in (unet, vae, *encoders):
         module.requires_grad_(False)
         _own_memory(module)
@@ -102,21 +103,14 @@ def load_parts(
     return Parts(unet, vae, text, dict(pipe.scheduler.config), device, dtype, adapter, scale)
 
 
+def _configuration(file: str) -> list[str]:
+    """What peft puts beside a LoRA on the hub: how much its changes weigh."""
+    return [f"{file.rpartition('/')[0]}/adapter_config.json".lstrip("/")]
+
+
 def _own_memory(module: torch.nn.Module) -> None:
     """Copy what lies in the mapped file as it came: kernels round by alignment, so the same weights in another file
     would draw other bytes."""
     for tensor in module.parameters():
         if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNED:
             tensor.data = tensor.data.clone()
-
-
-def _fuse(pipe: Any, name: str, weight: float) -> None:
-    """Add a LoRA to the weights for good; it is per engine, not per row."""
-    label = Path(name).name
-    file = weights_file(name, "LoRA", LORA_FILE)
-    try:
-        pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="lora", local_files_only=True)
-        pipe.fuse_lora(lora_scale=weight, adapter_names=["lora"])
-        pipe.unload_lora_weights()
-    except BROKEN as error:
-        raise EngineError(f"The LoRA {label[:80]} cannot be read or does not fit this model.") from error
