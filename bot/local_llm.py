@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 
 from handlers.errors import LanguageModelError
+from imaging.places import without_places
 from prompts.request import LanguageRequest
 from prompts.tiny import weights_file
 from prompts.tiny.format import (
@@ -344,7 +345,9 @@ class EmbeddedLanguageModel:
             ) from error
         if "error" in answer:
             await self._stop()
-            raise LanguageModelError(f"The embedded language model cannot run: {answer['error']}")
+            log.error("the embedded language model cannot run: %s", answer["error"])
+            why = without_places(str(answer["error"]))
+            raise LanguageModelError(f"The embedded language model cannot run: {why}")
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
         # The runtime closes connections after a stream; reusing one would look like a crash.
         connector = aiohttp.TCPConnector(force_close=True)

@@ -222,6 +222,10 @@ def _address(value: str, schemes: tuple[str, ...]) -> str:
     parts = urlsplit(value)
     if parts.scheme not in schemes or not parts.hostname:
         raise ValueError(f"must be an address that begins with {' or '.join(s + '://' for s in schemes)}")
+    _ = parts.port  # raises for a port that is none
+    if parts.username is not None or parts.password is not None:
+        # An address is shown in places where a key never is.
+        raise ValueError("must not carry a user or a password; take out what stands before the @")
     return value
 
 

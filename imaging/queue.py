@@ -41,6 +41,7 @@ from imaging.model import (
     Started,
     Step,
 )
+from imaging.places import without_places
 from imaging.queue_types import (
     NoObserver,
     QueueEntry,
@@ -402,10 +403,10 @@ class JobQueue:
             return True
 
     def _hopeless(self) -> str | None:
-        """Why no device can be had; None while one can."""
+        """Why no device can be had, for people; None while one can. The host's log and health have the whole of it."""
         if any(r.failed_starts < GIVE_UP or r.state is WorkerState.READY for r in self._runners.values()):
             return None
-        return next((r.problem for r in self._runners.values() if r.problem), None)
+        return next((without_places(r.problem) for r in self._runners.values() if r.problem), None)
 
     # What the runners call
 
@@ -515,7 +516,10 @@ class JobQueue:
 
     async def refused(self, claimed: Claimed, message: Refused) -> None:
         kind = FailureKind.ENGINE if message.retryable else FailureKind.REFUSED
-        await self._fail(claimed, Failed(message.sentence, message.retryable, kind))
+        sentence = without_places(message.sentence)
+        if sentence != message.sentence:
+            log.warning("job %s failed: %s", claimed.job.id, message.sentence)
+        await self._fail(claimed, Failed(sentence, message.retryable, kind))
 
     async def _fail(self, claimed: Claimed, failed: Failed) -> None:
         id, fence = claimed.job.id, claimed.fence

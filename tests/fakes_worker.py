@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from imaging.errors import EngineError
 from imaging.model import Recipe, RenderedPicture
-from imaging.worker_client import Accepted, Finished, Room, Stepped, WorkerMessage
+from imaging.worker_client import Accepted, Finished, Refused, Room, Stepped, WorkerMessage
 
 
 class ScriptedWorker:
@@ -21,6 +21,8 @@ class ScriptedWorker:
         self.rows = rows
         self.broken: str | None = None
         self.faulty = False
+        self.refuses: str | None = None
+        """Why it cannot do any job."""
         self.loading: asyncio.Event | None = None
         """Set when a model that takes its time is loaded."""
         self.opened = 0
@@ -60,6 +62,10 @@ class ScriptedLink:
         self._out.put_nowait(Accepted(id))
         if self._worker.faulty or recipe.description == "crash":
             self.die()
+            return
+        if self._worker.refuses is not None:
+            del self._jobs[id]
+            self._out.put_nowait(Refused(id, self._worker.refuses, retryable=False))
             return
         if recipe.description == "hang":
             await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,26 @@ def test_everything_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     said = str(caught.value)
     for name in ("WEB_PORT", "LLM_BASE_URL", "LORAS", "SDXL_MODEL", "WEB_PASSWORD"):
         assert f"EASEL_{name}" in said
+
+
+def test_no_address_carries_a_user_or_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses are shown where keys are not: in sentences, logs, `easel settings`."""
+    ours = [name for name in Settings.model_fields if re.search(r"_(base_url|api_base|gateway|cdn|public_url)$", name)]
+    assert len(ours) >= 7
+    for name in ours:
+        scheme = "wss" if name.endswith("gateway") else "https"
+        for user in ("ada:hunter2", "ada", ":hunter2", "ada:hunter2:more", "ada%40example:hunter2", ""):
+            monkeypatch.setenv(f"EASEL_{name.upper()}", f"{scheme}://{user}@models.example/v1")
+            with pytest.raises(SettingsError) as caught:
+                load_settings()
+            assert f"EASEL_{name.upper()}: must not carry a user or a password" in str(caught.value)
+            assert "hunter2" not in str(caught.value)
+        for broken in (f"{scheme}://models.example:port/v1", f"{scheme}://[::1/v1", f"{scheme}://:hunter2@/v1"):
+            monkeypatch.setenv(f"EASEL_{name.upper()}", broken)
+            with pytest.raises(SettingsError) as caught:
+                load_settings()
+            assert "hunter2" not in str(caught.value)
+        monkeypatch.delenv(f"EASEL_{name.upper()}")
 
 
 def test_a_secret_is_not_repeated_in_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

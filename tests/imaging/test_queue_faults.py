@@ -126,6 +126,24 @@ async def test_a_device_that_keeps_failing_is_reported_and_comes_back(tmp_path: 
         assert isinstance(await outcome(queue, "a"), Done)
 
 
+async def test_people_are_not_told_where_the_hosts_files_and_endpoints_are(tmp_path: Path) -> None:
+    """Neither in what fails to start nor in what a picture failed of; the host reads it in health and log."""
+    worker = ScriptedWorker()
+    worker.broken = "There is no model at /srv/ada/models/fox.safetensors; http://10.0.0.3:8000/v1 answers 500."
+    async with running(tmp_path, worker, warm=True) as queue:
+        await until(lambda: queue.health().workers[0].state is WorkerState.TAKEN_OUT)
+        assert "/srv/ada" in queue.health().problems[0]
+        with pytest.raises(QueueFull) as told:
+            await queue.submit(request("a"))
+        assert str(told.value) == "There is no model at fox.safetensors; its address answers 500."
+        worker.broken, worker.refuses = None, "The file /srv/ada/models/fox.safetensors is a LoRA."
+        await until(lambda: queue.health().ready)
+        await queue.submit(request("b"))
+        failed = await outcome(queue, "b")
+        assert isinstance(failed, Failed)
+        assert failed.sentence == "The file fox.safetensors is a LoRA."
+
+
 async def test_one_broken_device_of_two_is_a_warning(tmp_path: Path) -> None:
     broken = ScriptedWorker("b")
     broken.broken = "No memory."
