@@ -21,7 +21,8 @@ from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.pictures import Studio, open_studio
 from bot.probes import Probes
-from bot.settings import Settings, quotas
+from bot.quotas import quotas
+from bot.settings import Settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
@@ -120,6 +121,9 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             pictures_per_reply=settings.max_pictures_per_reply,
             quotas=quotas(settings),
             picture_price=settings.picture_price,
+            call_price=settings.call_price,
+            answers_at_once=settings.answers_at_once,
+            answers_per_person=settings.answers_per_person,
         )
         desk = Desk(
             store, model, studio.queue, chats, limits,
@@ -129,6 +133,9 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
+        at_once = desk.services.at_once
+        metrics.watch("easel_answers_writing", "Answers being written.", lambda: float(at_once.inside))
+        metrics.watch("easel_answers_waiting", "Answers that wait to be written.", lambda: float(at_once.waiting))
         services: dict[str, Service] = {}
         probes = Probes(
             home.root, store, studio.queue, services.values, lambda: model.problem, min_free_mib=settings.min_free_mib

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from handlers.access import AgeRestricted
-from handlers.quota_rules import Rule, Sharers, Unit, read_rules
+from handlers.quota_rules import Unit, read_rules
 from handlers.refinement import Refine
 from prompts.profiles import profile_for
 
@@ -103,11 +103,16 @@ class Settings(BaseSettings):
 
     max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)
     max_pictures_per_reply: int = _group("Limits", "Pictures of one reply.", 4, ge=1, le=16)
-    pictures_per_day: int = _group("Limits", "Pictures of one person a day; 0: no limit.", 0, ge=0)
+    pictures_per_day: int = _group("Limits", "Pictures of one person a day; 0: the default.", 0, ge=0)
     quotas: str = _group(
-        "Limits", "More quotas, by semicolons: 9 pictures in 10 min per person; 5 USD a day per workspace …", ""
+        "Limits",
+        "Quotas by semicolons: 9 pictures in 10 min per person; 5 USD a day in all …; docs/operations.md has more.",
+        "",
     )
     picture_price: float = _group("Limits", "What one picture costs you, in the currency of the quotas.", 0.0, ge=0)
+    call_price: float = _group("Limits", "What one call of the language model costs you, likewise.", 0.0, ge=0)
+    answers_at_once: int = _group("Limits", "Answers written at once; others wait their turn. 0: no limit.", 100, ge=0)
+    answers_per_person: int = _group("Limits", "The same of one person.", 8, ge=0)
     max_upload_mb: int = _group("Limits", "Largest reference picture, in MiB.", 20, ge=1, le=200)
     queue_length: int = _group("Limits", "Jobs that may wait in all.", 500, ge=1)
     queue_per_person: int = _group("Limits", "Jobs of one person that may wait.", 40, ge=1)
@@ -198,7 +203,7 @@ class Settings(BaseSettings):
         if self.engine is EngineName.OPENAI and not self.images_base_url:
             found.append("EASEL_IMAGES_BASE_URL is empty, but EASEL_ENGINE=openai needs an endpoint.")
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
-        if priced and not self.picture_price:
+        if priced and not (self.picture_price or self.call_price):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
         if not loopback(self.web_host) and not self.web_password.get_secret_value():
             found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others.")
@@ -251,14 +256,6 @@ def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
         except ValueError:
             raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
     return tuple(pairs)
-
-
-def quotas(settings: Settings) -> tuple[Rule, ...]:
-    """All quotas: the one of the short setting, and those of the long one."""
-    rules = read_rules(settings.quotas)
-    if settings.pictures_per_day:
-        rules = (Rule(Sharers.PERSON, Unit.PICTURES, settings.pictures_per_day), *rules)
-    return rules
 
 
 def load_settings(**overrides: Any) -> Settings:

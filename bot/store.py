@@ -196,7 +196,7 @@ class SqliteStore:
             picture, data = replace(picture, recipe=recipe), await self._beside(_with_recipe, data, recipe)
         sha = await self._beside(self._files.put, data)
         try:
-            stored = await self._run(self._tables.add_picture, replace(picture, sha256=sha))
+            stored = await self._run(self._tables.add_picture, replace(picture, sha256=sha), len(data))
         except StoreError:
             await self._drop([sha])
             raise
@@ -250,6 +250,9 @@ class SqliteStore:
 
     async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
         return await self._run(self._tables.spendings, sharers, key, since.timestamp())
+
+    async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
+        await self._run(self._tables.spend, at.timestamp(), thread, person, amounts)
 
     async def forget_spendings(self) -> None:
         """Those that no quota counts any more."""

@@ -27,6 +27,7 @@ from handlers.model import (
     Upload,
 )
 from handlers.ports import Accepted, Claim
+from handlers.quota_rules import Amounts
 from imaging.model import Operation
 
 
@@ -193,6 +194,8 @@ class Tables(DeletionTables):
             )
             self._insert(first)
             self._insert(second)
+            said = Amounts(messages=1, bytes=sum(len(upload.data) for upload, _ in uploads))
+            self._spend(now.timestamp(), incoming.thread, person, said)
             return Accepted(claim, second, first)
 
     def _upload(

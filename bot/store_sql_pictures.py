@@ -6,6 +6,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from imaging.model import Operation
 GONE = "(deleted)"
 """What stands where something was deleted for good."""
 SHARED_BY = {Sharers.PERSON: "account", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
+UNITS = tuple(field.name for field in fields(Amounts))
 
 CACHED = 2048
 
@@ -74,13 +76,18 @@ class PictureTables:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def add_picture(self, picture: Picture) -> Picture:
+    def add_picture(self, picture: Picture, size: int) -> Picture:
+        """`size` is the file's, in bytes."""
         name = rows.clean(str(picture.thread))
         with self._transaction():
             known = self.picture(picture.thread, picture.number)
             if known is not None:
                 return known
             self._add_picture(picture, name)
+            made = Amounts(bytes=size)
+            if picture.operation is not Operation.UPLOAD:
+                made += Amounts(1, picture.device_seconds, picture.metrics.get("cost", 0.0))
+            self._spend(picture.created.timestamp(), picture.thread, picture.person, made)
         return picture
 
     def _add_picture(self, picture: Picture, name: str) -> None:
@@ -89,17 +96,16 @@ class PictureTables:
             rows.picture_values(picture),
         )
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
-        if picture.operation is not Operation.UPLOAD:
-            made = Amounts(1, picture.device_seconds, picture.metrics.get("cost", 0.0))
-            self._spend(picture.created.timestamp(), picture.thread, picture.person, made)
+
+    def spend(self, at: float, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
+        with self._transaction():
+            self._spend(at, thread, person, amounts)
 
     def _spend(self, at: float, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
         keys = [rows.clean(share_key(sharers, thread, person)) for sharers in SHARED_BY]
-        self._db.execute(
-            f"INSERT INTO spent (at, {', '.join(SHARED_BY.values())}, pictures, seconds, money) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (at, *keys, amounts.pictures, amounts.seconds, amounts.money),
-        )
+        columns = ("at", *SHARED_BY.values(), *UNITS)
+        marks = ", ".join("?" * len(columns))
+        self._db.execute(f"INSERT INTO spent ({', '.join(columns)}) VALUES ({marks})", (at, *keys, *astuple(amounts)))
 
     def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
@@ -181,20 +187,23 @@ class PictureTables:
         return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
 
     def spent(self, sharers: Sharers, key: str, since: float) -> Amounts:
-        row = self._db.execute(
-            f"SELECT coalesce(sum(pictures), 0), coalesce(sum(seconds), 0), coalesce(sum(money), 0) FROM spent "
-            f"WHERE {SHARED_BY[sharers]} = ? AND at >= ?",
-            (rows.clean(key), since),
-        ).fetchone()
-        return Amounts(int(row[0]), float(row[1]), float(row[2]))
+        sums = ", ".join(f"coalesce(sum({unit}), 0)" for unit in UNITS)
+        where, values = _whose(sharers, key)
+        row = self._db.execute(f"SELECT {sums} FROM spent WHERE {where} at >= ?", (*values, since)).fetchone()
+        return Amounts(*row)
 
     def spendings(self, sharers: Sharers, key: str, since: float) -> list[tuple[datetime, Amounts]]:
+        where, values = _whose(sharers, key)
         found = self._db.execute(
-            f"SELECT at, pictures, seconds, money FROM spent WHERE {SHARED_BY[sharers]} = ? AND at >= ? ORDER BY at",
-            (rows.clean(key), since),
+            f"SELECT at, {', '.join(UNITS)} FROM spent WHERE {where} at >= ? ORDER BY at", (*values, since)
         )
         return [(datetime.fromtimestamp(at, UTC), Amounts(*amounts)) for at, *amounts in found]
 
     def forget_spendings(self, before: float) -> None:
         with self._transaction():
             self._db.execute("DELETE FROM spent WHERE at < ?", (before,))
+
+
+def _whose(sharers: Sharers, key: str) -> tuple[str, tuple[str, ...]]:
+    """The beginning of a condition, and its values."""
+    return (f"{SHARED_BY[sharers]} = ? AND", (rows.clean(key),)) if sharers in SHARED_BY else ("", ())

@@ -162,12 +162,18 @@ class Buttons:
         slot = slot_id(turn, 0)
         built = self._build(press, picture, session, seed_of(slot))
         quota = self._services.quota
+        await self._conversation.recall()
         [share] = await quota.take(press.thread, press.person, [self._services.amounts(built.recipe)])
-        quota.give_back(share)  # the reply's own job holds it from here on
-        number = await self._store.reserve_numbers(press.thread, 1)
-        accepted = await self._store.begin(self._turn(press, picture, built, slot, number), press.event)
+        try:
+            number = await self._store.reserve_numbers(press.thread, 1)
+            accepted = await self._store.begin(self._turn(press, picture, built, slot, number), press.event)
+        except BaseException:
+            quota.give_back(share)
+            raise
         if accepted.turn is None:
+            quota.give_back(share)
             return Answer("That is done already.")
+        self._conversation.keep_aside(accepted.turn, share)
         self._spawn(accepted.turn)
         return Answer(f"Picture {number} is on its way.")
 

@@ -103,6 +103,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec("help", "What I can do"),
 )
 
+STANDS = {
+    Sharers.PERSON: "You",
+    Sharers.CHANNEL: "This channel",
+    Sharers.WORKSPACE: "Everybody here",
+    Sharers.ALL: "All people together",
+}
 Handler: TypeAlias = Callable[[CommandCall], Awaitable[Answer]]
 
 
@@ -248,9 +254,8 @@ class Commands:
         lines = [f"Today you have had {counted(today.pictures, 'picture')} made ({today.seconds:.0f} s of the device)."]
         for standing in await quota.standings(call.thread, call.person):
             rule = standing.rule
-            whose = {Sharers.PERSON: "You", Sharers.CHANNEL: "This channel", Sharers.WORKSPACE: "Everybody here"}
             left = f"{rule.number(standing.left)} of {rule.told(rule.amount)} {rule.within}"
-            line = f"{whose[rule.sharers]}: {left} left"
+            line = f"{STANDS[rule.sharers]}: {left} left"
             lines.append(f"{line}; more {standing.renewal}." if standing.used else f"{line}.")
         if len(lines) == 1:
             lines.append("There is no limit.")

@@ -12,20 +12,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from handlers.assembly import Assembly
 from handlers.director import Director
-from handlers.errors import StoreError, UserError
+from handlers.errors import QuotaUsedUp, StoreError, UserError
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
 from handlers.lines import Place, ThreadLines
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Session, ThreadKey, Turn, TurnState
-from handlers.ports import Chat, ChatUnavailable, Claim, LanguageModel
-from handlers.quota import Share
+from handlers.ports import Chat, ChatUnavailable, Claim
+from handlers.quota import Quiet, Share
+from handlers.quota_rules import Amounts
 from handlers.run import CLOSED, Phase, Run
 from handlers.services import Services
 from handlers.slots import ENDED, Slots
@@ -50,17 +51,16 @@ class Conversation:
     def __init__(
         self,
         services: Services,
-        model: LanguageModel,
         chats: Mapping[str, Chat],
         clock: Callable[[], datetime],
     ) -> None:
         self._services = services
         self._store = services.store
-        self._model = model
         self._chats = chats
         self._clock = clock
         self._observer = services.observer
         self._lines = ThreadLines()
+        self._quiet = Quiet()
         self._busy: set[str] = set()
         self._closing: set[str] = set()
         self._runs: dict[str, Run] = {}
@@ -118,26 +118,67 @@ class Conversation:
                 place.leave()
 
     async def _receive(self, incoming: Incoming, turn: str) -> None:
-        try:
-            check(incoming, self._services.limits)
-        except UserError as error:
-            if await self._store.claim(incoming.event) is not Claim.FINISHED:
-                await self._refuse(incoming, error)
-                await self._store.finish(incoming.event)
-            return
         if asks_to_stop(incoming.text) and self.runs(incoming.thread):
             await self._stop_word(incoming)
             return
-        brought = await read_uploads(incoming, self._services.limits, self._services.decoders)
-        brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
-        self._enrol((await self._left_open()).pop(incoming.thread, []))
-        accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
+        async with AsyncExitStack() as aside:
+            # What it takes is set aside until it is stored, and counted from there.
+            try:
+                await self._admit(incoming, turn, aside)
+                check(incoming, self._services.limits)
+            except UserError as error:
+                await self._turn_away(incoming, error)
+                return
+            brought = await self._brought(incoming, aside)
+            self._enrol((await self._left_open()).pop(incoming.thread, []))
+            accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:
             self._observer.dropped(incoming.thread.chat, "finished")
             return
         if accepted.claim is Claim.AGAIN:
             self._observer.retried(incoming.thread.chat)
         await self._answer(accepted.turn, accepted.asked, incoming, brought)
+
+    async def _admit(self, incoming: Incoming, turn: str, aside: AsyncExitStack) -> None:
+        """Set one message aside.
+
+        Raises:
+            QuotaUsedUp: it is one too many.
+        """
+        try:
+            await self._set_aside(incoming, Amounts(messages=1), aside)
+        except QuotaUsedUp:
+            if await self._store.turn(turn) is None:  # else it is delivered again, and was counted before
+                raise
+
+    async def _brought(self, incoming: Incoming, aside: AsyncExitStack) -> Brought:
+        """The message's pictures, as far as they can be taken."""
+        brought = await read_uploads(incoming, self._services.limits, self._services.decoders)
+        brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
+        try:
+            size = sum(len(upload.data) for upload in brought.uploads)
+            await self._set_aside(incoming, Amounts(bytes=size), aside)
+        except QuotaUsedUp as error:
+            return Brought((), (*brought.sentences, str(error)))
+        return brought
+
+    async def _set_aside(self, incoming: Incoming, amounts: Amounts, aside: AsyncExitStack) -> None:
+        quota = self._services.quota
+        for share in await quota.take(incoming.thread, incoming.person, [amounts]):
+            aside.callback(quota.give_back, share)
+
+    async def _turn_away(self, incoming: Incoming, error: UserError) -> None:
+        """Nothing is made of a message; it counts like any other unless it was one too many."""
+        if await self._store.claim(incoming.event) is Claim.FINISHED:
+            return
+        if not isinstance(error, QuotaUsedUp):
+            await self._store.spend(incoming.thread, incoming.person, Amounts(messages=1), self._clock())
+            await self._refuse(incoming, error)
+        elif self._quiet.tell(incoming.person.account_in(incoming.thread.chat), self._clock()):
+            await self._refuse(incoming, error)
+        else:
+            self._observer.refused(incoming.thread.chat, type(error).__name__)
+        await self._store.finish(incoming.event)
 
     async def _stop_word(self, incoming: Incoming) -> None:
         if await self._store.claim(incoming.event) is Claim.FINISHED:
@@ -265,8 +306,9 @@ class Conversation:
             vocabulary=services.pictures.abilities.vocabulary,
         )
         current = next((line.number for line in request.pictures if line.current), None)
-        director = Director(services, session, run.person, run.assembly, run.slots, current=current)
-        return Writer(self._model, director, run.assembly, services.limits), request
+        model = services.asking(asked.thread, run.person)
+        director = Director(services, model, session, run.person, run.assembly, run.slots, current=current)
+        return Writer(model, director, run.assembly, services.limits), request
 
     def _close_later(self, turn: Turn) -> None:
         """Store the end of an answer that people have, as soon as the database takes it."""
@@ -337,10 +379,18 @@ class Conversation:
                 self._left = {}
                 for turn in turns:
                     self._left.setdefault(turn.thread, []).append(turn)
-                    self._set_aside(turn)
+                    self._hold(turn)
         return self._left
 
-    def _set_aside(self, turn: Turn) -> None:
+    async def recall(self) -> None:
+        """Have what an earlier program left open counted, before anything new is."""
+        await self._left_open()
+
+    def keep_aside(self, turn: Turn, share: Share) -> None:
+        """Hold a button's share until its reply is taken up, whose job holds its own."""
+        self._aside.setdefault(turn.id, []).append(share)
+
+    def _hold(self, turn: Turn) -> None:
         """What is still to be made counts from the start, not only when its thread's turn comes."""
         done = {part.slot for part in turn.parts if isinstance(part, PicturePart) and part.state in ENDED}
         jobs = [job for job in turn.jobs if job.request.id not in done]

@@ -8,15 +8,17 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from handlers.access import Access, Gate
+from handlers.at_once import AtOnce
 from handlers.buttons import Buttons
 from handlers.commands import Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
-from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.model import Action, Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
+from handlers.quota_rules import Amounts
 from handlers.refinement import Refine, Refinement
 from handlers.services import Forget, Services
 from imaging.errors import ImagingError
@@ -24,6 +26,9 @@ from imaging.errors import ImagingError
 log = logging.getLogger(__name__)
 
 BROKE = "Something went wrong; please try again."
+MESSAGE = Amounts(messages=1)
+WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE, "export"})
+"""Buttons and commands that take work, and so count as messages. (`imagine` becomes one.)"""
 
 
 def utc_now() -> datetime:
@@ -62,11 +67,12 @@ class Desk:
     ) -> None:
         limits = limits or Limits()
         quota = Quota(store, limits.quotas, clock)
-        refine = Refinement(model, Refine(refinement))
+        at_once = AtOnce(limits.answers_at_once, limits.answers_per_person)
+        refine, observer = Refinement(Refine(refinement)), observer or NoObserver()
         self.services = Services(
-            store, pictures, limits, quota, refine, observer or NoObserver(), also_forget=tuple(also_forget)
-        )
-        self._conversation = Conversation(self.services, model, chats, clock)
+            store, model, pictures, limits, quota, at_once, refine, observer, also_forget=tuple(also_forget)
+        )  # fmt: skip
+        self._conversation = Conversation(self.services, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._gate = Gate(store, access or {})
         self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
@@ -78,6 +84,8 @@ class Desk:
 
     async def press(self, press: Press) -> Answer:
         try:
+            if press.action in WORK:
+                await self.services.quota.spend(press.thread, press.person, MESSAGE)
             return await self._buttons.press(press)
         except (UserError, ImagingError) as error:
             self.services.observer.refused(press.thread.chat, type(error).__name__)
@@ -88,6 +96,8 @@ class Desk:
 
     async def command(self, call: CommandCall) -> Answer:
         try:
+            if call.name in WORK:
+                await self.services.quota.spend(call.thread, call.person, MESSAGE)
             return await self._commands.command(call)
         except (UserError, ImagingError) as error:
             self.services.observer.refused(call.thread.chat, type(error).__name__)

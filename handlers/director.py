@@ -19,6 +19,7 @@ from handlers.model import (
     Session,
     owner_of,
 )
+from handlers.ports import LanguageModel
 from handlers.recipes import Built, build, seed_of
 from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
 from handlers.services import Services
@@ -49,6 +50,7 @@ class Director:
     def __init__(
         self,
         services: Services,
+        model: LanguageModel,
         session: Session,
         person: Person,
         assembly: Assembly,
@@ -57,6 +59,7 @@ class Director:
         current: int | None = None,
     ) -> None:
         self._services = services
+        self._model = model
         # Held while the model writes, so without what only its request needs.
         self._session = replace(session, recent=(), pictures=())
         self._person = person
@@ -137,7 +140,8 @@ class Director:
         directive = plan.directive
         description = directive.description or (plan.parent.description if plan.parent else "")
         style = directive.style or settings.get("style")
-        words, note = await self._services.refinement.refine(description, settings.get("refinement"), abilities)
+        refine = self._services.refinement.refine
+        words, note = await refine(self._model, description, settings.get("refinement"), abilities)
         notes = () if note is None else (note,)
         built: list[Built] = []
         remark: str | None = None

@@ -28,7 +28,11 @@ class UnreadableUpload(UserError):
 
 
 class QuotaUsedUp(UserError):
-    """The person's, channel's or workspace's quota is used up; the sentence says when it renews."""
+    """A quota of the person, the channel, the workspace or all is used up; the sentence says when it renews."""
+
+
+class CallsUsedUp(QuotaUsedUp, LanguageModelError):
+    """The same of the calls of the language model."""
 
 
 class StoreError(UserError):

@@ -56,7 +56,7 @@ def going_by(press: Press, attachments: tuple[Attachment, ...]) -> Incoming:
 
 async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders) -> Brought:
     """Clean the attached pictures; they are decoded in processes of their own."""
-    attachments, owner = incoming.attachments, f"{incoming.thread.tenant_scope}/{incoming.person.id}"
+    attachments, owner = incoming.attachments, incoming.person.account_in(incoming.thread.chat)
     if not attachments:
         return Brought()
     uploads: list[Upload] = []

@@ -21,5 +21,11 @@ class Limits:
     """What people may have made; see `handlers.quota_rules`."""
     picture_price: float = 0.0
     """What one picture costs the host, in the currency of the quotas."""
+    call_price: float = 0.0
+    """What one call of the language model costs, likewise."""
+    answers_at_once: int = 0
+    """Answers that the language model writes at once; 0: no limit. Who waits is served fairly."""
+    answers_per_person: int = 0
+    """The same of one person."""
     export_pictures: int = 500
     """The newest ones go into an export."""

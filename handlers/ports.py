@@ -134,11 +134,15 @@ class Store(Protocol):
         """What is set for exactly that scope."""
 
     async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
-        """What was made for somebody since a moment; `key` is `handlers.quota_rules.share_key`'s. Uploads, failed
-        and cancelled jobs do not count, deleted pictures do."""
+        """What was spent by somebody since a moment; `key` is `handlers.quota_rules.share_key`'s. `accept` counts a
+        message and the bytes of its uploads, `add_picture` a picture; failed and cancelled jobs do not count, deleted
+        pictures do."""
 
     async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
-        """The same picture by picture, oldest first."""
+        """The same one by one, oldest first."""
+
+    async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
+        """Count what is stored nowhere else."""
 
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         """The thread's pictures that are there, by number."""

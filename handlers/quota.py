@@ -1,19 +1,22 @@
-"""How much people may have made: per person, role, channel and workspace; per day and per burst.
+"""How much people may take: per person, role, channel, workspace and in all; per day and per burst.
 
-What counts is what was really made, plus what is being made now: a failed, moderated or cancelled job gives its
-share back by never becoming a picture.
+What counts is what was really made, said or asked, plus what is under way now: a failed, moderated or cancelled job
+gives its share back by never becoming a picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from handlers.errors import QuotaUsedUp
 from handlers.model import Person, ThreadKey
-from handlers.quota_rules import Amounts, Rule, Sharers, rules_for, share_key, span
+from handlers.quota_rules import Amounts, Rule, Sharers, Unit, rules_for, share_key, span
 
 ALMOST = 1e-6
 """Sums of money and seconds are not exact."""
@@ -21,14 +24,18 @@ WHOSE = {
     Sharers.PERSON: ("You have", "your"),
     Sharers.CHANNEL: ("This channel has", "its"),
     Sharers.WORKSPACE: ("This workspace has", "its"),
+    Sharers.ALL: ("All people together have", "their"),
 }
 
 
 class Spendings(Protocol):
-    """What was made, as the store remembers it."""
+    """What was spent, as the store remembers it. Pictures, messages and uploads it counts itself as it stores them."""
+
+    async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
+        """Count what is stored nowhere else; less than nothing takes back what was counted."""
 
     async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
-        """All that was made for somebody since a moment."""
+        """All that was spent by somebody since a moment."""
 
     async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
         """The same one by one, oldest first."""
@@ -36,12 +43,26 @@ class Spendings(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Share:
-    """What is set aside for one picture, until it is given back."""
+    """What is set aside for one thing, until it is given back."""
 
     thread: ThreadKey
     person: Person
     amounts: Amounts
     held: bool = True
+
+
+Place: TypeAlias = tuple[Sharers, str]
+
+
+def _places(share: Share) -> list[Place]:
+    return [(sharers, share_key(sharers, share.thread, share.person)) for sharers in Sharers]
+
+
+@dataclass(eq=False, slots=True)
+class _Look:
+    """What was given back while somebody looked into the store: it may be stored before or after the look."""
+
+    places: dict[Place, Amounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +86,60 @@ class Quota:
         self._store = store
         self.rules = tuple(rules)
         self._clock = clock
-        self._under_way: dict[tuple[Sharers, str], Amounts] = {}
-        self._returns = 0
+        self._under_way: dict[Place, Amounts] = {}
+        self._looks: set[_Look] = set()
 
     async def take(self, thread: ThreadKey, person: Person, wanted: Sequence[Amounts]) -> list[Share]:
-        """Set pictures aside, all of them or none, until each is given back.
+        """Set things aside, all of them or none, until each is given back.
 
         Args:
-            wanted: What each picture is estimated to take.
+            wanted: What each is estimated to take.
 
         Raises:
             QuotaUsedUp: with what is used up and when it renews.
         """
-        rules = rules_for(self.rules, person)
         total = sum(wanted, Amounts())
+        rules = [rule for rule in rules_for(self.rules, person) if total.of(rule.unit) > 0]
         while True:
-            # A picture that is stored and given back between the two looks would be counted in neither.
-            returns = self._returns
-            used = [await self._used(rule, thread, person) for rule in rules]
-            if returns == self._returns:
-                break
-        for rule, amount in zip(rules, used, strict=True):
-            if amount + total.of(rule.unit) > rule.amount + ALMOST:
+            with self._look() as returned:
+                stored = await asyncio.gather(*(self._stored(rule, thread, person) for rule in rules))
+            # Between here and the hold nothing may be awaited: two that come at once would not see each other.
+            over = None
+            for rule, kept in zip(rules, stored, strict=True):
+                place = (rule.sharers, share_key(rule.sharers, thread, person))
+                used = kept + self._under_way.get(place, Amounts()) + returned.places.get(place, Amounts())
+                if used.of(rule.unit) + total.of(rule.unit) > rule.amount + ALMOST:
+                    over = over or (rule, used.of(rule.unit))
+            if over is None:
+                return [self.hold(thread, person, amounts) for amounts in wanted]
+            if not returned.places:  # else what was given back meanwhile may be counted twice: look again
+                rule, amount = over
                 raise QuotaUsedUp(await self._sentence(rule, thread, person, amount, total.of(rule.unit)))
-        return [self.hold(thread, person, amounts) for amounts in wanted]
+
+    @contextmanager
+    def _look(self) -> Iterator[_Look]:
+        look = _Look()
+        self._looks.add(look)
+        try:
+            yield look
+        finally:
+            self._looks.discard(look)
+
+    async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
+        """Count something at once that nothing else will count.
+
+        Raises:
+            QuotaUsedUp: as `take`; nothing is counted.
+        """
+        [share] = await self.take(thread, person, [amounts])
+        try:
+            await self._store.spend(thread, person, amounts, self._clock())
+        finally:
+            self.give_back(share)
+
+    async def take_back(self, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
+        """What was spent came to nothing."""
+        await self._store.spend(thread, person, Amounts() - amounts, self._clock())
 
     def hold(self, thread: ThreadKey, person: Person, amounts: Amounts) -> Share:
         """Set a picture aside without asking: a job that a restart found."""
@@ -100,20 +151,24 @@ class Quota:
         """It is no longer under way: stored (and counted from there), failed or cancelled. Once is enough."""
         if share.held:
             share.held = False
-            self._returns += 1
             self._add(share, Amounts() - share.amounts)
+            for look in self._looks:
+                for place in _places(share):
+                    look.places[place] = look.places.get(place, Amounts()) + share.amounts
 
     def _add(self, share: Share, amounts: Amounts) -> None:
-        for sharers in Sharers:
-            place = (sharers, share_key(sharers, share.thread, share.person))
+        for place in _places(share):
             now = self._under_way.pop(place, Amounts()) + amounts
-            if now.pictures:
+            if any(now.of(unit) > ALMOST for unit in Unit):
                 self._under_way[place] = now
 
     async def _used(self, rule: Rule, thread: ThreadKey, person: Person) -> float:
+        stored = await self._stored(rule, thread, person)
         key = share_key(rule.sharers, thread, person)
-        stored = await self._store.spent(rule.sharers, key, self._since(rule))
         return (stored + self._under_way.get((rule.sharers, key), Amounts())).of(rule.unit)
+
+    async def _stored(self, rule: Rule, thread: ThreadKey, person: Person) -> Amounts:
+        return await self._store.spent(rule.sharers, share_key(rule.sharers, thread, person), self._since(rule))
 
     def _since(self, rule: Rule) -> datetime:
         now = self._clock()
@@ -122,7 +177,7 @@ class Quota:
     async def standings(self, thread: ThreadKey, person: Person) -> list[Standing]:
         """Where the person stands with every rule that holds for them here."""
         found = []
-        for rule in rules_for(self.rules, person):
+        for rule in (rule for rule in rules_for(self.rules, person) if rule.amount < math.inf):
             used = await self._used(rule, thread, person)
             found.append(Standing(rule, used, await self._renewal(rule, thread, person, used - 2 * ALMOST)))
         return found
@@ -157,6 +212,19 @@ class Quota:
             if over <= ALMOST:
                 return f"in {span(moment + rule.window - now)}"
         return f"in {span(rule.window)} at the latest"  # what is under way counts from when it is there
+
+
+class Quiet:
+    """Who says too much is told so once in a while, not each time: an answer to everything would be the next flood."""
+
+    def __init__(self, span: timedelta = timedelta(seconds=30)) -> None:
+        self._span = span
+        self._told: dict[str, datetime] = {}
+
+    def tell(self, account: str, now: datetime) -> bool:
+        """Whether to tell this time."""
+        self._told = {known: at for known, at in self._told.items() if now - at < self._span}
+        return self._told.setdefault(account, now) is now
 
 
 def _midnight(now: datetime) -> datetime:

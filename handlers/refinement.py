@@ -33,11 +33,12 @@ class Refine(StrEnum):
 class Refinement:
     """Holds up no picture: when the model fails or rambles, the description is drawn as it is."""
 
-    def __init__(self, model: LanguageModel, default: Refine = Refine.OFF) -> None:
-        self._model = model
+    def __init__(self, default: Refine = Refine.OFF) -> None:
         self._default = default
 
-    async def refine(self, description: str, chosen: str | None, abilities: Abilities) -> tuple[str, str | None]:
+    async def refine(
+        self, model: LanguageModel, description: str, chosen: str | None, abilities: Abilities
+    ) -> tuple[str, str | None]:
         """The words to draw, and a note for the recipe when they are not the description's own."""
         mode = Refine(chosen) if chosen in tuple(Refine) else self._default
         closed = abilities.vocabulary is not None  # a closed world gains nothing from more words
@@ -47,7 +48,7 @@ class Refinement:
         request = LanguageRequest(Said("user", description), plain=True, system=SYSTEM, max_tokens=200)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                chunks = [chunk async for chunk in self._model.stream(request)]
+                chunks = [chunk async for chunk in model.stream(request)]
         except (LanguageModelError, TimeoutError) as error:
             log.warning("a description was not refined: %s", error)
             return description, None

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from handlers.asking import Asking
+from handlers.at_once import AtOnce
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
 from handlers.observer import NoObserver, Observer
-from handlers.ports import Pictures, Store
+from handlers.ports import LanguageModel, Pictures, Store
 from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
@@ -20,14 +22,22 @@ Forget: TypeAlias = Callable[[ThreadKey, Person, Sequence[str]], Awaitable[objec
 """Deletes what is kept of a person in the workspace of a thread, and what of theirs is in these threads."""
 
 
+BYTES_A_PIXEL = 2
+"""Of a picture's file, about; what it really takes counts once it is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The same for everybody."""
 
     store: Store
+    model: LanguageModel
+    """As it is; what asks it for a person asks `asking`'s."""
     pictures: Pictures
     limits: Limits
     quota: Quota
+    at_once: AtOnce
+    """Answers that are written at once."""
     refinement: Refinement
     observer: Observer = field(default_factory=NoObserver)
     decoders: Decoders = field(default_factory=Decoders)
@@ -37,7 +47,12 @@ class Services:
 
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""
-        return Amounts(1, self.pictures.estimate(recipe), self.limits.picture_price)
+        size = BYTES_A_PIXEL * recipe.width * recipe.height
+        return Amounts(1, self.pictures.estimate(recipe), self.limits.picture_price, bytes=size)
+
+    def asking(self, thread: ThreadKey, person: Person) -> LanguageModel:
+        """The language model on a person's account, for one answer."""
+        return Asking(self.model, self.quota, self.at_once, thread, person, self.limits.call_price)
 
     def hold(self, thread: ThreadKey, person: Person, recipe: Recipe) -> Share:
         """Set a picture aside that was asked for before."""

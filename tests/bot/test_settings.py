@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, quotas, unknown_names
+from bot.quotas import quotas
+from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
+from handlers.quota_rules import Sharers, Unit
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,6 +139,43 @@ def test_loopback_hosts_are_known(host: str, expected: bool) -> None:
 def test_quotas_of_both_settings_hold(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, pictures_per_day=9, quotas="2 pictures in 1 h per channel")
     assert [(rule.sharers.value, rule.amount) for rule in quotas(settings)] == [("person", 9), ("channel", 2)]
+
+
+PUBLIC = {"web_public_url": "https://easel.example", "web_password": "x" * 12}
+PAID = {"engine": "openai", "images_base_url": "https://images.example/v1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "units"),
+    [
+        ({}, set()),
+        ({"llm_base_url": "http://127.0.0.1:1/v1"}, set()),
+        ({"llm_base_url": "https://llm.example/v1"}, {Unit.CALLS}),
+        (PAID, {Unit.PICTURES}),
+        ({"discord_token": "x"}, {Unit.MESSAGES, Unit.CALLS, Unit.BYTES}),
+        ({"slack_bot_token": "x", "slack_app_token": "y"}, {Unit.MESSAGES, Unit.CALLS, Unit.BYTES}),
+        (PUBLIC, {Unit.MESSAGES, Unit.CALLS, Unit.BYTES}),
+        ({"web_password": "x" * 12, **PAID}, {Unit.MESSAGES, Unit.CALLS, Unit.BYTES, Unit.PICTURES}),
+    ],
+)
+def test_where_others_come_or_money_flows_something_is_limited(
+    tmp_path: Path, given: dict[str, str], units: set[Unit]
+) -> None:
+    rules = quotas(load_settings(home=tmp_path, **given))
+    assert {rule.unit for rule in rules} == units
+    for unit in units:  # for each person and for all together
+        assert {rule.sharers for rule in rules if rule.unit is unit} == {Sharers.PERSON, Sharers.ALL}
+
+
+def test_the_hosts_quota_takes_the_place_of_the_default_for_the_same(tmp_path: Path) -> None:
+    said = "5 calls a day per person; unlimited messages in 1 h in all; 9 messages in 1 min per role staff"
+    rules = quotas(load_settings(home=tmp_path, discord_token="x", quotas=said))
+    found = {(rule.sharers.value, rule.unit.value, rule.role): rule.amount for rule in rules}
+    assert found["person", "calls", None] == 5
+    assert found["all", "calls", None] == 6000
+    assert found["all", "messages", None] == math.inf
+    assert found["person", "messages", None] == 60
+    assert found["person", "messages", "staff"] == 9
 
 
 @pytest.mark.parametrize(

@@ -232,11 +232,14 @@ async def test_usage_counts_what_was_rendered_for_a_person(store: SqliteStore) -
     await store.add_picture(picture(await number(store), person=BEN), png(3))
     await store.add_picture(picture(await number(store), operation=Operation.UPLOAD), png(4))
     anna, day = share_key(Sharers.PERSON, THREAD, ANNA), NOW - timedelta(days=1)
-    assert await store.spent(Sharers.PERSON, anna, day) == Amounts(2, 1.0)
-    assert await store.spent(Sharers.CHANNEL, THREAD.channel_scope, day) == Amounts(3, 1.5)
-    assert await store.spent(Sharers.WORKSPACE, THREAD.tenant_scope, day) == Amounts(3, 1.5)
+    sizes = [len(png(at)) for at in range(5)]
+    assert await store.spent(Sharers.PERSON, anna, day) == Amounts(2, 1.0, bytes=sizes[1] + sizes[2] + sizes[4])
+    assert await store.spent(Sharers.CHANNEL, THREAD.channel_scope, day) == Amounts(3, 1.5, bytes=sum(sizes[1:]))
+    assert await store.spent(Sharers.WORKSPACE, THREAD.tenant_scope, day) == Amounts(3, 1.5, bytes=sum(sizes[1:]))
+    assert await store.spent(Sharers.ALL, "", day) == Amounts(3, 1.5, bytes=sum(sizes[1:]))
     assert await store.spent(Sharers.PERSON, anna, NOW + timedelta(seconds=1)) == Amounts()
-    assert await store.spendings(Sharers.PERSON, anna, day) == [(NOW, Amounts(1, 0.5))] * 2
+    [first, *_] = await store.spendings(Sharers.PERSON, anna, day)
+    assert first == (NOW, Amounts(1, 0.5, bytes=sizes[1]))
     await store.delete_picture(THREAD, 1)
     assert (await store.spent(Sharers.PERSON, anna, day)).pictures == 2
 

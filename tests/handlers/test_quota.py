@@ -40,6 +40,9 @@ class Book:
     async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
         return sum((amounts for _, amounts in await self.spendings(sharers, key, since)), Amounts())
 
+    async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
+        self.made.append((at, thread, person, amounts))
+
     def quota(self, rules: str) -> Quota:
         return Quota(self, read_rules(rules), lambda: self.now)
 

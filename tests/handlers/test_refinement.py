@@ -30,21 +30,21 @@ async def test_when_a_description_is_written_out(
     default: Refine, chosen: str | None, description: str, expected: str
 ) -> None:
     model = ScriptedModel("a fox,\n oil on  canvas")
-    words, note = await Refinement(model, default).refine(description, chosen, ABILITIES)
+    words, note = await Refinement(default).refine(model, description, chosen, ABILITIES)
     assert words == expected
     assert (note is not None) is (words != description)
 
 
 @pytest.mark.parametrize("script", ["", "x" * 2000, "<image> y </image>", [LanguageModelError("It is down.")]])
 async def test_a_model_that_fails_or_rambles_changes_nothing(script: Script) -> None:
-    refinement = Refinement(ScriptedModel(script), Refine.ALWAYS)
-    assert await refinement.refine("a fox", None, ABILITIES) == ("a fox", None)
+    refinement = Refinement(Refine.ALWAYS)
+    assert await refinement.refine(ScriptedModel(script), "a fox", None, ABILITIES) == ("a fox", None)
 
 
 async def test_a_closed_world_needs_no_more_words() -> None:
     model = ScriptedModel("never asked")
     closed = replace(ABILITIES, vocabulary=Vocabulary((), (), (), {}))
-    assert await Refinement(model, Refine.ALWAYS).refine("a fox", None, closed) == ("a fox", None)
+    assert await Refinement(Refine.ALWAYS).refine(model, "a fox", None, closed) == ("a fox", None)
     assert not model.requests
 
 

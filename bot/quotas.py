@@ -1,0 +1,43 @@
+"""Which quotas hold: the host's, and where the host says nothing what a team does not notice and a flood does."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from bot.settings import EngineName, Settings, loopback
+from handlers.quota_rules import Rule, Sharers, Unit, read_rules, with_defaults
+
+OTHERS_COME = "60 messages in 1 min per person; 600 messages in 1 min in all; 2 GB a day per person; 20 GB a day in all"
+CALLS = "600 calls in 1 h per person; 6000 calls a day in all"
+PAID_PICTURES = "200 pictures a day per person; 1000 pictures a day in all"
+
+
+def quotas(settings: Settings) -> tuple[Rule, ...]:
+    """All quotas: those of both settings, and the defaults for units and sharers that these do not name."""
+    rules = read_rules(settings.quotas)
+    if settings.pictures_per_day:
+        rules = (Rule(Sharers.PERSON, Unit.PICTURES, settings.pictures_per_day), *rules)
+    return with_defaults(rules, read_rules("; ".join(_defaults(settings))))
+
+
+def _defaults(settings: Settings) -> list[str]:
+    others = others_come(settings)
+    defaults = [OTHERS_COME] if others else []
+    if others or _elsewhere(settings.llm_base_url):
+        defaults.append(CALLS)
+    if settings.engine is EngineName.OPENAI and (others or _elsewhere(settings.images_base_url)):
+        defaults.append(PAID_PICTURES)
+    return defaults
+
+
+def others_come(settings: Settings) -> bool:
+    """Whether anybody but who sits at the machine can be here."""
+    secrets = (settings.discord_token, settings.slack_bot_token, settings.slack_client_secret, settings.web_password)
+    if any(secret.get_secret_value() for secret in secrets):
+        return True
+    return bool(settings.web_public_url) or not loopback(settings.web_host)
+
+
+def _elsewhere(address: str) -> bool:
+    """Whether an endpoint is on another machine, so that somebody may send a bill."""
+    return bool(address) and not loopback(urlsplit(address).hostname or "")
