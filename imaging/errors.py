@@ -11,6 +11,10 @@ class EngineError(ImagingError):
     """An engine cannot load or cannot run a recipe."""
 
 
+class DeviceLost(ImagingError):
+    """The device answers nothing more to this process; only a new one can use it."""
+
+
 class QueueFull(ImagingError):
     """The queue, the person's or the thread's share of it is full."""
 

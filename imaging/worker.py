@@ -24,11 +24,12 @@ from typing import Any
 from imaging import wire
 from imaging.engine import Advance, Engine
 from imaging.engine_table import EngineSpec, build_engine
-from imaging.errors import EngineError
+from imaging.errors import DeviceLost, EngineError
 from imaging.model import Recipe
 
 log = logging.getLogger("easel.worker")
 
+FAILED = "The picture engine could not take this picture up; please try it in other words."
 BROKEN = 70
 """Exit status after the engine broke in mid-step (EX_SOFTWARE)."""
 
@@ -82,8 +83,14 @@ class Worker:
         match message.kind:
             case "job":
                 self._taken += 1
-                images = dict(zip(message.head["images"], message.blobs, strict=True))
-                self._pending.append((id, Recipe.from_json(message.head["recipe"]), images))
+                try:
+                    images = dict(zip(message.head["images"], message.blobs, strict=True))
+                    recipe = Recipe.from_json(message.head["recipe"])
+                except (KeyError, TypeError, ValueError):
+                    log.exception("the recipe of job %s cannot be read", id)
+                    self._refuse(id, FAILED)
+                else:
+                    self._pending.append((id, recipe, images))
             case "cancel":
                 self._pending = deque(job for job in self._pending if job[0] != id)
                 self._running.discard(id)
@@ -97,10 +104,20 @@ class Worker:
             try:
                 self._engine.admit(id, recipe, images)
             except EngineError as error:
-                self._send("failed", {"id": id, "sentence": str(error), "retryable": False})
-                continue
-            self._running.add(id)
-            self._send("accepted", {"id": id})
+                self._refuse(id, str(error))
+            except DeviceLost:
+                raise
+            except Exception:
+                # Whatever nobody thought of is this picture's own fault, not that of everybody who is being served.
+                log.exception("job %s could not be taken in", id)
+                self._engine.cancel(id)
+                self._refuse(id, FAILED)
+            else:
+                self._running.add(id)
+                self._send("accepted", {"id": id})
+
+    def _refuse(self, id: str, sentence: str) -> None:
+        self._send("failed", {"id": id, "sentence": sentence, "retryable": False})
 
     def _report(self, advance: Advance) -> None:
         head: dict[str, Any] = {"id": advance.id, "step": advance.step, "total": advance.total}

@@ -258,9 +258,11 @@ class SubprocessLink:
     async def _keep_stderr(self) -> None:
         assert self._process is not None
         assert self._process.stderr is not None
+        level = logging.DEBUG
         async for raw in _lines(self._process.stderr):
-            self._stderr.append(raw)
-            log.debug("worker: %s", raw)
+            self._stderr.append(raw.strip())
+            level = _level(raw, level)
+            log.log(level, "worker: %s", raw)
 
     def last_words(self) -> str:
         """The end of what the process wrote, for the log and the doctor."""
@@ -274,8 +276,21 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         *whole, rest = (rest + chunk).split(b"\n")
         rest = rest[-4096:]
         for line in whole:
-            if text := line.decode(errors="replace").strip():
+            if text := line.decode(errors="replace").rstrip():
                 yield text[:500]
+
+
+def _level(line: str, before: int) -> int:
+    """How serious a line of the worker is. It writes warnings and errors with their level in front, and what follows
+    such a line (a traceback) belongs to it; libraries write what they like, which is for the curious."""
+    word = line.partition(" ")[0]
+    if word in ("WARNING", "ERROR", "CRITICAL"):
+        return int(getattr(logging, word))
+    if word in ("INFO", "DEBUG"):
+        return logging.DEBUG
+    if line.startswith(("Traceback (most", "Fatal Python error")):
+        return logging.ERROR
+    return before
 
 
 def _understand(message: wire.Message) -> WorkerMessage | None:

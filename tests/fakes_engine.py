@@ -1,7 +1,7 @@
 """An engine for queue and worker tests: pictures of one colour, and faults on demand by description.
 
-`crash`: the process dies; `break`: the step raises; `refuse`: not admitted; `slow`: waits for a file
-named by the recipe's prompt before each step.
+`crash`: the process dies; `break`: the step raises; `refuse`: not admitted; `stumble`: admission raises;
+`slow`: waits for a file named by the recipe's prompt before each step.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class FakeEngine:
     def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
         if recipe.description == "refuse":
             raise EngineError("This engine does not draw that; use other words.")
+        if recipe.description == "stumble":
+            raise KeyError("a bug in admission")
         self._flying[id] = (recipe, 0)
 
     def cancel(self, id: str) -> None:

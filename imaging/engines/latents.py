@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imaging.engines.failures import Failure, Kind, release
+from imaging.engines.memory import free_memory
+from imaging.errors import EngineError
+
+log = logging.getLogger(__name__)
+
 TILE_ABOVE = 1536 * 1536
 """Pixels above which a GPU decodes in tiles, so that a refined picture does not need all memory."""
+TILE = 64
+"""Latents a side of a tile."""
+BYTES_A_PIXEL = 3072
+"""Of memory that SDXL's VAE takes in float32 (measured: 3.0 GiB a megapixel); by its first layer's channels."""
+_CHANNELS = 128
 
 _FIT_SIDE = 16
 """Latents a side of the pictures that previews are fitted on."""
@@ -18,32 +32,85 @@ _NEAREST, _BICUBIC = Image.Resampling.NEAREST, Image.Resampling.BICUBIC
 _PATCHES = (*[(1, _NEAREST), (2, _BICUBIC), (3, _NEAREST)] * 4, (4, _BICUBIC), (6, _BICUBIC))
 """Those pictures: colours a side, and how they are spread."""
 
+NO_NUMBERS = "The picture model computed no picture this time; please try again, or in other words."
+
 
 class Latents:
     """A VAE with the scaling of its checkpoint. One picture at a time: results never depend on neighbours."""
 
-    def __init__(self, vae: Any, scale: int) -> None:
+    def __init__(self, vae: Any, scale: int, free_memory: Callable[[torch.device], int] = free_memory) -> None:
         self._vae = vae
         self._scale = scale
+        self._free_memory = free_memory
         self._factor = float(vae.config.scaling_factor)
         self._projection = self._fit()
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Image.Image:
-        """[1, C, h, w] → RGB picture of h · scale by w · scale pixels."""
-        device, dtype = self._vae.device, self._vae.dtype
-        pixels = latents.shape[-1] * latents.shape[-2] * self._scale**2
-        if pixels > TILE_ABOVE and device.type == "cuda":
-            self._vae.enable_tiling()
-        try:
-            decoded = self._vae.decode(self._unscaled(latents).to(device, dtype), return_dict=False)[0]
-        finally:
-            self._vae.disable_tiling()
-        return _image(decoded[0].float().cpu())
+        """[1, C, h, w] → RGB picture of h · scale by w · scale pixels.
 
+        Raises:
+            EngineError: the latents, or what the VAE makes of them in float32 too, are no numbers.
+        """
+        if not torch.isfinite(latents).all():
+            log.error(
+                "the UNet computed values that are no numbers in %s; EASEL_PRECISION=float32 may help", latents.dtype
+            )
+            raise EngineError(NO_NUMBERS)
+        pixels = latents.shape[-1] * latents.shape[-2] * self._scale**2
+
+        def whole() -> Tensor:
+            found = self._vae.decode(self._unscaled(latents).to(self._vae.device, self._vae.dtype), return_dict=False)[
+                0
+            ]
+            return found[0].float().cpu()
+
+        decoded = self._within_memory(pixels, whole)
+        if not torch.isfinite(decoded).all() and self._vae.dtype is not torch.float32:
+            # SDXL's first VAE overflows in fp16, and not every copy of it says so.
+            log.warning("the VAE overflows in %s; it computes in float32 from now on", self._vae.dtype)
+            self._vae.to(torch.float32)
+            decoded = self._within_memory(pixels, whole)
+        if not torch.isfinite(decoded).all():
+            log.error("the VAE computed values that are no numbers in %s; it may be damaged", self._vae.dtype)
+            raise EngineError(NO_NUMBERS)
+        return _image(decoded)
+
+    @torch.inference_mode()
     def encode(self, image: Image.Image) -> Tensor:
         """RGB picture → [1, C, h, w] float32 on the CPU: the mean of the VAE's distribution, so it repeats."""
-        return self._scaled(self._posterior(image).mode())
+        return self._scaled(self._within_memory(image.width * image.height, lambda: self._posterior(image).mode()))
+
+    def _within_memory(self, pixels: int, call: Callable[[], Tensor]) -> Tensor:
+        """Run the VAE whole where memory has room for that, else (or when that was wrong) in tiles."""
+        device = self._vae.device
+        needed = pixels * BYTES_A_PIXEL * self._vae.config.block_out_channels[0] / _CHANNELS
+        needed *= self._vae.dtype.itemsize / torch.float32.itemsize
+        large = device.type == "cuda" and pixels > TILE_ABOVE
+        if not large and needed <= self._free_memory(device):
+            try:
+                return call()
+            except (RuntimeError, MemoryError) as error:
+                failure = Failure.of(error)
+                if failure.kind is not Kind.MEMORY:
+                    raise
+            # Out of the handler, or the failed call's tensors would stay.
+            release(device)
+            log.warning("not enough memory for %d pixels at once; they are decoded in tiles", pixels)
+        with self._tiled():
+            return call()
+
+    @contextmanager
+    def _tiled(self) -> Iterator[None]:
+        vae = self._vae
+        before = vae.tile_latent_min_size, vae.tile_sample_min_size
+        vae.tile_latent_min_size, vae.tile_sample_min_size = TILE, TILE * self._scale
+        vae.enable_tiling()
+        try:
+            yield
+        finally:
+            vae.disable_tiling()
+            vae.tile_latent_min_size, vae.tile_sample_min_size = before
 
     @torch.inference_mode()
     def _posterior(self, image: Image.Image) -> Any:
@@ -57,8 +124,14 @@ class Latents:
 
     @torch.inference_mode()
     def preview(self, latents: Tensor) -> Image.Image:
-        """A rough picture of [1, C, h, w] by a linear projection, which costs next to nothing."""
+        """A rough picture of [1, C, h, w] by a linear projection, which costs next to nothing.
+
+        Raises:
+            EngineError: the latents are no numbers, and neither will the picture be.
+        """
         grid = latents[0].float().cpu()
+        if not torch.isfinite(grid).all():
+            raise EngineError(NO_NUMBERS)
         ones = torch.ones(1, *grid.shape[1:])
         rgb = torch.einsum("chw,cr->rhw", torch.cat([grid, ones]), self._projection)
         image = _image(rgb)
@@ -112,6 +185,6 @@ def fitted(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def _image(pixels: Tensor) -> Image.Image:
-    """[3, H, W] in −1 … 1 → picture; what is not a number becomes black."""
-    array = ((torch.nan_to_num(pixels) / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    """[3, H, W] in −1 … 1 → picture."""
+    array = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(array.permute(1, 2, 0).contiguous().numpy(), "RGB")

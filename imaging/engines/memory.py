@@ -20,6 +20,8 @@ CPU_ROWS = 16
 """Never more rows than this on a CPU, where more bring nothing."""
 GPU_ROWS = 32
 LEAST = 2
+RISES_AFTER = 100
+"""UNet calls, a few pictures' worth."""
 SMALL_MODEL = 60_000_000
 """UNets of more weights are compute-bound on a CPU: batches bring nothing and are not tried out."""
 
@@ -36,31 +38,70 @@ class Measured:
     """Whether one row in a call comes out as it does beside others."""
 
 
-class RowCaps:
-    """Row caps by size. `place` names device, model and software, because all of them decide."""
+@dataclass(slots=True)
+class _Lowered:
+    """A cap after memory ran out, and how often it has been used up since."""
 
-    def __init__(self, home: Path, place: str) -> None:
+    rows: int
+    full: int = 0
+
+
+class RowCaps:
+    """Row caps by size. `place` names device, model and software, because all of them decide.
+
+    What is kept on disk is true of the device. What other programs leave free of it changes: `fitting` says from the
+    bytes of one row how many fit now, and a cap that was lowered because memory ran out rises again, row by row.
+    """
+
+    def __init__(self, home: Path, place: str, fitting: Callable[[int], int] | None = None) -> None:
         self._path = home / FILE
         self._place = place
+        self._fitting = fitting
         self._found = self._read()
+        self._lowered: dict[str, _Lowered] = {}
+        self._unknown: dict[str, int] = {}
+        """Sizes that could not be measured, and for how many questions they are let be."""
 
-    def measured(self, width: int, height: int, measure: Callable[[], Measured]) -> Measured:
-        """What holds for a size, measured once."""
+    def measured(self, width: int, height: int, measure: Callable[[], Measured | None]) -> Measured:
+        """What holds for a size now. It is measured once; where that gives None, again after a while."""
         key = self._key(width, height)
+        if self._unknown.get(key, 0) > 0:
+            self._unknown[key] -= 1
+            return Measured(LEAST)
         if key not in self._found:
             found = measure()
+            if found is None:
+                self._unknown[key] = RISES_AFTER
+                return Measured(LEAST)
             self._found[key] = replace(found, rows=max(1, found.rows))
             self._write()
-        return self._found[key]
+        return replace(self._found[key], rows=self._rows(key))
+
+    def _rows(self, key: str) -> int:
+        found = self._found[key]
+        rows = found.rows if self._fitting is None or not found.row_bytes else self._fitting(found.row_bytes)
+        lowered = self._lowered.get(key)
+        return max(1, rows if lowered is None else min(rows, lowered.rows))
 
     def lower(self, width: int, height: int, failed_rows: int) -> None:
-        """Remember that so many rows did not fit."""
+        """So many rows did not fit."""
         key = self._key(width, height)
-        known = self._found.get(key, Measured(failed_rows))
-        rows = max(1, min(known.rows, failed_rows // 2))
-        self._found[key] = replace(known, rows=rows)
+        lowered = self._lowered.get(key)
+        rows = max(1, min(failed_rows // 2, failed_rows if lowered is None else lowered.rows))
+        self._lowered[key] = _Lowered(rows)
         log.warning("out of memory with %d rows of %d × %d; cap lowered to %d", failed_rows, width, height, rows)
-        self._write()
+
+    def ran(self, width: int, height: int, rows: int) -> None:
+        """So many rows did fit; a lowered cap that was used up `RISES_AFTER` times is tried one row higher."""
+        key = self._key(width, height)
+        lowered = self._lowered.get(key)
+        if lowered is None or rows < lowered.rows:
+            return
+        lowered.full += 1
+        if lowered.full >= RISES_AFTER:
+            self._lowered[key] = _Lowered(lowered.rows + 1)
+            if lowered.rows >= (self._found[key].rows if key in self._found else GPU_ROWS):
+                del self._lowered[key]
 
     def row_bytes(self, width: int, height: int) -> int:
         """What one row of a size takes, from the nearest size that was measured here; 0 while nothing is known."""
@@ -116,14 +157,6 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception of torch says that memory ran out, on any device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-
-
 def stable_row_count(forward: Callable[[int], torch.Tensor]) -> int:
     """The largest batch whose rows equal, bit for bit, the same rows in a batch of 2.
 
@@ -164,6 +197,6 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def fitting_rows(each: int, device: torch.device) -> int:
-    """Rows of `each` bytes that fit in the free memory of a GPU, with a fifth left over."""
-    return int(max(LEAST, min(GPU_ROWS, 0.8 * free_memory(device) // max(1, each))))
+def fitting_rows(each: int, free: int) -> int:
+    """Rows of `each` bytes that fit in so many free bytes of a GPU, with a fifth left over."""
+    return int(max(LEAST, min(GPU_ROWS, 0.8 * free // max(1, each))))

@@ -35,7 +35,9 @@ def choose_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     if (fixed := PRECISIONS[precision]) is not None:
         return fixed
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        # Older cards only emulate it, slower than float32.
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has else torch.float16
     return torch.float16 if device.type == "mps" else cpu_dtype()
 
 

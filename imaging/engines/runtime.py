@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,17 +16,18 @@ from torch import Tensor
 from imaging.engine import Advance
 from imaging.engines import attention, stable_rows
 from imaging.engines.batch import advance
+from imaging.engines.failures import Failure, Kind, lost, release
 from imaging.engines.finishing import Finisher
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts, choose_device, load_parts
 from imaging.engines.memory import (
+    GPU_ROWS,
     LEAST,
     SMALL_MODEL,
     Measured,
     RowCaps,
     fitting_rows,
     free_memory,
-    is_out_of_memory,
     row_bytes,
     stable_row_count,
     stands_alone,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREVIEW_EVERY_S = 0.5
+FAILED = "The picture engine failed on this picture; please try again."
 Forward = Callable[[Parts, list[Row], int, Executor | None], list[Tensor]]
 
 
@@ -96,12 +99,13 @@ class Runtime:
         if self._on_cpu and self._small:
             parts = dataclasses.replace(parts, words=WordCache(2 * self._lanes + 2))
         self._parts = parts
-        self._latents = Latents(parts.vae, parts.scale)
+        self._latents = Latents(parts.vae, parts.scale, free_memory)
         self._planner = Planner(abilities, parts, options.family, self._latents)
         self._finisher = Finisher(self._latents)
         self._trails = Trails()
         self._limit = options.max_pictures
-        self._caps = RowCaps(options.home, _place(parts, options))
+        fitting = None if self._on_cpu else lambda each: fitting_rows(each, free_memory(parts.device))
+        self._caps = RowCaps(options.home, _place(parts, options), fitting)
         self._forward = forward
         self._clock = clock
         self._free_memory = free_memory
@@ -132,14 +136,37 @@ class Runtime:
         """Take a request in, with its sources.
 
         Raises:
-            EngineError: the recipe cannot run here, memory is short, or the id is in flight already.
+            EngineError: the recipe cannot run here, memory is short, the id is in flight already, or making it ready
+                failed in a way that nobody thought of (the log has it).
+            DeviceLost: this process can no longer use the device.
         """
         if id in self._jobs:
             raise EngineError("This request is being rendered already.")
-        job = self._planned(id, recipe, images)
+        job = self._planned_within_memory(id, recipe, images)
         self._check_memory(job)
         job.turn = self._turn
         self._jobs[id] = job
+
+    def _planned_within_memory(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
+        """The job; a second try where the device's memory was taken up by what is let go."""
+        for again in (True, False):
+            try:
+                return self._planned(id, recipe, images)
+            except (EngineError, BadPicture):
+                raise
+            except Exception as error:  # noqa: BLE001 - looked at below, without its frames
+                failure = Failure.of(error)
+            self._lose_or_release(failure)
+            if failure.kind is not Kind.MEMORY or not again:
+                break
+        log.error("job %s could not be made ready\n%s", id, failure.text)
+        raise EngineError(_too_large(recipe) if failure.kind is Kind.MEMORY else FAILED)
+
+    def _lose_or_release(self, failure: Failure) -> None:
+        if failure.kind is Kind.DEVICE:
+            raise lost(failure)
+        if failure.kind is Kind.MEMORY:
+            release(self._parts.device)
 
     def _planned(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
         job = self._planner.plan(id, recipe, images)
@@ -183,10 +210,25 @@ class Runtime:
         for job in group:
             job.turn = self._turn
             if job.id in errors:
-                self._jobs.pop(job.id, None)
-                yield Advance(job.id, job.step, job.total, error=errors[job.id])
+                yield self._failed(job, errors[job.id])
             else:
-                yield self._after(job, seen[job.id])
+                yield self._guarded(job, seen[job.id])
+
+    def _guarded(self, job: Job, seen: Tensor) -> Advance:
+        """What comes after a job's step; whatever goes wrong there is this job's alone."""
+        try:
+            return self._after(job, seen)
+        except Exception as error:  # noqa: BLE001 - looked at below, without its frames
+            failure = Failure.of(error)
+        self._lose_or_release(failure)
+        log.error("job %s could not go on\n%s", job.id, failure.text)
+        if failure.kind is Kind.MEMORY:
+            return self._failed(job, "There is not enough memory to finish the picture; ask for a smaller one.")
+        return self._failed(job, failure.sentence or "The picture could not be finished.")
+
+    def _failed(self, job: Job, sentence: str) -> Advance:
+        self._jobs.pop(job.id, None)
+        return Advance(job.id, job.step, job.total, error=sentence)
 
     def _run(self, group: Group) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group; out of memory splits it, and only a job that fails alone has failed."""
@@ -198,24 +240,23 @@ class Runtime:
         try:
             at_least = LEAST if self._on_cpu and not self._measured(group.jobs[0]).alone else 1
             seen = self._forward(self._parts, rows, at_least, self._pool if group.halved else None)
-        except (RuntimeError, MemoryError) as error:
-            for row, (latents, index, draw) in zip(rows, state, strict=True):
-                row.latents, row.index = latents, index
-                row.draw.set_state(draw)
-            return self._after_failure(group, error)
-        ends: dict[str, Tensor] = {}
-        offset = 0
-        for job, line in zip(group.jobs, lines, strict=True):
-            offset += len(line)
-            ends[job.id] = seen[offset - 1]
-        return ends, {}
+        except Exception as error:  # noqa: BLE001 - looked at below, without its frames
+            failure = Failure.of(error)
+        else:
+            recipe = group.jobs[0].target.recipe
+            self._caps.ran(recipe.width, recipe.height, sum(job.unet_rows for job in group.jobs))
+            ends = itertools.accumulate(len(line) for line in lines)
+            return {job.id: seen[end - 1] for job, end in zip(group.jobs, ends, strict=True)}, {}
+        for row, (latents, index, draw) in zip(rows, state, strict=True):
+            row.latents, row.index = latents, index
+            row.draw.set_state(draw)
+        return self._after_failure(group, failure)
 
-    def _after_failure(self, group: Group, error: BaseException) -> tuple[dict[str, Tensor], dict[str, str]]:
-        memory = is_out_of_memory(error)
+    def _after_failure(self, group: Group, failure: Failure) -> tuple[dict[str, Tensor], dict[str, str]]:
+        self._lose_or_release(failure)
+        memory = failure.kind is Kind.MEMORY
         recipe = group.jobs[0].target.recipe
         if memory:
-            if self._parts.device.type == "cuda":
-                torch.cuda.empty_cache()
             self._caps.lower(recipe.width, recipe.height, sum(job.unet_rows for job in group.jobs))
         if len(group.jobs) > 1:
             # Whatever it was, nobody fails for another's sake: each half is tried on its own.
@@ -223,9 +264,8 @@ class Runtime:
             first, first_errors = self._run(Group(group.jobs[:middle]))
             second, second_errors = self._run(Group(group.jobs[middle:]))
             return first | second, first_errors | second_errors
-        log.error("a step failed for job %s", group.jobs[0].id, exc_info=error)
-        sentence = _too_large(recipe) if memory else "The picture engine failed on this picture; please try again."
-        return {}, {group.jobs[0].id: sentence}
+        log.error("a step failed for job %s\n%s", group.jobs[0].id, failure.text)
+        return {}, {group.jobs[0].id: _too_large(recipe) if memory else failure.sentence or FAILED}
 
     def _after(self, job: Job, seen: Tensor) -> Advance:
         if job.finished:
@@ -242,23 +282,14 @@ class Runtime:
         for row in job.rows:
             if row.ran_whole:
                 self._trails.put(row.recipe, row.positions, row.trail)
-        try:
-            picture, again = self._finisher.finish(job)
-            if again is not None:
-                retry = self._planned(job.id, again, job.images)
-                retry.turn, retry.preview_at = job.turn, job.preview_at
-                retry.done, retry.retries = job.step, job.retries + 1
-                retry.device_seconds = job.device_seconds + self._clock() - started
-                self._jobs[job.id] = retry
-                return Advance(job.id, retry.step, retry.total)
-        except (RuntimeError, MemoryError, EngineError, BadPicture) as error:
-            log.exception("job %s could not be finished", job.id)
-            self._jobs.pop(job.id, None)
-            memory = is_out_of_memory(error)
-            sentence = "There is not enough memory to finish the picture; ask for a smaller one."
-            return Advance(
-                job.id, job.step, job.total, error=sentence if memory else "The picture could not be finished."
-            )
+        picture, again = self._finisher.finish(job)
+        if again is not None:
+            retry = self._planned(job.id, again, job.images)
+            retry.turn, retry.preview_at = job.turn, job.preview_at
+            retry.done, retry.retries = job.step, job.retries + 1
+            retry.device_seconds = job.device_seconds + self._clock() - started
+            self._jobs[job.id] = retry
+            return Advance(job.id, retry.step, retry.total)
         self._jobs.pop(job.id, None)
         return Advance(job.id, job.step, job.total, picture=picture(self._clock() - started))
 
@@ -266,8 +297,8 @@ class Runtime:
         recipe = job.target.recipe
         return self._caps.measured(recipe.width, recipe.height, lambda: self._measure(job))
 
-    def _measure(self, job: Job) -> Measured:
-        """Rows that run together at this job's size on this device."""
+    def _measure(self, job: Job) -> Measured | None:
+        """Rows that run together at this job's size on this device; None where it cannot be found out now."""
         device = self._parts.device
 
         def trial(rows: int) -> Tensor:
@@ -276,17 +307,18 @@ class Runtime:
         try:
             each = row_bytes(trial, device)
             if device.type == "cuda":
-                return Measured(fitting_rows(each, device), each)
+                return Measured(GPU_ROWS, each)
             if not self._small:
                 # Nobody is ever beside it on a CPU, and trying it out would take minutes.
                 return Measured(1 if self._on_cpu else LEAST, each, alone=True)
             # In bf16 rounding would hide from a trial what single rows change, and pictures show it now and then.
             alone = self._parts.dtype is torch.float32 and stands_alone(trial)
             return Measured(stable_row_count(trial), each, alone)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return Measured(LEAST)
+        except Exception as error:  # noqa: BLE001 - looked at below, without its frames
+            failure = Failure.of(error)
+        self._lose_or_release(failure)
+        log.warning("how many pictures run together could not be measured\n%s", failure.text)
+        return None
 
     def _check_memory(self, job: Job) -> None:
         """Refuse at once what would fail for want of memory, from what was measured at this or another size.

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from imaging.engines.batch import advance
 from imaging.engines.loading import Parts
-from imaging.engines.memory import FILE, Measured, RowCaps
+from imaging.engines.memory import FILE, LEAST, RISES_AFTER, Measured, RowCaps, fitting_rows
 from imaging.engines.mini import mini_abilities, mini_engine
 from imaging.engines.rows import Row
 from imaging.engines.runtime import Runtime
@@ -253,17 +253,55 @@ def scarce(parts: Parts, options: EngineOptions) -> Iterator[tuple[Runtime, list
     runtime.close()
 
 
-def test_out_of_memory_splits_the_batch_and_lowers_the_cap(
-    scarce: tuple[Runtime, list[int]], options: EngineOptions, mini: SdxlEngine
-) -> None:
+def test_out_of_memory_splits_the_batch_and_lowers_the_cap(scarce: tuple[Runtime, list[int]], mini: SdxlEngine) -> None:
     runtime, tried = scarce
     wanted = {str(seed): small("a car", seed, sampler="lcm") for seed in range(5)}
     together = render(runtime, wanted)
     assert max(tried) > 4
     assert max(tried[-3:]) <= 4
     assert [together[id].data for id in wanted] == solo_bytes(mini, list(wanted.values()))
-    caps = json.loads((options.home / FILE).read_text())
-    assert max(found["rows"] for found in caps.values()) <= 5
+    before = len(tried)
+    render(runtime, {"5": small("a car", 5), "6": small("a car", 6)})
+    assert max(tried[before:]) <= 4
+
+
+def test_a_lowered_cap_rises_again_and_does_not_outlive_the_process(options: EngineOptions) -> None:
+    caps = RowCaps(options.home, "a")
+    assert rows(caps) == 8
+    caps.lower(64, 64, 8)
+    assert rows(caps) == 4
+    assert rows(RowCaps(options.home, "a")) == 8
+    for _ in range(RISES_AFTER):
+        caps.ran(64, 64, 2)  # says nothing about four
+        caps.ran(128, 128, 4)
+    assert rows(caps) == 4
+    for expected in (5, 6, 7, 8, 8):
+        for _ in range(RISES_AFTER):
+            caps.ran(64, 64, rows(caps))
+        assert rows(caps) == expected
+
+
+def test_a_gpu_that_was_busy_when_it_was_measured_gets_its_rows_later(options: EngineOptions) -> None:
+    free = 1_000_000
+    caps = RowCaps(options.home, "a", lambda each: fitting_rows(each, free))
+    assert rows(caps, Measured(32, 200_000)) == 4
+    free = 8_000_000
+    assert rows(caps) == 32
+    free = 0
+    assert rows(caps) == LEAST
+
+
+def test_what_could_not_be_measured_is_not_kept_and_measured_again_later(options: EngineOptions) -> None:
+    caps = RowCaps(options.home, "a")
+    assert caps.measured(64, 64, lambda: None) == Measured(LEAST)
+    assert not (options.home / FILE).exists()
+    asked = [rows(caps) for _ in range(RISES_AFTER + 1)]
+    assert set(asked[:-1]) == {LEAST}
+    assert asked[-1] == 8
+
+
+def rows(caps: RowCaps, measured: Measured = Measured(8)) -> int:  # noqa: B008 - frozen
+    return caps.measured(64, 64, lambda: measured).rows
 
 
 def test_what_cannot_fit_is_refused_before_it_begins(parts: Parts, options: EngineOptions) -> None:

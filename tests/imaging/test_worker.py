@@ -1,0 +1,42 @@
+"""A worker process: what goes wrong with one picture, and what its host reads of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from imaging.engine_table import EngineSpec
+from imaging.worker_client import Finished, Refused, SubprocessWorker, WorkerMessage
+from tests.fakes_engine import recipe
+
+ENGINE = EngineSpec("tests.fakes_engine:make")
+
+
+async def test_a_picture_that_cannot_be_taken_in_fails_alone_and_the_host_reads_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    link = await SubprocessWorker(ENGINE, tmp_path).open()
+    ended: dict[str, WorkerMessage] = {}
+    try:
+        await link.submit("stumbles", recipe("stumble"), {})
+        await link.submit("good", recipe("a fox"), {})
+        async with asyncio.timeout(20):
+            async for message in link.messages():
+                if isinstance(message, Finished | Refused):
+                    ended[message.id] = message
+                if len(ended) == 2:
+                    break
+    finally:
+        await link.close()
+    bad = ended["stumbles"]
+    assert isinstance(bad, Refused)
+    assert not bad.retryable
+    assert "KeyError" not in bad.sentence
+    assert isinstance(ended["good"], Finished)
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert any("stumbles" in line for line in told)
+    assert any("KeyError: 'a bug in admission'" in line for line in told)
