@@ -4,7 +4,8 @@ Like deficit round robin (Shreedhar & Varghese 1996, "Efficient Fair Queuing Usi
 what each has had beyond their share, in estimated device seconds. The share is not handed out once a round but
 with every picture: start-time fair queueing (Goyal, Vin & Cheng 1996) over the virtual time of Demers, Keshav &
 Shenker 1989. So somebody who asks for one picture waits for at most the one that is being drawn, however many
-another person has waiting, and people who come later and later pass nobody for long. Pure: no clock, no I/O.
+another person has waiting, and people who come later and later pass nobody for long. Who asks in several tenants at
+a time counts as one: they get what one tenant of their own would. Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -56,6 +57,12 @@ class _Person:
 
     def remove(self, job: Waiting, path: tuple[str, ...]) -> None:
         self._jobs.remove(job)
+
+    def jobs(self, path: tuple[str, ...]) -> list[Waiting]:
+        return list(self._jobs)
+
+    def knows(self, path: tuple[str, ...]) -> bool:
+        return True
 
 
 _Turn: TypeAlias = tuple[float, int, int, str]
@@ -136,6 +143,19 @@ class _Ring:
         self._children[path[0]].remove(job, path[1:])
         self._leave_if_done(path[0])
 
+    def jobs(self, path: tuple[str, ...]) -> list[Waiting]:
+        """What waits there, in its order."""
+        child = self._children.get(path[0])
+        return [] if child is None else child.jobs(path[1:])
+
+    def knows(self, path: tuple[str, ...]) -> bool:
+        """Whether something waits there, or what was had there is still counted."""
+        child = self._children.get(path[0])
+        if child is None and path[0] in self._resting:
+            (due, *_), resting = self._resting[path[0]]
+            child = resting if due >= self._now - self._lead else None
+        return child is not None and child.knows(path[1:])
+
     def _leave_if_done(self, key: str) -> None:
         if len(self._children[key]):
             return
@@ -151,6 +171,10 @@ class FairSchedule:
     def __init__(self) -> None:
         self._rings = {priority: _Ring() for priority in Priority}
         self._jobs: dict[str, Waiting] = {}
+        self._places: dict[tuple[Priority, str], str] = {}
+        """In which tenant a person's jobs wait, or waited of late; all of a person's are in one."""
+        self._many = 1024
+        """Places from which on those that count no more are forgotten."""
         self._since_bulk = 0.0
 
     def __len__(self) -> int:
@@ -168,13 +192,40 @@ class FairSchedule:
         if job.id in self._jobs or not job.cost > 0:
             raise ValueError(f"job {job.id!r} cannot be added")
         self._jobs[job.id] = job
-        self._rings[job.priority].push(job, front=front, path=(job.owner.tenant, job.owner.person))
+        self._settle(job)
+        self._rings[job.priority].push(job, front=front, path=self._path(job))
+
+    def _path(self, job: Waiting) -> tuple[str, str]:
+        return self._places[job.priority, job.owner.counts_as], job.owner.counts_as
+
+    def _settle(self, job: Waiting) -> None:
+        """Find the tenant in which the job counts: its own, unless its person is somewhere else just now. Then all of
+        theirs move to one that is theirs alone."""
+        ring, account = self._rings[job.priority], job.owner.counts_as
+        name, tenant, alone = (job.priority, account), job.owner.tenant, f"\0{account}"
+        known = self._places.get(name, tenant)
+        if not ring.knows((known, account)):
+            self._places[name] = tenant
+        elif known not in (tenant, alone):
+            waiting = ring.jobs((known, account))
+            for one in waiting:
+                ring.remove(one, (known, account))
+            self._places[name] = alone
+            for one in waiting:
+                ring.push(one, front=False, path=(alone, account))
+        if len(self._places) > self._many:
+            self._places = {
+                (priority, one): place
+                for (priority, one), place in self._places.items()
+                if self._rings[priority].knows((place, one)) or one == account
+            }
+            self._many = 2 * len(self._places) + 1024
 
     def remove(self, id: str) -> bool:
         """Take a job out, wherever it stands; False when it does not wait."""
         job = self._jobs.pop(id, None)
         if job is not None:
-            self._rings[job.priority].remove(job, (job.owner.tenant, job.owner.person))
+            self._rings[job.priority].remove(job, self._path(job))
         return job is not None
 
     def peek(self) -> Waiting | None:

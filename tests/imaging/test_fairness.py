@@ -145,3 +145,84 @@ def test_one_that_was_taken_before_goes_before_its_owners_others() -> None:
     assert first is not None
     schedule.add(first, front=True)
     assert [one.id for one in drain(schedule)] == ["a", "b"]
+
+
+# One person in several tenants
+
+
+def abroad(id: str, tenant: str, account: str = "eve") -> Waiting:
+    return Waiting(id, Owner(tenant, account, "t", account), Priority.INTERACTIVE, 1.0)
+
+
+@pytest.mark.parametrize("tenants", [1, 2, 6])
+@pytest.mark.parametrize("at_once", [1, 5])
+def test_a_person_in_many_tenants_gets_no_more_than_in_one_of_their_own(tenants: int, at_once: int) -> None:
+    """Eve asks again in the next tenant whenever she has had one; the others always have something waiting."""
+    schedule = FairSchedule()
+    others = [("crowd", f"p{at}") for at in range(5)] + [("alone", "one")]
+    waiting = Counter[str]()
+    asked = served = 0
+    got = Counter[str]()
+    while served < 300:
+        for tenant, person in others:
+            if not waiting[person]:
+                asked += 1
+                waiting[person] += 1
+                schedule.add(abroad(f"{asked}", tenant, person))
+        while waiting["eve"] < at_once:
+            asked += 1
+            waiting["eve"] += 1
+            schedule.add(abroad(f"{asked}", f"eve's {asked % tenants}" if asked % 7 else "crowd"))
+        one = schedule.next()
+        assert one is not None
+        waiting[one.owner.person] -= 1
+        got[one.owner.person] += 1
+        served += 1
+    assert got["eve"] <= got["one"] + 2
+    assert sum(got[f"p{at}"] for at in range(5)) >= got["one"] - 2
+
+
+def test_a_person_who_moves_keeps_the_order_of_what_waits() -> None:
+    schedule = FairSchedule()
+    for at, tenant in enumerate(["a", "a", "b", "a", "c"]):
+        schedule.add(abroad(f"{at}", tenant))
+    assert schedule.remove("3")
+    assert [one.id for one in schedule.order()] == ["0", "1", "2", "4"]
+    assert [one.id for one in drain(schedule)] == ["0", "1", "2", "4"]
+
+
+def test_a_person_who_was_elsewhere_long_ago_is_one_of_the_tenant_again() -> None:
+    schedule = FairSchedule()
+    schedule.add(abroad("0", "a"))
+    schedule.next()
+    for at in range(50):
+        schedule.add(job(f"x{at}", f"p{at % 7}", tenant="c"))
+        schedule.next()
+    schedule.add(abroad("1", "crowd"))
+    for at in range(20):
+        schedule.add(job(f"y{at}", f"p{at % 7}", tenant="crowd"))
+        schedule.add(job(f"z{at}", "one", tenant="alone"))
+    first = [one.owner.tenant for one in drain(schedule)[:20]]
+    assert 9 <= first.count("alone") <= 11  # and not a third for somebody who is in no other tenant now
+
+
+STEPS = st.tuples(st.sampled_from(["add", "next", "remove"]), st.integers(0, 4), st.integers(0, 3))
+
+
+@given(st.lists(STEPS, max_size=80))
+def test_whatever_happens_nothing_is_lost_between_tenants(steps: list[tuple[str, int, int]]) -> None:
+    schedule, left = FairSchedule(), set[str]()
+    for at, (what, tenant, person) in enumerate(steps):
+        if what == "add":
+            schedule.add(abroad(f"{at}", f"t{tenant}", f"p{person}"))
+            left.add(f"{at}")
+        elif what == "next":
+            one = schedule.next()
+            assert (one is None) is (not left)
+            left.discard(one.id if one else "")
+        elif left:
+            id = sorted(left)[tenant % len(left)]
+            assert schedule.remove(id)
+            left.remove(id)
+        assert len(schedule) == len(left)
+    assert {one.id for one in drain(schedule)} == left
