@@ -122,6 +122,13 @@ def accounts(db: Database) -> None:
         )
 
 
+def hands(db: Database) -> None:
+    """What the running program is at, and how many programs have died at it."""
+    db.conn.execute(
+        "CREATE TABLE hands (work TEXT PRIMARY KEY, boot TEXT, deaths INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -129,6 +136,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     answered_picture,
     spendings,
     accounts,
+    hands,
 )
 
 

@@ -22,6 +22,7 @@ from uuid import uuid4
 from sqlite_utils import Database
 
 from bot.store_file import connect, restore, sentence_for
+from bot.store_hands import Hands
 from bot.store_sql import Tables, ThreadRow
 from bot.store_sql_deletion import Heir
 from bot.store_thread import DatabaseThread
@@ -62,11 +63,12 @@ class Files(Protocol):
 class SqliteStore:
     """Implements `handlers.ports.Store`. Open it with `await SqliteStore.open(...)`, close it with `close()`."""
 
-    def __init__(self, db: Database, files: Files, thread: DatabaseThread, tables: Tables) -> None:
+    def __init__(self, db: Database, files: Files, thread: DatabaseThread, tables: Tables, hands: Hands) -> None:
         self._db = db
         self._files = files
         self._thread = thread
         self._tables = tables
+        self._hands = hands
 
     @classmethod
     async def open(
@@ -95,11 +97,14 @@ class SqliteStore:
         except ValueError as error:
             executor.shutdown()
             raise StoreError(str(error)) from error
-        tables = Tables(db, uuid4().hex, recent_turns=recent_turns, recent_pictures=recent_pictures)
-        return cls(db, files, DatabaseThread(db.conn, executor), tables)
+        boot = uuid4().hex
+        tables = Tables(db, boot, recent_turns=recent_turns, recent_pictures=recent_pictures)
+        return cls(db, files, DatabaseThread(db.conn, executor), tables, Hands(db.conn, boot))
 
     async def close(self) -> None:
         """Wait for what is running, then close the file."""
+        with contextlib.suppress(StoreError):
+            await self._run(self._hands.let_go, _now().timestamp())
         await self._thread.close()
 
     async def _run(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -122,6 +127,12 @@ class SqliteStore:
             raise StoreError(sentence_for(error)) from error
 
     # Messages and turns
+
+    async def take_in_hand(self, work: str) -> int:
+        return await self._run(self._hands.take, work, _now().timestamp())
+
+    async def put_down(self, work: str) -> None:
+        await self._run(self._hands.put_down, work)
 
     async def claim(self, event: str) -> Claim:
         return await self._run(self._tables.claim, event, _now().timestamp())

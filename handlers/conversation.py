@@ -20,6 +20,7 @@ from functools import partial
 from handlers.assembly import Assembly
 from handlers.director import Director
 from handlers.errors import QuotaUsedUp, StoreError, UserError
+from handlers.hands import Work, in_hand
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, is_blank, read_uploads
 from handlers.lines import Place, ThreadLines
@@ -39,6 +40,11 @@ log = logging.getLogger(__name__)
 
 SOMEBODY = Person("", "somebody")
 NOTHING = Brought()
+DEADLY_FILES = (
+    "I stopped twice while I looked at the pictures that you attached, so I leave them out; "
+    "please send them again as ordinary PNGs or JPEGs."
+)
+DEADLY = "I was stopped again and again while I answered this, so I leave it; please ask in other words."
 CLOSE_AGAIN_S = 1.0
 STOPS_IN_S = 20.0
 RETRY_S = 5.0
@@ -129,7 +135,7 @@ class Conversation:
             except UserError as error:
                 await self._turn_away(incoming, error)
                 return
-            brought = await self._brought(incoming, aside)
+            brought = await self._brought(incoming, turn, aside)
             self._enrol((await self._left_open()).pop(incoming.thread, []))
             accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:
@@ -151,9 +157,13 @@ class Conversation:
             if await self._store.turn(turn) is None:  # else it is delivered again, and was counted before
                 raise
 
-    async def _brought(self, incoming: Incoming, aside: AsyncExitStack) -> Brought:
+    async def _brought(self, incoming: Incoming, turn: str, aside: AsyncExitStack) -> Brought:
         """The message's pictures, as far as they can be taken."""
-        brought = await read_uploads(incoming, self._services.limits, self._services.decoders)
+        brought = NOTHING
+        if incoming.attachments:
+            async with in_hand(self._store, Work.READING, turn) as fine:
+                limits, decoders = self._services.limits, self._services.decoders
+                brought = await read_uploads(incoming, limits, decoders) if fine else Brought(sentences=(DEADLY_FILES,))
         brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
         try:
             size = sum(len(upload.data) for upload in brought.uploads)
@@ -261,9 +271,16 @@ class Conversation:
             for share in self._aside.pop(turn.id, []):
                 self._services.quota.give_back(share)  # each job holds its own from here on
             try:
-                await self._carry_out(run, asked, brought)
+                async with in_hand(self._store, Work.ANSWERING, turn.id) as fine:
+                    await (self._carry_out(run, asked, brought) if fine else self._give_up(run))
             finally:
                 await run.slots.abandon()
+
+    async def _give_up(self, run: Run) -> None:
+        for job in run.assembly.turn.jobs:
+            await self._services.pictures.cancel(job.request.id, "Easel")
+        run.assembly.add(NoticePart(DEADLY))
+        await run.finish(failed=True)
 
     async def _carry_out(self, run: Run, asked: Turn | None, brought: Brought) -> None:
         turn = run.assembly.turn

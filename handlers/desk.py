@@ -21,6 +21,7 @@ from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refine, Refinement
 from handlers.services import Forget, Services
+from imaging.decoding.pool import Decoders
 from imaging.errors import ImagingError
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Desk:
         access: Where and for whom the program works, by chat; admins of servers add their own rules.
         observer: Told what happens.
         also_forget: What else keeps something of a person who wants to be forgotten.
+        decoders: Open what people bring; closed with the desk.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -63,6 +65,7 @@ class Desk:
         access: Mapping[str, Access] | None = None,
         observer: Observer | None = None,
         also_forget: Sequence[Forget] = (),
+        decoders: Decoders | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -70,7 +73,8 @@ class Desk:
         at_once = AtOnce(limits.answers_at_once, limits.answers_per_person)
         refine, observer = Refinement(Refine(refinement)), observer or NoObserver()
         self.services = Services(
-            store, model, pictures, limits, quota, at_once, refine, observer, also_forget=tuple(also_forget)
+            store, model, pictures, limits, quota, at_once, refine, observer, tuple(also_forget),
+            decoders or Decoders(),
         )  # fmt: skip
         self._conversation = Conversation(self.services, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)

@@ -156,6 +156,12 @@ class Store(Protocol):
     async def prune(self, before: datetime) -> Forgotten:
         """Delete turns and pictures made before that moment (retention)."""
 
+    async def take_in_hand(self, work: str) -> int:
+        """Note that this program has begun something; returns how many programs have died at it."""
+
+    async def put_down(self, work: str) -> None:
+        """It is done."""
+
     async def claim(self, event: str) -> Claim: ...
     async def finish(self, event: str) -> None: ...
     async def session(self, thread: ThreadKey) -> Session: ...

@@ -40,10 +40,10 @@ class Services:
     """Answers that are written at once."""
     refinement: Refinement
     observer: Observer = field(default_factory=NoObserver)
-    decoders: Decoders = field(default_factory=Decoders)
-    """Open what people bring."""
     also_forget: Sequence[Forget] = ()
     """What else keeps something of a person who wants to be forgotten."""
+    decoders: Decoders = field(default_factory=Decoders)
+    """Open what people bring."""
 
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ class World:
         await self.stop()
         self.chat.opened.clear()
         await self.start()
+
+    async def dies(self, *working: asyncio.Task[None]) -> None:
+        """The process ends without a word; a new one begins on the same files."""
+        old = self.store
+        await self.desk.close()
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        self.chat.opened.clear()
+        await self.start()
+        await old._thread.close()  # not of the store, which would write down that this was no death
 
     def tune(self, quotas: str = "", **limits: Any) -> None:
         self.limits = Limits(quotas=read_rules(quotas), **limits)

@@ -9,9 +9,14 @@ from dataclasses import replace
 
 import pytest
 
+from handlers.conversation import DEADLY, DEADLY_FILES
+from handlers.desk import Desk
 from handlers.errors import StoreError
-from handlers.model import Action, Press, SlotState, Turn, TurnState
-from tests.fakes import ANNA, THREAD, message, pictures, words
+from handlers.hands import Work
+from handlers.model import Action, Attachment, Press, SlotState, Turn, TurnState
+from imaging.decoding.pool import Decoders
+from imaging.model import CleanUpload
+from tests.fakes import ANNA, THREAD, message, pictures, png, words
 from tests.handlers.conftest import World
 from tests.waiting import until
 
@@ -210,3 +215,63 @@ async def test_a_restart_knows_which_picture_a_message_answered(world: World) ->
     world.model.scripts.append("<edit> a blue fox </edit>")
     await world.desk.resume(world.chat)
     assert pictures(world.chat.last)[0].parents == (1,)
+
+
+class Deadly(Decoders):
+    """Never comes back: the program dies meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading = asyncio.Event()
+
+    async def read(self, data: bytes, *, owner: str) -> CleanUpload:
+        self.reading.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def reading(world: World) -> asyncio.Task[None]:
+    """An upload is being read, and will be for ever."""
+    deadly = Deadly()
+    world.desk = Desk(world.store, world.model, world.pictures, {world.chat.name: world.chat}, decoders=deadly)
+    sent = replace(message("like this", "e1"), attachments=(Attachment("bad.png", png(1)),))
+    receiving = asyncio.create_task(world.desk.receive(sent))
+    await deadly.reading.wait()
+    return receiving
+
+
+async def test_an_upload_that_ended_the_program_twice_is_left_out_and_the_words_are_answered(world: World) -> None:
+    await world.dies(await reading(world))
+    await world.dies(await reading(world))
+    world.model.scripts.append("Hello.")
+    sent = replace(message("like this", "e1"), attachments=(Attachment("bad.png", png(1)),))
+    await world.desk.receive(sent)
+    assert DEADLY_FILES in words(world.chat.last)
+    assert words(world.chat.last).endswith("Hello.")
+    assert not await world.store.gallery(THREAD)
+    await world.say("and this", "Fine.")
+    assert words(world.chat.last) == "Fine."
+
+
+async def test_a_clean_stop_is_no_upload_to_blame(world: World) -> None:
+    for _ in range(3):
+        await crash(world, await reading(world))
+    sent = replace(message("", "e1"), attachments=(Attachment("me.png", png(1)),))
+    await world.desk.receive(sent)
+    assert "number 1" in words(world.chat.last)
+
+
+async def test_an_answer_that_ends_the_program_again_and_again_is_given_up(world: World) -> None:
+    world.model.scripts.append(["Thinking", asyncio.Event()])
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    await world.chat.until(world.chat.shows("Thinking"))
+    await world.dies(answering)
+    for _ in range(Work.ANSWERING.most - 1):
+        world.model.scripts.append(["Thinking", asyncio.Event()])
+        resuming = asyncio.create_task(world.desk.resume(world.chat))
+        await world.chat.until(world.chat.shows("Thinking"))
+        await world.dies(resuming)
+    await world.desk.resume(world.chat)
+    assert DEADLY in words(world.chat.last)
+    assert not await world.store.open_turns()
+    assert len(world.model.requests) == Work.ANSWERING.most

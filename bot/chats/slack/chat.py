@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import manifest, marks
+from bot.chats.slack import inbound, manifest, marks
 from bot.chats.slack.arrivals import Arrivals
 from bot.chats.slack.calls import Calls
 from bot.chats.slack.clients import Clients
@@ -44,6 +44,7 @@ from handlers.ports import ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
 
+DEADLY = "I was stopped again and again while I did this, so I leave it; please try it another way."
 BotUser = Callable[[str], Awaitable[str]]
 """The bot's own user id in a workspace."""
 
@@ -171,10 +172,20 @@ class SlackChat:
                 log.warning("%s is dropped: %s", entry.name, error)
                 await self._inbox.cross_out(entry.name)
                 continue
-            if self._inbox.begin(entry.name):
+            if entry.deadly:
+                await self._give_up(entry)
+            elif self._inbox.begin(entry.name):
                 self._again.add(entry.name)
                 self.begin(entry, user)
         self.own(self._handlers.resume(self), "slack-resume")
+
+    async def _give_up(self, entry: Entry) -> None:
+        log.error("the program ended %d times at %s; it is given up", entry.starts, entry.name)
+        await self._inbox.cross_out(entry.name)
+        where = inbound.read_asker(entry.body, entry.team)
+        if where is not None:
+            thread, user = where
+            self.own(self.voice.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
 
     async def _redraw(self, before: Picture) -> None:
         """After a deletion: take the picture out of the message that showed it, and its file out of Slack."""

@@ -145,6 +145,18 @@ def read_place(body: Payload, team: str) -> ThreadKey | None:
     return ThreadKey("slack", team, channel, thread)
 
 
+def read_asker(body: Payload, team: str) -> tuple[ThreadKey, str] | None:
+    """Who sent an event, a command, a click or a form, and where they can be told something."""
+    by = body.get("user")
+    user = by if isinstance(by, str) else text_at(body, "user", "id") or text_at(body, "user_id")
+    if not user:
+        return None
+    channel = text_at(body, "channel") or text_at(body, "channel", "id") or text_at(body, "channel_id")
+    thread = text_at(body, "thread_ts") or text_at(body, "ts")
+    nowhere = ThreadKey("slack", team, channel or user, thread or marks.NOWHERE)
+    return read_place(body, team) or nowhere, user
+
+
 def read_reaction(event: Payload, bot_user: str) -> tuple[str, str, str, bool, bool] | None:
     """(channel, ts, user, up, given) of a thumb on a message of ours; None for every other reaction."""
     name, item, user = event.get("reaction"), event.get("item"), event.get("user")

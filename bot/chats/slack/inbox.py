@@ -38,6 +38,18 @@ class Entry:
     kind: Kind
     team: str
     body: dict[str, Any]
+    starts: int = 0
+    """How often a new process has taken it up."""
+
+    @property
+    def deadly(self) -> bool:
+        """Whether it was under way when so many processes ended that it is to blame."""
+        return self.starts >= (2 if self.kind in _SHORT else 5)
+
+
+_SHORT = frozenset({Kind.COMMAND, Kind.CLICK, Kind.SETTINGS})
+"""Done in a moment. The others last as long as an answer, in which a process may end for other reasons; the handlers
+give up what is deadly in them."""
 
 
 class Inbox:
@@ -53,12 +65,15 @@ class Inbox:
         if not self.begin(entry.name):
             return False
         try:
-            data = {"kind": entry.kind, "team": entry.team, "body": entry.body}
-            await self._memory.keep(PREFIX + entry.name, json.dumps(data, separators=(",", ":")))
+            await self._keep(entry)
         except BaseException:
             self._under_way.discard(entry.name)  # nobody works on it: the next delivery may
             raise
         return True
+
+    async def _keep(self, entry: Entry) -> None:
+        data = {"kind": entry.kind, "team": entry.team, "body": entry.body, "starts": entry.starts}
+        await self._memory.keep(PREFIX + entry.name, json.dumps(data, separators=(",", ":")))
 
     def begin(self, name: str) -> bool:
         """Claim a name in this process."""
@@ -80,7 +95,8 @@ class Inbox:
         self._under_way.discard(name)
 
     async def open(self) -> list[Entry]:
-        """Everything whose work was not done when the last process ended, in the order of names."""
+        """Everything whose work was not done when the last process ended, in the order of names. That it is taken
+        up once more is written down."""
         found = []
         for key, value in await self._memory.items(PREFIX):
             entry = _read(key.removeprefix(PREFIX), value)
@@ -89,12 +105,14 @@ class Inbox:
                 await self._memory.delete(key)
             else:
                 found.append(entry)
+                await self._keep(entry)
         return found
 
 
 def _read(name: str, text: str) -> Entry | None:
     try:
         data = json.loads(text)
-        return Entry(name, Kind(data["kind"]), str(data["team"]), dict(data["body"]))
+        kind, team, body = Kind(data["kind"]), str(data["team"]), dict(data["body"])
+        return Entry(name, kind, team, body, starts=int(data.get("starts", 0)) + 1)
     except (ValueError, KeyError, TypeError):
         return None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from handlers.errors import StoreError
-from handlers.model import Incoming, Reply, SlotState, TextPart
+from handlers.model import Action, Incoming, Reply, SlotState, TextPart
 from handlers.ports import ChatUnavailable
-from tests.bot.slack.conftest import FOX, World, answers_with_pictures
+from tests.bot.slack.conftest import FOX, World, answers_with_pictures, click
 
 
 async def test_a_mention_becomes_a_turn_in_its_own_thread(world: World) -> None:
@@ -128,6 +129,33 @@ async def test_an_unreadable_entry_of_the_inbox_keeps_no_start_back(world: World
     await world.restart()
     assert not world.open_entries()
     await world.mention()
+
+
+@pytest.mark.parametrize(("kind", "starts"), [("click", 2), ("message", 5)])
+async def test_what_was_under_way_whenever_the_program_ended_is_given_up_with_a_sentence(
+    world: World, kind: str, starts: int
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(_: object) -> None:
+        await never.wait()
+
+    world.handlers.on_press = world.handlers.on_receive = hang
+    if kind == "click":
+        await world.peer.send("interactive", click(Action.RECIPE, 1, "1.1"))
+    else:
+        await world.peer.send_event(world.peer.said("<@UBOT> a fox") | {"type": "app_mention"})
+    taken: Sequence[object] = world.handlers.pressed if kind == "click" else world.handlers.received
+
+    async def times(count: int) -> None:
+        await world.until(lambda: len(taken) == count)
+
+    for start in range(starts):
+        await times(1 + start)
+        await world.restart()
+    await world.peer.until(lambda: any("again and again" in str(call) for call in world.peer.ephemeral))
+    await world.until(lambda: not world.open_entries())
+    assert len(taken) == starts
 
 
 # Answers
