@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +73,7 @@ class _Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the model's process listens on the loopback, and the key that callers must show."""
+    """Where the model's process listens, and the key that callers must show."""
 
     url: str
     key: str
@@ -103,6 +104,7 @@ class EmbeddedLanguageModel:
         used: Is told of the tokens of each reply, read and written.
         shots: Worked examples of the compact format, for a model without adapter.
         answer_scale: How much of the adapter is on in answers in words, 0 to 1; anything but 0 is there to be measured.
+        on_port: Let it listen on a port of the loopback, so that `address` can be asked by others.
     """
 
     def __init__(
@@ -114,7 +116,10 @@ class EmbeddedLanguageModel:
         used: Callable[[int, int], None] = lambda prompt, completion: None,
         answer_scale: float = 0.0,
         shots: Sequence[tuple[str, str]] = (),
+        on_port: bool = False,
     ) -> None:
+        self._on_port = on_port
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._used = used
         self._cache = cache
         self._threads = threads
@@ -144,7 +149,7 @@ class EmbeddedLanguageModel:
         await self._running()
 
     async def address(self) -> Address:
-        """The process's own OpenAI-compatible server, for evaluations that ask the base model another way.
+        """The process's own OpenAI-compatible server, for evaluations that ask the base model another way (`on_port`).
 
         Raises:
             LanguageModelError: when it cannot run here.
@@ -330,7 +335,15 @@ class EmbeddedLanguageModel:
             stderr=asyncio.subprocess.DEVNULL,
             cwd=Path(__file__).parent.parent,
         )
-        config = {"cache": str(self._cache), "adapter": str(self._adapter or ""), "threads": self._threads, "key": key}
+        # Nobody else may enter a folder that is made this way.
+        self._folder = (
+            None if self._on_port else tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True)
+        )
+        socket = f"{self._folder.name}/llm.sock" if self._folder is not None else ""
+        config = {
+            "cache": str(self._cache), "adapter": str(self._adapter or ""), "threads": self._threads, "key": key,
+            "socket": socket,
+        }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(config).encode() + b"\n")
@@ -350,9 +363,11 @@ class EmbeddedLanguageModel:
             raise LanguageModelError(f"The embedded language model cannot run: {why}")
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
         # The runtime closes connections after a stream; reusing one would look like a crash.
-        connector = aiohttp.TCPConnector(force_close=True)
+        connector: aiohttp.BaseConnector = aiohttp.TCPConnector(force_close=True)
+        if socket:
+            connector = aiohttp.UnixConnector(socket, force_close=True)
         self._client = aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False)
-        return Address(str(answer["address"]), key)
+        return Address("http://localhost" if socket else str(answer["address"]), key)
 
     async def _stop(self) -> None:
         """Leave nothing behind: connection, pipe, process."""
@@ -372,6 +387,9 @@ class EmbeddedLanguageModel:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
 
 def _usage(line: bytes) -> tuple[int, int]:

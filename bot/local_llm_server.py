@@ -1,13 +1,16 @@
 """The embedded model's own process: ``python -m bot.local_llm_server``.
 
 It reads one line of JSON from standard input (where the files are, threads, the key that callers must
-show), writes one line of JSON to standard output (the port, or what went wrong) and serves on the loopback
-until standard input closes. So it dies with its parent however that ends, and the model's memory never
-counts in the chat process.
+show), writes one line of JSON to standard output (the address, or what went wrong) and serves until standard input
+closes. So it dies with its parent however that ends, and the model's memory never counts in the chat process.
+
+It listens on a socket file in a folder of its own: on a port, other users of the machine could keep its few threads
+busy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -21,13 +24,13 @@ SLOTS = 2
 """One for command lines, one for plain answers: each keeps its own prompt prefix in the cache."""
 
 
-def parameters(model: Path, adapter: Path | None, threads: int, key: str) -> Any:
-    """Fill in the runtime's parameters."""
+def parameters(model: Path, adapter: Path | None, threads: int, key: str, host: str) -> Any:
+    """Fill in the runtime's parameters. A `host` that ends in .sock is the path of a socket file."""
     import xllamacpp
 
     p: Any = xllamacpp.CommonParams()
     p.model.path = str(model)
-    p.hostnames = ["127.0.0.1"] if isinstance(p.hostnames, list) else "127.0.0.1"
+    p.hostnames = [host] if isinstance(p.hostnames, list) else host
     p.port = 0
     p.api_keys = [key]
     p.cpuparams.n_threads = threads
@@ -49,7 +52,8 @@ def serve(config: dict[str, Any]) -> Any:
 
     model = weights_file.fast_weights(Path(config["cache"]))
     adapter = Path(config["adapter"]) if config.get("adapter") else None
-    return xllamacpp.Server(parameters(model, adapter, int(config["threads"]), config["key"]))
+    host = config["socket"] or "127.0.0.1"
+    return xllamacpp.Server(parameters(model, adapter, int(config["threads"]), config["key"], host))
 
 
 def main() -> None:
@@ -65,6 +69,11 @@ def main() -> None:
         raise SystemExit(1) from error
     print(json.dumps({"address": server.listening_address}), file=answers, flush=True)
     sys.stdin.read()
+    if config["socket"]:
+        socket = Path(config["socket"])
+        with contextlib.suppress(OSError):  # the parent does the same, where it still lives
+            socket.unlink()
+            socket.parent.rmdir()
     os._exit(0)  # the runtime's threads may be in the middle of a sentence; nothing of theirs is worth waiting for
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -23,6 +23,7 @@ from handlers.refinement import Refine
 from prompts.profiles import profile_for
 
 PREFIX = "EASEL_"
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(Exception):
@@ -125,6 +126,13 @@ class Settings(BaseSettings):
     )
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
+    web_proxies: str = _group(
+        "Web page",
+        "Addresses or networks of proxies that are believed when they say who asks (X-Forwarded-For), by commas; "
+        "empty: with a public URL, a proxy on this machine.",
+        "",
+    )
+
     discord_token: SecretStr = _group("Discord", "Bot token; empty: no Discord.", SecretStr(""))
     discord_channels_allowed: str = _group("Discord", "Channel or category ids to work in, by commas; empty: all.", "")
     discord_channels_denied: str = _group("Discord", "Channel or category ids to stay out of, by commas.", "")
@@ -181,6 +189,12 @@ class Settings(BaseSettings):
     @classmethod
     def _quotas(cls, value: str) -> str:
         read_rules(value)
+        return value
+
+    @field_validator("web_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        parse_networks(value)
         return value
 
     @field_validator("loras")
@@ -256,6 +270,29 @@ def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
         except ValueError:
             raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
     return tuple(pairs)
+
+
+def parse_networks(value: str) -> tuple[Network, ...]:
+    """`10.0.0.0/8, 192.0.2.7, …` → networks; an address alone is a network of one.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    found = []
+    for item in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            found.append(ipaddress.ip_network(item))
+        except ValueError:
+            raise ValueError(f"{item!r} is no IP address and no network such as 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def proxies(settings: Settings) -> tuple[Network, ...]:
+    """Who is believed about where a request comes from. Whoever has a public address and listens on the loopback only
+    has a proxy on this machine."""
+    if settings.web_proxies or not settings.web_public_url or not loopback(settings.web_host):
+        return parse_networks(settings.web_proxies)
+    return parse_networks("127.0.0.0/8, ::1")
 
 
 def load_settings(**overrides: Any) -> Settings:

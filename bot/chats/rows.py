@@ -13,7 +13,7 @@ from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.readiness import Readiness
-from bot.settings import Settings
+from bot.settings import Settings, proxies
 from handlers.access import Access
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 
@@ -88,6 +88,7 @@ def web(parts: Parts) -> Service:
         settings.web_password.get_secret_value(),
         frozenset({public} if public else ()),
         public=bool(public),
+        proxies=proxies(settings),
     )
     if address.closed:
         log.warning(

@@ -39,7 +39,7 @@ async def untrained(home: Home, kind: str) -> tuple[LanguageModel, Callable[[], 
     Raises:
         LanguageModelError: when it cannot run here.
     """
-    process = EmbeddedLanguageModel(home.models, adapter=None, shots=SHOTS)
+    process = EmbeddedLanguageModel(home.models, adapter=None, shots=SHOTS, on_port=kind == "prompt")
     if kind == "format":
         return process, process.close
     at = await process.address()

@@ -13,91 +13,10 @@ import aiohttp
 import pytest
 
 from bot.chats import ChatNotStarted
-from bot.chats.web.chat import About, WebAddress, WebChat
-from bot.measured import MeasuredHandlers, MeasuredLanguageModel
-from bot.metrics import Metrics
-from bot.readiness import Readiness
-from bot.store import SqliteStore
-from handlers.desk import Desk
+from bot.chats.web.chat import WebAddress, WebChat
 from handlers.model import SlotState
-from tests.fakes import FakePictures, FolderFiles, ScriptedModel, png
-
-THREAD = "thread-0001"
-NAMES = frozenset({"easel.example"})
-
-
-class Site:
-    """A running page and a browser's session on it."""
-
-    def __init__(self, home: Path, password: str = "", *, public: bool = False) -> None:
-        self.home = home
-        self.public = public
-        self.model = ScriptedModel()
-        self.pictures = FakePictures()
-        self.metrics = Metrics()
-        self.problems: list[str] = []
-        self.password = password
-
-    async def start(self) -> None:
-        self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
-        self.chat = WebChat(
-            self.store,
-            WebAddress("127.0.0.1", 0, self.password, NAMES if self.public else frozenset(), self.public),
-            max_upload_bytes=200_000,
-            readiness=self.readiness,
-            metrics=self.metrics.text,
-            about=About(("An honest line.",), ("an idea",)),
-        )
-        model = MeasuredLanguageModel(self.model, self.metrics)
-        self.desk = Desk(self.store, model, self.pictures, {"web": self.chat})
-        await self.chat.start(MeasuredHandlers(self.desk, self.metrics))
-        jar = aiohttp.CookieJar(unsafe=True)
-        self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})
-
-    async def readiness(self) -> Readiness:
-        return Readiness(tuple(self.problems))
-
-    async def stop(self) -> None:
-        await self.browser.close()
-        await self.chat.stop()
-        await self.desk.close()
-        await self.store.close()
-
-    async def get(self, path: str, **options: Any) -> tuple[int, bytes, Any]:
-        async with self.browser.get(path, **options) as answer:
-            return answer.status, await answer.read(), answer.headers
-
-    async def say(self, text: str, *files: tuple[str, bytes], thread: str = THREAD, **fields: str) -> int:
-        form = aiohttp.FormData(default_to_multipart=True)
-        form.add_field("text", text)
-        for name, value in fields.items():
-            form.add_field(name, value)
-        for name, data in files:
-            form.add_field("file", data, filename=name, content_type="image/png")
-        async with self.browser.post(f"/api/threads/{thread}/messages", data=form) as answer:
-            return answer.status
-
-    async def press(self, action: str, **details: Any) -> tuple[int, Any]:
-        address = f"/api/threads/{THREAD}/press"
-        async with self.browser.post(address, json={"action": action, **details}) as answer:
-            return answer.status, await answer.json() if answer.status == 200 else await answer.text()
-
-    async def follow(self, thread: str = THREAD, **headers: str) -> AsyncIterator[dict[str, Any]]:
-        async with self.browser.get(f"/api/threads/{thread}/events", headers=headers) as answer:
-            assert answer.content_type == "text/event-stream"
-            async for line in answer.content:
-                if line.startswith(b"data: "):
-                    yield json.loads(line[6:])
-
-    async def answered(self, **headers: str) -> dict[str, Any]:
-        """The next answer that is finished."""
-        async with asyncio.timeout(20):
-            async for message in self.follow(**headers):
-                turns = [message["turn"]] if message["type"] == "reply" else message.get("turns", [])
-                for turn in turns:
-                    if turn["role"] == "assistant" and turn["final"] and turn["parts"]:
-                        return turn
-        raise AssertionError("the stream ended")
+from tests.bot.web_site import NAMES, THREAD, Site
+from tests.fakes import png
 
 
 @pytest.fixture
@@ -296,7 +215,7 @@ async def closed_and_open(site: Site, **headers: str) -> dict[str, int]:
 @pytest.mark.parametrize("host", ["easel.example", "localhost", "127.0.0.1"])
 async def test_a_public_page_without_a_password_serves_health_alone(tmp_path: Path, host: str) -> None:
     """By every name: a proxy may put this machine's own in the place of the public one."""
-    site = Site(tmp_path, public=True)
+    site = Site(tmp_path, public=True, names=NAMES)
     await site.start()
     try:
         found = await closed_and_open(site, Host=host)

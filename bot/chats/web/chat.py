@@ -15,11 +15,13 @@ from aiohttp import web
 
 from bot.chats import ChatNotStarted
 from bot.chats.web import views
+from bot.chats.web.connections import Doorman, room
 from bot.chats.web.events import Hub
 from bot.chats.web.security import LOOPBACK, PERSON, Gate, direct
 from bot.chats.web.server import Pages, build
+from bot.chats.web.visitors import Visitors
 from bot.readiness import Readiness
-from bot.settings import loopback
+from bot.settings import Network, loopback
 from handlers.model import Answer, Incoming, Person, PicturePart, Press, Reply, Role, SlotState, ThreadKey
 from handlers.ports import Handlers, ReplyPost, Store
 
@@ -38,6 +40,8 @@ class WebAddress:
     names: frozenset[str] = frozenset()
     public: bool = False
     """Whether the settings say that others reach the page under an address of its own."""
+    proxies: Sequence[Network] = ()
+    """Who is believed about where a request comes from."""
 
     @property
     def alone(self) -> bool:
@@ -109,6 +113,9 @@ class WebChat:
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready_slots: dict[str, int] = {}
+        self._server: asyncio.Server | None = None
+        self.visitors = Visitors(address.proxies)
+        self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
         self.hub = Hub()
         self.port = 0
 
@@ -123,9 +130,8 @@ class WebChat:
             mount(server)
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._address.host, self._address.port)
         try:
-            await site.start()
+            self._server = await self._listen(self._runner)
         except OSError as error:
             await self._runner.cleanup()
             # asyncio puts a sentence of its own in place of the system's word.
@@ -134,11 +140,22 @@ class WebChat:
                 f"Port {self._address.port} on {self._address.host} cannot be used: {why}. "
                 "Choose another with --port or EASEL_WEB_PORT."
             ) from None
-        self.port = int(self._runner.addresses[0][1])
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        self.doorman.open()
         self._own(handlers.resume(self), "resume")
+
+    async def _listen(self, runner: web.AppRunner) -> asyncio.Server:
+        factory = runner.server
+        assert factory is not None
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self.doorman.guard(factory), self._address.host, self._address.port)
 
     async def stop(self) -> None:
         self.hub.close()
+        self.doorman.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
 import secrets
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.chats.web.connections import answering
 from bot.chats.web.visitors import forwarded
 from bot.settings import loopback
+
+log = logging.getLogger(__name__)
 
 COOKIE = "easel_person"
 _PERSON = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -104,6 +108,10 @@ def middleware(gate: Gate) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        with answering(request):
+            return await let_in(request, handler)
+
+    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             gate.check(request)
             known = request.cookies.get(COOKIE, "")
@@ -112,11 +120,23 @@ def middleware(gate: Gate) -> Middleware:
         except web.HTTPException as error:
             error.headers.update(HEADERS)
             raise
+        except Exception as error:
+            if request.transport is None:
+                log.debug("a visitor has gone: %s", error)
+                raise web.HTTPBadRequest(text="The connection was lost.") from None
+            log.exception("%s %s could not be answered", request.method, _route(request))
+            raise web.HTTPInternalServerError(text="Something went wrong; please try again.", headers=HEADERS) from None
         if not response.prepared:
             seal(request, response)
         return response
 
     return guard
+
+
+def _route(request: web.Request) -> str:
+    """The route as it is written in the program: what was asked for may hold anything."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "(no route)"
 
 
 def seal(request: web.Request, response: web.StreamResponse) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from bot.chats.web import security, views
+from bot.chats.web.connections import connection
 from bot.chats.web.events import Hub, Subscriber
 from bot.chats.web.security import Gate
 from bot.readiness import Readiness
 from handlers.errors import UserError
-from handlers.model import Action, Attachment, Incoming, Press
+from handlers.model import Action, Attachment, Incoming, Press, ThreadKey
 from handlers.ports import Store
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Pages:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The thread as it stands, then everything that happens in it (text/event-stream)."""
         key = self.chat.key(request.match_info["thread"])
+        with self.chat.doorman.stream(self.chat.visitors.address(request)):
+            return await self._stream(request, key)
+
+    async def _stream(self, request: web.Request, key: ThreadKey) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -102,7 +107,10 @@ class Pages:
         subscriber = self.hub.subscribe(key.thread, self.chat.person(request).id)
         try:
             await _send(response, await self._snapshot(request))
-            await self._follow(response, subscriber)
+            through = connection(request)
+            if through is not None:
+                through.gone = subscriber.wake.set
+            await self._follow(request, response, subscriber)
         except (ConnectionError, asyncio.CancelledError):
             log.debug("a page has gone")
         finally:
@@ -122,8 +130,8 @@ class Pages:
             "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
         } | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
 
-    async def _follow(self, response: web.StreamResponse, subscriber: Subscriber) -> None:
-        while not self.hub.closed:
+    async def _follow(self, request: web.Request, response: web.StreamResponse, subscriber: Subscriber) -> None:
+        while not self.hub.closed and connection(request) is not None:
             try:
                 await asyncio.wait_for(subscriber.wake.wait(), PING_S)
             except TimeoutError:
