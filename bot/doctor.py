@@ -8,6 +8,7 @@ import shutil
 import socket
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from bot import doctor_chats, doctor_discord, private
 from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
+from bot.env_file import env_file
 from bot.home import Home
 from bot.settings import EngineName, Settings, unknown_names
 
@@ -55,7 +57,8 @@ def _names(settings: Settings) -> Iterable[Finding]:
     misspelt = unknown_names()
     yield from (warning("settings", sentence) for sentence in misspelt)
     if not misspelt:
-        yield ok("settings", "all of them are readable")
+        read = env_file()
+        yield ok("settings", "all of them are readable" + (f"; {read} was read" if read else ""))
 
 
 def _disk(settings: Settings) -> Iterable[Finding]:
@@ -69,9 +72,8 @@ def _disk(settings: Settings) -> Iterable[Finding]:
         yield (ok if free >= 5 else warning)("disk", f"{free:.0f} GiB are free at {place}")
     probe = settings.home if settings.home.exists() else place
     try:
-        with (probe / ".easel-doctor").open("wb"):
+        with tempfile.TemporaryFile(dir=probe):  # no name that somebody could have put a link under
             pass
-        (probe / ".easel-doctor").unlink()
         yield ok("home", f"{settings.home} can be written")
     except OSError as error:
         yield broken("home", f"{probe} cannot be written ({error.strerror}); set EASEL_HOME to a folder of yours")

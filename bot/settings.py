@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.env_file import EnvFileError, hand_to_libraries, lines_of_it
 from handlers.access import AgeRestricted
 from handlers.quota_rules import Unit, read_rules
 from handlers.refinement import Refine
@@ -24,6 +25,7 @@ from prompts.profiles import profile_for
 
 PREFIX = "EASEL_"
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+WRONG = "These settings are wrong:"
 
 
 class SettingsError(Exception):
@@ -34,6 +36,10 @@ class EngineName(StrEnum):
     MINI = "mini"
     SDXL = "sdxl"
     OPENAI = "openai"
+
+
+HOSTED = frozenset({EngineName.OPENAI})
+"""Engines of others: pictures leave this machine, and may cost money."""
 
 
 class Precision(StrEnum):
@@ -303,6 +309,10 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {key: value for key, value in overrides.items() if value is not None}
     try:
+        hand_to_libraries()
+    except EnvFileError as error:
+        raise SettingsError(f"{WRONG}\n  {error}") from None
+    try:
         return Settings(**given)
     except ValidationError as error:
         problems = _explain(error)
@@ -313,7 +323,7 @@ def load_settings(**overrides: Any) -> Settings:
             Settings(**given | {name: Settings.model_fields[name].default for name in wrong})
         except ValidationError as error:
             problems += _explain(error)
-    raise SettingsError("\n  ".join(["These settings are wrong:", *problems]))
+    raise SettingsError("\n  ".join([WRONG, *problems]))
 
 
 def _explain(error: ValidationError) -> list[str]:
@@ -328,14 +338,20 @@ def _explain(error: ValidationError) -> list[str]:
     return lines
 
 
-def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each `EASEL_…` variable that is no setting: most are misspelt ones."""
+def unknown_names(environment: Mapping[str, str] | None = None, file: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each `EASEL_…` name, in the environment or in `.env`, that is no setting: most are misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     sentences = []
-    for name in sorted(environment if environment is not None else os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            sentences.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
+    if file is None:
+        try:
+            file = lines_of_it()
+        except EnvFileError:  # said where it is read
+            file = {}
+    for names, where in ((environment if environment is not None else os.environ, ""), (file, " (in .env)")):
+        for name in sorted(names):
+            if name.upper().startswith(PREFIX) and name.upper() not in known:
+                near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+                sentences.append(f"{name}{where} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
     return sentences
 
 

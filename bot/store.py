@@ -42,6 +42,7 @@ from handlers.model import (
 )
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
+from imaging.disk import empty_log
 from imaging.errors import BadPicture
 from imaging.model import Recipe
 
@@ -266,8 +267,13 @@ class SqliteStore:
         await self._run(self._tables.spend, at.timestamp(), thread, person, amounts)
 
     async def forget_spendings(self) -> None:
-        """Those that no quota counts any more."""
-        await self._run(self._tables.forget_spendings, (_now() - LONGEST).timestamp())
+        """Those that no quota counts any more; and what a log still holds because somebody read when it was deleted."""
+
+        def work() -> None:
+            self._tables.forget_spendings((_now() - LONGEST).timestamp())
+            empty_log(self._db.conn)
+
+        await self._alone(work)
 
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         renewed: dict[tuple[str, int], tuple[str, Mapping[str, Any]]] = {}
@@ -317,8 +323,7 @@ class SqliteStore:
     def _erase(self, files: Sequence[str]) -> None:
         for sha in files:
             self._files.delete(sha)
-        # The log of recent writes still holds the deleted words until it is written back.
-        self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        empty_log(self._db.conn)
 
     async def backup(self, path: Path) -> None:
         """Copy the database while it is in use (SQLite's online backup); picture files are copied apart."""

@@ -27,6 +27,16 @@ def trouble(error: OSError | sqlite3.Error) -> Trouble:
     return Trouble.GONE if isinstance(error, FileNotFoundError) else Trouble.OTHER
 
 
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Write SQLite's log of recent writes back and cut it to nothing: what was deleted still stood in it.
+
+    Returns:
+        False when somebody else is reading just now (a backup): the log is kept until the next time.
+    """
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
+
+
 def picture_sentence(error: OSError | sqlite3.Error) -> str:
     """Why a picture could not be kept, and the way out."""
     match trouble(error):

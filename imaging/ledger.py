@@ -26,6 +26,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from imaging.disk import empty_log
 from imaging.model import Cancelled, Failed, ImageRequest, Outcome, Owner, Priority, Recipe
 
 MAX_CRASHES = 2
@@ -284,6 +285,7 @@ class JobLedger:
             gone = int(connection.execute(f"DELETE FROM jobs WHERE rowid IN ({old})", [before, most]).rowcount)
         # A script, because a single statement is stepped once, which gives one page back.
         connection.executescript("PRAGMA incremental_vacuum")
+        empty_log(connection)
         return gone
 
     def latest_results(self, most: int) -> list[Result]:
@@ -311,7 +313,7 @@ class JobLedger:
                     " WHERE tenant = ? AND thread = ? AND ended IS NOT NULL",
                     [tenant, thread],
                 )
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        empty_log(connection)
         return int(gone)
 
     def wanted_files(self) -> set[str]:

@@ -13,7 +13,7 @@ from bot import logs
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.pictures import open_studio
-from bot.settings import EngineName, Settings, load_settings
+from bot.settings import HOSTED, EngineName, Settings, load_settings
 from imaging.files import PictureFiles
 from imaging.model import Cancelled, Done, Failed, ImageRequest, Owner, Recipe, RenderedPicture
 from imaging.outputs import read_recipe
@@ -21,8 +21,7 @@ from imaging.outputs import read_recipe
 
 def run(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(Path(arguments.recipe))
-    engine = recipe.engine if recipe.engine in tuple(EngineName) else None
-    settings = load_settings(home=arguments.home, engine=engine)
+    settings = settings_for(recipe, arguments.home, arguments.engine)
     logs.set_up("WARNING")
     picture = asyncio.run(render(settings, recipe))
     try:
@@ -30,6 +29,23 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise CommandFailed(f"{arguments.output} cannot be written ({error.strerror}).") from None
     return 0
+
+
+def settings_for(recipe: Recipe, home: str | None, engine: str | None) -> Settings:
+    """With the recipe's own engine, unless pictures cost money there and nobody but the recipe has chosen it.
+
+    Raises:
+        CommandFailed: the recipe is somebody's who would spend the host's money.
+    """
+    settings = load_settings(home=home, engine=engine)
+    if engine is not None or recipe.engine not in tuple(EngineName) or recipe.engine == settings.engine:
+        return settings
+    if recipe.engine in HOSTED:
+        raise CommandFailed(
+            f"This recipe was drawn by the engine {recipe.engine}, where a picture may cost you money; "
+            f"say --engine {recipe.engine} to have it drawn there, or --engine {settings.engine} to draw it here."
+        )
+    return load_settings(home=home, engine=recipe.engine)
 
 
 def load_recipe(path: Path) -> Recipe:

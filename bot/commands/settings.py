@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from pydantic import SecretStr
 
-from bot.settings import PREFIX, example, load_settings
+from bot.env_file import env_file
+from bot.settings import PREFIX, example, load_settings, unknown_names
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.example:
         print(example(), end="")
         return 0
-    for name, value in load_settings():
+    settings = load_settings()
+    if (read := env_file()) is not None:
+        print(f"easel: {read} was read", file=sys.stderr)
+    for sentence in unknown_names():
+        print(f"easel: {sentence}", file=sys.stderr)
+    for name, value in settings:
         shown = "(set)" if isinstance(value, SecretStr) and value.get_secret_value() else value
         print(f"{PREFIX}{name.upper()}={'' if isinstance(value, SecretStr) and shown is value else shown}")
     return 0

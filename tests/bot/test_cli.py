@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from bot.cli import COMMANDS, main
 from imaging.model import Operation, Recipe
 from imaging.outputs import encode_picture
+from tests.fakes_engine import recipe as drawn
 
 HEAVY = ("torch", "diffusers", "transformers", "aiohttp", "discord", "slack_bolt", "openai", "pydantic", "numpy", "PIL")
 
@@ -177,3 +180,33 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandFailed, match="cannot be written"), Home(tmp_path / "file" / "home").claim():
         pass
+
+
+def test_a_strangers_recipe_spends_nobodys_money(tmp_path: Path) -> None:
+    """A recipe names its engine; where pictures cost money, the host has to have chosen it."""
+    asked: list[str] = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_error(500)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    recipe = {**drawn("a red fox").to_json(), "engine": "openai", "model": "m"}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            out = easel(
+                "render", str(tmp_path / "recipe.json"), "-o", str(tmp_path / "out.png"), "--home", str(tmp_path),
+                EASEL_IMAGES_BASE_URL=f"http://127.0.0.1:{server.server_port}/v1", EASEL_IMAGES_API_KEY="key",
+            )  # fmt: skip
+        finally:
+            server.shutdown()
+            serving.join()
+    assert out.returncode == 1
+    assert b"may cost you money; say --engine openai" in out.stderr
+    assert asked == []

@@ -16,6 +16,7 @@ from bot import doctor
 from bot.cli import main
 from bot.doctor import endpoint, examine
 from bot.doctor_findings import Finding, Level
+from bot.probes import Probes
 from bot.settings import Settings, load_settings
 
 
@@ -157,3 +158,15 @@ def test_wrong_settings_are_findings_too(
     assert main(["doctor", "--json", str(tmp_path / "d.json")]) == 1
     assert "BROKEN   settings: EASEL_WEB_PORT" in capsys.readouterr().out
     assert "EASEL_WEB_PORT" in (tmp_path / "d.json").read_text()
+
+
+@pytest.mark.parametrize("name", [".easel-doctor", ".easel-probe"])
+async def test_looking_at_the_disk_follows_no_link_that_somebody_planted(name: str, tmp_path: Path) -> None:
+    home, precious = tmp_path / "home", tmp_path / "precious"
+    home.mkdir()
+    precious.write_text("words")
+    (home / name).symlink_to(precious)
+    assert worst(list(doctor._disk(load_settings(home=home)))) == []
+    assert Probes._disk(Probes(home, None, None, list, lambda: None, min_free_mib=1)) is None  # type: ignore[arg-type]
+    assert precious.read_text() == "words"
+    assert [path.name for path in home.iterdir()] == [name]

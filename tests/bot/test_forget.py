@@ -109,6 +109,9 @@ async def test_nothing_of_a_person_is_left_anywhere(place: Path) -> None:
     assert left.result is not None
     assert left.result.recipe.source is None
     assert await memory.corner("web").items("") == [("post:a2", "77")]
+    # At once, in every database and its log, not when the program stops.
+    kept = everything(place)
+    assert not [word for word in (SECRET, "Cardigan", f"lobby/u{CARA.id}") if word.encode() in kept]
     assert await store.claim(f"web:{CARA.id}:2") is not None  # the program goes on
 
     await memory.close()
@@ -121,6 +124,19 @@ async def test_nothing_of_a_person_is_left_anywhere(place: Path) -> None:
     with closing(sqlite3.connect(place / "easel.db")) as database:
         named = database.execute("SELECT id FROM events WHERE instr(id, ?)", (CARA.id,)).fetchall()
     assert named == [(f"web:{CARA.id}:2",)]
+
+
+async def test_a_log_that_somebody_reads_is_emptied_by_the_housekeeping(place: Path) -> None:
+    store = await SqliteStore.open(place / "easel.db", PictureFiles(place / "pictures"), busy_s=0.05)
+    await store.accept(message(f"a {SECRET} please", "e1", CARA), asked="u1", turn="a1", uploads=[])
+    with closing(sqlite3.connect(place / "easel.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchone()
+        await store.forget(THREAD.chat, THREAD.tenant, CARA)
+        assert SECRET.encode() in everything(place)
+    await store.forget_spendings()
+    assert SECRET.encode() not in everything(place)
+    await store.close()
 
 
 async def test_a_picture_whose_parent_is_forgotten_while_it_is_drawn_carries_none_of_it(place: Path) -> None:

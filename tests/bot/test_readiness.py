@@ -86,7 +86,7 @@ async def test_all_is_well(place: Place) -> None:
     found = await place.probes.look()
     assert found.ready
     assert not found.warnings
-    assert not (place.home / ".easel-probe").exists()
+    assert not list(place.home.glob(".*"))
 
 
 async def test_a_lost_connection_is_told(place: Place) -> None:
@@ -109,11 +109,11 @@ async def test_a_nearly_full_disk_is_told(place: Place, monkeypatch: pytest.Monk
 
 
 async def test_a_disk_that_refuses_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, data: bytes) -> int:
+    def refuse(*, dir: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr(Path, "write_bytes", refuse)
+        full.setattr("tempfile.TemporaryFile", refuse)
         assert "No space left on device" in (await place.probes.look()).problems[0]
     assert (await place.probes.look()).ready
 

@@ -40,6 +40,12 @@ class Installations(SQLite3InstallationStore):
     """slack_sdk's store. A workspace is found by its own id, also where it belongs to an organisation (Enterprise
     Grid): events name the organisation, our thread keys do not."""
 
+    def connect(self) -> sqlite3.Connection:
+        """Tokens that were rotated away or taken back are overwritten on the disk."""
+        connection = super().connect()
+        connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
     def find_team(self, team: str) -> Bot | None:
         with closing(self.connect()) as connection:
             row = connection.execute(
