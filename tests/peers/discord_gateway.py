@@ -13,7 +13,8 @@ from aiohttp import WSMsgType, web
 from tests.peers import discord_shapes as shapes
 from tests.peers.discord_shapes import APP, BOT, Json
 
-DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID_SESSION, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
+DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, REQUEST_MEMBERS = 0, 1, 2, 6, 7, 8
+INVALID_SESSION, HELLO, ACK = 9, 10, 11
 BAD_TOKEN, NOT_PRIVILEGED = 4004, 4014
 
 
@@ -22,6 +23,8 @@ class Session:
     events: list[Json] = field(default_factory=list)
     socket: web.WebSocketResponse | None = None
     shard: int = 0
+    silent: bool = False
+    """Heartbeats are answered, but nothing that happens is told, nor kept for a resume."""
 
 
 class Gateway:
@@ -37,6 +40,8 @@ class Gateway:
         """All that are open, with a session or without."""
         self.identified = 0
         self.resumed = 0
+        self.asked = 0
+        """How often a bot asked for members of a server."""
         self.deaf = False
         """Heartbeats get no answer."""
         self.shut = False
@@ -80,6 +85,11 @@ class Gateway:
         for socket in list(self.sockets):
             await socket.close(code=4000)
 
+    def fall_silent(self) -> None:
+        """The sessions of now stay open and tell nothing any more."""
+        for session in self.sessions.values():
+            session.silent = True
+
     async def dispatch(self, name: str, data: Json) -> None:
         """Tell an event to the shard whose it is."""
         guild = data.get("guild_id")
@@ -90,6 +100,8 @@ class Gateway:
         self.changed()
 
     async def _tell(self, session: Session, name: str, data: Json) -> None:
+        if session.silent:
+            return
         event = {"op": DISPATCH, "t": name, "s": len(session.events) + 1, "d": data}
         session.events.append(event)
         if session.socket is not None and not session.socket.closed:
@@ -118,6 +130,8 @@ class Gateway:
                     await self._identify(socket, payload["d"])
                 case op if op == RESUME:
                     await self._resume(socket, payload["d"])
+                case op if op == REQUEST_MEMBERS:
+                    await self._members(socket, payload["d"])
         self.sockets.remove(socket)
         return socket
 
@@ -146,6 +160,23 @@ class Gateway:
         await self._tell(session, "READY", ready)
         for server in servers:
             await self._tell(session, "GUILD_CREATE", server)
+        self.changed()
+
+    async def _members(self, socket: web.WebSocketResponse, data: Json) -> None:
+        """Named members of a server: that takes no privileged intent."""
+        self.asked += 1
+        found = [
+            shapes.member() | {"user": shapes.person(BOT, "easel", bot=True)}
+            for id in data["user_ids"]
+            if str(id) == BOT
+        ]
+        chunk = {
+            "guild_id": str(data["guild_id"]), "members": found, "chunk_index": 0, "chunk_count": 1,
+            "nonce": data.get("nonce"),
+        }  # fmt: skip
+        for session in list(self.sessions.values()):
+            if session.socket is socket:
+                await self._tell(session, "GUILD_MEMBERS_CHUNK", chunk)
         self.changed()
 
     async def _resume(self, socket: web.WebSocketResponse, data: Json) -> None:

@@ -34,6 +34,17 @@ def message(id: str, channel: str, author: Json, content: str) -> Json:
     }  # fmt: skip
 
 
+def forward(of: Json, *, guild: str | None = GUILD) -> Json:
+    """What a message has more when it forwards another one; its own text and files are empty."""
+    kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions",
+            "mention_roles", "components")  # fmt: skip
+    about = {"type": 1, "channel_id": of["channel_id"], "message_id": of["id"]}
+    return {
+        "flags": 1 << 14, "message_reference": about | ({"guild_id": guild} if guild else {}),
+        "message_snapshots": [{"message": {name: of[name] for name in kept}}],
+    }  # fmt: skip
+
+
 def text_channel(id: str, guild: str) -> Json:
     return {
         "id": id, "guild_id": guild, "type": 0, "name": "ideas", "position": 0, "permission_overwrites": [],

@@ -10,7 +10,7 @@ from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.files import Remote, download, remote
 from bot.chats.discord.health import held_in, lacking_to_answer
 from bot.chats.discord.ids import CHAT, number_of_file
-from bot.chats.discord.people import NOWHERE, person_of, whereabouts, words_of
+from bot.chats.discord.people import NOWHERE, files_of, is_direct, person_of, whereabouts, words_of
 from bot.chats.discord.retry import persist
 from bot.chats.discord.text import shorten
 from bot.chats.discord.threads import chain_name, chain_root, session_of, title_of
@@ -38,22 +38,46 @@ class Arrivals:
         self._memory = memory
         self._told: set[tuple[int, int]] = set()
         """Channels and people who know that no answer can be posted there."""
+        self._foreign: set[int] = set()
+        """Places that the library does not know, and that turned out to be nothing of ours."""
 
     @property
     def _me(self) -> int:
         return self._client.user.id if self._client.user else 0
 
     def ours(self, message: discord.Message) -> bool:
-        """Whether the message is meant for the bot."""
+        """Whether the message is meant for the bot, or may be (in a place that is not known yet)."""
         if message.author.bot or message.webhook_id is not None or message.type not in SPOKEN:
             return False
+        if message.guild is None:
+            return is_direct(message)
         channel = message.channel
         return (
-            message.guild is None
-            or (isinstance(channel, discord.Thread) and channel.owner_id == self._me)
+            (isinstance(channel, discord.Thread) and channel.owner_id == self._me)
             or self._mentioned(message)
             or chain_root(message, self._me) is not None
+            or self._unknown(message)
         )
+
+    def _unknown(self, message: discord.Message) -> bool:
+        """A thread that was archived when the bot connected is not told of again when somebody writes in it."""
+        return isinstance(message.channel, discord.PartialMessageable) and message.channel.id not in self._foreign
+
+    async def _placed(self, message: discord.Message) -> bool:
+        """Whether the message is still for the bot when its place is looked up."""
+        try:
+            place = await self._client.fetch_channel(message.channel.id)
+        except FAILURES as error:
+            log.info("channel %d cannot be looked up: %s", message.channel.id, error)
+            return self._mentioned(message)
+        if isinstance(place, discord.abc.Messageable):
+            message.channel = place
+        if self.ours(message) and not isinstance(message.channel, discord.PartialMessageable):
+            return True
+        if len(self._foreign) >= MAX_TOLD:
+            self._foreign.clear()
+        self._foreign.add(message.channel.id)
+        return False
 
     def _mentioned(self, message: discord.Message) -> bool:
         own_role = message.guild.self_role if message.guild else None
@@ -65,6 +89,8 @@ class Arrivals:
         A `late` one was said during an outage, or shortly before: if it is refused, that was said then.
         """
         if not self.ours(message):
+            return
+        if message.guild is not None and self._unknown(message) and not await self._placed(message):
             return
         person = person_of(message.author)
         text = words_of(message, self._me)
@@ -106,15 +132,15 @@ class Arrivals:
 
     def _brought(self, message: discord.Message) -> list[Remote]:
         """Its own files; those of the message it answers too, where a session begins with that answer."""
-        found = [remote(attachment) for attachment in message.attachments]
+        found = [remote(attachment) for attachment in files_of(message)]
         answered = message.reference.resolved if message.reference else None
         if isinstance(answered, discord.Message) and answered.author.id != self._me and _begins(message):
-            found += [file for file in map(remote, answered.attachments) if file.picture]
+            found += [file for file in map(remote, files_of(answered)) if file.picture]
         return found
 
     def _blind(self, message: discord.Message) -> bool:
         """Discord hid the words from us."""
-        hidden = not message.content and not message.attachments and not message.stickers
+        hidden = not words_of(message, self._me) and not files_of(message) and not message.stickers
         return hidden and not self._client.intents.message_content and message.guild is not None
 
     async def _shut_out(self, message: discord.Message, person: Person, *, late: bool) -> bool:

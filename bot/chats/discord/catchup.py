@@ -115,10 +115,13 @@ class CatchUp:
         await asyncio.gather(*(self._take(message) for message in await self._read(channel, cursor, MAX_IN_CHANNEL)))
 
     async def _read(self, place: Place, cursor: int, limit: int) -> list[discord.Message]:
+        found: list[discord.Message] = []
         try:
             async with self._readers:
-                found = place.history(limit=limit, after=discord.Object(cursor), oldest_first=True)
-                return [message async for message in found]
+                async for message in place.history(limit=limit, after=discord.Object(cursor), oldest_first=True):
+                    found.append(message)
         except FAILURES as error:
             log.info("%d cannot be read: %s", place.id, error)
-            return []
+        except Exception:
+            log.exception("a message of %d is too strange to be read", place.id)
+        return found

@@ -25,6 +25,7 @@ from bot.chats.discord.health import (
     server_problem,
     server_problems,
 )
+from bot.chats.discord.hearing import Hearing
 from bot.chats.discord.ids import CHAT
 from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media
@@ -43,7 +44,7 @@ from handlers.model import CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
-SEEN_S = 60.0
+DEAF = "Discord's gateway is open but tells nothing; it is being opened again."
 
 
 class DiscordChat:
@@ -64,6 +65,7 @@ class DiscordChat:
         self._media = Media(store, shrink)
         self._tokens = Tokens(memory)
         self._tasks = Tasks()
+        self._hearing = Hearing(config.answer_s)
         self._catching_up = 0
         self._resumed = False
         self._without_commands: dict[int, str] = {}
@@ -195,8 +197,9 @@ class DiscordChat:
     async def _note_seen(self) -> None:
         """Keep the moment until which everything has arrived; the catch-up begins there."""
         while True:
-            await asyncio.sleep(SEEN_S)
-            if self.client.is_ready() and not self.client.is_ws_ratelimited() and not self._catching_up:
+            await asyncio.sleep(self._config.look_s)
+            everything = await self._hearing.look(self.client)
+            if everything and not self.client.is_ws_ratelimited() and not self._catching_up:
                 await self._missed().seen()
 
     async def stop(self) -> None:
@@ -209,6 +212,7 @@ class DiscordChat:
         lost = "The connection to Discord is lost; it is being opened again." if client.down else None
         problems = [
             lost,
+            DEAF if self._hearing.deaf else None,
             self._connection.problem,
             client.sync_problem,
             None if client.intents.message_content else NO_INTENT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.chats.discord.buttons import ActionButton, ActionMenu
 from bot.chats.discord.calls import Calls
 from bot.chats.discord.commands import message_menu, slash_command, sync_when_changed
 from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.events import made_safe
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.modals import read_form
 from bot.chats.discord.people import Interaction
@@ -76,6 +78,9 @@ class EaselClient(discord.AutoShardedClient):
         self.sync_problem: str | None = None
         self.down: set[int] = set()
         """Shards whose connection is lost and not back yet: discord.py counts as ready from its first connection on."""
+        self.heard: Counter[int] = Counter()
+        """Events by shard, as far as they name a server, since somebody looked."""
+        made_safe(self._connection.parsers, self._note_heard)
 
     def wire(
         self,
@@ -96,6 +101,11 @@ class EaselClient(discord.AutoShardedClient):
         self.tree.add_command(message_menu("Use as reference", menus.use_message))
         self.tree.add_command(message_menu("Recipe", menus.recipe_of_message))
         self.add_dynamic_items(ActionButton, ActionMenu)
+
+    def _note_heard(self, data: Any) -> None:
+        guild = data.get("guild_id") if isinstance(data, dict) else None
+        if guild is not None and self.shard_count:
+            self.heard[(int(guild) >> 22) % self.shard_count] += 1
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not initial:

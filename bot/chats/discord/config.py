@@ -48,6 +48,10 @@ class DiscordConfig:
     """Wait before another try when Discord cannot be reached at all."""
     heartbeat_timeout_s: float = 60.0
     """A gateway that has been silent for so long counts as lost."""
+    look_s: float = 60.0
+    """How often it is looked whether everything arrives; a shard that heard nothing since is asked."""
+    answer_s: float = 20.0
+    """A gateway that answers no question for so long is deaf, whatever its heartbeats say."""
     catch_up_s: float = 24 * 3600.0
     """How old a missed message may be to be answered after an outage."""
 

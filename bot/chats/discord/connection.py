@@ -80,6 +80,12 @@ class Connection:
         point(self.client, self._config)
         self.pace.hold(self.client)
 
+    async def _broke(self) -> None:
+        """In a way that nobody foresaw: the next client may do better."""
+        self.problem = "The connection to Discord has failed; it is being opened again."
+        log.exception("%s", self.problem)
+        await self.client.close()
+
     def _unreachable(self, error: BaseException) -> None:
         self.problem = f"Discord cannot be reached: {error}"
         log.warning("%s", self.problem)
@@ -105,4 +111,6 @@ class Connection:
                     log.error("%s", self.problem)
                     return
                 self._unreachable(error)
+            except Exception:  # noqa: BLE001 - nothing may leave the bot deaf until a restart
+                await self._broke()
             await asyncio.sleep(self._config.reconnect_s)

@@ -13,7 +13,9 @@ from bot.chats.discord.text import shorten
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import Attachment
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif")
+PICTURE_ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl"
+)  # fmt: skip
 DOWNLOAD_S = 60.0
 
 
@@ -32,7 +34,8 @@ class Remote:
 
 
 def remote(attachment: discord.Attachment) -> Remote:
-    return Remote(attachment.filename, attachment.url, attachment.size, attachment.content_type or "")
+    name = attachment.filename.removeprefix("SPOILER_")
+    return Remote(name, attachment.url, attachment.size, attachment.content_type or "")
 
 
 @dataclass(frozen=True, slots=True)

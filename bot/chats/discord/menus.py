@@ -10,7 +10,7 @@ from bot.chats.discord.arrivals import pictures_in
 from bot.chats.discord.entry import may_enter
 from bot.chats.discord.files import remote
 from bot.chats.discord.ids import ButtonId, button_id
-from bot.chats.discord.people import Interaction, key_of_interaction, member_of, person_of_interaction
+from bot.chats.discord.people import Interaction, files_of, key_of_interaction, member_of, person_of_interaction
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.threads import place_of_answer
@@ -99,4 +99,4 @@ class Menus:
 
 
 def _brings_picture(message: discord.Message) -> bool:
-    return any(remote(attachment).picture for attachment in message.attachments)
+    return any(remote(attachment).picture for attachment in files_of(message))

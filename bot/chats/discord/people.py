@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import discord
@@ -71,14 +73,53 @@ def _known(channel: object, name: str) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def is_direct(message: discord.Message) -> bool:
+    """Whether it was said to the bot alone; in a server that the library was not told of, nothing is."""
+    return message.guild is None and getattr(message.channel, "guild_id", None) is None
+
+
 def words_of(message: discord.Message, me: int) -> str:
-    """The text as people read it: our own mention left out, ids of others replaced by names."""
-    text = re.sub(rf"<@!?{me}>", "", message.content)
+    """The text as people read it, and behind it what they forwarded: our own mention left out, ids as names."""
+    # Discord leaves a message's own text and files empty where it forwards another.
+    inside = (snapshot.content or "\n".join(_texts(snapshot.components)) for snapshot in message.message_snapshots)
+    forwarded = [f"Forwarded message: {text}" for text in (_read(text, message, me) for text in inside) if text]
+    return "\n\n".join(filter(None, [_read(message.content, message, me), *forwarded]))
+
+
+def files_of(message: discord.Message) -> list[discord.Attachment]:
+    """Its files, and those of what it forwards."""
+    return [*message.attachments, *(file for inside in message.message_snapshots for file in inside.attachments)]
+
+
+def _texts(components: Iterable[Any]) -> Iterator[str]:
+    """Of a message made of components: an answer of a bot like this one."""
+    for component in components:
+        if isinstance(component, discord.TextDisplay):
+            yield component.content
+        yield from _texts(getattr(component, "children", ()))
+
+
+def _read(text: str, message: discord.Message, me: int) -> str:
+    text = re.sub(rf"<@!?{me}>", "", text)
     for user in message.mentions:
         text = re.sub(rf"<@!?{user.id}>", f"@{user.display_name}", text)
-    for channel in message.channel_mentions:
-        text = text.replace(channel.mention, f"#{channel.name}")
     for role in message.role_mentions:
         own = role.tags is not None and role.tags.bot_id == me
         text = text.replace(role.mention, "" if own else f"@{role.name}")
+    text = re.sub(r"<#(\d{1,20})>", lambda found: f"#{_place(message.guild, int(found[1]))}", text)
+    text = re.sub(r"<@([!&]?)\d{1,20}>", lambda found: "@role" if found[1] == "&" else "@someone", text)
+    text = re.sub(r"</([^:<>\n]{1,100}):\d{1,20}>", r"/\1", text)
+    text = re.sub(r"<t:(-?\d{1,12})(?::[a-zA-Z])?>", lambda found: _moment(int(found[1])), text)
     return re.sub(r"<a?(:\w+:)\d+>", r"\1", text).strip()
+
+
+def _place(guild: discord.Guild | None, id: int) -> str:
+    found = guild.get_channel_or_thread(id) if guild is not None else None
+    return found.name if found is not None else "channel"
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)

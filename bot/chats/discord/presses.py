@@ -17,6 +17,7 @@ from bot.chats.discord.outlet import Tokens
 from bot.chats.discord.people import (
     NOWHERE,
     Interaction,
+    files_of,
     key_of_interaction,
     member_of,
     person_of_interaction,
@@ -157,7 +158,7 @@ class Presses:
             log.info("message %d cannot be used: %s", message_id, error)
             await self._answers.say(interaction, "I cannot read that message any more; send the picture once more.")
             return
-        got = await download(self._client, self._config, [remote(attachment) for attachment in message.attachments])
+        got = await download(self._client, self._config, [remote(attachment) for attachment in files_of(message)])
         for problem in got.problems:
             await self._answers.say(interaction, problem)
         if got.files:

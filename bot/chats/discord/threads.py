@@ -10,10 +10,11 @@ from bot.chats.discord.health import held_in, may_open_threads
 from bot.chats.discord.ids import CHAT
 from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.text import shorten
-from bot.chats.discord.trouble import NO_THREAD, THREAD_EXISTS
+from bot.chats.discord.trouble import NO_THREAD, THREAD_EXISTS, Trouble, trouble
 from handlers.model import ThreadKey
 
 log = logging.getLogger(__name__)
+REFUSALS = (Trouble.REFUSED, Trouble.NOT_ALLOWED, Trouble.BLOCKED)
 SPOKEN_IN = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread, discord.DMChannel)
 THREADED = (discord.ChannelType.text, discord.ChannelType.news)
 
@@ -73,21 +74,24 @@ async def session_of(message: discord.Message, me: int, title: str) -> ThreadKey
 
 
 async def open_thread(message: discord.PartialMessage, title: str) -> ThreadKey:
-    """A thread on `message`; its id is the message's. Where threads are impossible, a chain of replies."""
+    """A thread on `message`; its id is the message's. Where threads are impossible, or this one is refused (its title
+    by a filter of the server, or one thread too many), a chain of replies."""
     tenant, channel = str(message.guild.id if message.guild else NOWHERE), str(message.channel.id)
     chain = ThreadKey(CHAT, tenant, channel, f"r{message.id}")
+    thread = ThreadKey(CHAT, tenant, channel, str(message.id))
     held = held_in(message.channel)
     if message.channel.type not in THREADED or (held is not None and not may_open_threads(message.channel, held)):
         return chain
     try:
         await message.create_thread(name=title)
     except discord.HTTPException as error:
-        if error.code in NO_THREAD or error.status == 403:
-            log.info("no thread in channel %s: %s", channel, error)
-            return chain
-        if error.code != THREAD_EXISTS:
+        if error.code == THREAD_EXISTS:
+            return thread
+        if error.code not in NO_THREAD and trouble(error) not in REFUSALS:
             raise
-    return ThreadKey(CHAT, tenant, channel, str(message.id))
+        log.info("no thread in channel %s: %s", channel, error)
+        return chain
+    return thread
 
 
 def title_of(text: str, name: str) -> str:

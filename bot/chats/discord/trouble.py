@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     TOO_LARGE = "upload too large"
     NOT_ALLOWED = "permission missing"
     FILTERED = "the server's content filter refused a picture"
+    BLOCKED = "the server's AutoMod blocked the words"
     GONE = "thread, server or access gone"
     REFUSED = "refused as wrong"
     LATER = "worth another try"
@@ -41,12 +42,16 @@ CODES = {
     50027: Trouble.GONE,  # invalid webhook token
     50083: Trouble.ARCHIVED,
     160005: Trouble.GONE,  # thread locked
+    200000: Trouble.BLOCKED,
+    200001: Trouble.REFUSED,  # a title
+    240000: Trouble.BLOCKED,  # a link that Discord takes for harmful
 }
 
 NO_HISTORY = 160002
 """A reply needs the permission to read what it answers."""
-NO_THREAD = frozenset({50001, 50013, 50024, 30033, 160005, 160006})
-"""Codes that mean that a thread cannot be opened here: answer in the channel instead."""
+NO_THREAD = frozenset({50001, 160005})
+"""Codes that mean that a thread cannot be opened here, besides those of a plain refusal (a title that AutoMod blocks,
+too many threads): answer in the channel instead."""
 THREAD_EXISTS = 160004
 
 
@@ -77,6 +82,8 @@ def why(error: BaseException) -> str:
             return "I may not write there any more; a server admin can allow it to my role"
         case Trouble.LATER:
             return "Discord did not take it for minutes"
+        case Trouble.BLOCKED:
+            return "a filter of the server (AutoMod) blocked its words; a server admin can except my role"
         case _:
             return "Discord refused it"
 

@@ -9,7 +9,7 @@ import pytest
 
 from handlers.model import TextPart
 from tests.bot.discord.wire import MENTION, Process
-from tests.peers.discord_peer import BEN, BOT, CHANNEL, GUILD, DiscordPeer
+from tests.peers.discord_peer import BEN, BOT, CHANNEL, GUILD, DiscordPeer, Json
 from tests.waiting import until
 
 OTHER_SERVER, OTHER_CHANNEL = str((7 << 22) + 5), "3001"
@@ -63,10 +63,10 @@ async def test_it_can_be_stopped_while_a_shard_logs_in_again(peer: DiscordPeer) 
     assert process.chat._connection._task.done()
 
 
-async def test_a_connection_that_breaks_in_an_unknown_way_is_said(
+async def test_a_connection_that_breaks_in_an_unknown_way_is_said_and_opened_again(
     peer: DiscordPeer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = Process(peer)
+    process = Process(peer, reconnect_s=0.01)
 
     async def broken(**_: object) -> None:
         raise ZeroDivisionError
@@ -74,11 +74,108 @@ async def test_a_connection_that_breaks_in_an_unknown_way_is_said(
     monkeypatch.setattr(process.chat.client, "connect", broken)
     try:
         await process.chat.start()
-        await process.chat._connection.ended()
-        assert "restart the program" in process.chat.health().problems[0]
+        await peer.until(lambda: process.handlers.resumed == 1)
+        assert process.chat.health().problems == ()
+        assert "The connection to Discord has failed; it is being opened again." in caplog.text
         assert "ZeroDivisionError" in caplog.text
     finally:
         await process.chat.stop()
+
+
+STRANGE: dict[str, Json] = {
+    "MESSAGE_CREATE": {"id": "1", "channel_id": CHANNEL, "guild_id": GUILD},
+    "MESSAGE_UPDATE": {"guild_id": GUILD},
+    "CHANNEL_UPDATE": {"id": CHANNEL, "guild_id": GUILD, "type": 0},
+    "THREAD_CREATE": {"guild_id": GUILD, "parent_id": CHANNEL, "id": "77"},
+    "GUILD_UPDATE": {"id": "a number"},
+    "GUILD_CREATE": {"id": "88", "channels": [{"type": 0}], "members": [], "emojis": [{}]},
+    "INTERACTION_CREATE": {"id": "1", "type": 3, "guild_id": GUILD},
+    "MESSAGE_REACTION_ADD": {"guild_id": GUILD},
+    "SOMETHING_NEW": {"guild_id": GUILD},
+}
+"""Events as no version of discord.py expects them."""
+
+
+async def test_an_event_that_cannot_be_parsed_leaves_the_bot_hearing(
+    peer: DiscordPeer, process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, data in STRANGE.items():
+        await peer.dispatch(name, data)
+    await peer.say(f"{MENTION} a red fox")
+    await heard(process, "a red fox")
+    assert peer.identified == 1
+    assert process.chat.health().problems == ()
+    assert "cannot parse an event MESSAGE_CREATE" in caplog.text
+
+
+async def test_a_message_with_an_ornament_that_cannot_be_parsed_is_read(peer: DiscordPeer, process: Process) -> None:
+    await peer.say(f"{MENTION} a red fox", embeds=[{"timestamp": "yesterday"}], poll={"question": None})
+    await heard(process, "a red fox")
+
+
+async def test_a_message_in_the_past_that_cannot_be_parsed_does_not_hide_those_before_it(
+    peer: DiscordPeer, process: Process
+) -> None:
+    key = await process.asked()
+    await process.chat._missed().seen()
+    peer.fall_silent()
+    await peer.say("make it blue", key.thread)
+    await peer.say("", key.thread, poll={"question": None})
+    await peer.forget_sessions()
+    await heard(process, "make it blue")
+
+
+async def test_a_gateway_that_stays_open_but_tells_nothing_is_left_for_a_new_session(peer: DiscordPeer) -> None:
+    process = Process(peer, look_s=0.05, answer_s=0.1)
+    await process.start()
+    try:
+        key = await process.asked()
+        await peer.until(lambda: peer.asked > 0)
+        peer.fall_silent()
+        missed = await peer.say("make it blue", key.thread)
+        await heard(process, "make it blue")
+        assert missed["id"] in process.handlers.received[-1].event
+        assert peer.identified == 2
+        await until(lambda: process.chat.health().problems == ())
+    finally:
+        await process.chat.stop()
+
+
+async def test_a_quiet_gateway_that_answers_is_left_alone(peer: DiscordPeer) -> None:
+    process = Process(peer, look_s=0.02, answer_s=5)
+    await process.start()
+    try:
+        await peer.until(lambda: peer.asked >= 3)
+        assert peer.identified == 1
+    finally:
+        await process.chat.stop()
+
+
+async def test_a_server_that_the_library_was_not_told_of_is_no_direct_message(
+    peer: DiscordPeer, process: Process
+) -> None:
+    """A server that could not be parsed, or has not come yet: what people say there is not said to the bot."""
+    peer.add_server(OTHER_SERVER, OTHER_CHANNEL)
+    await peer.say("lunch?", OTHER_CHANNEL)
+    await peer.say(f"{MENTION} a red fox")
+    await heard(process, "a red fox")
+    assert len(process.handlers.received) == 1
+
+
+async def test_a_thread_that_was_archived_when_it_connected_is_its_own_again_when_somebody_writes(
+    peer: DiscordPeer, process: Process
+) -> None:
+    key = await process.asked()
+    await peer.archive(key.thread)
+    again = Process(peer, process)
+    await process.chat.stop()
+    await again.start()
+    try:
+        await peer.say("make it blue", key.thread)
+        await heard(again, "make it blue")
+        assert again.handlers.received[-1].thread == key
+    finally:
+        await again.chat.stop()
 
 
 async def test_a_discord_that_is_down_at_the_start_is_tried_again(peer: DiscordPeer) -> None:
