@@ -11,8 +11,7 @@ from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from prompts.adapter import AdaptedPrompt
 from prompts.protocol import Directive
 
-LOOKS_AT_PIXELS = frozenset({Technique.IMAGE_TO_IMAGE, Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER})
-RUNS_THE_PARENT = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
+BESIDE = frozenset(technique for technique in Technique if technique.traits.beside)
 LONGEST_CHAIN = 4
 """How many recipes may nest: an edit deeper than this starts from its parent's pixels instead."""
 LARGEST_SIDE = 2048
@@ -119,10 +118,10 @@ def _built_edit(
     base = _base(parent, abilities)
     techniques = abilities.techniques
     if base is None or depth(base) >= LONGEST_CHAIN:
-        techniques -= RUNS_THE_PARENT
+        techniques -= BESIDE
     resized = sized is not None and base is not None and (fresh.width, fresh.height) != (base.width, base.height)
     if resized:
-        techniques -= RUNS_THE_PARENT | {Technique.IMAGE_TO_IMAGE}
+        techniques -= BESIDE | {technique for technique in techniques if technique.traits.enters_late}
     control = decide(
         change=directive.change,
         parent=parent.description,
@@ -155,8 +154,8 @@ def _base(parent: Parent, abilities: Abilities) -> Recipe | None:
 
 def _controlled(recipe: Recipe, control: Control, parent: Parent, base: Recipe | None) -> Built:
     """Attach what the technique looks at: the parent's recipe, its pixels, or both."""
-    source = base if control.technique in RUNS_THE_PARENT else None
-    if control.technique not in LOOKS_AT_PIXELS:
+    source = base if control.technique.traits.beside else None
+    if not control.technique.traits.pixels:
         return Built(replace(recipe, control=control, source=source))
     needs = parent.number if parent.sha256 is None else None
     return Built(replace(recipe, control=control, source=source, source_image=parent.sha256), needs)

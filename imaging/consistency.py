@@ -13,17 +13,6 @@ from difflib import SequenceMatcher
 from imaging.model import Control, Technique
 from imaging.words import ARRANGEMENT, content_words, head_noun, split_words
 
-FALLBACKS: dict[Technique, tuple[Technique, ...]] = {
-    Technique.PROMPT_TO_PROMPT: (Technique.MASACTRL, Technique.SAME_SEED, Technique.IMAGE_TO_IMAGE),
-    Technique.MASACTRL: (Technique.SAME_SEED, Technique.IMAGE_TO_IMAGE),
-    Technique.IP_ADAPTER: (Technique.IMAGE_TO_IMAGE, Technique.SAME_SEED),
-    Technique.MASACTRL_IP_ADAPTER: (Technique.MASACTRL, Technique.SAME_SEED),
-    Technique.SAME_SEED: (Technique.IMAGE_TO_IMAGE,),
-    Technique.IMAGE_TO_IMAGE: (Technique.IP_ADAPTER,),
-    Technique.NONE: (),
-}
-"""What to try, in this order, where an engine lacks a technique; then a new draw."""
-
 FAR = 0.5
 """Share of common content words under which two descriptions count as far apart."""
 EXCHANGED = 0.4
@@ -172,7 +161,7 @@ def _words(found: Difference) -> str:
 def _offered(wanted: Control, techniques: frozenset[Technique], upload: bool) -> Control:
     if wanted.technique is Technique.NONE or wanted.technique in techniques:
         return wanted
-    for other in FALLBACKS[wanted.technique]:
+    for other in wanted.technique.fallbacks:
         if other not in techniques or (upload and other is Technique.SAME_SEED):
             continue
         reason = f"{wanted.reason} This engine has no {wanted.technique.value}, so it is {other.value}."

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from imaging.model import Recipe, Technique
+from imaging.model import Recipe
 
 FIRST_GUESS_S = 2.0
 """Seconds of a job about which nothing is known yet."""
-_BESIDE = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
-"""Techniques that render the parent beside its child: two rows instead of one."""
 
 
 class Estimates:
@@ -19,7 +17,7 @@ class Estimates:
     @staticmethod
     def work(recipe: Recipe) -> float:
         """Step-megapixels of a recipe, never 0."""
-        rows = 2.0 if recipe.control is not None and recipe.control.technique in _BESIDE else 1.0
+        rows = 2.0 if recipe.control is not None and recipe.control.technique.traits.beside else 1.0
         return max(1, recipe.num_inference_steps) * max(1, recipe.width * recipe.height) / 1e6 * rows
 
     def seconds(self, recipe: Recipe) -> float:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 
+from imaging.techniques import Technique as Technique
+
 
 class Operation(StrEnum):
     """The five operations of the tag protocol, and UPLOAD for a picture that a person brought."""
@@ -22,24 +24,6 @@ class Operation(StrEnum):
     SELECT = "select"
     REFINE = "refine"
     UPLOAD = "upload"
-
-
-class Technique(StrEnum):
-    """The consistency techniques that an engine may offer (PROTOCOL: Consistency)."""
-
-    NONE = "none"
-    """A new draw: nothing of the parent is kept."""
-    SAME_SEED = "same-seed"
-    """The parent's seed and settings with the new words."""
-    IMAGE_TO_IMAGE = "image-to-image"
-    """Start from the parent's noised pixels (SDEdit, Meng et al. 2021, arXiv 2108.01073)."""
-    PROMPT_TO_PROMPT = "prompt-to-prompt"
-    """Hertz et al. 2022, arXiv 2208.01626."""
-    MASACTRL = "masactrl"
-    """Cao et al. 2023, arXiv 2304.08465."""
-    IP_ADAPTER = "ip-adapter"
-    """Ye et al. 2023, arXiv 2308.06721."""
-    MASACTRL_IP_ADAPTER = "masactrl+ip-adapter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ Prompt-to-Prompt's LocalBlend and mask-guided MasaCtrl both cut a region out of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from imaging.controls.attention import Probe
 
 
 @dataclass(slots=True)
@@ -23,11 +26,12 @@ class Attended:
     """0–1, of the strongest position: from there on a position belongs to the words."""
     sums: dict[str, Tensor] = field(default_factory=dict)
 
-    def take(self, name: str, maps: list[Tensor]) -> None:
-        """Add one step's maps ([positions] each) of the row called `name`."""
-        if maps:
-            total = torch.stack(maps).mean(0).cpu()
-            self.sums[name] = self.sums[name] + total if name in self.sums else total
+    def take(self, seen: Mapping[str, Probe]) -> None:
+        """Add one step's maps of each row, by name. They stay on their device."""
+        for name, probe in seen.items():
+            if probe.maps:
+                total = torch.stack(probe.maps).mean(0)
+                self.sums[name] = self.sums[name] + total if name in self.sums else total
 
     def share(self, name: str, size: tuple[int, int]) -> Tensor:
         """[1, 1, h, w] of 0 and 1: the region of one row's words, a position wider than their maps say."""

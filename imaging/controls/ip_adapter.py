@@ -20,7 +20,9 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from imaging.engines.attention import layer_numbers
+from imaging.controls.attention import NOTHING, ImagePrompt, RowControl, layer_numbers
+from imaging.controls.control import Control, Making, Numbers, Standing
+from imaging.controls.settings import number
 from imaging.errors import EngineError
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -29,7 +31,23 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 STYLE, LAYOUT = "up_blocks.0.attentions.1", "down_blocks.2.attentions.1"
 """SDXL blocks that carry style and layout alone (Wang et al. 2024, InstantStyle, arXiv 2404.02733)."""
 
+NUMBERS: Mapping[str, Numbers] = {"sdxl": {"scale": 1.0}, "mini": {"scale": 1.6}}
+"""Scale at strength 1, before it is cut at the 1 that it was trained with."""
+
 KeysValues = Mapping[int, tuple[Tensor, Tensor]]
+
+
+def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | str]:
+    """How much the picture counts, and in which blocks."""
+    return {"scale": round(min(1.0, strength * numbers["scale"]), 3), "blocks": "all"}
+
+
+def make(making: Making) -> tuple[Control, ...]:
+    """The parent's picture as prompt, where the engine has the weights for it."""
+    if making.ip_adapter is None:
+        return ()
+    scales = making.ip_adapter.scales(number(making.options, "scale", 0.5), str(making.options.get("blocks", "all")))
+    return (ImageControl(making.ip_adapter.tokens(making.picture()), scales),) if scales else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,19 @@ class ImageTokens:
 
     conditional: KeysValues
     unconditional: KeysValues
+
+
+@dataclass(frozen=True, slots=True)
+class ImageControl(Control):
+    """A picture beside one row's words, with a scale per layer."""
+
+    tokens: ImageTokens
+    scales: Mapping[int, float]
+
+    def at(self, step: int, standing: Standing) -> RowControl:
+        places = ((standing.unconditional, self.tokens.unconditional), (standing.target, self.tokens.conditional))
+        images = tuple(ImagePrompt(row, given, self.scales) for row, given in places if row is not None)
+        return RowControl(images=images) if images else NOTHING
 
 
 class IpAdapter:

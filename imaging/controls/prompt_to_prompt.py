@@ -9,16 +9,74 @@ text positions of the encoded prompts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 import torch
 from torch import Tensor
 
 from imaging.controls.attended import Attended
+from imaging.controls.attention import NOTHING, Probe, PromptEdit, RowControl
+from imaging.controls.control import Control, Making, Numbers, Standing
+from imaging.controls.prompt import Prompt
 from imaging.controls.settings import number
-from imaging.engines.attention import Probe, PromptEdit
-from imaging.engines.encoding import Prompt
+
+SOURCE, TARGET = "source", "target"
+BLEND_FROM = 0.2
+"""Share of the steps before LocalBlend begins: early maps are too vague (Hertz et al., their code)."""
+NUMBERS: Mapping[str, Numbers] = {
+    # Section 4: 0.8 and 0.4 at a strength of 0.8.
+    "sdxl": {"cross_share": 1.0, "self_share": 0.5, "local_blend": 0.3, "self_shrink": 16, "blend_shrink": 16},
+    # Its words act through tokens of padding (imaging/mini/reader.py), so their own maps show no place for LocalBlend.
+    "mini": {"cross_share": 1.0, "self_share": 0.75, "local_blend": 0.0, "self_shrink": 1, "blend_shrink": 1},
+}
+"""`cross_share`, `self_share`: share of the steps with lent maps at strength 1; `local_blend`: threshold, 0–1, 0 is
+off; `self_shrink`: self-attention maps are lent in layers of at most latent area / self_shrink positions;
+`blend_shrink`: LocalBlend reads cross-attention at latent area / blend_shrink positions."""
+
+
+def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | str]:
+    """How long maps are lent, and whether the rest is kept as it is."""
+    return {
+        "cross_replace_steps": round(strength * numbers["cross_share"], 3),
+        "self_replace_steps": round(strength * numbers["self_share"], 3),
+        "local_blend": numbers["local_blend"],
+    }
+
+
+def make(making: Making) -> tuple[Control, ...]:
+    """Settings by their published names."""
+    if making.source is None:
+        return ()
+    alignment = align(making.source[1], making.prompt, making.length)
+    height, width = making.latent_size
+    reweight = _reweight(str(making.options.get("reweight", "")), making.prompt, making.length)
+    own = 1 - alignment.lent
+    return (
+        PromptToPrompt(
+            steps=making.steps,
+            lent=((alignment.mapping * alignment.lent).to(making.like), own.to(making.like)),
+            unlent=(torch.zeros_like(alignment.mapping).to(making.like), torch.ones_like(own).to(making.like)),
+            lends=bool(alignment.lent.any()),
+            reweight=reweight.to(making.like),
+            reweights=not bool((reweight == 1).all()),
+            cross_replace_steps=number(making.options, "cross_replace_steps", 0.8),
+            self_replace_steps=number(making.options, "self_replace_steps", 0.4),
+            self_positions=height * width // max(1, int(making.numbers["self_shrink"])),
+            blend=_blend(making, alignment),
+        ),
+    )
+
+
+def _blend(making: Making, alignment: Alignment) -> LocalBlend | None:
+    threshold = number(making.options, "local_blend", 0.0)
+    side = max(1, round(making.numbers["blend_shrink"] ** 0.5))
+    height, width = making.latent_size
+    changed = {SOURCE: alignment.changed_source, TARGET: alignment.changed_target}
+    columns = {name: each.to(making.like) for name, each in changed.items() if bool(each.any())}
+    if threshold <= 0 or not columns or height % side or width % side:
+        return None
+    return LocalBlend(height // side, width // side, threshold, columns=columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,91 +140,66 @@ def _align_marks(mapping: Tensor, old_end: int, new_end: int, begin: int, length
 class LocalBlend(Attended):
     """Keeps the source's latents outside the changed words' maps (section 3.2, "local editing")."""
 
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    """`source` and `target` → [T], 1 at the text positions of words that changed; a row without any is left out."""
+
     def mask(self, size: tuple[int, int]) -> Tensor | None:
         """[1, 1, h, w] of 0 and 1 at latent size `size`: where the edit may show."""
-        if not self.sums:
-            return None
-        found = torch.zeros(1, 1, *size)
-        for name in self.sums:
-            found = torch.maximum(found, self.share(name, size))
-        return found
+        shares = [self.share(name, size) for name in self.sums]
+        return torch.stack(shares).amax(0) if shares else None
 
 
 @dataclass(frozen=True, slots=True)
-class PromptToPrompt:
-    """One edit's settings; shares of the steps count from the first denoising step."""
+class PromptToPrompt(Control):
+    """One edit's settings; shares of the steps count from the first one. Tensors are on the UNet's device."""
 
-    alignment: Alignment
+    steps: int
+    lent: tuple[Tensor, Tensor]
+    """[T, T] and [T], `PromptEdit.mapping` and `own` while cross-attention maps are lent."""
+    unlent: tuple[Tensor, Tensor]
+    """The same afterwards."""
+    lends: bool
+    """Whether any map has a counterpart."""
     reweight: Tensor
     """[T]"""
+    reweights: bool
     cross_replace_steps: float
     self_replace_steps: float
     self_positions: int
     blend: LocalBlend | None
-    blend_positions: int
 
-    @classmethod
-    def of(
-        cls,
-        options: Mapping[str, float | str],
-        source: Prompt,
-        target: Prompt,
-        *,
-        length: int,
-        latent_size: tuple[int, int],
-        self_shrink: int,
-        blend_shrink: int,
-    ) -> PromptToPrompt:
-        alignment = align(source, target, length)
-        height, width = latent_size
-        threshold = number(options, "local_blend", 0.0)
-        side = max(1, round(blend_shrink**0.5))
-        changed = bool(alignment.changed_source.any() or alignment.changed_target.any())
-        fits = height % side == 0 and width % side == 0
-        blend = LocalBlend(height // side, width // side, threshold) if threshold > 0 and changed and fits else None
-        return cls(
-            alignment,
-            _reweight(str(options.get("reweight", "")), target, length),
-            number(options, "cross_replace_steps", 0.8),
-            number(options, "self_replace_steps", 0.4),
-            height * width // max(1, self_shrink),
-            blend,
-            (height // side) * (width // side),
-        )
+    def reads(self, step: int) -> bool:
+        """Whether a step looks at the source's attention; LocalBlend wants to see every step."""
+        return self.blend is not None or step / self.steps < max(self.cross_replace_steps, self.self_replace_steps)
 
-    def reads(self, step: int, total: int) -> bool:
-        """Whether a step looks at the source's attention."""
-        return self.blend is not None or step / total < max(self.cross_replace_steps, self.self_replace_steps)
-
-    def at(self, step: int, total: int, source: int, target: int, like: Tensor) -> PromptEdit | None:
-        """What holds at a step, for rows of the UNet's batch; `like` gives device and dtype. Where the step does
-        not read the source, `source` may be the target itself."""
-        share = step / total
-        lent = self.alignment.lent if share < self.cross_replace_steps else torch.zeros_like(self.alignment.lent)
+    def at(self, step: int, standing: Standing) -> RowControl:
+        if standing.target is None:
+            return NOTHING
+        share = step / self.steps
+        lends = self.lends and share < self.cross_replace_steps
         self_positions = self.self_positions if share < self.self_replace_steps else 0
-        if not lent.any() and not self_positions and bool((self.reweight == 1).all()):
-            return None
-        return PromptEdit(
-            target,
-            source,
-            (self.alignment.mapping * lent).to(like),
-            (1 - lent).to(like),
-            self.reweight.to(like),
-            self_positions,
-        )
+        if not lends and not self_positions and not self.reweights:
+            return NOTHING
+        # Where the step does not read the source, it may not be there.
+        source = standing.target if standing.source is None else standing.source
+        mapping, own = self.lent if lends else self.unlent
+        return RowControl(edits=(PromptEdit(standing.target, source, mapping, own, self.reweight, self_positions),))
 
-    def probes(self, source: int, target: int, like: Tensor) -> tuple[tuple[str, Probe], ...]:
-        """What LocalBlend wants to see, for rows of the UNet's batch."""
-        if self.blend is None:
-            return ()
-        found = []
-        for name, row, columns in (
-            ("source", source, self.alignment.changed_source),
-            ("target", target, self.alignment.changed_target),
-        ):
-            if columns.any():
-                found.append((name, Probe(row, columns.to(like), self.blend_positions)))
-        return tuple(found)
+    def probes(self, standing: Standing) -> Mapping[str, Probe]:
+        if self.blend is None or standing.target is None or standing.source is None:
+            return {}
+        positions = self.blend.height * self.blend.width
+        rows = {SOURCE: standing.source, TARGET: standing.target}
+        return {name: Probe(rows[name], columns, positions) for name, columns in self.blend.columns.items()}
+
+    def after(self, share: float, seen: Mapping[str, Probe], latents: Tensor, source: Tensor | None) -> Tensor:
+        if self.blend is None or not seen:
+            return latents
+        self.blend.take(seen)
+        if source is None or share < BLEND_FROM:
+            return latents
+        mask = self.blend.mask((latents.shape[-2], latents.shape[-1]))
+        return latents if mask is None else source + mask.to(source) * (latents - source)
 
 
 def _reweight(text: str, target: Prompt, length: int) -> Tensor:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from imaging.controls.attended import Attended
-from imaging.controls.prompt_to_prompt import LocalBlend
-from imaging.engines.attention import ImagePrompt, MutualAttention, Probe, PromptEdit, RowControl
+from imaging.controls.attention import Probe, RowControl, together
+from imaging.controls.control import Standing
 from imaging.engines.loading import Parts
-from imaging.engines.rows import Row, pairs
-
-BLEND_FROM = 0.2
-"""Share of the steps before LocalBlend begins: early maps are too vague (Hertz et al., their code)."""
+from imaging.engines.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,14 @@ class _Layout:
     def order(self) -> list[int]:
         """The row at each place."""
         return [*self.unconditional, *self.conditional]
+
+    def standing(self, row: int, source: int | None) -> Standing:
+        """Where a row, and its source if that is among the rows, stand."""
+        places = self.conditional, self.unconditional
+        target, unconditional = (half.get(row) for half in places)
+        if source is None:
+            return Standing(target, unconditional, None, None)
+        return Standing(target, unconditional, *(half.get(source) for half in places))
 
 
 def _layout(rows: list[Row]) -> _Layout:
@@ -58,7 +64,7 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1, beside: Executo
         at_least: A UNet call's batch is filled up to this by repeating a row.
         beside: Where the unconditional half runs while the conditional one runs here; None is one call for both.
     """
-    outputs, watches = _predictions(parts, rows, at_least, beside)
+    outputs, seen_maps = _predictions(parts, rows, at_least, beside)
     # Latents keep full precision whatever the UNet computes in.
     latents = torch.cat([row.latents for row in rows])
     seen = _column(rows, "seen", latents) * latents + _column(rows, "guessed", latents) * outputs
@@ -69,22 +75,21 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1, beside: Executo
         if fresh:
             row.latents = row.latents + fresh * noise(row)
         row.index += 1
-    for watch in watches:
-        _watched(rows, watch)
+    _after(rows, seen_maps)
     return [seen[index : index + 1] for index in range(len(rows))]
 
 
-def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> tuple[Tensor, list[_Watch]]:
+def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> tuple[Tensor, Seen]:
     """Guided prediction of every row, float32 [rows, C, h, w], and what to do with the maps that were seen."""
     if beside is None or not any(row.guided for row in rows):
         layout = _layout(rows)
-        output, watches = _call(parts, rows, layout, at_least)
+        output, seen = _call(parts, rows, layout, at_least)
         plain, worded = {i: output[p] for i, p in layout.unconditional.items()}, output[len(layout.unconditional) :]
     else:
         first, second = _halves(rows)
         other = beside.submit(_call, parts, rows, first, at_least)
         try:
-            worded, watches = _call(parts, rows, second, at_least)
+            worded, seen = _call(parts, rows, second, at_least)
         finally:
             wait([other])  # whatever happened here, nothing may run on when the rows are taken back
         output, _ = other.result()
@@ -93,7 +98,7 @@ def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor 
         plain[index] + row.recipe.guidance_scale * (worded[index] - plain[index]) if index in plain else worded[index]
         for index, row in enumerate(rows)
     ]
-    return torch.stack(guided), watches
+    return torch.stack(guided), seen
 
 
 def noise(row: Row) -> Tensor:
@@ -107,20 +112,14 @@ def _column(rows: list[Row], name: str, like: Tensor) -> Tensor:
     return torch.tensor(numbers, device=like.device, dtype=like.dtype).view(-1, 1, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """What is done with the maps that a step has shown: they are added up, and a picture may be blended."""
-
-    attended: Attended
-    probes: tuple[tuple[str, Probe], ...]
-    blended: int | None = None
-    """The row whose latents are blended."""
+Seen: TypeAlias = dict[tuple[int, int], Mapping[str, Probe]]
+"""(row, which of its controls) → the maps that it wanted to see."""
 
 
 @torch.inference_mode()
-def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tuple[Tensor, list[_Watch]]:
+def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tuple[Tensor, Seen]:
     """One UNet call: float32 [places, C, h, w], and what to do with the maps that it has shown."""
-    control, watches = _control(parts, rows, layout)
+    control, seen = _controls(rows, layout)
     order = layout.order
     order += [order[-1]] * (at_least - len(order))
     texts = [
@@ -145,52 +144,28 @@ def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tupl
         cross_attention_kwargs={"control": control} if control else None,
         return_dict=False,
     )[0].float()
-    return output, watches
+    return output, seen
 
 
-def _control(parts: Parts, rows: list[Row], layout: _Layout) -> tuple[RowControl, list[_Watch]]:
-    """Every row's control at its own step, and what to do with the maps afterwards."""
-    mutual: list[MutualAttention] = []
-    edits: list[PromptEdit] = []
-    images: list[ImagePrompt] = []
-    watches: list[_Watch] = []
-    like = torch.empty(0, device=parts.device, dtype=parts.dtype)
-    beside = pairs(rows, layout.conditional, layout.unconditional)
+def _controls(rows: list[Row], layout: _Layout) -> tuple[RowControl, Seen]:
+    """What every row's controls want of a call in their own step."""
+    numbers = {id(row): index for index, row in enumerate(rows)}
+    wanted: list[RowControl] = []
+    seen: Seen = {}
     for index, row in enumerate(rows):
-        if row.masactrl is not None and index in beside:
-            size = (row.latents.shape[-2], row.latents.shape[-1])
-            mutual += row.masactrl.at(row.index, beside[index], size, parts.device)
-        if row.image is not None and row.image_scales and index in layout.unconditional:
-            images.append(ImagePrompt(layout.unconditional[index], row.image.unconditional, row.image_scales))
-        if index not in layout.conditional:
-            continue
-        alone = (layout.conditional[index], layout.conditional[index])
-        target, source = beside[index][0] if index in beside else alone
-        if row.image is not None and row.image_scales:
-            images.append(ImagePrompt(target, row.image.conditional, row.image_scales))
-        if row.masactrl is not None and row.masactrl.subjects is not None and index in beside:
-            watched = row.masactrl.subjects.probes(source, target, like)
-            watches.append(_Watch(row.masactrl.subjects.attended, watched))
-        if row.prompt_to_prompt is not None:
-            edit = row.prompt_to_prompt.at(row.index, len(row.schedule), source, target, like)
-            if edit is not None:
-                edits.append(edit)
-            if row.prompt_to_prompt.blend is not None and index in beside:
-                wanted = row.prompt_to_prompt.probes(source, target, like)
-                watches.append(_Watch(row.prompt_to_prompt.blend, wanted, index))
-    probes = tuple(probe for watch in watches for _, probe in watch.probes)
-    return RowControl(tuple(mutual), tuple(edits), tuple(images), probes), watches
+        standing = layout.standing(index, numbers.get(id(row.source)))
+        for which, control in enumerate(row.controls):
+            wanted.append(control.at(row.index, standing))
+            if probes := control.probes(standing):
+                seen[index, which] = probes
+                wanted.append(RowControl(probes=tuple(probes.values())))
+    return together(wanted), seen
 
 
-def _watched(rows: list[Row], watch: _Watch) -> None:
-    for name, probe in watch.probes:
-        watch.attended.take(name, probe.maps)
-    if watch.blended is None or not isinstance(watch.attended, LocalBlend):
-        return
-    row = rows[watch.blended]
-    if row.source is None or row.share < BLEND_FROM:
-        return
-    mask = watch.attended.mask((row.latents.shape[-2], row.latents.shape[-1]))
-    if mask is not None:
-        kept = row.source.latents
-        row.latents = kept + mask.to(kept) * (row.latents - kept)
+def _after(rows: list[Row], seen: Seen) -> None:
+    """Each control's last word on a step, sources first."""
+    there = {id(row) for row in rows}
+    for index, row in enumerate(rows):
+        source = row.source.latents if row.source is not None and id(row.source) in there else None
+        for which, control in enumerate(row.controls):
+            row.latents = control.after(row.share, seen.get((index, which), {}), row.latents, source)

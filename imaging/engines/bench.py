@@ -261,7 +261,7 @@ def _explicit_maps(subject: _Subject) -> float:
     """One Prompt-to-Prompt UNet call with fused attention, over the same with every map written out."""
     import torch
 
-    from imaging.engines import attention
+    from imaging.controls import attention
     from imaging.engines.explicit_maps import ExplicitMaps
 
     unet = subject.stock.unet

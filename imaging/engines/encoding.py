@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from imaging.controls.prompt import Prompt
+
 CACHE_SIZE = 512
 MAX_CHUNKS = 4
 """Longer prompts than this many chunks are cut, which the recipe's notes say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One encoded text. `tokens` are the first tokenizer's ids without start and end marks."""
-
-    embeds: Tensor
-    """[chunks · length, width of both encoders]"""
-    pooled: Tensor
-    """[projection of the second encoder]"""
-    tokens: tuple[int, ...]
-    words: tuple[tuple[str, int], ...]
-    """Each word with how many tokens it takes; together they are `tokens`."""
-
-    def spans(self, length: int) -> list[tuple[str, list[int]]]:
-        """Words with the text positions that they take, in chunks of `length` positions (77 for SDXL); words
-        beyond the last chunk have none and are left out."""
-        room, positions = length - 2, self.embeds.shape[0]
-        found, token = [], 0
-        for word, count in self.words:
-            places = [(k // room) * length + 1 + k % room for k in range(token, token + count)]
-            token += count
-            places = [place for place in places if place < positions]
-            if places:
-                found.append((word, places))
-        return found
 
 
 class TextEncoding:

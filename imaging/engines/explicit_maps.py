@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from imaging.engines.attention import RowControl
+from imaging.controls.attention import RowControl
 
 
 class ExplicitMaps:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 import torch
 from PIL import Image
 
-from imaging.controls.masactrl import MasaCtrl
-from imaging.controls.prompt_to_prompt import PromptToPrompt
-from imaging.controls.settings import Family, number, resolve
+from imaging.controls.control import Making, Numbers, like
+from imaging.controls.settings import Family, make, number, resolve
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
-from imaging.engines.rows import BESIDE, Job, Row, lineage, trimmed
+from imaging.engines.rows import Job, Row, lineage, trimmed
 from imaging.engines.samplers import Schedule, schedule
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
@@ -76,7 +75,7 @@ class Planner:
         wanted = Technique.NONE if recipe.control is None else recipe.control.technique
         if wanted is not Technique.NONE and wanted not in self._abilities.techniques:
             raise EngineError(f"The engine {self._abilities.name} has no {wanted.value}.")
-        if wanted in BESIDE and recipe.source is None:
+        if wanted.traits.beside and recipe.source is None:
             raise EngineError(f"An edit by {wanted.value} needs the parent's recipe.")
 
     def _row(self, recipe: Recipe, source: Row | None, chunks: int, images: Mapping[str, bytes]) -> Row:
@@ -110,7 +109,7 @@ class Planner:
     ) -> None:
         """Image-to-image and refine: enter the schedule late, at the parent's noised latents."""
         recipe = row.recipe
-        by_control = recipe.control is not None and recipe.control.technique is Technique.IMAGE_TO_IMAGE
+        by_control = recipe.control is not None and recipe.control.technique.traits.enters_late
         refine = recipe.operation is Operation.REFINE and recipe.source_image is not None
         if not (by_control or refine):
             return
@@ -125,32 +124,22 @@ class Planner:
     def _add_control(
         self, row: Row, control: Control, options: Mapping[str, float | str], images: Mapping[str, bytes]
     ) -> None:
-        source, technique = row.source, control.technique
-        latent_size = (row.latents.shape[-2], row.latents.shape[-1])
-        if technique is Technique.PROMPT_TO_PROMPT and source is not None:
-            row.prompt_to_prompt = PromptToPrompt.of(
-                options,
-                source.prompt,
-                row.prompt,
+        def making(numbers: Numbers) -> Making:
+            return Making(
+                options=options,
+                numbers=numbers,
+                steps=len(row.schedule),
+                words=row.recipe.prompt,
+                prompt=row.prompt,
+                source=None if row.source is None else (row.source.recipe.prompt, row.source.prompt),
                 length=self._parts.text.length,
-                latent_size=latent_size,
-                self_shrink=self._family.self_shrink,
-                blend_shrink=self._family.blend_shrink,
+                latent_size=(row.latents.shape[-2], row.latents.shape[-1]),
+                picture=lambda: _picture(row.recipe, images),
+                ip_adapter=self._parts.ip_adapter,
+                like=like(self._parts.device, self._parts.dtype),
             )
-        if technique in (Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER) and source is not None:
-            row.masactrl = MasaCtrl.of(
-                options,
-                (source.recipe.prompt, source.prompt),
-                (row.recipe.prompt, row.prompt),
-                length=self._parts.text.length,
-                latent_size=latent_size,
-                shrink=self._family.blend_shrink,
-            )
-        if technique in (Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER) and self._parts.ip_adapter is not None:
-            scale = number(options, "scale", 0.5)
-            row.image_scales = self._parts.ip_adapter.scales(scale, str(options.get("blocks", "all")))
-            if row.image_scales:
-                row.image = self._parts.ip_adapter.tokens(_picture(row.recipe, images))
+
+        row.controls = make(control.technique, self._family, making)
 
     def _schedule(self, sampler: str, steps: int) -> Schedule:
         key = (sampler, steps)

@@ -10,16 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imaging.controls.ip_adapter import ImageTokens
-from imaging.controls.masactrl import MasaCtrl
-from imaging.controls.prompt_to_prompt import PromptToPrompt
-from imaging.engines.encoding import Prompt
+from imaging.controls.control import Control
+from imaging.controls.prompt import Prompt
 from imaging.engines.samplers import Schedule
 from imaging.engines.trails import Trail
-from imaging.model import Recipe, Technique
+from imaging.model import Recipe
 
-BESIDE = frozenset({Technique.PROMPT_TO_PROMPT, Technique.MASACTRL, Technique.MASACTRL_IP_ADAPTER})
-"""Techniques whose source is denoised beside the target."""
 MAX_SOURCES = 3
 """Sources of sources that run beside an edit. An older ancestor is drawn without its own control."""
 
@@ -38,10 +34,7 @@ class Row:
     draw: torch.Generator
     """On the CPU, so that every device gets the same noise."""
     source: Row | None = None
-    masactrl: MasaCtrl | None = None
-    prompt_to_prompt: PromptToPrompt | None = None
-    image: ImageTokens | None = None
-    image_scales: Mapping[int, float] = field(default_factory=dict)
+    controls: tuple[Control, ...] = ()
     trail: dict[int, Tensor] = field(default_factory=dict)
     """Step → the latents before it, as far as this row has run."""
     known: Trail | None = None
@@ -77,12 +70,7 @@ class Row:
         if self.source is None:
             return False
         steps = range(self.index, self.index + 1 if self.source.can_sleep else len(self.schedule))
-        return any(self._reads(step) for step in steps)
-
-    def _reads(self, step: int) -> bool:
-        mutual = self.masactrl is not None and self.masactrl.reads(step)
-        edit = self.prompt_to_prompt
-        return mutual or (edit is not None and edit.reads(step, len(self.schedule)))
+        return any(control.reads(step) for control in self.controls for step in steps)
 
     def wake(self, step: int) -> None:
         """Stand at a step, after having slept."""
@@ -165,7 +153,7 @@ def trimmed(recipe: Recipe, sources: int = MAX_SOURCES) -> Recipe:
 
 
 def _beside(recipe: Recipe) -> bool:
-    return recipe.control is not None and recipe.control.technique in BESIDE
+    return recipe.control is not None and recipe.control.technique.traits.beside
 
 
 def lineage(recipe: Recipe) -> list[Recipe]:
@@ -187,20 +175,3 @@ def lineage(recipe: Recipe) -> list[Recipe]:
         for each in chain
     ]
     return aligned[::-1]
-
-
-def pairs(
-    rows: list[Row], conditional: Mapping[int, int], unconditional: Mapping[int, int]
-) -> dict[int, list[tuple[int, int]]]:
-    """For each row whose source is among them: (target, source) rows of the UNet's batch, conditional first. Of a half
-    of the batch only that half's."""
-    places = {id(row): index for index, row in enumerate(rows)}
-    found: dict[int, list[tuple[int, int]]] = {}
-    for index, row in enumerate(rows):
-        source = places.get(id(row.source))
-        if source is None:
-            continue
-        halves = [half for half in (conditional, unconditional) if index in half and source in half]
-        if halves:
-            found[index] = [(half[index], half[source]) for half in halves]
-    return found

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from imaging.controls import attention
 from imaging.engine import Advance
-from imaging.engines import attention, stable_rows
+from imaging.engines import stable_rows
 from imaging.engines.batch import advance
 from imaging.engines.failures import Failure, Kind, lost, release
 from imaging.engines.finishing import Finisher

@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Any
 from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
 from imaging.errors import EngineError
-from imaging.model import Abilities, Recipe, Technique
+from imaging.model import Abilities, Recipe
+from imaging.techniques import techniques
 
 if TYPE_CHECKING:
     from imaging.engines.runtime import Runtime
 
 SAMPLERS = frozenset({"euler", "euler-trailing", "ddim", "lcm"})
-BUILT_IN = frozenset(
-    {
-        Technique.NONE,
-        Technique.SAME_SEED,
-        Technique.IMAGE_TO_IMAGE,
-        Technique.PROMPT_TO_PROMPT,
-        Technique.MASACTRL,
-    }
-)
-WITH_IP_ADAPTER = frozenset({Technique.IP_ADAPTER, Technique.MASACTRL_IP_ADAPTER})
+BUILT_IN = techniques()
+WITH_IP_ADAPTER = techniques("ip-adapter")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from imaging.engines.encoding import Prompt
+from imaging.controls.prompt import Prompt
 
 KeysValues = dict[int, tuple[Tensor, Tensor]]
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imaging.controls.prompt_to_prompt import Alignment, align
-from imaging.engines.attention import (
+from imaging.controls.attention import (
     MutualAttention,
     Probe,
     PromptEdit,
@@ -18,7 +17,8 @@ from imaging.engines.attention import (
     layer_numbers,
     uninstall,
 )
-from imaging.engines.encoding import Prompt
+from imaging.controls.prompt import Prompt
+from imaging.controls.prompt_to_prompt import Alignment, align
 from imaging.engines.loading import Parts
 from imaging.engines.random_sdxl import WIDTHS
 

@@ -13,8 +13,9 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
+from imaging.controls import attention
 from imaging.controls.settings import SDXL
-from imaging.engines import attention, stable_rows
+from imaging.engines import stable_rows
 from imaging.engines.batch import advance
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.engines.encoding import Prompt
+from imaging.controls.prompt import Prompt
 from imaging.engines.memory import Measured
 from imaging.engines.rows import Job, Row
 from imaging.engines.samplers import Schedule, schedule

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imaging.engines.encoding import Prompt
+from imaging.controls.prompt import Prompt
 from imaging.engines.loading import Parts
 from imaging.engines.mini import mini_abilities
 from imaging.engines.runtime import Runtime

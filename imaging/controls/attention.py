@@ -7,8 +7,9 @@ positions, `N` image positions, `h` heads, `d` width of a head.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,6 +88,20 @@ class RowControl:
 
     def __bool__(self) -> bool:
         return bool(self.mutual or self.edits or self.images or self.probes) or self.words is not None
+
+
+NOTHING = RowControl()
+
+
+def together(controls: Iterable[RowControl]) -> RowControl:
+    """What several ask of one call, as one."""
+    each = list(controls)
+    return RowControl(
+        tuple(mutual for control in each for mutual in control.mutual),
+        tuple(edit for control in each for edit in control.edits),
+        tuple(image for control in each for image in control.images),
+        tuple(probe for control in each for probe in control.probes),
+    )
 
 
 class RowProcessor:
@@ -200,7 +215,13 @@ def _heads(states: Tensor, heads: int) -> Tensor:
 def _taken(states: Tensor, rows: list[int]) -> Tensor:
     if rows == list(range(len(rows))):
         return states
-    return states.index_select(0, torch.tensor(rows, device=states.device))
+    return states.index_select(0, _places(tuple(rows), states.device))
+
+
+@functools.lru_cache(maxsize=256)
+def _places(rows: tuple[int, ...], device: torch.device) -> Tensor:
+    """Row numbers on the device: the same few in each layer and each step, and every copy makes the device wait."""
+    return torch.tensor(rows, device=device)
 
 
 def layer_numbers(unet: Any) -> dict[str, int]:

@@ -1,0 +1,45 @@
+"""A copy of the program in which a newcomer writes, and a Python that runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("bot", "handlers", "prompts", "imaging", "tests")
+
+
+class Tree:
+    """A checkout of its own. `touched` are the files that were added or changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.touched: set[str] = set()
+        for package in PACKAGES:
+            ignored = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.gguf", "node_modules")
+            shutil.copytree(ROOT / package, root / package, ignore=ignored)
+
+    def add(self, path: str, text: str) -> None:
+        """A new file."""
+        assert not (self.root / path).exists(), path
+        (self.root / path).write_text(text, encoding="utf-8")
+        self.touched.add(path)
+
+    def after(self, path: str, line: str, text: str) -> None:
+        """More lines behind one that stands there once."""
+        before = (self.root / path).read_text(encoding="utf-8")
+        assert before.count(line) == 1, (path, line)
+        (self.root / path).write_text(before.replace(line, line + text), encoding="utf-8")
+        self.touched.add(path)
+
+    def run(self, script: str) -> str:
+        """What a script prints that runs in this tree."""
+        environment = os.environ | {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=self.root, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
