@@ -89,6 +89,8 @@ class SlackPeer:
         self._ids = itertools.count(1)
         self._began: dict[str, float] = {}
         self._triggers: dict[str, float] = {}
+        self.channels: dict[str, str] = {}
+        """Names of channels by their ids, for who may know them."""
         self._changed = asyncio.Condition()
         self.sockets = Sockets(self._changed)
 
@@ -339,6 +341,11 @@ class SlackPeer:
             return {"ok": False, "error": "is_archived"}
         self.ephemeral.append(given)
         return {"message_ts": self.new_ts()}
+
+    def _conversations_info(self, given: Json) -> Json:
+        if given["channel"] not in self.channels:
+            return {"ok": False, "error": "channel_not_found"}
+        return {"channel": {"id": given["channel"], "name": self.channels[given["channel"]], "is_channel": True}}
 
     def _conversations_replies(self, given: Json) -> Json:
         found = [m for m in self.messages if given["ts"] in (m["ts"], m.get("thread_ts"))]

@@ -24,6 +24,7 @@ NEEDED: Mapping[str, str] = {
     "users.info": "users:read",
     "usergroups.list": "usergroups:read",
     "conversations.open": "im:write",
+    "conversations.info": "channels:read",
 }
 HISTORY: Mapping[str, str] = {"C": "channels:history", "G": "groups:history", "D": "im:history"}
 """By the first letter of a channel's id."""

@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import inbound
+from bot.chats.slack import inbound, written
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import Refused, fetch
@@ -28,7 +28,7 @@ from handlers.ports import Handlers, Store
 log = logging.getLogger(__name__)
 
 NAMED = 5
-"""People whom a message names and who are called by their names; the others keep their ids."""
+"""People whom a message names and who are called by their names (the others keep their ids), and channels."""
 
 
 class Arrivals:
@@ -92,11 +92,13 @@ class Arrivals:
 
     async def _named(self, client: AsyncWebClient, message: Message, bot_user: str) -> Message:
         """With names where Slack wrote ids: the language model knows no ids."""
-        mentioned = inbound.mentioned_people(message.raw, bot_user)[:NAMED]
-        if not mentioned:
+        people = written.mentioned_people(message.raw, bot_user)[:NAMED]
+        channels = written.mentioned_channels(message.raw)[:NAMED]
+        if not people and not channels:
             return message
-        names = {user: (await self._people.of(client, message.team, user)).name for user in mentioned}
-        return replace(message, text=inbound.clean_text(message.raw, bot_user, names))
+        names = {user: (await self._people.of(client, message.team, user)).name for user in people}
+        names |= {channel: await self._places.name_of(client, channel) for channel in channels}
+        return replace(message, text=written.clean_text(message.raw, bot_user, names))
 
     async def _title(self, message: Message, client: AsyncWebClient) -> None:
         """A conversation in the agent view is called by its first words; elsewhere Slack has no titles."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from bot.chats.slack import marks, mrkdwn
+from bot.chats.slack import markdown, marks, mrkdwn
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
 
 Block = dict[str, Any]
@@ -144,7 +144,7 @@ def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -
     """Groups of blocks that stay together in one message."""
     match part:
         case TextPart(text):
-            return [[section(piece)] for piece in mrkdwn.split(mrkdwn.from_markdown(text))]
+            return [[section(piece)] for piece in mrkdwn.split(markdown.to_mrkdwn(text))]
         case PicturePart():
             return [_picture(part, files, refused)]
         case SelectPart(number, description):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from bot.chats.slack.inbound import clean_text
+from bot.chats.slack.written import clean_text
 from handlers.model import CommandSpec, Option, OptionKind
 
 COMMAND = "/easel"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.chats.slack import marks, mrkdwn
+from bot.chats.slack import marks, written
 from handlers.model import Attachment, CommandCall, CommandSpec, Incoming, Person, Press, ThreadKey
 
 Payload = Mapping[str, Any]
 
-_IGNORED = frozenset(
-    {"message_changed", "message_deleted", "channel_join", "channel_leave", "channel_topic", "channel_purpose",
-     "channel_name", "bot_message", "assistant_app_thread", "tombstone", "channel_archive", "channel_unarchive"}
-)  # fmt: skip
-_MENTION = re.compile(r"<@([A-Z0-9]{2,20})(?:\|([^>]{0,80}))?>")
-_LINK = re.compile(r"<(https?://[^|>\s]{1,3000})(?:\|([^>]{0,300}))?>")
-_CHANNEL = re.compile(r"<#[A-Z0-9]{2,20}\|?([^>]{0,80})>")
-_GROUP = re.compile(r"<!subteam\^[A-Z0-9]{2,20}(?:\|([^>]{0,80}))?>")
-_SPECIAL = re.compile(r"<!([a-z]+)(?:[\^|][^>]{0,200})?>")
+_SAID = frozenset({None, "file_share", "thread_broadcast", "me_message", "message_share"})
+"""Subtypes of what people say; edits, joins, pins, reminders, huddles and whatever comes next are nothing of theirs."""
+_SLACKBOT = "USLACKBOT"
+"""Says the reminders that people set."""
 THUMBS = {"+1": True, "thumbsup": True, "-1": False, "thumbsdown": False}
 """Reactions that are votes; skin tones come behind `::`."""
 
@@ -58,44 +52,29 @@ class Message:
         return f"slack/{self.team}/{self.channel}/{self.ts}"
 
 
-def mentioned_people(text: str, bot_user: str) -> list[str]:
-    """Ids of the people that a message names, besides the bot; each once, in order."""
-    return list(dict.fromkeys(m[1] for m in _MENTION.finditer(text) if m[1] != bot_user))
-
-
-def clean_text(text: str, bot_user: str, names: Mapping[str, str] | None = None) -> str:
-    """What the person meant: without the mention of the bot, names, links and entities as plain characters."""
-    known = names or {}
-    text = _MENTION.sub(lambda m: "" if m[1] == bot_user else f"@{known.get(m[1]) or m[2] or m[1]}", text)
-    text = _LINK.sub(lambda m: m[2] or m[1], text)
-    text = _CHANNEL.sub(lambda m: "#" + m[1], text)
-    text = _GROUP.sub(lambda m: m[1] or "@group", text)
-    text = _SPECIAL.sub(lambda m: "@" + m[1], text)
-    return mrkdwn.unescape(text).strip()
-
-
 def read_message(event: Payload, team: str, bot_user: str) -> Message | None:
-    """A `message` or `app_mention` event of a person; None for edits, joins, bots and the malformed."""
+    """A `message` or `app_mention` event of a person; None for all that Slack or a bot says, and for the malformed."""
     user, channel, ts = event.get("user"), event.get("channel"), event.get("ts")
     if not (isinstance(user, str) and isinstance(channel, str) and isinstance(ts, str)):
         return None
-    if event.get("bot_id") or event.get("subtype") in _IGNORED or user == bot_user:
+    subtype = event.get("subtype")
+    if subtype is not None and not (isinstance(subtype, str) and subtype in _SAID):
         return None
-    raw = event.get("text")
-    text = raw if isinstance(raw, str) else ""
+    if event.get("bot_id") or event.get("hidden") or user in (bot_user, _SLACKBOT):
+        return None
+    own = text_at(event, "text")
+    raw = written.text_of(event)
     thread = event.get("thread_ts")
-    files = event.get("files")
-    found = tuple(f for f in files if isinstance(f, Mapping)) if isinstance(files, Sequence) else ()
     return Message(
         team=team,
         channel=channel,
         user=user,
         ts=ts,
         thread_ts=thread if isinstance(thread, str) else None,
-        raw=text,
-        text=clean_text(text, bot_user),
-        files=found,
-        mentioned=event.get("type") == "app_mention" or (bool(bot_user) and f"<@{bot_user}" in text),
+        raw=raw,
+        text=written.clean_text(raw, bot_user),
+        files=written.files_of(event),
+        mentioned=event.get("type") == "app_mention" or (bool(bot_user) and f"<@{bot_user}" in own),
         direct=event.get("channel_type") in ("im", "app_home") or is_direct(channel),
     )
 

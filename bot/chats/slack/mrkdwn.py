@@ -11,16 +11,12 @@ SECTION_LIMIT = 3_000
 """Characters of a section's text (Block Kit reference)."""
 
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+_BROADCAST_OR_LINK = re.compile(rf"<[^<>]*>|{_BROADCAST.pattern}", re.IGNORECASE)
 _UNFINISHED = re.compile(
     r"(?:@\w{0,8}|\[[^\]\n]{0,300}\]?|\[[^\[\]\n]{0,300}\]\([^\s()]{0,2000}|h(?:t(?:t(?:ps?(?::/?)?)?)?)?|https?://[^\s/?#]{0,300})\Z",
     re.IGNORECASE,
 )
 FENCE_OPENS, FENCE_CLOSES = "```\n", "\n```"
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
-_LINK = re.compile(r"\[([^\]\n]{1,300})\]\((https?://[^\s)<>|]{1,2000})\)")
-_BULLET = re.compile(r"^([ \t]*)[-*][ \t]+", re.MULTILINE)
-_FENCE = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
 
 
 def escape(text: str) -> str:
@@ -33,30 +29,14 @@ def escape(text: str) -> str:
     return _BROADCAST.sub("@\u200b", escaped)
 
 
+def without_broadcasts(mrkdwn: str) -> str:
+    """Pieces that were escaped apart may make a broadcast together; addresses within links stay as they are."""
+    return _BROADCAST_OR_LINK.sub(lambda found: found[0] if found[0] != "@" else "@\u200b", mrkdwn)
+
+
 def unescape(text: str) -> str:
     """What a person typed, from the text of an event: entities back to characters."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _inline(text: str) -> str:
-    text = _BULLET.sub(r"\1• ", text)
-    text = _HEADING.sub(r"*\1*", text)
-    text = _BOLD.sub(r"*\1*", text)
-    return _LINK.sub(_link, text)
-
-
-def _link(found: re.Match[str]) -> str:
-    label, address = found.groups()
-    goal = links.destination(unescape(address))
-    if goal is None:
-        return f"{label} ({address})"
-    return f"{label} (<{escape(goal)}>)" if links.lies(unescape(label), goal) else f"<{escape(goal)}|{label}>"
-
-
-def from_markdown(text: str) -> str:
-    """Escaped mrkdwn of the Markdown that language models write; code fences stay as they are."""
-    pieces = _FENCE.split(escape(text))
-    return "".join(piece if piece.startswith("```") else _inline(piece) for piece in pieces)
 
 
 def neutral_markdown(text: str) -> str:
@@ -93,12 +73,14 @@ def _cut(text: str, limit: int) -> int:
     """Where to cut `text` so that the first piece has at most `limit` characters: the best place
     in its second half is a paragraph, then a line, then a sentence, then a word."""
     window = text[:limit]
+    if window.rfind("<") > max(window.rfind(">"), 0):
+        window = window[: window.rfind("<")]  # a link stays whole
     for mark in ("\n\n", "\n", ". ", " "):
         at = window.rfind(mark)
         if at >= limit // 2:
             return at + len(mark)
-    at = limit
-    entity = window.rfind("&", limit - 6)
+    at = len(window)
+    entity = window.rfind("&", len(window) - 6)
     return entity if entity > 0 and ";" not in window[entity:] else at
 
 

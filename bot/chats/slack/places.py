@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+from collections import OrderedDict
+
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import marks
+from bot.chats.slack import inbound, marks
 from bot.chats.slack.inbound import Message
 from bot.chats.slack.ports import KeyValue
+from bot.chats.slack.retries import TROUBLE, is_passing
 from bot.chats.slack.status import mark_session
 from bot.chats.slack.stream import Place
 from handlers.model import Person, ThreadKey
 
+log = logging.getLogger(__name__)
 LAST = "slack/last/"
+NAMES_KEPT = 1_000
 
 
 class Places:
     def __init__(self, memory: KeyValue) -> None:
         self._memory = memory
         self._agents: dict[str, bool] = {}
+        self._names: OrderedDict[str, str] = OrderedDict()
 
     async def note(self, thread: ThreadKey, person: Person) -> None:
         """Somebody said something in this thread."""
         where = f"{LAST}{thread.tenant}/{thread.channel}"
         await self._memory.put(where, thread.thread)
         await self._memory.put(f"{where}/{person.id}", thread.thread)
+
+    async def name_of(self, client: AsyncWebClient, channel: str) -> str:
+        """What a channel is called; empty where Slack does not tell (without `channels:read`, which is not asked for,
+        it tells nothing)."""
+        if channel not in self._names:
+            try:
+                found = inbound.text_at((await client.conversations_info(channel=channel)).get("channel"), "name")
+            except TROUBLE as error:
+                log.info("the name of a channel is not known: %s", error)
+                if is_passing(error):
+                    return ""
+                found = ""
+            self._names[channel] = found
+            if len(self._names) > NAMES_KEPT:
+                self._names.popitem(last=False)
+        return self._names[channel]
 
     async def latest(self, team: str, channel: str, person: Person) -> ThreadKey:
         """The thread that a slash command means, which has none of its own: the latest one of who gave it in that

@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import inbound, marks, modals
+from bot.chats.slack import inbound, marks, modals, written
 from bot.chats.slack.arrivals import Arrivals
 from bot.chats.slack.calls import Calls
 from bot.chats.slack.clients import Clients
@@ -162,7 +162,7 @@ class Presses:
         message, thread, person = self._message(body, team)
         trigger = inbound.text_at(body, "trigger_id")
         numbers = inbound.shown_pictures(message, bot_user)
-        files = [str(f.get("id")) for f in message.get("files") or [] if isinstance(f, Mapping)]
+        files = [str(file.get("id")) for file in written.files_of(message)]
         if numbers:
             await self.open_edit(Press("", thread, person, Action.EDIT, numbers[0]), trigger, client)
         elif files:
@@ -179,7 +179,7 @@ class Presses:
         if await self._refused(thread, person):
             return
         numbers = inbound.shown_pictures(message, inbound.text_at(entry.body, "bot_user"))
-        files = [f for f in message.get("files") or [] if isinstance(f, Mapping)]
+        files = written.files_of(message)
         if numbers:
             press = Press(f"slack/{entry.name}", thread, person, Action.SELECT, numbers[0])
             await self._voice.answer(thread, person, await self._handlers.press(press))
@@ -212,7 +212,7 @@ def trimmed(body: Mapping[str, Any], bot_user: str) -> dict[str, Any]:
     if isinstance(view, Mapping):
         kept["view"] = {key: view[key] for key in ("id", "callback_id", "private_metadata", "state") if key in view}
     if isinstance(message, Mapping):
-        shown = {key: message[key] for key in ("ts", "thread_ts", "files", "user") if key in message}
+        shown = {key: message[key] for key in ("ts", "thread_ts", "files", "attachments", "user") if key in message}
         numbers = inbound.shown_pictures(message, bot_user)
         kept["message"] = shown | {"blocks": [{"block_id": marks.card_id(number)} for number in numbers]}
     return {**kept, "bot_user": bot_user}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.slack import blocks, mrkdwn
+from bot.chats.slack import blocks, markdown, mrkdwn
 from handlers.model import NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart, ThreadKey
 from imaging.model import Operation
 from tests.peers import block_kit
@@ -100,7 +100,7 @@ def test_placeholders_say_where_the_job_stands(state: PicturePart, words: str) -
 
 @given(texts)
 def test_nothing_that_a_model_writes_can_mention_or_link_by_brackets(text: str) -> None:
-    shown = mrkdwn.from_markdown(text)
+    shown = markdown.to_mrkdwn(text)
     rest = shown.replace("<http://", "").replace("<https://", "")
     assert "<" not in rest
     assert "@channel" not in shown.lower()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.slack import command_text, inbound, listeners, marks, modals
+from bot.chats.slack import command_text, inbound, listeners, marks, modals, written
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import is_home
 from bot.chats.slack.manifest import (
@@ -89,7 +89,7 @@ def test_what_no_person_said_is_not_for_us(event: dict[str, Any]) -> None:
 
 def test_text_comes_as_the_person_meant_it() -> None:
     raw = "<@B1> see <https://a.b|the site> &amp; <#C2|general> &lt;image&gt; <!here> <@U7>"
-    assert inbound.clean_text(raw, "B1") == "see the site & #general <image> @here @U7"
+    assert written.clean_text(raw, "B1") == "see the site (https://a.b) & #general <image> @here @U7"
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), json_values))

@@ -1,0 +1,87 @@
+"""What Slack really sends and needs, as `tests/peers/slack_quirks.py` has it recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.chats.slack import blocks, markdown
+from bot.chats.slack.manifest import SCOPES
+from handlers.model import Reply, TextPart, ThreadKey
+from tests.bot.slack.conftest import World
+from tests.peers import block_kit
+from tests.peers.slack_peer import PeerFile
+from tests.peers.slack_quirks import SAID, WRITTEN, Said, Written
+
+ROOT = "5.5"
+
+
+async def heard(world: World, *events: dict[str, Any]) -> None:
+    """Events arrive in a thread of the bot's own, and one behind them that must be heard."""
+    world.store.known.add(ROOT)
+    world.peer.files["F9"] = PeerFile("F9", "F9.png", 4, "", b"data", done=True)
+    for event in (*events, world.peer.said("and then", thread_ts=ROOT)):
+        await world.peer.send_event(event)
+    await world.until(lambda: any(incoming.text == "and then" for incoming in world.handlers.received))
+    await world.until(lambda: not world.open_entries())
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: said.name)
+async def test_what_is_said_arrives_as_it_was_meant(world: World, said: Said) -> None:
+    world.peer.scopes += ",channels:read"
+    world.peer.channels["C5"] = "studio"
+    more = json.loads(json.dumps(said.more).replace("{files}", f"{world.peer.base}/files"))
+    await heard(world, world.peer.said(said.text, **{"thread_ts": ROOT, **more}))
+    got = [incoming for incoming in world.handlers.received if incoming.text != "and then"]
+    assert [incoming.text for incoming in got] == ([] if said.heard is None else [said.heard])
+    assert [file.name for incoming in got for file in incoming.attachments] == list(said.pictures)
+
+
+async def test_names_of_channels_are_a_luxury(world: World) -> None:
+    """Without the scope, which is not asked for, a message with a channel in it is answered all the same."""
+    assert "channels:read" not in SCOPES
+    world.peer.channels["C5"] = "studio"
+    await heard(world, world.peer.said("as in <#C5|>", thread_ts=ROOT))
+    await world.peer.send_event(world.peer.said("or <#C5>", thread_ts=ROOT))
+    await world.until(lambda: "or #channel" in [incoming.text for incoming in world.handlers.received])
+    assert "as in #channel" in [incoming.text for incoming in world.handlers.received]
+    assert len(world.peer.called("conversations.info")) == 1
+
+
+async def test_a_mention_that_is_edited_is_answered_once(world: World) -> None:
+    """Slack tells of it again, as a new event."""
+    event = world.peer.said("<@UBOT> a red fox")
+    await world.peer.send_event(event | {"type": "app_mention"})
+    await world.until(lambda: len(world.handlers.received) == 1)
+    edited = {"edited": {"user": "U1", "ts": "1700000009.000000"}, "text": "<@UBOT> a blue fox"}
+    await world.peer.send_event(event | {"type": "app_mention"} | edited)
+    await heard(world)
+    assert [incoming.text for incoming in world.handlers.received] == ["a red fox", "and then"]
+
+
+async def test_a_mention_that_is_edited_in_is_a_wish(world: World) -> None:
+    event = world.peer.said("a red fox")
+    await world.peer.send_event(event)
+    edited = {"edited": {"user": "U1", "ts": "1700000009.000000"}, "text": "<@UBOT> a red fox"}
+    await world.peer.send_event(event | {"type": "app_mention"} | edited)
+    await heard(world)
+    assert "a red fox" in [incoming.text for incoming in world.handlers.received]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=lambda written: written.name)
+def test_the_markdown_of_models_is_what_slack_shows(written: Written) -> None:
+    assert markdown.to_mrkdwn(written.markdown) == written.mrkdwn
+    reply = Reply("t", ThreadKey("slack", "T1", "C1", "1.2"), (TextPart(written.markdown),), thinking=False, final=True)
+    for message in blocks.render(reply, {}):
+        assert block_kit.problems(message.blocks) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n", "&nbsp;", "<!-- -->", "[]()", "![]()", "***", "```\n```", "| |\n|-|\n"]
+)
+def test_nothing_to_read_is_no_empty_block(text: str) -> None:
+    reply = Reply("t", ThreadKey("slack", "T1", "C1", "1.2"), (TextPart(text),), thinking=False, final=True)
+    for message in blocks.render(reply, {}):
+        assert block_kit.problems(message.blocks) == []
