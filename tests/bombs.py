@@ -162,21 +162,20 @@ def fuzzed(count: int, seed: int = 1) -> Iterator[tuple[str, bytes]]:
 def damaged(data: bytes, chance: random.Random) -> bytes:
     out = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
-        at = chance.randrange(len(out) or 1)
+        at = chance.randrange(len(out) + 1)
+        # The header is where the numbers are.
+        early = chance.randrange(min(64, len(out)) + 1)
         match chance.randrange(6):
             case 0:
-                out[at : at + 1] = bytes([out[at] ^ 1 << chance.randrange(8)]) if out else b""
+                out[at : at + 1] = bytes([byte ^ 1 << chance.randrange(8) for byte in out[at : at + 1]])
             case 1:
-                out[at : at + 4] = chance.choice((b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0" * 4, b"\0\0\x40\0"))
+                out[early : early + 4] = chance.choice((b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0" * 4, b"\0\0\x40\0"))
             case 2:
                 out[at:at] = chance.randbytes(chance.randrange(1, 64))
             case 3:
                 del out[at : at + chance.randrange(1, 64)]
             case 4:
-                part = out[at : at + chance.randrange(1, 512)]
-                out[at:at] = part * chance.randrange(1, 200)
+                out[at:at] = out[at : at + chance.randrange(1, 512)] * chance.randrange(1, 200)
             case 5:
-                # The header is where the numbers are.
-                out[min(at, chance.randrange(4, 64)) :][:1] = b""
-                out[chance.randrange(min(64, len(out) or 1))] = chance.randrange(256) if out else 0
-    return bytes(out if chance.random() > 0.1 else out[: chance.randrange(len(out) or 1)])
+                out[early : early + 1] = bytes([chance.randrange(256)])
+    return bytes(out if chance.random() > 0.1 else out[: chance.randrange(len(out) + 1)])

@@ -13,6 +13,8 @@ from PIL import Image
 
 from imaging.errors import BadPicture
 from imaging.uploads import KEPT_SIDE, read_upload
+from tests.bombs import seeds
+from tests.imaging.fuzz_uploads import fuzz
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -43,6 +45,14 @@ def test_a_file_cut_anywhere_is_refused_or_read_whole(kind: str) -> None:
         except BadPicture:
             continue
         assert (clean.width, clean.height) == (64, 48)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_files_are_opened_or_refused() -> None:
+    """`tests.imaging.fuzz_uploads` does this for as long as one likes."""
+    outcomes = fuzz(1600, seed=3)
+    assert {outcome for outcome in outcomes if not outcome.endswith((" opened", " refused"))} == set()
+    assert sum(outcomes.values()) == 1600
 
 
 def test_rotation_is_applied_and_metadata_dropped() -> None:
