@@ -11,6 +11,8 @@ from functools import cache
 
 from PIL import Image
 
+from tests.imaging.samples import HEIC
+
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
@@ -95,9 +97,8 @@ def tiff_tile(side: int) -> bytes:
     return b"II*\0" + struct.pack("<I", 24) + body + struct.pack("<H", len(entries)) + table + b"\0\0\0\0"
 
 
-def avif_claim() -> bytes:
-    """An AVIF that says it is 60,000 pixels wide."""
-    data = encoded(Image.new("RGB", (64, 64)), "AVIF")
+def wide_heif(data: bytes) -> bytes:
+    """An AVIF or HEIC that says it is 60,000 pixels wide."""
     at = data.index(b"ispe") + 8
     return data[:at] + struct.pack(">II", 60_000, 60_000) + data[at + 8 :]
 
@@ -112,7 +113,8 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "gif frame": gif_frame,
     "tiff tile": lambda: tiff_tile(1 << 16),
     "tiff tiles": lambda: tiff_tile(1 << 30),
-    "avif": avif_claim,
+    "avif": lambda: wide_heif(encoded(Image.new("RGB", (64, 64)), "AVIF")),
+    "heic": lambda: wide_heif(HEIC),
     "png claims": lambda: png(30_000, 30_000),
     "png pixels": lambda: encoded(Image.new("RGBA", (4990, 5000)), "PNG"),
     "png chunks": lambda: png(64, 64, chunk(b"teSt", b"") * 1_000_000, pixels=rows(64, 64)),
@@ -148,6 +150,7 @@ def seeds(side: int = 48) -> dict[str, bytes]:
         "tiff": encoded(image, "TIFF", compression="tiff_lzw"),
         "tiff float": encoded(Image.new("F", (side, side), 0.5), "TIFF"),
         "avif": encoded(image, "AVIF", speed=10),
+        "heic": HEIC,
     }
 
 

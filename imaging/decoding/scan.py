@@ -29,6 +29,11 @@ MAX_SCANNED = 16 * MAX_PIXELS
 MAX_ANCILLARY = 1 << 20
 """Bytes of a part that is no pixels, packed or unpacked; a longer one is skipped."""
 
+ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl",
+)  # fmt: skip
+"""What file names of pictures end with, where nothing better is known of a file."""
+
 BROKEN = "The file is not a picture that can be opened, or it is cut off."
 BUSYWORK = "The picture is built to keep programs busy; please save it again as an ordinary PNG or JPEG and send that."
 
@@ -53,6 +58,9 @@ def scan(data: bytes) -> Scanned:
                 return read(data)
             except (struct.error, IndexError, zlib.error) as error:
                 raise BadPicture(BROKEN) from error
+    for begins, name in _NAMED:
+        if begins.match(data):
+            raise BadPicture(f"This is {name}, which is not read here; please save it as PNG or JPEG and send that.")
     return Scanned(data)
 
 
@@ -69,7 +77,7 @@ def check_size(width: int, height: int) -> None:
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise BadPicture(
             f"The picture is {width} × {height} pixels; at most {MAX_SIDE} a side and "
-            f"{MAX_PIXELS // 1_000_000} million in all are taken."
+            f"{MAX_PIXELS // 1_000_000} million in all are taken; please send a smaller one."
         )
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_RATIO * min(width, height):
         raise BadPicture(f"The picture is {width} × {height} pixels, which is too small or too narrow to work with.")
@@ -296,8 +304,14 @@ def _three(data: bytes, at: int) -> int:
 _SPANS = re.compile(rb"ispe\x00{4}(.{8})", re.DOTALL)
 
 
+_STILLS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf")
+
+
 def _heif(data: bytes) -> Scanned:
     """Every size that any part of the file claims."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    if not any(brands[at : at + 4] in _STILLS for at in range(0, len(brands), 4)):
+        raise BadPicture("This is a film; please send a single picture of it.")
     for count, found in enumerate(_SPANS.finditer(data)):
         width, height = struct.unpack(">II", found[1])
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -316,3 +330,19 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Scanned]], ...] = (
 )
 _OTHERS = re.compile(rb"BM|II\*\x00|MM\x00\*")
 """Bitmaps and TIFFs, of which nothing is counted."""
+_NAMED = tuple(
+    (re.compile(begins, re.DOTALL), name)
+    for begins, name in (
+        (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+        (rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+        (rb"8BPS", "a Photoshop document"),
+        (rb"%PDF|%!PS", "a document"),
+        (rb"\s*(<\?xml[^>]{0,200}>)?.{0,400}?<svg", "a drawing of lines (SVG)"),
+        (rb"\x76\x2f\x31\x01|#\?RADIANCE", "a picture of high dynamic range"),
+        (rb"II\*\x00.{4}CR|FUJIFILMCCD-RAW|IIRO|IIU\x00", "a camera's raw picture"),
+        (rb"\x1a\x45\xdf\xa3", "a film"),
+        (rb"\x00\x00[\x01\x02]\x00", "an icon"),
+        (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf", "an archive"),
+    )
+)
+"""What people send that is not taken."""

@@ -12,10 +12,8 @@ from bot.chats.discord.config import CDN, MIB, DiscordConfig
 from bot.chats.discord.text import shorten
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import Attachment
+from imaging.decoding.scan import ENDINGS
 
-PICTURE_ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl"
-)  # fmt: skip
 DOWNLOAD_S = 60.0
 
 
@@ -30,7 +28,7 @@ class Remote:
 
     @property
     def picture(self) -> bool:
-        return self.media_type.startswith("image/") or self.name.lower().endswith(PICTURE_ENDINGS)
+        return self.media_type.startswith("image/") or self.name.lower().endswith(ENDINGS)
 
 
 def remote(attachment: discord.Attachment) -> Remote:

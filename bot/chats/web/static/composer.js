@@ -33,7 +33,8 @@ export class Composer {
   add(files) {
     for (const file of files) {
       if (this.files.length === MAX_FILES) { toast(`At most ${MAX_FILES} pictures fit into one message.`); break; }
-      if (!file.type.startsWith("image/")) toast(`${file.name} is not a picture.`);
+      // Where the system does not know a kind (HEIC outside of phones), the type is empty: the program looks itself.
+      if (file.type && !file.type.startsWith("image/")) toast(`${file.name} is not a picture.`);
       else if (file.size > this.limit) toast(`${file.name} is larger than ${this.limit / 2 ** 20} MiB.`);
       else this.files.push(file);
     }
