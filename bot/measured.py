@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from bot.metrics import Metrics
+from handlers.errors import Declined, Drafted
 from handlers.model import Answer, CommandCall, Incoming, Person, Press, Vote, Whereabouts
 from handlers.ports import Chat, Handlers, LanguageModel
 from prompts.request import LanguageRequest
@@ -76,6 +77,8 @@ class MeasuredLanguageModel:
                     self._metrics.first_chunk.observe(time.monotonic() - began)
                 written += len(chunk)
                 yield chunk
+        except (Declined, Drafted):
+            raise  # the endpoint works
         except Exception as error:
             self._metrics.failures.inc()
             self._failures += 1

@@ -19,6 +19,7 @@ from handlers.model import (
     Turn,
     TurnState,
 )
+from handlers.orphans import without_orphans
 from handlers.ports import ReplyPost
 from prompts.protocol import Directive, render_directive, unescape_user_text
 
@@ -69,6 +70,18 @@ class Assembly:
         self.length = 0
         self._kept_text = None
 
+    def mark(self) -> int:
+        """Where the reply ends now, for `back_to`."""
+        return len(self._places)
+
+    def back_to(self, mark: int) -> None:
+        """Forget what came after; its jobs are over."""
+        gone = {part.slot for place in self._places[mark:] for part in place.parts if isinstance(part, PicturePart)}
+        self._slots = {slot: at for slot, at in self._slots.items() if slot not in gone}
+        self.jobs = [job for job in self.jobs if job.request.id not in gone]
+        del self._places[mark:]
+        self.length = sum(len(chunk) for place in self._places for chunk in place.chunks)
+
     def text(self, words: str) -> None:
         """Add words where the reply ends now."""
         if not words:
@@ -85,10 +98,20 @@ class Assembly:
         return place
 
     def add_broken(self, problem: str) -> Place:
-        """A directive that cannot run: its place stays empty until it is repaired or told."""
+        """A directive that cannot run: its place stays empty until it is repaired or told. The same is told once."""
+        same = self._told_already(problem)
+        if same is not None:
+            return same
         place = Place([NoticePart(problem)], broken=True)
         self._places.append(place)
         return place
+
+    def notice(self, sentence: str) -> Place:
+        """One sentence here; the same twice in one reply is a model in a loop, and is told once."""
+        return self._told_already(sentence) or self.add(NoticePart(sentence))
+
+    def _told_already(self, sentence: str) -> Place | None:
+        return next((place for place in self._places if place.parts == [NoticePart(sentence)]), None)
 
     def fill(self, place: Place, *parts: ReplyPart, tag: Directive | None = None) -> None:
         """Put something where a broken directive stood."""
@@ -131,7 +154,7 @@ class Assembly:
     # Snapshots
 
     def reply(self, *, final: bool = False) -> Reply:
-        parts = tuple(part for place in self._places for part in place.settled())
+        parts = without_orphans([part for place in self._places for part in place.settled()], final=final)
         return Reply(self.turn.id, self.turn.thread, parts, thinking=not parts and not final, final=final)
 
     def show(self) -> None:
@@ -147,7 +170,7 @@ class Assembly:
 
     def stored(self, *, state: TurnState = TurnState.OPEN, written: bool = False) -> Turn:
         """The turn as the store shall keep it: a repair still to come is kept as its sentence."""
-        parts = tuple(part for place in self._places for part in (place.settled() or place.parts))
+        parts = without_orphans([part for place in self._places for part in (place.settled() or place.parts)])
         return replace(
             self.turn,
             text=self.told(),

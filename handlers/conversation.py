@@ -310,7 +310,7 @@ class Conversation:
     async def _ask(self, run: Run, asked: Turn) -> None:
         writer, request = self._prepared(run, asked, await self._store.session(asked.thread))
         await run.write(writer.write(request))
-        await run.finish(failed=writer.failed)
+        await run.finish(failed=writer.failed, declined=writer.declined)
 
     def _prepared(self, run: Run, asked: Turn, session: Session) -> tuple[Writer, LanguageRequest]:
         """Nothing keeps the session's turns while the model writes: a thousand answers may be under way."""

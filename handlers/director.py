@@ -68,7 +68,9 @@ class Director:
         self._written: dict[int, int] = {}
         self._parents = {picture.number: parent_of(picture) for picture in session.pictures}
         self._current = current if current is not None else session.current
+        self._first_current = self._current
         self._made = 0
+        self._withdrawn = 0
         self.left_out = 0
         """Pictures that went over the limit of one reply."""
 
@@ -78,11 +80,31 @@ class Director:
             await self._direct(directive, place)
         except UserError as error:
             self._services.observer.refused(self._session.thread.chat, type(error).__name__)
-            self._put(place, NoticePart(str(error)))
+            self._notice(place, str(error))
         except Exception:
             # One directive must not take the rest of the reply with it.
             log.exception("a directive of turn %s could not be carried out", self._assembly.turn.id)
-            self._put(place, NoticePart("Something went wrong with a picture here; ask for it again."))
+            self._notice(place, "Something went wrong with a picture here; ask for it again.")
+
+    def _notice(self, place: Place | None, sentence: str) -> None:
+        if place is None:
+            self._assembly.notice(sentence)
+        else:
+            self._assembly.fill(place, NoticePart(sentence))
+
+    async def withdraw(self, mark: int) -> None:
+        """Take back what was carried out since the reply was as long as `mark`: it was only thought of."""
+        numbers = await self._slots.withdraw("the language model")
+        for number in numbers:
+            await self._services.store.delete_picture(self._session.thread, number)
+        if self._current != self._first_current and self._first_current is not None:
+            await self._services.store.select(self._session.thread, self._first_current)
+        self._assembly.back_to(mark)
+        self._written.clear()
+        self._current = self._first_current
+        self._withdrawn, self.left_out = self._made, 0
+        await self._services.store.save_assistant_turn(self._assembly.stored())
+        self._assembly.show()
 
     async def _direct(self, directive: Directive, place: Place | None) -> None:
         await self._fetch_parent(directive)
@@ -110,7 +132,7 @@ class Director:
             self._parents[number] = parent_of(picture)
 
     async def _make(self, plan: Planned, place: Place | None) -> None:
-        room = self._services.limits.pictures_per_reply - self._made
+        room = self._services.limits.pictures_per_reply - (self._made - self._withdrawn)
         count = min(plan.directive.count, room)
         self.left_out += plan.directive.count - count
         if count <= 0:

@@ -23,6 +23,18 @@ class LanguageModelError(UserError):
     """The language model did not answer; `str(error)` says what happened and the way out."""
 
 
+class CutShort(LanguageModelError):
+    """The reply ended before it was whole: its words stay, a tag that was still open does not run."""
+
+
+class Declined(LanguageModelError):
+    """What was asked is refused as such (moderation, a content filter): it is not told to the model again."""
+
+
+class Drafted(LanguageModelError):
+    """Everything that came so far was the model's thoughts; asked again, it gives the reply alone."""
+
+
 class UnreadableUpload(UserError):
     """An attachment that is not a picture we take."""
 

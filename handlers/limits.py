@@ -16,6 +16,8 @@ class Limits:
     reply_chars: int = 16_000
     """A reply that does not end is cut here."""
     pictures_per_reply: int = 4
+    directives_per_reply: int = 16
+    """Tags of a reply that are looked at; a model in a loop writes more."""
     attachments: int = 4
     quotas: tuple[Rule, ...] = ()
     """What people may have made; see `handlers.quota_rules`."""

@@ -283,6 +283,8 @@ class TurnState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+    DECLINED = "declined"
+    """The model or its provider refused what was asked: neither it nor the answer is told to a model again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Run:
             self.stopped_by = None
         return open_still or cancelled
 
-    async def finish(self, *, failed: bool = False) -> None:
+    async def finish(self, *, failed: bool = False, declined: bool = False) -> None:
         """Wait for the pictures, bring the answer to the chat, and close the turn."""
         self.phase = Phase.DRAWING
         for place in self.assembly.broken:
@@ -114,6 +114,8 @@ class Run:
             self._observer.posted(chat, time.monotonic() - began, done=True)
             log.info("the reply is posted, with %d pictures", len(self.assembly.slots()))
         state = TurnState.STOPPED if self.stopped_by else TurnState.FAILED if failed else TurnState.DONE
+        if declined and not self.stopped_by:
+            state = TurnState.DECLINED
         ended = replace(self.assembly.stored(state=state, written=True), post=reference)
         try:
             await self._store.finish_turn(ended)

@@ -77,8 +77,17 @@ class Slots:
         if running:
             await asyncio.wait(running)
 
+    async def withdraw(self, by: str) -> list[int]:
+        """Cancel all, wait until they are over, and forget them; the numbers of pictures that were made already."""
+        await self.cancel(by)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        made = [self._assembly.slot(slot) for slot in self._tasks]
+        self._tasks.clear()
+        return [part.number for part in made if part.state is SlotState.READY]
+
     async def cancel(self, by: str, slot: str | None = None) -> bool:
         """Cancel one job, or all that have not ended; False when none was left."""
+        await asyncio.sleep(0)  # a task that has not begun would be cancelled without giving its share back
         names = [name for name in self._tasks if slot in (None, name)]
         left = [name for name in names if self._assembly.slot(name).state not in ENDED]
         for name in left:

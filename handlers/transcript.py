@@ -8,6 +8,7 @@ from handlers.model import PicturePart, Role, Session, Turn, TurnState
 from imaging.model import Operation, Vocabulary
 from prompts.protocol import escape_user_text
 from prompts.request import LanguageRequest, PictureLine, Repair, Said
+from prompts.thoughts import without_thoughts
 
 LONGEST_NAME = 60
 
@@ -33,7 +34,7 @@ def picture_lines(session: Session, current: int | None) -> tuple[PictureLine, .
 def said(turn: Turn, replies_to: int | None = None) -> Said:
     """A turn as the model reads it. A person's words are data: tags in them are escaped."""
     if turn.role is Role.ASSISTANT:
-        return Said("assistant", turn.text)
+        return Said("assistant", without_thoughts(turn.text))  # an earlier version stored them
     words = [escape_user_text(turn.text)] if turn.text.strip() else []
     if replies_to is not None:
         words.insert(0, f"(about picture {replies_to})")
@@ -44,9 +45,14 @@ def said(turn: Turn, replies_to: int | None = None) -> Said:
 
 
 def history(turns: Sequence[Turn], before: int) -> tuple[Said, ...]:
-    """What was said before the turn with index `before`, oldest first."""
-    told = [said(turn) for turn in turns if turn.index < before and turn.state is not TurnState.OPEN]
-    return tuple(line for line in told if line.text)
+    """What was said before the turn with index `before`, oldest first. What was refused is not said again: it would
+    be refused again, with all that follows it."""
+    declined = {turn.answers for turn in turns if turn.state is TurnState.DECLINED}
+    kept = [
+        turn for turn in turns if turn.state not in (TurnState.OPEN, TurnState.DECLINED) and turn.id not in declined
+    ]
+    told = [said(turn) for turn in kept if turn.index < before]
+    return tuple(line for line in told if line.text.strip())
 
 
 def language_request(

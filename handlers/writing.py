@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from handlers.assembly import Assembly
 from handlers.director import Director
-from handlers.errors import LanguageModelError
+from handlers.errors import CutShort, Declined, Drafted, LanguageModelError
 from handlers.limits import Limits
 from handlers.model import NoticePart
 from handlers.ports import LanguageModel
@@ -31,15 +31,28 @@ class Writer:
         self._assembly = assembly
         self._limits = limits
         self._raw: list[str] = []
+        self._directives_seen = 0
+        self._left_out = 0
         self.failed = False
         """The language model failed; what had come before stays."""
+        self.declined = False
+        """What was asked is refused as such."""
 
     async def write(self, request: LanguageRequest) -> None:
         """Stream the reply into the assembly. Failures of the model end up in it as a sentence."""
         parser = StreamParser()
+        before = self._assembly.mark()
         try:
-            await self._stream(request, parser)
+            try:
+                await self._stream(request, parser)
+            except Drafted as error:
+                log.warning("thoughts got into an answer; it is taken back and asked for again: %s", error)
+                parser = StreamParser()
+                self._raw.clear()
+                await self._director.withdraw(before)
+                await self._stream(request, parser)
         except LanguageModelError as error:
+            self.declined = isinstance(error, Declined)
             self._fail(parser, str(error))
         except Exception:
             log.exception("the language model's stream broke")
@@ -65,16 +78,19 @@ class Writer:
                     await self._take(segment)
                 if segments:
                     self._assembly.show()
-                if length > self._limits.reply_chars:
-                    self._assembly.add(NoticePart("The answer did not come to an end and was cut here."))
-                    return
+                if length > self._limits.reply_chars or self._directives_seen > 4 * self._limits.directives_per_reply:
+                    raise CutShort("The answer did not come to an end and was cut here.")
 
     async def _take(self, segment: Segment) -> None:
         match segment:
             case Text(text):
                 self._assembly.text(text)
             case Directive():
-                await self._director.direct(segment)
+                self._directives_seen += 1
+                if self._directives_seen <= self._limits.directives_per_reply:
+                    await self._director.direct(segment)
+                else:
+                    self._left_out += segment.count  # a model in a loop
 
     def _fail(self, parser: StreamParser, sentence: str) -> None:
         """Keep the words that came; a tag that the failure cut off was not finished, so it does not run."""
@@ -105,13 +121,19 @@ class Writer:
         parser = StreamParser()
         segments: list[Segment] = []
         length = 0
-        async with closing(self._model.stream(request)) as chunks:
-            async for chunk in chunks:
-                length += len(chunk)
-                segments += parser.feed(chunk)
-                if length > self._limits.reply_chars:
-                    break
-        segments += parser.close()
+        cut = False
+        try:
+            async with closing(self._model.stream(request)) as chunks:
+                async for chunk in chunks:
+                    length += len(chunk)
+                    segments += parser.feed(chunk)
+                    if cut := length > self._limits.reply_chars:
+                        break
+        except CutShort as error:
+            log.warning("the repair was cut off: %s", error)
+            cut = True
+        if not cut:
+            segments += parser.close()
         return [segment for segment in segments if isinstance(segment, Directive)]
 
     def _settle(self) -> None:
@@ -120,7 +142,7 @@ class Writer:
             place.broken = False
 
     def _tell_the_rest(self) -> None:
-        left = self._director.left_out
+        left = self._director.left_out + self._left_out
         if left:
             most = self._limits.pictures_per_reply
             were = "picture was" if left == 1 else "pictures were"

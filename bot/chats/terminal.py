@@ -71,6 +71,10 @@ class Screen:
         self._status = False
 
     def show(self, reply: Reply) -> None:
+        if self._progress and reply.thinking and not reply.parts and not self._status:
+            self._out.write("thinking …")
+            self._out.flush()
+            self._status = True
         while self._part < len(reply.parts):
             part = reply.parts[self._part]
             last = self._part == len(reply.parts) - 1
