@@ -1,0 +1,376 @@
+"""Any OpenAI-compatible chat endpoint as a `LanguageModel`.
+
+Retries happen only before the first words have come; what came before a failure stays valid. What an endpoint
+refuses about the way it is asked is asked otherwise, and remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import aiohttp
+
+from bot.llm.context import Context, ask_context
+from bot.llm.endpoint import MAX_ERROR, Endpoint
+from bot.llm.events import EventReader
+from bot.llm.hearing import BROKE_OFF, Hearing, NothingCame, Refused
+from bot.llm.holding import Holding
+from bot.llm.learnt import Learnt
+from bot.llm.manner import Manner, Wishes, adapted, body_of, first_manner
+from bot.llm.patience import Patience
+from bot.llm.refusals import Kind, Refusal, read_refusal
+from handlers.errors import Declined, LanguageModelError
+from prompts.profiles import Profile, profile_for
+from prompts.request import LanguageRequest
+from prompts.system import estimate_tokens
+
+log = logging.getLogger(__name__)
+
+MOST_ADAPTATIONS: Final = 10
+_PARSED: Final = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai", "x.ai", "deepseek.com")
+"""Hosted endpoints that keep thoughts apart and tell nothing of their context."""
+
+
+@dataclass(slots=True)
+class _Trial:
+    """How one request is asked now; it is remembered once an answer has come."""
+
+    manner: Manner
+    budget: int
+    """Tokens of prompt and reply."""
+    adaptations: int = 0
+
+
+class OpenAILanguageModel:
+    """Streams replies of one model at one endpoint.
+
+    Args:
+        base_url: The endpoint, ending in `/v1` for most servers.
+        model: The model's name there; empty takes the first that it lists.
+        api_key: Empty for servers that want none.
+        profile: The model's family; None finds it from the name.
+        context_tokens: Budget of prompt and reply together; less where the endpoint takes less.
+        max_tokens: The longest reply, in tokens.
+        temperature: None leaves it to the endpoint.
+        wishes: The same two and more; they win over `max_tokens` and `temperature`.
+        learnt: What endpoints were found to refuse.
+        used: Told of the tokens of each reply, read and written, where the endpoint counts them.
+        sleep: Waits between tries; tests bring their own.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str = "",
+        api_key: str = "",
+        *,
+        profile: Profile | None = None,
+        patience: Patience | None = None,
+        context_tokens: int = 8000,
+        max_tokens: int = 1024,
+        temperature: float | None = 0.7,
+        wishes: Wishes | None = None,
+        learnt: Learnt | None = None,
+        used: Callable[[int, int], None] = lambda prompt, completion: None,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model = model
+        self._profile = profile
+        self._patience = patience or Patience()
+        self._endpoint = Endpoint(base_url, api_key, connect_s=self._patience.connect_s)
+        self._context_tokens = context_tokens
+        self._wishes = wishes or Wishes(max_tokens, temperature)
+        self._learnt = learnt or Learnt(None)
+        self._used = used
+        self._sleep = sleep
+        self._clock = clock
+        self._key = api_key
+        self._context: Context | None = None
+        self._asking: asyncio.Task[Context | None] | None = None
+
+    @property
+    def name(self) -> str:
+        """What people may call it; never its address."""
+        return self._model or "the language model"
+
+    @property
+    def manner(self) -> Manner:
+        """How it is asked now, as far as it is known."""
+        return self._learnt.get(self._endpoint.url(""), self._model) or first_manner(self._model, parsed=self._parsed)
+
+    @property
+    def context(self) -> Context | None:
+        """What the endpoint tells of its context, once it was asked."""
+        return self._context
+
+    @property
+    def _parsed(self) -> bool:
+        return self._endpoint.hostname.endswith(_PARSED)
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+            self._asking = None
+        await self._endpoint.close()
+
+    async def list_models(self) -> list[str]:
+        """The names of the models that the endpoint offers.
+
+        Raises:
+            LanguageModelError: it cannot be reached or refuses.
+        """
+        try:
+            async with asyncio.timeout(self._patience.first_token_s):
+                status, body = await self._endpoint.ask("models")
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            log.warning("%s cannot be asked for its models: %s", self._endpoint.host, _cause(error))
+            raise LanguageModelError(Kind.UNREACHABLE.value) from error
+        if status != 200:
+            raise LanguageModelError(self._told(read_refusal(status, body)))
+        rows = body.get("data", body.get("models")) if isinstance(body, dict) else body
+        if not isinstance(rows, list):
+            raise LanguageModelError(Kind.ADDRESS.value)
+        names = [row.get("id") or row.get("name") for row in rows if isinstance(row, dict)]
+        return [name for name in names if isinstance(name, str)]
+
+    async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
+        """The reply in chunks, as they come; see `handlers.ports.LanguageModel`."""
+        await self._choose_model()
+        await self._ask_context()
+        trial = _Trial(self.manner, self._budget())
+        attempt = 1
+        while True:
+            hearing = self._hearing(request, trial.manner)
+            try:
+                async for words in self._once(self._body(request, trial), hearing):
+                    yield words
+                self._remember(trial.manner, hearing)
+                return
+            except Refused as refused:
+                if self._adapt(trial, refused.refusal):
+                    continue
+                sentence, wait = self._told(refused.refusal), refused.refusal.wait_s
+                if refused.refusal.kind is Kind.DECLINED:
+                    raise Declined(sentence) from refused
+                if not refused.refusal.kind.passing or attempt >= self._patience.tries:
+                    raise LanguageModelError(sentence) from refused
+            except NothingCame as error:
+                if attempt > 1:
+                    raise LanguageModelError(str(error)) from error
+                sentence, wait = str(error), 0.0
+            except LanguageModelError:
+                self._remember(trial.manner, hearing)
+                raise
+            finally:
+                hearing.count()
+            log.warning("asking %s again: %s", self._model, sentence)
+            await self._sleep(self._patience.wait(attempt, wait))
+            attempt += 1
+
+    async def _choose_model(self) -> None:
+        if not self._model:
+            names = await self.list_models()
+            if not names:
+                raise LanguageModelError("The endpoint lists no model; set EASEL_LLM_MODEL to one that it has.")
+            self._model = names[0]
+
+    async def _ask_context(self) -> None:
+        """Ask once, all who wait together; where the answer was a guess, again once the model is loaded."""
+        if self._parsed:
+            return
+        if self._asking is None:
+            self._asking = asyncio.create_task(ask_context(self._endpoint, self._model), name="context size")
+        self._context = await asyncio.shield(self._asking)
+
+    def _budget(self) -> int:
+        known = [self._context_tokens, self._context and self._context.tokens, self.manner.context]
+        return min(tokens for tokens in known if tokens)
+
+    def _hearing(self, request: LanguageRequest, manner: Manner) -> Hearing:
+        return Hearing(
+            Holding(manner.opens, self._clock),
+            max_tokens=min(request.max_tokens, self._wishes.max_tokens),
+            silent=self._patience.silent_tokens,
+            used=self._used,
+        )
+
+    def _body(self, request: LanguageRequest, trial: _Trial) -> dict[str, Any]:
+        return body_of(
+            request,
+            self._model,
+            self._profile or profile_for(self._model),
+            trial.manner,
+            self._wishes,
+            hostname=self._endpoint.hostname,
+            local=self._endpoint.local,
+            context_tokens=trial.budget,
+        )
+
+    def _adapt(self, trial: _Trial, refusal: Refusal) -> bool:
+        """Whether there is another way to ask; `trial` is it then."""
+        trial.adaptations += 1
+        if trial.adaptations > MOST_ADAPTATIONS:
+            return False
+        if refusal.kind is Kind.OVERFLOW:
+            return self._shorten(trial, refusal)
+        other = adapted(trial.manner, refusal)
+        if other is None or other == trial.manner:
+            return False
+        log.info("%s refuses (%s); asked otherwise: %s", self._endpoint.host, self._words(refusal), _changes(other))
+        trial.manner = other
+        return True
+
+    def _shorten(self, trial: _Trial, refusal: Refusal) -> bool:
+        """The context size where it is told, else half of what was sent."""
+        body = refusal.asked
+        spent = sum(estimate_tokens(str(message["content"])) for message in body.get("messages", ()))
+        reply = next((int(body[name]) for name in ("max_tokens", "max_completion_tokens") if body.get(name)), 0)
+        if refusal.limit is not None and refusal.limit < trial.budget:
+            trial.budget = refusal.limit
+            trial.manner = replace(trial.manner, context=refusal.limit)
+        else:
+            trial.budget = min(trial.budget, spent + reply) // 2
+        log.info("%s takes less than was sent; asked with %d tokens", self._endpoint.host, trial.budget)
+        return trial.budget >= 400
+
+    def _remember(self, manner: Manner, hearing: Hearing) -> None:
+        """Keep how it was asked, once words have come or only their end was wrong."""
+        opens = True if hearing.lone else False if hearing.begun else manner.opens
+        if hearing.begun or hearing.lone or hearing.ended:
+            self._learnt.put(self._endpoint.url(""), self._model, replace(manner, opens=opens))
+        if self._context is not None and not self._context.sure and self._asking is not None and self._asking.done():
+            self._asking = None  # it is loaded now and tells its true size
+
+    async def _once(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[str]:
+        """One try: pieces of text. `Refused` and `NothingCame` only before the first of them."""
+        try:
+            async for pieces in self._heard(body, hearing):
+                for piece in pieces:
+                    yield piece
+            for piece in hearing.close():
+                yield piece
+        except TimeoutError as error:
+            for piece in hearing.close(broken=True):
+                yield piece
+            if hearing.begun:
+                raise self._broke(error) from error
+            log.warning("%s said nothing for %g s", self._endpoint.host, self._patience.first_token_s)
+            raise LanguageModelError(Kind.SLOW.value) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            for piece in hearing.close(broken=True):
+                yield piece
+            if hearing.begun:
+                raise self._broke(error) from error
+            log.warning("%s cannot be reached: %s", self._endpoint.host, _cause(error))
+            raise Refused(Refusal(Kind.UNREACHABLE, 0)) from error
+        except Refused as refused:
+            for piece in hearing.close(broken=True):
+                yield piece
+            if hearing.begun:
+                raise self._broke(refused) from refused
+            raise
+        hearing.conclude()
+
+    def _broke(self, error: BaseException) -> LanguageModelError:
+        cause = self._words(error.refusal) if isinstance(error, Refused) else _cause(error)
+        log.warning("the stream of %s broke: %s", self.name, cause)
+        return LanguageModelError(BROKE_OFF)
+
+    async def _heard(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[list[str]]:
+        patience = self._patience
+        reader = EventReader()
+        posting = self._endpoint.post("chat/completions", body)
+        async with asyncio.timeout(patience.first_token_s):
+            response = await posting.__aenter__()
+        try:
+            if response.status != 200:
+                raise Refused(replace(await self._error(response), asked=body))
+            wordless = self._clock() + patience.wordless_s
+            while not hearing.done:
+                data = await self._next(response, hearing, wordless)
+                if data is None:
+                    yield hearing.due()
+                    continue
+                for event in reader.feed(data) if data else reader.close():
+                    if pieces := self._asked(hearing, event, body):
+                        wordless = self._clock() + patience.wordless_s
+                        yield pieces
+                if not data:
+                    return
+        finally:
+            # What is left of the stream is not waited for.
+            response.close()
+
+    @staticmethod
+    def _asked(hearing: Hearing, event: Any, body: dict[str, Any]) -> list[str]:
+        try:
+            return hearing.hear(event)
+        except Refused as refused:
+            raise Refused(replace(refused.refusal, asked=body)) from None
+
+    async def _next(self, response: aiohttp.ClientResponse, hearing: Hearing, wordless: float) -> bytes | None:
+        """More bytes; empty at the end of the line; None when words that were held back are due.
+
+        Raises:
+            TimeoutError: too long a silence, or nothing but thoughts for too long.
+        """
+        patience = self._patience
+        if hearing.ended:
+            wait = patience.grace_s
+        else:
+            wait = patience.idle_s if hearing.begun else patience.first_token_s
+            if (left := wordless - self._clock()) < wait:
+                wait = max(0.0, left)
+        due = hearing.due_s
+        try:
+            async with asyncio.timeout(wait if due is None else min(wait, due)):
+                data: bytes = await response.content.readany()
+                return data
+        except TimeoutError:
+            if hearing.ended:
+                return b""
+            if due is not None and due < wait:
+                return None
+            raise
+
+    async def _error(self, response: aiohttp.ClientResponse) -> Refusal:
+        data = b""
+        try:
+            async with asyncio.timeout(self._patience.idle_s):
+                while len(data) < MAX_ERROR and (more := await response.content.read(MAX_ERROR)):
+                    data += more
+        except (aiohttp.ClientError, TimeoutError):
+            log.debug("the error's body did not come whole")
+        text = data.decode("utf-8", "replace")
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            body = text
+        return read_refusal(response.status, body, response.headers)
+
+    def _told(self, refusal: Refusal) -> str:
+        """The sentence for people; the host reads the endpoint's own in the log."""
+        words = "" if refusal.kind is Kind.DECLINED else self._words(refusal)
+        log.warning("%s refuses: %s, status %d: %s", self._endpoint.host, refusal.kind.name, refusal.status, words)
+        return refusal.sentence(self._model)
+
+    def _words(self, refusal: Refusal) -> str:
+        return refusal.words(self._key)
+
+
+def _changes(manner: Manner) -> str:
+    return "; ".join(manner.changes()) or "as usual"
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong, without an address."""
+    strerror = getattr(getattr(error, "os_error", error), "strerror", None)
+    return f"{type(error).__name__}: {strerror}" if strerror else type(error).__name__
