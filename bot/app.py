@@ -231,7 +231,7 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
             stack.push_async_callback(_end, tidying)
             web = running.services.get("web")
             if isinstance(web, rows.WebService):
-                running.parts.home.announce(web.chat.url)
+                running.parts.home.announce(web.chat.host_url)
             started(running)
             await stop.wait()
             log.info("stopping")

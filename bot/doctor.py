@@ -135,7 +135,9 @@ def _port(settings: Settings) -> Iterable[Finding]:
 async def running(url: str) -> list[Finding]:
     """What the program that uses this home now says of itself: devices taken out, lost connections, a full disk."""
     import aiohttp
+    from yarl import URL
 
+    shown = str(URL(url).with_user(None)) if url else ""
     if not url:
         return [ok("running", "a program uses this home now, without a web page that could be asked")]
     try:
@@ -146,8 +148,8 @@ async def running(url: str) -> list[Finding]:
         found = [(warning if it in passing else broken)("running", str(it)) for it in told["problems"]]
         found += [warning("running", str(sentence)) for sentence in told["warnings"]]
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
-        return [broken("running", f"a program uses this home, but {url} does not answer ({error}); restart it")]
-    return found or [ok("running", f"Easel runs at {url} and is ready")]
+        return [broken("running", f"a program uses this home, but {shown} does not answer ({error}); restart it")]
+    return found or [ok("running", f"Easel runs at {shown} and is ready")]
 
 
 def _weights(settings: Settings) -> Iterable[Finding]:

@@ -24,6 +24,7 @@ from handlers.refinement import Refine
 from prompts.profiles import profile_for
 
 PREFIX = "EASEL_"
+MIN_PASSWORD = 8
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 WRONG = "These settings are wrong:"
 
@@ -128,7 +129,9 @@ class Settings(BaseSettings):
     web_host: str = _group("Web page", "Address to listen on.", "127.0.0.1")
     web_port: int = _group("Web page", "Port to listen on; 0: any free one.", 8765, ge=0, le=65535)
     web_password: SecretStr = _group(
-        "Web page", "Asked for when set; needed for any host but loopback, and for a public URL.", SecretStr("")
+        "Web page",
+        "Asked for when set (8 characters or more); needed for any host but loopback, and for a public URL.",
+        SecretStr(""),
     )
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
@@ -195,6 +198,13 @@ class Settings(BaseSettings):
     @classmethod
     def _quotas(cls, value: str) -> str:
         read_rules(value)
+        return value
+
+    @field_validator("web_password")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < MIN_PASSWORD:
+            raise ValueError(f"must have at least {MIN_PASSWORD} characters")
         return value
 
     @field_validator("web_proxies")

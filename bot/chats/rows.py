@@ -13,9 +13,10 @@ from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.readiness import Readiness
-from bot.settings import Settings, proxies
+from bot.settings import Settings, loopback, proxies
 from handlers.access import Access
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
+from imaging.places import without_places
 
 if TYPE_CHECKING:
     from bot.chats.discord import DiscordChat
@@ -81,7 +82,8 @@ def web(parts: Parts) -> Service:
     from bot.chats.web.chat import About, WebAddress, WebChat
 
     settings = parts.settings
-    public = urlsplit(settings.web_public_url).hostname
+    public_url = urlsplit(settings.web_public_url)
+    public = public_url.hostname
     address = WebAddress(
         settings.web_host,
         settings.web_port,
@@ -89,11 +91,16 @@ def web(parts: Parts) -> Service:
         frozenset({public} if public else ()),
         public=bool(public),
         proxies=proxies(settings),
+        tls_name=public or "" if public_url.scheme == "https" else "",
     )
     if address.closed:
         log.warning(
             "the page is closed, only Slack's requests are taken: EASEL_WEB_PUBLIC_URL lets others in, "
             "and EASEL_WEB_PASSWORD is empty"
+        )
+    elif address.password and not address.tls_name and not loopback(settings.web_host):
+        log.warning(
+            "the page's password travels in the clear: put TLS in front of it and set EASEL_WEB_PUBLIC_URL=https://…"
         )
     chat = WebChat(
         parts.store,
@@ -103,6 +110,7 @@ def web(parts: Parts) -> Service:
         metrics=parts.metrics.text,
         about=About(*about(parts)),
         mounts=parts.mounts,
+        memory=parts.memory.corner("web"),
     )
     return WebService(chat, parts.handlers)
 
@@ -110,12 +118,12 @@ def web(parts: Parts) -> Service:
 def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the page says of the models, honestly, and messages to begin with."""
     abilities = parts.pictures.abilities
-    lines = [f"Words: {parts.model.name}."]
+    lines = [f"Words: {without_places(parts.model.name)}."]
     if not parts.settings.llm_base_url:
         lines.append(
             "It is tiny: it draws well and chats modestly. A real LLM is one setting away: EASEL_LLM_BASE_URL."
         )
-    lines.append(f"Pictures: {abilities.model}.")
+    lines.append(f"Pictures: {without_places(abilities.model)}.")
     ideas: tuple[str, ...] = (
         "three ideas for a fox logo",
         "a lighthouse in a storm, oil painting",

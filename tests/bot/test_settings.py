@@ -95,6 +95,21 @@ def test_a_public_page_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> None
         load_settings(slack_bot_token="xoxb-1", slack_signing_secret="s", slack_app_token="xapp-1")
 
 
+def test_a_password_that_is_guessed_in_no_time_is_refused() -> None:
+    with pytest.raises(SettingsError, match="EASEL_WEB_PASSWORD: must have at least 8 characters"):
+        load_settings(web_password="x")
+
+
+@pytest.mark.parametrize("value", ["10.0.0.0/8, 192.0.2.7,::1", "", " "])
+def test_proxies_are_named_by_address_or_network(value: str) -> None:
+    assert load_settings(web_proxies=value)
+
+
+def test_a_proxy_that_is_no_address_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"EASEL_WEB_PROXIES: .* is no IP address"):
+        load_settings(web_proxies="10.0.0.1, proxy.example")
+
+
 @pytest.mark.parametrize("engine", ["openai", "dall-e", "SDXL "])
 def test_an_engine_without_what_it_needs_stops_the_start(engine: str) -> None:
     with pytest.raises(SettingsError):

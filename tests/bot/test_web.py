@@ -143,9 +143,49 @@ async def test_a_message_that_is_too_large_is_refused_with_the_limit(site: Site)
     assert await site.say("many", *[("a.png", png(1))] * 5) == 413
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"action": "explode"}', b'{"action": 3}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"action": "explode"}',
+        b'{"action": 3}',
+        b"[" * 100_000,
+        b'{"picture": ' + b"9" * 5000 + b"}",
+    ],
+)
 async def test_a_press_that_makes_no_sense_is_400(site: Site, body: bytes) -> None:
     async with site.browser.post(f"/api/threads/{THREAD}/press", data=body) as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [(f"field{n}", "x") for n in range(2000)],
+        [("text", "x")] * 3,
+        [("event", "x" * 300)],
+        [("replies_to", "9" * 5000)],
+        [("other", "x" * 1_000_000)],
+    ],
+    ids=["many", "one again and again", "a long name of an event", "5,000 digits", "one that there is not"],
+)
+async def test_a_form_holds_what_a_message_has_and_no_more(site: Site, fields: list[tuple[str, str]]) -> None:
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, value in fields:
+        form.add_field(name, value)
+    async with site.browser.post(f"/api/threads/{THREAD}/messages", data=form) as answer:
+        assert answer.status in (400, 413)
+    assert not site.model.requests
+
+
+async def test_a_compressed_body_is_not_unfolded(site: Site) -> None:
+    import zlib
+
+    bomb = zlib.compress(b'{"action": "' + b"x" * 50_000_000 + b'"}')
+    headers = {"Content-Encoding": "deflate", "Content-Type": "application/json"}
+    async with site.browser.post(f"/api/threads/{THREAD}/press", data=bomb, headers=headers) as answer:
         assert answer.status == 400
 
 

@@ -12,6 +12,7 @@ import aiohttp
 
 from bot.chats.web.chat import About, WebAddress, WebChat
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
+from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.readiness import Readiness
 from bot.store import SqliteStore
@@ -33,6 +34,7 @@ class Site:
         self.metrics = Metrics()
         self.problems: list[str] = []
         self.password = password
+        self.memory: Memory | None = None
 
     async def start(self) -> None:
         self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
@@ -43,6 +45,7 @@ class Site:
             readiness=self.readiness,
             metrics=self.metrics.text,
             about=About(("An honest line.",), ("an idea",)),
+            memory=self.memory,
         )
         model = MeasuredLanguageModel(self.model, self.metrics)
         self.desk = Desk(self.store, model, self.pictures, {"web": self.chat})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import html
+import secrets
+import time
 from collections.abc import Callable
+from contextlib import closing
 
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
@@ -12,7 +16,7 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.oauth.installation_store import Installation
-from slack_sdk.oauth.state_store.sqlite3 import SQLite3OAuthStateStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 
 from bot.chats.slack import manifest
 from bot.chats.slack.clients import Clients, web_client
@@ -26,6 +30,36 @@ REASONS = {
     "missing_code": "Slack sent no code.",
     "invalid_code": "Slack did not take the code, or Easel's client secret is wrong; its log says more.",
 }
+
+
+class SignedStates(AsyncOAuthStateStore):
+    """States that prove themselves: whoever opens the install page, and never comes back, leaves nothing behind.
+
+    A state is when it expires, a nonce, and a signature with the app's secret; each is taken once.
+    """
+
+    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+        self._secret = secret.encode()
+        self._clock = clock
+        self._taken: dict[str, float] = {}
+
+    async def async_issue(self, *args: object, **kwargs: object) -> str:
+        head = f"{int(self._clock()) + STATE_S}.{secrets.token_urlsafe(16)}"
+        return f"{head}.{self._signature(head)}"
+
+    async def async_consume(self, state: str) -> bool:
+        head, _, signature = (state or "").rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(head).encode()):
+            return False
+        now, until = self._clock(), float(head.partition(".")[0])
+        self._taken = {old: expires for old, expires in self._taken.items() if expires > now}
+        if until <= now or state in self._taken:
+            return False
+        self._taken[state] = until
+        return True
+
+    def _signature(self, head: str) -> str:
+        return hmac.new(self._secret, b"install/" + head.encode(), "sha256").hexdigest()
 
 
 class NotServed(BoltError):
@@ -72,11 +106,14 @@ class InstallFlow(AsyncOAuthFlow):
             redirect_uri=config.redirect_url,
             authorization_url=config.authorize_url,
             installation_store=clients.store,
-            state_store=SQLite3OAuthStateStore(expiration_seconds=STATE_S, database=str(clients.store.database)),
+            state_store=SignedStates(config.client_secret or ""),
             installation_store_bot_only=True,
             callback_options=AsyncCallbackOptions(success=_success, failure=_failure),
         )
         super().__init__(client=web_client(config, None), settings=settings)
+        with closing(clients.store.connect()) as connection:
+            # Earlier versions left a row here each time that somebody looked at the install page.
+            connection.execute("DROP TABLE IF EXISTS oauth_states")
         self._clients = clients
         self._served = served
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.chats import ChatNotStarted
 from bot.chats.web import views
@@ -20,12 +21,27 @@ from bot.chats.web.events import Hub
 from bot.chats.web.security import LOOPBACK, PERSON, Gate, direct
 from bot.chats.web.server import Pages, build
 from bot.chats.web.visitors import Visitors
+from bot.memory import Memory
 from bot.readiness import Readiness
 from bot.settings import Network, loopback
-from handlers.model import Answer, Incoming, Person, PicturePart, Press, Reply, Role, SlotState, ThreadKey
+from handlers.model import (
+    Answer,
+    Incoming,
+    Person,
+    PicturePart,
+    Press,
+    Reply,
+    Role,
+    SlotState,
+    ThreadKey,
+    account_of_address,
+)
 from handlers.ports import Handlers, ReplyPost, Store
 
 log = logging.getLogger(__name__)
+http_log = logging.getLogger(f"{__name__}.http")
+http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+"""aiohttp's own, without a traceback for each request that is no HTTP: scanners send them all day."""
 
 THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
@@ -42,6 +58,8 @@ class WebAddress:
     """Whether the settings say that others reach the page under an address of its own."""
     proxies: Sequence[Network] = ()
     """Who is believed about where a request comes from."""
+    tls_name: str = ""
+    """The public host name, where it is reached by https."""
 
     @property
     def alone(self) -> bool:
@@ -101,8 +119,11 @@ class WebChat:
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
         mounts: Sequence[Callable[[web.Application], None]] = (),
+        memory: Memory | None = None,
     ) -> None:
         self._store = store
+        self._memory = memory
+        self._secret = b""
         self._address = address
         self._max_upload_bytes = max_upload_bytes
         self._readiness = readiness or _nothing_wrong
@@ -115,20 +136,28 @@ class WebChat:
         self._ready_slots: dict[str, int] = {}
         self._server: asyncio.Server | None = None
         self.visitors = Visitors(address.proxies)
+        self.gate = Gate(
+            frozenset() if address.password else LOOPBACK | address.names, address.password, address.closed,
+            address.alone, address.tls_name, visitors=self.visitors,
+        )  # fmt: skip
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
         self.hub = Hub()
         self.port = 0
 
     async def start(self, handlers: Handlers) -> None:
         self._handlers = handlers
+        self._secret = await self._address_secret()
         pages = Pages(
-            self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes, self._about.to_json()
-        )
-        hosts = frozenset() if self._address.password else LOOPBACK | self._address.names
-        server = build(pages, Gate(hosts, self._address.password, self._address.closed))
+            self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes,
+            self._about.to_json(), self.gate,
+        )  # fmt: skip
+        server = build(pages)
         for mount in self._mounts:
             mount(server)
-        self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=2.0)
+        # Nothing of a browser comes compressed, and small bodies that unfold to large ones never do.
+        self._runner = web.AppRunner(
+            server, access_log=None, shutdown_timeout=2.0, auto_decompress=False, logger=http_log
+        )
         await self._runner.setup()
         try:
             self._server = await self._listen(self._runner)
@@ -171,6 +200,11 @@ class WebChat:
         host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         return f"http://{host}:{self.port}/"
 
+    @property
+    def host_url(self) -> str:
+        """The same for whoever may read the home: with a key, so that they are told more."""
+        return self.url.replace("://", f"://host:{self.gate.host_key}@", 1)
+
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
         if to is not None and to.attachments:
             self._own(self._publish_stored(to), "uploads")
@@ -194,8 +228,20 @@ class WebChat:
         import hashlib
 
         digest = hashlib.sha256(request[PERSON].encode()).hexdigest()[:16]
-        trusted = self._address.alone and direct(request)
-        return Person(digest, f"Guest {digest[:4]}", admin=trusted, moderator=trusted)
+        name = f"Guest {digest[:4]}"
+        if self._address.alone and direct(request):
+            return Person(digest, name, admin=True, moderator=True)
+        # A cookie is dropped in no time: limits mean whoever comes from that address.
+        return Person(digest, name, account=account_of_address(self.visitors.address(request), self._secret))
+
+    async def _address_secret(self) -> bytes:
+        """What keeps stored accounts from being turned back into addresses; one for all times."""
+        kept = await self._memory.get("secret") if self._memory is not None else None
+        if kept is None:
+            kept = secrets.token_hex(16)
+            if self._memory is not None:
+                await self._memory.put("secret", kept)
+        return kept.encode()
 
     def deliver(self, incoming: Incoming) -> None:
         """Hand a message over; it is answered in a task that this chat owns."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import math
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.chats.web.connections import answering
-from bot.chats.web.visitors import forwarded
+from bot.chats.web.slowing import Guesses, Newcomers
+from bot.chats.web.visitors import Visitors, forwarded
 from bot.settings import loopback
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 COOKIE = "easel_person"
 _PERSON = re.compile(r"[A-Za-z0-9_-]{16,64}")
 PERSON: web.RequestKey[str] = web.RequestKey("person", str)
+TLS: web.RequestKey[bool] = web.RequestKey("tls", bool)
+BROKE = "Something went wrong; please try again."
 SIGNED_PATHS = ("/slack/",)
 """Requests of a platform, which carry its signature; whoever handles them checks it."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -47,12 +51,22 @@ class Gate:
     closed: bool = False
     """Nothing is served but signed requests and health: others can reach the page, and no lock is on it. Not by the
     name that was asked for: a proxy may put this machine's own in its place."""
+    alone: bool = False
+    """Whether nothing says that others come."""
+    tls_name: str = ""
+    """The name under which browsers come by https only, as the public address says."""
+    host_key: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    """What whoever may read the home (doctor) shows in a password's place, to be told why it is not ready."""
+    visitors: Visitors = field(default_factory=Visitors)
+    guesses: Guesses = field(default_factory=Guesses)
+    newcomers: Newcomers = field(default_factory=Newcomers)
 
     def check(self, request: web.Request) -> None:
         """Let a request pass.
 
         Raises:
-            web.HTTPException: 403 for a foreign host or origin, 401 for a missing password.
+            web.HTTPException: 403 for a foreign host or origin, 401 for a missing password, 429 for who guesses or is
+                somebody new too often.
         """
         if request.path.startswith(SIGNED_PATHS):
             return
@@ -61,12 +75,39 @@ class Gate:
         # A foreign name that resolves to this machine (DNS rebinding) must not reach the page.
         if self.hosts and _name(request.host) not in self.hosts:
             raise web.HTTPForbidden(text="This address is not one that Easel answers to (EASEL_WEB_PUBLIC_URL).")
-        if request.method not in ("GET", "HEAD") and not self._same_origin(request):
+        writes = request.method not in ("GET", "HEAD")
+        if writes and not self._same_origin(request):
             raise web.HTTPForbidden(text="The request came from another site.")
-        if self.password and request.path not in OPEN_PATHS and not self._knows_password(request):
-            raise web.HTTPUnauthorized(
-                text="A password is needed.", headers={"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'}
-            )
+        if self.password and request.path not in OPEN_PATHS:
+            self._ask_password(request)
+        if writes and not self._owner(request) and not self.newcomers.admits(*self._whence(request)):
+            raise web.HTTPTooManyRequests(text="Too many new people came from where you are; please come back later.")
+
+    def by_tls(self, request: web.BaseRequest) -> bool:
+        """Whether the browser came by https, as far as settings and proxies of ours tell."""
+        return (bool(self.tls_name) and _name(request.host) == self.tls_name) or self.visitors.by_tls(request)
+
+    def knows(self, request: web.Request) -> bool:
+        """Whether it is no stranger who asks: a secret is shown, or nobody else comes here."""
+        if self.is_host(request):
+            return True
+        if not self.password:
+            return self._owner(request)
+        try:
+            self._ask_password(request)
+        except web.HTTPException:
+            return False
+        return True
+
+    def is_host(self, request: web.Request) -> bool:
+        """Whether whoever asks may read the home."""
+        return secrets.compare_digest((_shown(request) or "").encode(), self.host_key.encode())
+
+    def _owner(self, request: web.Request) -> bool:
+        return self.alone and direct(request)
+
+    def _whence(self, request: web.Request) -> tuple[str, str]:
+        return self.visitors.address(request), request[PERSON]
 
     def _same_origin(self, request: web.Request) -> bool:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
@@ -75,20 +116,41 @@ class Gate:
         if origin is None:
             # Programs send no Origin; a browser's form could, so programs must send a header that forms cannot.
             return request.headers.get("X-Easel") == "1" or "Sec-Fetch-Site" in request.headers
-        netloc = urlsplit(origin).netloc
+        netloc = _netloc(origin)
         return bool(netloc) and (
             netloc == request.host or (bool(self.hosts) and _name(netloc) in self.hosts - LOOPBACK)
         )
 
-    def _knows_password(self, request: web.Request) -> bool:
-        scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "basic":
-            return False
-        try:
-            _, _, given = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return False
+    def _ask_password(self, request: web.Request) -> None:
+        given = _shown(request)
+        if given is None:
+            raise web.HTTPUnauthorized(text="A password is needed.", headers=_ASK)
+        whence = self._whence(request)
+        wait = self.guesses.wait(*whence)
+        if wait:
+            again = {"Retry-After": str(math.ceil(wait))}
+            raise web.HTTPTooManyRequests(text="That was wrong too often; please wait and try again.", headers=again)
+        if not self._is_right(given):
+            self.guesses.wrong(*whence)
+            raise web.HTTPUnauthorized(text="That is not the password.", headers=_ASK)
+        self.guesses.right(*whence)
+
+    def _is_right(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self.password.encode())
+
+
+_ASK = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'}
+
+
+def _shown(request: web.Request) -> str | None:
+    """The password in a request, right or wrong; an unreadable one is wrong."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -100,7 +162,18 @@ def direct(request: web.Request) -> bool:
 
 
 def _name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    """A host name without its port; empty where there is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def middleware(gate: Gate) -> Middleware:
@@ -112,20 +185,21 @@ def middleware(gate: Gate) -> Middleware:
             return await let_in(request, handler)
 
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        known = request.cookies.get(COOKIE, "")
+        request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
+        request[TLS] = gate.by_tls(request)
         try:
             gate.check(request)
-            known = request.cookies.get(COOKIE, "")
-            request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
             response = await handler(request)
         except web.HTTPException as error:
-            error.headers.update(HEADERS)
+            error.headers.update(_headers(request))
             raise
         except Exception as error:
             if request.transport is None:
                 log.debug("a visitor has gone: %s", error)
                 raise web.HTTPBadRequest(text="The connection was lost.") from None
             log.exception("%s %s could not be answered", request.method, _route(request))
-            raise web.HTTPInternalServerError(text="Something went wrong; please try again.", headers=HEADERS) from None
+            raise web.HTTPInternalServerError(text=BROKE, headers=_headers(request)) from None
         if not response.prepared:
             seal(request, response)
         return response
@@ -141,8 +215,14 @@ def _route(request: web.Request) -> str:
 
 def seal(request: web.Request, response: web.StreamResponse) -> None:
     """Put the security headers (and the person's cookie, once) on a response that is not sent yet."""
-    response.headers.update(HEADERS)
-    if request.cookies.get(COOKIE) != request[PERSON]:
+    response.headers.update(_headers(request))
+    # Who follows a link from another site sends no strict cookie, and must not lose the one they have.
+    if request.cookies.get(COOKIE) != request[PERSON] and request.headers.get("Sec-Fetch-Site") != "cross-site":
         response.set_cookie(
-            COOKIE, request[PERSON], max_age=400 * 24 * 3600, httponly=True, samesite="Strict", path="/"
-        )
+            COOKIE, request[PERSON], max_age=400 * 24 * 3600, httponly=True, samesite="Strict", path="/",
+            secure=request[TLS],
+        )  # fmt: skip
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    return HEADERS | {"Strict-Transport-Security": "max-age=31536000"} if request[TLS] else HEADERS

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.chats.web import security, views
 from bot.chats.web.connections import connection
@@ -21,6 +22,7 @@ from bot.readiness import Readiness
 from handlers.errors import UserError
 from handlers.model import Action, Attachment, Incoming, Press, ThreadKey
 from handlers.ports import Store
+from imaging.places import without_places
 
 if TYPE_CHECKING:
     from bot.chats.web.chat import WebChat
@@ -30,9 +32,17 @@ log = logging.getLogger(__name__)
 MAX_TEXT = 200_000
 """Characters of one message that are taken in at all; the handlers say what is too long to answer."""
 MAX_FILES = 4
+FIELDS = {"text": MAX_TEXT * 4, "event": 256, "replies_to": 32}
+"""What a message's form may hold besides files, each once, and how many bytes."""
+MAX_NUMBER = 10**9
+UNREADABLE = (
+    ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError
+)  # fmt: skip
+"""What aiohttp's reader raises at a form that does not hold what it says."""
 PACE_S = 0.05
 PING_S = 15.0
 _SHA = re.compile(r"[0-9a-f]{64}")
+_DIGITS = re.compile(r"[0-9]{1,10}")
 _EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = (
@@ -53,6 +63,7 @@ class Pages:
         metrics: Callable[[], bytes],
         max_upload_bytes: int,
         about: dict[str, Any],
+        gate: Gate,
     ) -> None:
         self.chat = chat
         self.hub = hub
@@ -60,6 +71,7 @@ class Pages:
         self.readiness = readiness
         self.metrics = metrics
         self.max_upload_bytes = max_upload_bytes
+        self.gate = gate
         self._about = about | {"max_upload_mb": max_upload_bytes // 2**20}
         folder = resources.files("bot.chats.web") / "static"
         self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
@@ -155,27 +167,40 @@ class Pages:
                 person=person,
                 text=fields.get("text", ""),
                 attachments=tuple(files),
-                replies_to=int(replies_to) if replies_to.isascii() and replies_to.isdigit() else None,
+                replies_to=_number(int(replies_to)) if _DIGITS.fullmatch(replies_to) else None,
             )
         )
         return web.json_response({"accepted": True}, status=202)
 
     async def _form(self, request: web.Request) -> tuple[dict[str, str], list[Attachment]]:
+        """
+        Raises:
+            web.HTTPException: 413, 415, or 400 for what is no form of a message.
+        """
         if not request.content_type.startswith("multipart/"):
             raise web.HTTPUnsupportedMediaType(text="A message is sent as multipart/form-data.")
         fields: dict[str, str] = {}
         files: list[Attachment] = []
-        async for item in await request.multipart():
-            if not isinstance(item, BodyPartReader):
-                raise web.HTTPBadRequest(text="Nested parts are not taken.")
-            if item.filename:
-                if len(files) == MAX_FILES:
-                    raise web.HTTPRequestEntityTooLarge(0, text=f"At most {MAX_FILES} pictures fit into one message.")
-                files.append(Attachment(item.filename[:200], await self._read(item, self.max_upload_bytes)))
-            else:
-                data = await self._read(item, MAX_TEXT * 4)
-                fields[item.name or ""] = data.decode("utf-8", "replace")[:MAX_TEXT]
+        try:
+            async for item in await request.multipart():
+                await self._part(item, fields, files)
+        except UNREADABLE as error:
+            log.debug("a form could not be read: %r", error)
+            raise web.HTTPBadRequest(text="The form cannot be read.") from None
         return fields, files
+
+    async def _part(self, item: object, fields: dict[str, str], files: list[Attachment]) -> None:
+        if not isinstance(item, BodyPartReader):
+            raise web.HTTPBadRequest(text="Nested parts are not taken.")
+        if item.filename:
+            if len(files) == MAX_FILES:
+                raise web.HTTPRequestEntityTooLarge(0, text=f"At most {MAX_FILES} pictures fit into one message.")
+            files.append(Attachment(item.filename[:200], await self._read(item, self.max_upload_bytes)))
+            return
+        name = item.name or ""
+        if name not in FIELDS or name in fields:
+            raise web.HTTPBadRequest(text="A message has a text and files, and nothing else.")
+        fields[name] = (await self._read(item, FIELDS[name])).decode("utf-8", "replace")[:MAX_TEXT]
 
     async def _read(self, item: BodyPartReader, limit: int) -> bytes:
         data = bytearray()
@@ -195,14 +220,14 @@ class Pages:
             raise web.HTTPBadRequest(text="There is no such button.") from None
         event = str(data.get("event", ""))
         person = self.chat.person(request)
-        picture, change = data.get("picture"), data.get("change")
+        change = data.get("change")
         answer = await self.chat.press(
             Press(
                 event=f"web:{person.id}:{event if _EVENT.fullmatch(event) else secrets.token_urlsafe(12)}",
                 thread=key,
                 person=person,
                 action=action,
-                picture=picture if isinstance(picture, int) and not isinstance(picture, bool) else None,
+                picture=_number(data.get("picture")),
                 slot=str(data["slot"])[:200] if data.get("slot") else None,
                 text=str(data.get("text") or "")[:MAX_TEXT],
                 change=change if change in ("small", "large") else None,
@@ -237,16 +262,14 @@ class Pages:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
+        """Whether people can be served; why not is told to whoever is no stranger, and only to the host with paths."""
         found = await self.readiness()
-        return web.json_response(
-            {
-                "status": "ready" if found.ready else "not ready",
-                "problems": found.problems,
-                "warnings": found.warnings,
-                "passing": found.passing,
-            },
-            status=200 if found.ready else 503,
-        )
+        told: dict[str, Any] = {"status": "ready" if found.ready else "not ready"}
+        if self.gate.knows(request):
+            shown = str if self.gate.is_host(request) else without_places
+            why = {"problems": found.problems, "warnings": found.warnings, "passing": found.passing}
+            told |= {name: [shown(sentence) for sentence in said] for name, said in why.items()}
+        return web.json_response(told, status=200 if found.ready else 503)
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.Response(body=self.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
@@ -256,10 +279,16 @@ async def _send(response: web.StreamResponse, message: Any) -> None:
     await response.write(b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\n\n")
 
 
+def _number(value: object) -> int | None:
+    """A picture's number, or none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_NUMBER else None
+
+
 async def _json(request: web.Request) -> dict[str, Any]:
+    body = await request.read()
     try:
-        data = await request.json()
-    except ValueError:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise web.HTTPBadRequest(text="A JSON object is needed.")
@@ -276,9 +305,9 @@ def _sniff(data: bytes) -> tuple[str, str]:
     return "application/octet-stream", "bin"
 
 
-def build(pages: Pages, gate: Gate) -> web.Application:
+def build(pages: Pages) -> web.Application:
     """The application with all its routes."""
-    app = web.Application(middlewares=[security.middleware(gate)], client_max_size=2**20)
+    app = web.Application(middlewares=[security.middleware(pages.gate)], client_max_size=2**20)
     app.add_routes(
         [
             web.get("/", pages.page),

@@ -25,6 +25,7 @@ from bot.chats import ChatNotStarted, rows
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.clients import Installations
 from bot.chats.slack.config import SlackConfig
+from bot.chats.slack.install import SignedStates
 from bot.chats.slack.listen import SlackService
 from bot.chats.slack.manifest import SCOPES
 from bot.settings import Settings
@@ -246,6 +247,29 @@ async def test_an_install_without_its_state_is_refused(site: Site) -> None:
     answer = await site.client.get("/slack/oauth_redirect?code=c&state=forged")
     assert answer.status == 400
     assert not site.peer.called("oauth.v2.access")
+
+
+async def test_the_install_page_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "slack.db")) as connection:
+        before = list(connection.iterdump())
+        for _ in range(20):
+            assert (await site.client.get("/slack/install")).status == 200
+        assert list(connection.iterdump()) == before
+        assert "oauth_states" not in str(before)
+
+
+async def test_a_state_is_taken_once_and_not_for_long() -> None:
+    now = 1000.0
+    states = SignedStates("client-secret", lambda: now)
+    first, second = await states.async_issue(), await states.async_issue()
+    assert await SignedStates("client-secret", lambda: now).async_consume(first)
+    assert await states.async_consume(first)
+    assert not await states.async_consume(first)
+    now += 601
+    assert not await states.async_consume(second)
+    assert not await SignedStates("another", lambda: 0.0).async_consume(second)
+    for forged in ("", ".", "x.y.z", second[:-1], "9" * 5000, second.replace(second[0], "9", 1), None):
+        assert not await states.async_consume(cast(str, forged))
 
 
 async def test_wrong_and_stale_signatures_are_refused(site: Site) -> None:
