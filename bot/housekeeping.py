@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from datetime import timedelta
 
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import StoreError
+from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
 
@@ -59,7 +59,7 @@ class Housekeeping:
         while True:
             try:
                 await self.tidy(time.time() - young)
-            except (StoreError, sqlite3.Error, OSError) as error:
+            except (StoreError, RecordRefused, OSError) as error:
                 log.error("housekeeping could not tidy up: %s", error)
             young = YOUNG_S
             await asyncio.sleep(EVERY_S)
@@ -68,7 +68,7 @@ class Housekeeping:
         """Once; picture files that are younger than a Unix time are left alone.
 
         Raises:
-            StoreError, sqlite3.Error, OSError: a database or the disk refuses; the next time makes up for it.
+            StoreError, RecordRefused, OSError: a database or the disk refuses; the next time makes up for it.
         """
         if self._retention_days:
             gone = await self._desk.prune(timedelta(days=self._retention_days))

@@ -18,6 +18,7 @@ from typing import TypeVar
 from bot.store_file import sentence_for
 from handlers.errors import StoreError
 from imaging.disk import empty_log
+from imaging.sqlite import open_file, transaction
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -89,18 +90,12 @@ class _File:
         pairs = list(self.unwritten.items())
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 for key, value in pairs:
                     if value is None:
                         connection.execute("DELETE FROM memory WHERE key = ?", [key])
                     else:
                         connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [key, value])
-                connection.execute("COMMIT")
-            except sqlite3.Error:
-                if connection.in_transaction:  # a full disk has rolled back already
-                    connection.execute("ROLLBACK")
-                raise
 
         await self.run(work)
         for key, value in pairs:
@@ -143,12 +138,8 @@ class Memory:
         executor = ThreadPoolExecutor(1, thread_name_prefix="memory")
 
         def connect() -> sqlite3.Connection:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            connection = open_file(path, synchronous=synchronous, busy_s=busy_s)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {synchronous}")
-                connection.execute("PRAGMA secure_delete = ON")
                 connection.execute("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             except BaseException:
                 connection.close()

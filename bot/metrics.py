@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from imaging.model import Done, Failed, ImageRequest, Outcome
 from imaging.queue import JobQueue
-from imaging.runner import WorkerState
+from imaging.queue.runner import WorkerState
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -67,7 +67,7 @@ class Metrics:
     def _counter(self, name: str, summary: str, *labels: str) -> Counter:
         return Counter(name, summary, labels, registry=self.registry)
 
-    # `imaging.queue_types.QueueObserver`
+    # `imaging.queue.types.QueueObserver`
 
     def submitted(self, request: ImageRequest) -> None:
         """The queue tells its depth itself."""

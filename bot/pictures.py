@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from typing import Any
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras
 from imaging.cpu import cores
-from imaging.disk import record_sentence
 from imaging.engine_table import EngineSpec
 from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, open_database
 from imaging.queue import JobQueue
-from imaging.queue_types import QueueLimits, QueueObserver
+from imaging.queue.types import QueueLimits, QueueObserver
+from imaging.record.sqlite import open_record
 from imaging.worker_client import SubprocessWorker
 
 AUTO_THREADS = 4
@@ -70,13 +68,13 @@ def devices(settings: Settings) -> dict[str, str | None]:
 
 @asynccontextmanager
 async def open_studio(
-    settings: Settings, ledger_path: Path, files: PictureFiles, observer: QueueObserver | None = None
+    settings: Settings, record_path: Path, files: PictureFiles, observer: QueueObserver | None = None
 ) -> AsyncIterator[Studio]:
-    """Open the ledger and the queue; workers start at once, beside everything else.
+    """Open the record and the queue; workers start at once, beside everything else.
 
     Raises:
         EngineError: the engine's files are missing.
-        RecordRefused: the ledger cannot be opened.
+        RecordRefused: the record cannot be opened.
     """
     spec, cache = engine_spec(settings), Home(settings.home).cache
     workers = [
@@ -85,11 +83,11 @@ async def open_studio(
     ]
     limits = QueueLimits(settings.queue_length, settings.queue_per_person, settings.queue_per_thread)
     try:
-        ledger = JobLedger(open_database(ledger_path, synchronous=settings.synchronous))
-    except (sqlite3.Error, OSError) as error:
-        raise RecordRefused(f"{ledger_path}: {record_sentence(error)}") from error
+        record = open_record(record_path, synchronous=settings.synchronous)
+    except RecordRefused as error:
+        raise RecordRefused(f"{record_path}: {error}", error.trouble) from error
     async with JobQueue(
-        ledger, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True,
+        record, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True,
         idle_stop_s=settings.worker_idle_minutes * 60 or None, silence_s=settings.worker_silence_s,
     ) as queue:  # fmt: skip
         yield Studio(queue)

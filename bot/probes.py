@@ -16,6 +16,7 @@ from bot.readiness import Readiness
 from bot.store import SqliteStore
 from bot.store_file import sentence_for
 from handlers.errors import StoreError
+from imaging.errors import RecordRefused
 from imaging.queue import JobQueue
 
 KEPT_S = 2.0
@@ -62,7 +63,7 @@ class Probes:
     async def _look(self) -> Readiness:
         problems = [await service.problem() for service in self._services()]
         problems += [await asyncio.to_thread(self._disk), await self._database()]
-        with contextlib.suppress(sqlite3.Error):  # health tells it
+        with contextlib.suppress(RecordRefused):  # health tells it
             await self._queue.probe()
         health = self._queue.health()
         problems += health.problems

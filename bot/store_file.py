@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from bot.migrations import migrate
 from handlers.errors import StoreError
 from imaging.disk import Trouble, trouble
+from imaging.sqlite import open_file
 
 
 def sentence_for(error: OSError | sqlite3.Error) -> str:
@@ -29,12 +30,8 @@ def sentence_for(error: OSError | sqlite3.Error) -> str:
 
 def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> Database:
     """Open (and if needed create) the database file and bring it to the newest schema."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    connection = open_file(path, synchronous=synchronous, busy_s=busy_s)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA secure_delete = ON")
         db = Database(connection)
         migrate(db)
     except BaseException:

@@ -15,8 +15,10 @@ class Trouble(StrEnum):
     OTHER = "other"
 
 
-def trouble(error: OSError | sqlite3.Error) -> Trouble:
-    """Which kind of refusal an error of the disk or of SQLite is."""
+def trouble(error: Exception) -> Trouble:
+    """Which kind of refusal an error of the disk or of SQLite is; one that names its kind is believed."""
+    if isinstance(known := getattr(error, "trouble", None), Trouble):
+        return known
     number, text = getattr(error, "errno", None), str(error).lower()
     if number in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text:
         return Trouble.FULL
@@ -37,7 +39,7 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
-def picture_sentence(error: OSError | sqlite3.Error) -> str:
+def picture_sentence(error: Exception) -> str:
     """Why a picture could not be kept, and the way out."""
     match trouble(error):
         case Trouble.FULL:

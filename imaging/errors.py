@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imaging.disk import Trouble
+
 
 class ImagingError(Exception):
     """Base class; `str(error)` is one plain sentence with the way out."""
@@ -20,7 +22,11 @@ class QueueFull(ImagingError):
 
 
 class RecordRefused(ImagingError):
-    """The queue's record cannot be read or written now."""
+    """The queue's record cannot be read or written now; the sentence is for whoever runs the program."""
+
+    def __init__(self, sentence: str, trouble: Trouble = Trouble.OTHER) -> None:
+        super().__init__(sentence)
+        self.trouble = trouble
 
 
 class BadPicture(ImagingError):

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from imaging.fairness import FairSchedule, Waiting
-from imaging.forecast import forecast
 from imaging.model import Owner, Priority
+from imaging.queue.fairness import FairSchedule, Waiting
+from imaging.queue.forecast import forecast
 
 PICTURE_S = 2.0
 """Device seconds of a plain picture."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from imaging.ledger import JobLedger, Result, open_database
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
+from imaging.record.port import Result
+from imaging.record.sqlite import SqliteRecord, open_record
 
 ROUND = 50
 """Transactions of each kind on one file before the next file has its turn, so that noise meets all alike."""
@@ -32,9 +33,9 @@ def a_recipe(at: int) -> Recipe:
 
 def fill(path: Path, jobs: int) -> None:
     """A record with so many ended jobs, written in one go."""
-    ledger = JobLedger(open_database(path, synchronous="OFF"))
+    ledger = open_record(path, synchronous="OFF")
     _carry_out(ledger, "template", 0)
-    connection = ledger._db.conn
+    connection = ledger._connection
     columns = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
     row = dict(zip(columns, connection.execute("SELECT * FROM jobs").fetchone(), strict=True))
     marks, now = ",".join("?" * len(columns)), time.time()
@@ -50,7 +51,7 @@ def fill(path: Path, jobs: int) -> None:
     ledger.close()
 
 
-def _carry_out(ledger: JobLedger, id: str, at: int) -> tuple[float, float, float]:
+def _carry_out(ledger: SqliteRecord, id: str, at: int) -> tuple[float, float, float]:
     """One job from submission to its picture; seconds of each transaction."""
     request = ImageRequest(id, a_recipe(at), Owner("discord/1", f"p{at % 50}", "discord/1/2/3"))
     times = [time.perf_counter()]
@@ -70,13 +71,13 @@ def figures(
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, float]:  # fmt: skip
     """Median milliseconds of submit, claim and finish by jobs on file, their growth, bytes of a job, pruning."""
-    ledgers: dict[int, JobLedger] = {}
+    ledgers: dict[int, SqliteRecord] = {}
     found: dict[str, float] = {}
     for size in sizes:
         path = folder / f"jobs-{size}.db"
         fill(path, size)
         found[f"bytes_per_job.{size}"] = path.stat().st_size / size
-        ledgers[size] = JobLedger(open_database(path))
+        ledgers[size] = open_record(path)
         tell(f"{size} jobs on file")
     took: dict[tuple[int, str], list[float]] = {}
     for at in range(rounds):
@@ -98,7 +99,7 @@ def figures(
     return found | _synced(folder / "full.db")
 
 
-def _pruned(ledger: JobLedger, path: Path, size: int) -> dict[str, float]:
+def _pruned(ledger: SqliteRecord, path: Path, size: int) -> dict[str, float]:
     """Forget nine tenths: how long others wait for the longest transaction, and what the file shrinks to."""
     before, longest, began = path.stat().st_size, 0.0, time.perf_counter()
     until = time.time() - size / 10
@@ -109,7 +110,7 @@ def _pruned(ledger: JobLedger, path: Path, size: int) -> dict[str, float]:
         if not gone:
             break
     seconds = time.perf_counter() - began
-    ledger._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return {
         "prune_jobs_per_s": 0.9 * size / seconds,
         "prune_longest_ms": 1000 * longest,
@@ -121,7 +122,7 @@ def _synced(path: Path) -> dict[str, float]:
     """What it costs to flush every commit to the disk."""
     medians = {}
     for setting in ("NORMAL", "FULL"):
-        ledger = JobLedger(open_database(path.with_name(f"{setting}.db"), synchronous=setting))
+        ledger = open_record(path.with_name(f"{setting}.db"), synchronous=setting)
         times = [sum(_carry_out(ledger, f"j{at}", at)) for at in range(100)]
         ledger.close()
         medians[setting] = 1000 * statistics.median(times)

@@ -18,8 +18,8 @@ from bot.memory import Memory
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, open_database
 from imaging.model import ImageRequest, Owner
+from imaging.record.sqlite import open_record
 from tests.fakes import THREAD, FakeChat, FakePictures, ScriptedModel, message
 from tests.fakes_engine import recipe
 
@@ -29,7 +29,7 @@ async def test_a_backup_under_load_has_every_picture_of_its_rows(tmp_path: Path)
     files = PictureFiles(home.pictures)
     store = await SqliteStore.open(home.database, files)
     memory = await Memory.open(home.root / "memory.db")
-    ledger = JobLedger(open_database(home.ledger))
+    ledger = open_record(home.ledger)
     chat, model = FakeChat(), ScriptedModel(answer=lambda request: f"<image> {request.user.text} </image>")
     desk = Desk(store, model, FakePictures(), {chat.name: chat})
     going = True

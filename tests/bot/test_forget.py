@@ -13,9 +13,10 @@ from bot.memory import Memory
 from bot.store import SqliteStore
 from handlers.model import Person, Picture, ThreadKey
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, Result, open_database
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
 from imaging.outputs import encode_picture, read_recipe
+from imaging.record.port import Result
+from imaging.record.sqlite import open_record
 from tests.bot.test_store import NOW, number
 from tests.fakes import BEN, THREAD, message
 from tests.fakes_engine import recipe as drawn
@@ -71,7 +72,7 @@ async def test_nothing_of_a_person_is_left_anywhere(place: Path) -> None:
     grandchild = await draw(store, BEN, child(heir.recipe, "a mule", source_image=heir.sha256), (2,))
     await draw(store, BEN, drawn("a fox"))
 
-    ledger = JobLedger(open_database(place / "jobs.db"))
+    ledger = open_record(place / "jobs.db")
     for id, person, made in (("j1", CARA.id, mine), ("j2", BEN.id, child(mine, "a horse"))):
         ledger.submit(ImageRequest(id, made, Owner(THREAD.tenant_scope, person, str(THREAD))))
         fence = ledger.claim(id)

@@ -16,9 +16,10 @@ from bot.store import SqliteStore
 from handlers.desk import Desk
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, JobState, Result, open_database
 from imaging.model import ImageRequest, Owner
 from imaging.queue import JobQueue
+from imaging.record.port import JobState, Result
+from imaging.record.sqlite import open_record
 from tests.fakes import THREAD, FakeChat, FakePictures, ScriptedModel, message, png
 from tests.fakes_engine import recipe
 from tests.waiting import until
@@ -30,7 +31,7 @@ class Place:
         self.files = PictureFiles(home / "pictures")
         self.chat = FakeChat()
         self.model = ScriptedModel()
-        self.ledger = JobLedger(open_database(home / "jobs.db"))
+        self.ledger = open_record(home / "jobs.db")
         self.queue = JobQueue(self.ledger, self.files, [], EngineSpec("tests.fakes_engine:make"), home=home)
         self.store: SqliteStore
         self.desk: Desk
@@ -92,7 +93,7 @@ async def test_a_young_file_is_left_for_the_row_that_is_still_to_come(place: Pla
 async def test_ended_jobs_are_forgotten_and_open_ones_are_not(place: Place) -> None:
     place.finished_job("done", png(1))
     place.ledger.submit(ImageRequest("open", recipe(), Owner("T", "ada", "t1")))
-    place.ledger._db.conn.execute("UPDATE jobs SET ended = 1000 WHERE ended IS NOT NULL")
+    place.ledger._connection.execute("UPDATE jobs SET ended = 1000 WHERE ended IS NOT NULL")
     await place.housekeeping().tidy(time.time())
     assert place.ledger.get("done") is None
     waiting = place.ledger.get("open")

@@ -21,9 +21,9 @@ from handlers.model import Action, CommandCall, Press
 from handlers.quota_rules import read_rules
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, open_database
 from imaging.model import Priority
 from imaging.queue import JobQueue
+from imaging.record.sqlite import open_record
 from tests.fakes import ANNA, BEN, THREAD, FakeChat, ScriptedModel, message
 from tests.fakes_worker import ScriptedWorker
 from tests.waiting import until
@@ -39,7 +39,7 @@ class Studio:
         self.metrics = Metrics()
         self.files = PictureFiles(home / "pictures")
         self.worker = ScriptedWorker("cuda:0")
-        ledger = JobLedger(open_database(home / "jobs.db"))
+        ledger = open_record(home / "jobs.db")
         spec = EngineSpec("tests.fakes_engine:make")
         self.queue = JobQueue(ledger, self.files, [self.worker], spec, home=home, warm=True, observer=self.metrics)
         self.model = ScriptedModel()
@@ -114,7 +114,7 @@ async def test_the_queues_depth_and_age_are_told_by_class(studio: Studio) -> Non
 async def test_failures_retries_and_refusals_have_their_reasons(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imaging.runner.BACK_OFF_S", (0.01,))
+    monkeypatch.setattr("imaging.queue.runner.BACK_OFF_S", (0.01,))
     studio.model._answer = lambda request: "<image> crash </image>"
     await studio.handlers.receive(message("poison"))
     assert studio.number("easel_job_failures_total", reason="crashed") == 1

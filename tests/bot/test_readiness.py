@@ -21,8 +21,8 @@ from bot.probes import Probes
 from bot.store import SqliteStore
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, open_database
 from imaging.queue import JobQueue
+from imaging.record.sqlite import open_record
 from tests.fakes_worker import ScriptedWorker
 from tests.waiting import until
 
@@ -43,7 +43,7 @@ class Place:
         self.worker = ScriptedWorker()
         self.platform = Deaf()
         self.model_problem: str | None = None
-        ledger = JobLedger(open_database(home / "jobs.db", busy_s=0.02))
+        ledger = open_record(home / "jobs.db", busy_s=0.02)
         spec = EngineSpec("tests.fakes_engine:make")
         self.queue = JobQueue(ledger, self.files, [self.worker], spec, home=home, warm=True)
         self.store: SqliteStore
@@ -119,7 +119,7 @@ async def test_a_disk_that_refuses_is_told(place: Place, monkeypatch: pytest.Mon
 
 
 async def test_a_dead_worker_is_told_until_the_next_one_is_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imaging.runner.BACK_OFF_S", (0.05,))
+    monkeypatch.setattr("imaging.queue.runner.BACK_OFF_S", (0.05,))
     place.worker.broken = "No memory is left on the GPU."
     assert place.worker.link is not None
     place.worker.link.die()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.fairness import BULK_SHARE, FairSchedule, Waiting
 from imaging.model import Owner, Priority
+from imaging.queue.fairness import BULK_SHARE, FairSchedule, Waiting
 
 COSTS = st.floats(0.1, 20.0)
 

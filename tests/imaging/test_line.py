@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.fairness import Waiting
-from imaging.forecast import forecast
-from imaging.line import WaitingLine
 from imaging.model import Owner, Priority
+from imaging.queue.fairness import Waiting
+from imaging.queue.forecast import forecast
+from imaging.queue.line import WaitingLine
 
 BOTH = ("one", "two")
 

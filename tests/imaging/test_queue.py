@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from imaging.disk import Trouble
 from imaging.engine_table import EngineSpec
-from imaging.errors import QueueFull
+from imaging.errors import QueueFull, RecordRefused
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, JobState, open_database
 from imaging.model import (
     Cancelled,
     Done,
@@ -32,7 +31,9 @@ from imaging.model import (
     Step,
 )
 from imaging.queue import JobQueue
-from imaging.queue_types import QueueLimits
+from imaging.queue.types import QueueLimits
+from imaging.record.port import JobState
+from imaging.record.sqlite import SqliteRecord, open_record
 from imaging.worker_client import SubprocessLink, SubprocessWorker
 from tests.fakes_engine import recipe
 
@@ -59,8 +60,8 @@ class Watched(SubprocessWorker):
 class Place:
     home: Path
 
-    def ledger(self) -> JobLedger:
-        return JobLedger(open_database(self.home / "easel.db"))
+    def ledger(self) -> SqliteRecord:
+        return open_record(self.home / "easel.db")
 
     def queue(self, *, limits: QueueLimits | None = None, **options: Any) -> tuple[JobQueue, Watched]:
         spec = EngineSpec("tests.fakes_engine:make", options)
@@ -173,17 +174,6 @@ async def test_cancelling_frees_the_row_for_the_next(place: Place, tmp_path: Pat
         assert isinstance(await outcome(queue, "b"), Done)
 
 
-async def test_all_of_a_thread_or_person_can_be_cancelled(place: Place, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    async with place.queue(rows=1)[0] as queue:
-        for n in range(3):
-            await queue.submit(request(f"a{n}", recipe("slow", prompt=str(gate))))
-        await queue.submit(request("b", owner=BOB))
-        assert await queue.cancel_where("a moderator", thread="t1") == 3
-        gate.touch()
-        assert isinstance(await outcome(queue, "b"), Done)
-
-
 async def test_positions_count_what_runs_before(place: Place, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with place.queue(rows=1)[0] as queue:
@@ -192,10 +182,13 @@ async def test_positions_count_what_runs_before(place: Place, tmp_path: Path) ->
         for n in (1, 2):
             await queue.submit(request(f"a{n}"))
         await queue.submit(request("b", owner=BOB))
-        entries = queue.snapshot()
+        for id, position in (("b", 0), ("a1", 1), ("a2", 2)):
+            async with asyncio.timeout(20):
+                async for event in queue.events(id):
+                    if isinstance(event, Queued) and event.position == position:
+                        break
         gate.touch()
-        assert [(e.id, e.position) for e in entries] == [("a0", None), ("b", 0), ("a1", 1), ("a2", 2)]
-        await asyncio.gather(*(outcome(queue, e.id) for e in entries))
+        await asyncio.gather(*(outcome(queue, id) for id in ("a0", "b", "a1", "a2")))
 
 
 @pytest.mark.parametrize(
@@ -232,11 +225,11 @@ async def test_a_full_disk_fails_the_picture_and_nothing_else(place: Place, monk
 async def test_a_ledger_that_cannot_write_refuses_with_a_sentence(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def locked(self: JobLedger, request: ImageRequest) -> None:
-        raise sqlite3.OperationalError("database is locked")
+    def locked(self: SqliteRecord, request: ImageRequest) -> None:
+        raise RecordRefused("It is locked.", Trouble.LOCKED)
 
     async with place.queue()[0] as queue:
-        monkeypatch.setattr(JobLedger, "submit", locked)
+        monkeypatch.setattr(SqliteRecord, "submit", locked)
         with pytest.raises(QueueFull, match="cannot write its record"):
             await queue.submit(request("a"))
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imaging import queue as queue_module
-from imaging import records, runner
 from imaging.engine_table import EngineSpec
 from imaging.errors import QueueFull, RecordRefused
 from imaging.files import PictureFiles
-from imaging.ledger import JobLedger, JobState, open_database
 from imaging.model import Cancelled, Done, Failed, FailureKind, ImageRequest, JobEvent, Owner, Queued
-from imaging.queue import JobQueue
-from imaging.queue_types import QueueLimits
-from imaging.runner import WorkerState
+from imaging.queue import JobQueue, dispatch, positions, runner
+from imaging.queue.runner import WorkerState
+from imaging.queue.types import QueueLimits
+from imaging.record import patience
+from imaging.record.port import JobState
+from imaging.record.sqlite import open_record
 from tests.fakes_engine import recipe
 from tests.fakes_worker import ScriptedWorker
 from tests.waiting import until
@@ -33,10 +33,10 @@ ENGINE = EngineSpec("tests.fakes_engine:make")
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that a person would not notice."""
     monkeypatch.setattr(runner, "BACK_OFF_S", (0.01,))
-    monkeypatch.setattr(records, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(records, "LONGEST_WAIT_S", 0.05)
-    monkeypatch.setattr(queue_module, "UNWRITABLE_S", 0.02)
-    monkeypatch.setattr(queue_module, "POSITIONS_S", 0.0)
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(dispatch, "UNWRITABLE_S", 0.02)
+    monkeypatch.setattr(positions, "POSITIONS_S", 0.0)
 
 
 def request(id: str, description: str = "a fox", owner: Owner = ADA) -> ImageRequest:
@@ -45,7 +45,7 @@ def request(id: str, description: str = "a fox", owner: Owner = ADA) -> ImageReq
 
 @asynccontextmanager
 async def running(home: Path, *workers: ScriptedWorker, **more: Any) -> AsyncIterator[JobQueue]:
-    ledger = JobLedger(open_database(home / "jobs.db", busy_s=0.02))
+    ledger = open_record(home / "jobs.db", busy_s=0.02)
     async with JobQueue(ledger, PictureFiles(home / "pictures"), workers, ENGINE, home=home, **more) as queue:
         yield queue
 
@@ -192,7 +192,7 @@ async def test_those_with_their_weights_loaded_are_chosen_and_others_woken_only_
 
 
 def test_two_workers_cannot_have_one_name(tmp_path: Path) -> None:
-    ledger = JobLedger(open_database(tmp_path / "jobs.db"))
+    ledger = open_record(tmp_path / "jobs.db")
     with pytest.raises(ValueError, match="same name"):
         JobQueue(ledger, PictureFiles(tmp_path), [ScriptedWorker(), ScriptedWorker()], ENGINE, home=tmp_path)
     ledger.close()
@@ -238,20 +238,20 @@ async def test_a_worker_that_dies_while_the_record_is_locked_gives_its_job_back(
 
 
 async def test_a_failure_that_cannot_be_recorded_is_told_and_recorded_later(tmp_path: Path) -> None:
-    def read_only(queue: JobQueue, on: bool) -> None:
-        queue._records.ledger._db.conn.execute(f"PRAGMA query_only = {'ON' if on else 'OFF'}")
+    def read_only(on: bool) -> Callable[[Any], object]:
+        return lambda record: record._connection.execute(f"PRAGMA query_only = {'ON' if on else 'OFF'}")
 
     worker = ScriptedWorker()
     async with running(tmp_path, worker) as queue:
         await queue.submit(request("a", "hold"))
         await until(lambda: bool(queue.health().running))
-        await queue._records.run(lambda _: read_only(queue, True))
+        await queue._records.run(read_only(True))
         worker.release.set()
         told = await outcome(queue, "a")
         assert isinstance(told, Failed)
         assert told.kind is FailureKind.DISK
         assert "read-only" in told.sentence
-        await queue._records.run(lambda _: read_only(queue, False))
+        await queue._records.run(read_only(False))
         await until(lambda: state_of(tmp_path, "a") is JobState.FAILED)
 
 
@@ -271,7 +271,7 @@ async def test_a_job_cancelled_while_it_is_claimed_is_not_drawn(tmp_path: Path) 
 
 async def test_a_record_that_cannot_be_read_at_the_start_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "jobs.db").write_bytes(b"")
-    ledger = JobLedger(open_database(tmp_path / "jobs.db", busy_s=0.02))
+    ledger = open_record(tmp_path / "jobs.db", busy_s=0.02)
     queue = JobQueue(ledger, PictureFiles(tmp_path), [], ENGINE, home=tmp_path)
     with locked(tmp_path), pytest.raises(RecordRefused, match="locked by another program"):
         await queue.start()
@@ -286,14 +286,17 @@ async def test_what_earlier_pictures_took_is_known_after_a_restart(tmp_path: Pat
         await queue.submit(request("b", "hold"))
         await queue.submit(request("c"))
         await until(lambda: bool(queue.health().running))
-        await until(lambda: [entry.eta_s for entry in queue.snapshot()] == [None, 1.0])
+        async with asyncio.timeout(20):
+            async for event in queue.events("c"):
+                if event == Queued(0, 1.0):
+                    break
 
 
 # Waiting
 
 
 async def test_an_eta_falls_while_the_picture_before_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_module, "ETA_S", 0.01)
+    monkeypatch.setattr(positions, "ETA_S", 0.01)
     worker = ScriptedWorker()
     async with running(tmp_path, worker) as queue:
         await queue.submit(request("a"))
@@ -319,7 +322,7 @@ async def test_an_eta_falls_while_the_picture_before_is_drawn(tmp_path: Path, mo
 async def test_what_waits_beyond_its_deadline_ends_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "OVERDUE_S", 0.01)
+    monkeypatch.setattr(positions, "OVERDUE_S", 0.01)
     worker = ScriptedWorker()
     async with running(tmp_path, worker, limits=QueueLimits(deadline_s=0.2)) as queue:
         await queue.submit(request("a", "hold"))

@@ -48,7 +48,7 @@ import numpy, io
 from PIL import Image
 from imaging.engines import random_sdxl
 from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
-from imaging.estimates import Estimates
+from imaging.queue.estimates import Estimates
 from imaging.model import Abilities, Technique
 from tests.imaging.engines.tiny import edit, recipe, render
 

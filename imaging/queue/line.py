@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from imaging.fairness import FairSchedule, Waiting
+from imaging.queue.fairness import FairSchedule, Waiting
 
 
 @dataclass(frozen=True, slots=True)

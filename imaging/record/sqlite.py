@@ -1,16 +1,4 @@
-"""The durable record of every job, on SQLite: what was accepted survives any crash, and ends once.
-
-States and the only transitions between them:
-
-    queued → running → done | failed | cancelled
-    queued → failed | cancelled
-    running → queued          (its worker or the program died; attempts are counted)
-
-Each time a job is taken, its fencing token grows; whoever comes with an older one is refused, so that
-a worker believed dead cannot end a job that another one has. WAL with `synchronous=NORMAL` loses no
-accepted job when a process dies; at a power cut it may lose those of the last moments, and
-`synchronous="FULL"` loses none (a commit then costs a disk flush, some milliseconds).
-"""
+"""The record of jobs on SQLite; `imaging.record.port` says what each call means."""
 
 from __future__ import annotations
 
@@ -19,66 +7,18 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from imaging.disk import empty_log
-from imaging.model import Cancelled, Failed, ImageRequest, Outcome, Owner, Priority, Recipe
+from imaging.disk import empty_log, record_sentence, trouble
+from imaging.errors import RecordRefused
+from imaging.model import ImageRequest, Owner, Priority, Recipe
+from imaging.record.port import CRASHED, MAX_CRASHES, MAX_RESTARTS, Job, JobState, Result
+from imaging.sqlite import open_file, transaction
 
-MAX_CRASHES = 2
-"""A job that was running when its worker died this often is failed."""
-MAX_RESTARTS = 5
-"""The same for the whole program, where the culprit is less clear."""
-CRASHED = "This picture stopped the renderer twice; change its words or its size and ask again."
-
-
-class JobState(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 _OPEN = "state IN ('queued', 'running')"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A finished picture as the ledger keeps it: the bytes lie in `PictureFiles` under `sha256`."""
-
-    sha256: str
-    media_type: str
-    width: int
-    height: int
-    recipe: Recipe
-    device_seconds: float
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One row. `crashes` and `restarts` count how often it was running when a worker or the program died."""
-
-    request: ImageRequest
-    state: JobState
-    fence: int
-    crashes: int
-    restarts: int
-    submitted: float
-    result: Result | None = None
-    sentence: str | None = None
-    retryable: bool = True
-    by: str | None = None
-
-    @property
-    def id(self) -> str:
-        return self.request.id
 
 
 def _first_table(db: Database) -> None:
@@ -108,70 +48,65 @@ def _account(db: Database) -> None:
 migrations: tuple[Callable[[Database], None], ...] = (_first_table, _recipe_that_was_made, _account)
 
 
-def open_database(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.0) -> Database:
-    """The ledger's own connection; tables are made or brought to the newest schema.
+def open_record(
+    path: Path, *, synchronous: str = "NORMAL", busy_s: float = 5.0, clock: Callable[[], float] = time.time
+) -> SqliteRecord:
+    """The record in a file; tables are made or brought to the newest schema.
 
     Raises:
-        sqlite3.Error: the file cannot be opened or is no database.
+        RecordRefused: the file cannot be opened or is no database.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    with refusals():
+        connection = open_file(path, synchronous=synchronous, busy_s=busy_s)
+        try:
+            connection.execute("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)")
+            row = connection.execute("SELECT max(version) FROM ledger_schema").fetchone()
+            for number, step in enumerate(migrations[row[0] or 0 :], start=(row[0] or 0) + 1):
+                with transaction(connection):
+                    step(Database(connection))
+                    connection.execute("INSERT INTO ledger_schema VALUES (?)", [number])
+        except BaseException:
+            connection.close()
+            raise
+    return SqliteRecord(connection, clock)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What SQLite or the disk refuses, in the port's words."""
     try:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only: pruning gives room back
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)")
-        db = Database(connection)
-        row = connection.execute("SELECT max(version) FROM ledger_schema").fetchone()
-        for number, step in enumerate(migrations[row[0] or 0 :], start=(row[0] or 0) + 1):
-            connection.execute("BEGIN IMMEDIATE")
-            step(db)
-            connection.execute("INSERT INTO ledger_schema VALUES (?)", [number])
-            connection.execute("COMMIT")
-    except BaseException:
-        connection.close()
-        raise
-    return db
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise RecordRefused(record_sentence(error), trouble(error)) from error
 
 
-class JobLedger:
-    """All methods are short transactions; call them from one thread at a time."""
+class SqliteRecord:
+    """See `imaging.record.port.JobRecord`.
 
-    def __init__(self, db: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._db = db
+    WAL with `synchronous=NORMAL` loses no accepted job when a process dies; at a power cut it may lose those of the
+    last moments, and `synchronous="FULL"` loses none (a commit then costs a disk flush, some milliseconds).
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float]) -> None:
+        self._connection = connection
         self._clock = clock
 
     def now(self) -> float:
-        """Unix time, by the ledger's clock."""
         return self._clock()
 
     def close(self) -> None:
-        self._db.conn.close()
+        self._connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection: sqlite3.Connection = self._db.conn
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with refusals(), transaction(self._connection):
+            yield self._connection
 
     def probe(self) -> None:
-        """Whether the record can be written now; nothing is.
-
-        Raises:
-            sqlite3.Error: it cannot.
-        """
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET state = state WHERE id = ''")
 
     def submit(self, request: ImageRequest) -> Job:
-        """Accept a job; the same id again returns what is on file, unchanged."""
         owner = request.owner
         row = (
             request.id, owner.tenant, owner.person, owner.thread, owner.account, request.priority.value,
@@ -192,11 +127,9 @@ class JobLedger:
         return rows[0] if rows else None
 
     def open_jobs(self) -> list[Job]:
-        """What has not ended, oldest first."""
         return self._select(f"WHERE {_OPEN} ORDER BY submitted, rowid", [])
 
     def claim(self, id: str) -> int | None:
-        """queued → running. Returns the fencing token, None when the job is not queued (any more)."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "UPDATE jobs SET state = 'running', fence = fence + 1"
@@ -206,7 +139,6 @@ class JobLedger:
         return int(rows[0][0]) if rows else None
 
     def done(self, id: str, fence: int, result: Result) -> bool:
-        """running → done. False for a token that is not the newest: somebody else has the job."""
         recipe = _dumps(result.recipe.to_json())
         facts = {
             "sha256": result.sha256, "media_type": result.media_type, "width": result.width,
@@ -220,13 +152,11 @@ class JobLedger:
         )  # fmt: skip
 
     def fail(self, id: str, sentence: str, *, fence: int | None = None, retryable: bool = True) -> bool:
-        """running (with its token) or queued → failed, with the sentence that people read."""
         where, values = ("state = 'running' AND fence = ?", [fence]) if fence is not None else ("state = 'queued'", [])
         changes = "state = 'failed', sentence = ?, retryable = ?"
         return self._end(id, where, values, changes, [sentence, int(retryable)])
 
     def cancel(self, id: str, by: str) -> bool:
-        """queued or running → cancelled. False when it has ended or never was."""
         return self._end(id, _OPEN, [], "state = 'cancelled', ended_by = ?", [by])
 
     def _end(self, id: str, where: str, where_values: Sequence[Any], changes: str, values: Sequence[Any]) -> bool:
@@ -238,7 +168,6 @@ class JobLedger:
         return cursor.rowcount == 1
 
     def release(self, id: str, fence: int, *, crashed: bool) -> JobState | None:
-        """running → queued, or failed when its worker `crashed` over it too often. None for an old token."""
         with self._transaction() as connection:
             rows = connection.execute(
                 "UPDATE jobs SET crashes = crashes + ?,"
@@ -254,8 +183,6 @@ class JobLedger:
         return JobState(rows[0][0]) if rows else None
 
     def recover(self) -> list[Job]:
-        """After a start: what a program that is gone left running is queued again, or failed when that has
-        happened too often. Returns everything that waits now, oldest first."""
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'failed', sentence = ?, retryable = 0, ended = ?"
@@ -268,18 +195,8 @@ class JobLedger:
             )
         return self.open_jobs()
 
-    def count(self, *, person: Owner | None = None, thread: str | None = None) -> int:
-        """Open jobs: all, or those of a person in their tenant, or of a thread."""
-        where, values = _OPEN, []
-        if person is not None:
-            where, values = f"{_OPEN} AND tenant = ? AND person = ?", [person.tenant, person.person]
-        elif thread is not None:
-            where, values = f"{_OPEN} AND thread = ?", [thread]
-        row = self._db.conn.execute(f"SELECT count(*) FROM jobs WHERE {where}", values).fetchone()
-        return int(row[0])
-
+    @refusals()
     def prune(self, before: float, most: int = -1) -> int:
-        """Forget jobs that ended before a Unix time, oldest first; returns how many."""
         with self._transaction() as connection:
             old = "SELECT rowid FROM jobs WHERE ended < ? ORDER BY ended LIMIT ?"
             gone = int(connection.execute(f"DELETE FROM jobs WHERE rowid IN ({old})", [before, most]).rowcount)
@@ -288,18 +205,17 @@ class JobLedger:
         empty_log(connection)
         return gone
 
+    @refusals()
     def latest_results(self, most: int) -> list[Result]:
-        """What the jobs that were done last made, oldest first."""
-        rows = self._db.conn.execute(
+        rows = self._connection.execute(
             "SELECT result, coalesce(made, recipe) FROM jobs WHERE ended IS NOT NULL AND result IS NOT NULL"
             " ORDER BY ended DESC LIMIT ?",
             [most],
         ).fetchall()
         return [_result(result, json.loads(recipe)) for result, recipe in reversed(rows)]
 
+    @refusals()
     def forget(self, tenant: str, person: str, threads: Sequence[str]) -> int:
-        """Delete a person's ended jobs, and the recipes of parents in those of others in these threads; returns how
-        many jobs were deleted."""
         with self._transaction() as connection:
             gone = connection.execute(
                 "DELETE FROM jobs WHERE tenant = ? AND person = ? AND ended IS NOT NULL", [tenant, person]
@@ -316,13 +232,14 @@ class JobLedger:
         empty_log(connection)
         return int(gone)
 
+    @refusals()
     def wanted_files(self) -> set[str]:
-        """Pictures that an ended job made and that its listener may not have taken over yet."""
-        rows = self._db.conn.execute("SELECT json_extract(result, '$.sha256') FROM jobs WHERE result IS NOT NULL")
+        rows = self._connection.execute("SELECT json_extract(result, '$.sha256') FROM jobs WHERE result IS NOT NULL")
         return {str(row[0]) for row in rows}
 
+    @refusals()
     def _select(self, rest: str, values: Sequence[Any]) -> list[Job]:
-        cursor = self._db.conn.execute(
+        cursor = self._connection.execute(
             "SELECT id, tenant, person, thread, priority, state, recipe, fence, crashes, restarts, submitted,"
             f" result, sentence, retryable, ended_by, made, account FROM jobs {rest}",
             values,
@@ -348,12 +265,3 @@ def _result(text: str, recipe: dict[str, Any]) -> Result:
 
 def _dumps(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def outcome(job: Job) -> Outcome | None:
-    """How an ended job ended, other than in a picture (whose bytes the ledger does not have)."""
-    if job.state is JobState.FAILED:
-        return Failed(job.sentence or CRASHED, job.retryable)
-    if job.state is JobState.CANCELLED:
-        return Cancelled(job.by or "somebody")
-    return None

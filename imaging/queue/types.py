@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from imaging.model import ImageRequest, Outcome, Owner
-from imaging.runner import WorkerState
+from imaging.model import ImageRequest, Outcome
+from imaging.queue.runner import WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,6 @@ class QueueLimits:
     per_thread: int = 60
     deadline_s: float = 6 * 3600.0
     """A job that has waited this long is failed: nobody waits for it any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEntry:
-    """A job as `/queue` shows it. `position` is None when it is running."""
-
-    id: str
-    owner: Owner
-    description: str
-    position: int | None
-    eta_s: float | None
-    step: int = 0
-    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from imaging.model import Cancelled, Done, Failed, JobEvent, Queued
+from imaging.model import Cancelled, Done, Failed, JobEvent
 
 
 class Feed:
@@ -33,9 +33,6 @@ class Feed:
         self._version += 1
         self._changed.set()
         self._changed = asyncio.Event()
-
-    def waits(self) -> bool:
-        return self._newest is None or isinstance(self._newest, Queued)
 
     async def listen(self) -> AsyncIterator[JobEvent]:
         seen = 0

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from imaging import ledger as ledger_module
-from imaging.ledger import JobLedger, Result, open_database
 from imaging.model import ImageRequest, Owner, Recipe
+from imaging.record import sqlite as sqlite_record
+from imaging.record.port import Result
+from imaging.record.sqlite import SqliteRecord, open_record
 from tests.fakes_engine import recipe
 
 ADA = Owner("T", "ada", "t1")
 
 
-def done(ledger: JobLedger, id: str, asked: Recipe, made: Recipe) -> Result:
+def done(ledger: SqliteRecord, id: str, asked: Recipe, made: Recipe) -> Result:
     ledger.submit(ImageRequest(id, asked, ADA))
     fence = ledger.claim(id)
     assert fence is not None
@@ -27,7 +28,7 @@ def done(ledger: JobLedger, id: str, asked: Recipe, made: Recipe) -> Result:
 
 
 def test_a_recipe_is_kept_once_and_another_that_was_made_beside_it(tmp_path: Path) -> None:
-    ledger = JobLedger(open_database(tmp_path / "jobs.db"))
+    ledger = open_record(tmp_path / "jobs.db")
     asked = recipe("a fox")
     results = {
         "same": done(ledger, "same", asked, asked),
@@ -47,7 +48,7 @@ def test_a_record_from_before_is_read(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     old = sqlite3.connect(path, isolation_level=None)
     old.execute("CREATE TABLE ledger_schema (version INTEGER NOT NULL)")
-    ledger_module.migrations[0](Database(old))
+    sqlite_record.migrations[0](Database(old))
     old.execute("INSERT INTO ledger_schema VALUES (1)")
     made = replace(recipe("a fox"), seed=7)
     facts = {"sha256": "0" * 64, "media_type": "image/png", "width": 8, "height": 8, "recipe": made.to_json()}
@@ -58,7 +59,7 @@ def test_a_record_from_before_is_read(tmp_path: Path) -> None:
         [json.dumps(recipe("a fox").to_json()), json.dumps(facts)],
     )
     old.close()
-    ledger = JobLedger(open_database(path))
+    ledger = open_record(path)
     job = ledger.get("a")
     assert job is not None
     assert job.result is not None
@@ -67,7 +68,7 @@ def test_a_record_from_before_is_read(tmp_path: Path) -> None:
 
 
 def test_a_job_keeps_whose_share_it_is(tmp_path: Path) -> None:
-    ledger = JobLedger(open_database(tmp_path / "jobs.db"))
+    ledger = open_record(tmp_path / "jobs.db")
     owner = replace(ADA, account="everywhere")
     ledger.submit(ImageRequest("a", recipe("a fox"), owner))
     assert [job.request.owner for job in ledger.open_jobs()] == [owner]
@@ -76,13 +77,13 @@ def test_a_job_keeps_whose_share_it_is(tmp_path: Path) -> None:
 
 def test_pruning_makes_the_file_smaller(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
-    ledger = JobLedger(open_database(path, synchronous="OFF"), clock=lambda: 1.0)
+    ledger = open_record(path, synchronous="OFF", clock=lambda: 1.0)
     for at in range(600):
         done(ledger, f"j{at}", recipe("a fox " * 20), recipe("a fox " * 20))
     ledger.submit(ImageRequest("open", recipe(), ADA))
 
     def size() -> int:
-        pages = ledger._db.conn.execute("PRAGMA page_count").fetchone()[0]
+        pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
         return int(pages)
 
     before = size()

@@ -1,16 +1,15 @@
-"""The ledger from the event loop: one thread of its own, and patience with a database that refuses."""
+"""The record from the event loop: one thread of its own, and patience with one that refuses."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from imaging.disk import record_sentence
-from imaging.ledger import JobLedger
+from imaging.errors import RecordRefused
+from imaging.record.port import JobRecord
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -20,51 +19,55 @@ LONGEST_WAIT_S = 5.0
 
 
 class Records:
-    """Runs the ledger's transactions in the order in which they were asked for."""
+    """Runs the record's transactions in the order in which they were asked for."""
 
-    def __init__(self, ledger: JobLedger) -> None:
-        self.ledger = ledger
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+    def __init__(self, record: JobRecord) -> None:
+        self._record = record
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._later: set[asyncio.Task[None]] = set()
         self.problem: str | None = None
         """Why the last transaction failed; None while all is well."""
 
-    async def run(self, call: Callable[[JobLedger], T]) -> T:
+    def now(self) -> float:
+        """Unix time, by the record's clock."""
+        return self._record.now()
+
+    async def run(self, call: Callable[[JobRecord], T]) -> T:
         """One transaction.
 
         Raises:
-            sqlite3.Error: the database refuses.
+            RecordRefused: it refuses.
         """
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._thread, call, self.ledger)
-        except sqlite3.Error as error:
-            self.problem = record_sentence(error)
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, call, self._record)
+        except RecordRefused as error:
+            self.problem = str(error)
             raise
         self.problem = None
         return result
 
-    async def insist(self, call: Callable[[JobLedger], T], *, for_s: float | None = None) -> T:
-        """One transaction, tried again until the database takes it.
+    async def insist(self, call: Callable[[JobRecord], T], *, for_s: float | None = None) -> T:
+        """One transaction, tried again until the record takes it.
 
         Args:
             for_s: Seconds after which it is given up; None never gives up.
 
         Raises:
-            sqlite3.Error: it was given up.
+            RecordRefused: it was given up.
         """
         loop = asyncio.get_running_loop()
         until, wait = (None if for_s is None else loop.time() + for_s), FIRST_WAIT_S
         while True:
             try:
                 return await self.run(call)
-            except sqlite3.Error as error:
+            except RecordRefused as error:
                 if until is not None and loop.time() + wait > until:
                     raise
                 log.warning("the record of jobs refuses (%s); again in %.1f s", error, wait)
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
-    def later(self, call: Callable[[JobLedger], object]) -> None:
+    def later(self, call: Callable[[JobRecord], object]) -> None:
         """Insist beside everything else; what has not been written at the end is mended by the next start."""
 
         async def work() -> None:
@@ -79,5 +82,5 @@ class Records:
         for task in self._later:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self.ledger.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._record.close)
         self._thread.shutdown()

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Protocol, assert_never
 
 from imaging.errors import EngineError
-from imaging.ledger import Job
 from imaging.model import RenderedPicture
+from imaging.record.port import Job
 from imaging.trace import of_job, trace
 from imaging.worker_client import (
     Accepted,

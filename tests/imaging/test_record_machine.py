@@ -1,4 +1,4 @@
-"""The ledger against a simple model of it: any order of calls, old tokens and restarts included."""
+"""Both records of jobs against a simple model of one: any order of calls, old tokens and restarts included."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from imaging.ledger import CRASHED, ENDED, MAX_CRASHES, MAX_RESTARTS, JobLedger, JobState, Result, open_database
 from imaging.model import ImageRequest, Owner, Priority
+from imaging.record.memory import MemoryRecord
+from imaging.record.port import CRASHED, ENDED, MAX_CRASHES, MAX_RESTARTS, JobRecord, JobState, Result
+from imaging.record.sqlite import open_record
 from tests.fakes_engine import recipe
 
 IDS = st.sampled_from([f"job-{n}" for n in range(6)])
@@ -33,23 +35,26 @@ class Known:
     said: str | None = None
 
 
-class LedgerMachine(RuleBasedStateMachine):
+class RecordMachine(RuleBasedStateMachine):
+    """`open` gives the record of each kind; it is called again after a restart."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory(prefix="easel-ledger-")
         self.time = 1_000.0
         self.jobs: dict[str, Known] = {}
         self.order: list[str] = []
+        self.record: JobRecord
+
+    def open(self) -> JobRecord:
+        raise NotImplementedError
 
     @initialize()
-    def open(self) -> None:
-        path = Path(self.folder.name) / "jobs.db"
-        self.ledger = JobLedger(open_database(path, synchronous="OFF"), clock=lambda: self.time)
+    def first(self) -> None:
+        self.record = self.open()
 
     def teardown(self) -> None:
-        if hasattr(self, "ledger"):
-            self.ledger.close()
-        self.folder.cleanup()
+        if hasattr(self, "record"):
+            self.record.close()
 
     def running(self, id: str, fence: int) -> Known | None:
         """The job, if somebody with this token may still end it."""
@@ -65,7 +70,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(id=IDS, owner=OWNERS, priority=st.sampled_from(list(Priority)))
     def submit(self, id: str, owner: Owner, priority: Priority) -> None:
-        job = self.ledger.submit(ImageRequest(id, recipe(), owner, priority))
+        job = self.record.submit(ImageRequest(id, recipe(), owner, priority))
         if id not in self.jobs:
             self.jobs[id] = Known(owner)
             self.order.append(id)
@@ -73,7 +78,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(id=IDS)
     def claim(self, id: str) -> None:
-        fence, job = self.ledger.claim(id), self.jobs.get(id)
+        fence, job = self.record.claim(id), self.jobs.get(id)
         if job is None or job.state is not JobState.QUEUED:
             assert fence is None
             return
@@ -85,10 +90,10 @@ class LedgerMachine(RuleBasedStateMachine):
         fence = self.token(id, age)
         job = self.running(id, fence)
         result = Result("0" * 64, "image/png", 8, 8, recipe(), 0.5, {"change": 0.25})
-        assert self.ledger.done(id, fence, result) is (job is not None)
+        assert self.record.done(id, fence, result) is (job is not None)
         if job is not None:
             self.end(job, JobState.DONE)
-            stored = self.ledger.get(id)
+            stored = self.record.get(id)
             assert stored is not None
             assert stored.result == result
 
@@ -96,7 +101,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def fail_running(self, id: str, age: int, retryable: bool) -> None:
         fence = self.token(id, age)
         job = self.running(id, fence)
-        assert self.ledger.fail(id, "It broke.", fence=fence, retryable=retryable) is (job is not None)
+        assert self.record.fail(id, "It broke.", fence=fence, retryable=retryable) is (job is not None)
         if job is not None:
             self.end(job, JobState.FAILED, "It broke.")
 
@@ -104,7 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def fail_waiting(self, id: str) -> None:
         job = self.jobs.get(id)
         waits = job is not None and job.state is JobState.QUEUED
-        assert self.ledger.fail(id, "Too late.") is waits
+        assert self.record.fail(id, "Too late.") is waits
         if job is not None and waits:
             self.end(job, JobState.FAILED, "Too late.")
 
@@ -112,7 +117,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def cancel(self, id: str) -> None:
         job = self.jobs.get(id)
         is_open = job is not None and job.state not in ENDED
-        assert self.ledger.cancel(id, "ada") is is_open
+        assert self.record.cancel(id, "ada") is is_open
         if job is not None and is_open:
             self.end(job, JobState.CANCELLED)
 
@@ -120,7 +125,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def release(self, id: str, age: int, crashed: bool) -> None:
         fence = self.token(id, age)
         job = self.running(id, fence)
-        state = self.ledger.release(id, fence, crashed=crashed)
+        state = self.record.release(id, fence, crashed=crashed)
         if job is None:
             assert state is None
             return
@@ -134,9 +139,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The program is killed and starts again on the same file."""
-        self.ledger.close()
-        self.open()
-        waiting = self.ledger.recover()
+        self.record.close()
+        self.record = self.open()
+        waiting = self.record.recover()
         for job in self.jobs.values():
             if job.state is JobState.RUNNING:
                 if job.restarts + 1 >= MAX_RESTARTS:
@@ -153,29 +158,50 @@ class LedgerMachine(RuleBasedStateMachine):
     def prune(self, age: int) -> None:
         before = self.time - age
         gone = [id for id, job in self.jobs.items() if job.state in ENDED and job.ended < before]
-        assert self.ledger.prune(before) == len(gone)
+        assert self.record.prune(before) == len(gone)
         for id in gone:
             del self.jobs[id]
             self.order.remove(id)
 
     @invariant()
     def is_as_the_model_says(self) -> None:
-        if not hasattr(self, "ledger"):
+        if not hasattr(self, "record"):
             return
         for id, known in self.jobs.items():
-            job = self.ledger.get(id)
+            job = self.record.get(id)
             assert job is not None
             assert (job.state, job.fence, job.crashes, job.restarts) == (
                 known.state, known.fence, known.crashes, known.restarts
             )  # fmt: skip
             assert job.sentence == known.said
-        still = [job for job in self.jobs.values() if job.state not in ENDED]
-        assert self.ledger.count() == len(still)
-        assert self.ledger.count(person=Owner("T", "ada", "")) == sum(
-            (job.owner.tenant, job.owner.person) == ("T", "ada") for job in still
-        )
-        assert self.ledger.count(thread="t1") == sum(job.owner.thread == "t1" for job in still)
+        still = [id for id in self.order if self.jobs[id].state not in ENDED]
+        assert [job.id for job in self.record.open_jobs()] == still
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestLedger = LedgerMachine.TestCase
+class SqliteMachine(RecordMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(prefix="easel-record-")
+
+    def open(self) -> JobRecord:
+        path = Path(self.folder.name) / "jobs.db"
+        return open_record(path, synchronous="OFF", clock=lambda: self.time)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
+class MemoryMachine(RecordMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = MemoryRecord(clock=lambda: self.time)
+
+    def open(self) -> JobRecord:
+        return self.kept
+
+
+for machine in (SqliteMachine, MemoryMachine):
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSqliteRecord = SqliteMachine.TestCase
+TestMemoryRecord = MemoryMachine.TestCase

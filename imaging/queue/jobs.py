@@ -1,0 +1,253 @@
+"""`JobQueue`: what the rest of the program calls. It lives on one event loop.
+
+A record that refuses for a while holds jobs up; it loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from imaging.engine_table import EngineSpec, build_engine
+from imaging.errors import QueueFull, RecordRefused
+from imaging.files import PictureFiles
+from imaging.model import Abilities, Cancelled, Done, Failed, ImageRequest, JobEvent, Owner, Recipe, RenderedPicture
+from imaging.queue.dispatch import KEEP_TRYING_S, UNKNOWN, Dispatcher
+from imaging.queue.open_jobs import OpenJobs
+from imaging.queue.positions import Positions
+from imaging.queue.runner import SILENCE_S, Runner
+from imaging.queue.types import NoObserver, QueueHealth, QueueLimits, QueueObserver, WaitingClass, WorkerHealth
+from imaging.record.patience import Records
+from imaging.record.port import JobRecord, JobState, outcome
+from imaging.worker_client import WorkerTransport
+
+log = logging.getLogger(__name__)
+
+NO_RECORD = "The picture queue cannot write its record; ask again in a moment."
+PRUNED_AT_ONCE = 500
+"""Rows of one transaction: others wait no longer than that."""
+REMEMBERED = 200
+"""Ended jobs from which a start learns how long pictures take."""
+
+
+class JobQueue:
+    """Implements `handlers.ports.Pictures`. Use it with `async with`, or `start` and `stop`."""
+
+    def __init__(
+        self,
+        record: JobRecord,
+        files: PictureFiles,
+        workers: Sequence[WorkerTransport],
+        engine: EngineSpec,
+        *,
+        home: Path,
+        limits: QueueLimits | None = None,
+        idle_stop_s: float | None = None,
+        silence_s: float = SILENCE_S,
+        warm: bool = False,
+        observer: QueueObserver | None = None,
+    ) -> None:
+        """
+        Args:
+            home: Where the engine may keep what it measured.
+            idle_stop_s, silence_s, warm: See `imaging.queue.runner.Runner`.
+
+        Raises:
+            ValueError: two workers have the same name.
+            EngineError: the engine's files are missing.
+        """
+        self._records = Records(record)
+        self._files = files
+        self._limits = limits or QueueLimits()
+        self._observer = observer or NoObserver()
+        self._abilities = build_engine(engine, home).abilities
+        self._jobs = OpenJobs(self._records, self._observer)
+        self._dispatcher = Dispatcher(self._jobs, self._records, files, self._observer)
+        self._runners = {
+            transport.name: Runner(transport, self._dispatcher, idle_stop_s=idle_stop_s, silence_s=silence_s, warm=warm)
+            for transport in workers
+        }
+        if len(self._runners) < len(workers):
+            raise ValueError("two workers have the same name")
+        self._dispatcher.runners = self._runners
+        self._positions = Positions(
+            self._jobs, self._dispatcher, self._records,
+            parallel=self._abilities.parallel, deadline_s=self._limits.deadline_s,
+        )  # fmt: skip
+        self._tasks: list[asyncio.Task[None]] = []
+        self._problem: str | None = None
+
+    @property
+    def abilities(self) -> Abilities:
+        return self._abilities
+
+    def estimate(self, recipe: Recipe) -> float:
+        """Device seconds that the recipe will take, from what earlier ones took."""
+        return self._jobs.estimates.seconds(recipe)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Take up what an earlier program left, then serve.
+
+        Raises:
+            RecordRefused: the record cannot be read or written.
+        """
+        for result in await self._records.run(lambda record: record.latest_results(REMEMBERED)):
+            self._jobs.estimates.learn(result.recipe, result.device_seconds)
+        for job in await self._records.run(lambda record: record.recover()):
+            self._jobs.wait(job)
+        self._tasks = [asyncio.create_task(one.run(), name=f"runner {one.name}") for one in self._runners.values()]
+        self._tasks.append(asyncio.create_task(self._positions.run(), name="queue positions"))
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._problem = "A part of the picture queue has failed; restart the program."
+            log.critical("%s failed", task.get_name(), exc_info=task.exception())
+
+    async def stop(self) -> None:
+        """End the workers; what they were drawing goes back and is drawn after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._records.close()
+
+    # What the handlers call
+
+    async def submit(self, request: ImageRequest) -> None:
+        """Accept durably; the same id again is the same job.
+
+        Raises:
+            QueueFull: a limit is reached, no device can draw, or the job cannot be written down; with the sentence.
+        """
+        if request.id in self._jobs:
+            return
+        if sentence := self._dispatcher.hopeless():
+            raise QueueFull(sentence)
+        self._check_limits(request.owner)
+        try:
+            job = await self._records.run(lambda record: record.submit(request))
+        except RecordRefused as error:
+            raise QueueFull(NO_RECORD) from error
+        if job.state is JobState.QUEUED and job.id not in self._jobs:
+            self._observer.submitted(request)
+            log.info("job %s waits", job.id)
+            self._jobs.wait(job)
+
+    def _check_limits(self, owner: Owner) -> None:
+        limits, owners = self._limits, self._jobs.owners
+        mine = sum(other.counts_as == owner.counts_as for other in owners)
+        here = sum(other.thread == owner.thread for other in owners)
+        if len(owners) >= limits.length:
+            raise QueueFull(f"The queue is full ({limits.length} pictures wait); ask again in a few minutes.")
+        if mine >= limits.per_person:
+            raise QueueFull(f"You have {mine} pictures waiting, which is the limit; wait for one, or cancel some.")
+        if here >= limits.per_thread:
+            raise QueueFull(f"This thread has {here} pictures waiting, which is the limit; wait for one of them.")
+
+    async def events(self, id: str) -> AsyncIterator[JobEvent]:
+        """What happens to the job from now on, ending with its outcome; see `handlers.ports.Pictures`."""
+        feed = self._jobs.feed(id)
+        if feed is None:
+            yield await self._past(id)
+            return
+        async for event in feed.listen():
+            yield event
+
+    async def _past(self, id: str) -> JobEvent:
+        """The outcome of a job that is not open here."""
+        job = await self._records.insist(lambda record: record.get(id), for_s=KEEP_TRYING_S)
+        if job is None:
+            return Failed(UNKNOWN)
+        if job.result is None:
+            return outcome(job) or Failed(UNKNOWN)
+        made = job.result
+        try:
+            data = await asyncio.to_thread(self._files.get, made.sha256)
+        except OSError:
+            return Failed("This picture's file is gone from the disk; ask for the picture again.")
+        return Done(
+            RenderedPicture(
+                data, made.media_type, made.width, made.height, made.recipe, made.device_seconds, made.metrics
+            )
+        )
+
+    async def cancel(self, id: str, by: str) -> bool:
+        """False when the job has already ended or never was.
+
+        Raises:
+            RecordRefused: it cannot be written down, so it goes on.
+        """
+        try:
+            if not await self._records.run(lambda record: record.cancel(id, by)):
+                return False
+        except RecordRefused as error:
+            raise RecordRefused(NO_RECORD, error.trouble) from error
+        self._jobs.line.remove(id)
+        for runner in self._runners.values():
+            await runner.cancel(id)
+        self._jobs.close(id, Cancelled(by))
+        return True
+
+    # What whoever runs the program looks at, and housekeeping
+
+    def health(self) -> QueueHealth:
+        """How the devices and the record are now."""
+        workers = tuple(
+            WorkerHealth(r.name, r.state, r.problem, len(r.held), r.busy_s, r.failures) for r in self._runners.values()
+        )
+        running = sum(worker.running for worker in workers)
+        return QueueHealth(workers, len(self._jobs.line), running, self._problem or self._records.problem)
+
+    async def probe(self) -> None:
+        """Use the record, so that health tells the truth about it.
+
+        Raises:
+            RecordRefused: it refuses.
+        """
+        await self._records.run(lambda record: record.probe())
+
+    def waiting(self) -> list[WaitingClass]:
+        """How many wait and since when, by class."""
+        return self._jobs.waiting_classes()
+
+    async def wanted_files(self) -> set[str]:
+        """Files that jobs made and that their listeners may not have taken over yet.
+
+        Raises:
+            RecordRefused: it cannot be read.
+        """
+        return await self._records.run(lambda record: record.wanted_files())
+
+    async def forget(self, tenant: str, person: str, threads: Sequence[str]) -> int:
+        """Delete what the record has of a person's ended jobs; see `JobRecord.forget`.
+
+        Raises:
+            RecordRefused: it cannot be written.
+        """
+        try:
+            return await self._records.run(lambda record: record.forget(tenant, person, threads))
+        except RecordRefused as error:
+            raise RecordRefused(NO_RECORD, error.trouble) from error
+
+    async def prune(self, before: float) -> int:
+        """Forget jobs that ended before a Unix time.
+
+        Raises:
+            RecordRefused: it cannot be written.
+        """
+        gone = 0
+        while some := await self._records.run(lambda record: record.prune(before, PRUNED_AT_ONCE)):
+            gone += some
+        return gone
