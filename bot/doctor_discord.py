@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.chats.rows import access
 from bot.doctor_chats import ask
 from bot.doctor_findings import Finding, broken, ok, warning
 from bot.settings import Settings
@@ -36,7 +37,8 @@ async def examine(settings: Settings) -> list[Finding]:
                 warning("discord", f"Discord answers {status} to a question about the application; try again later")
             ]
         _, servers, _ = await ask("GET", f"{base}/users/@me/guilds?limit=200", headers)
-        found = [_application(app), *_servers(servers, int(app["id"]))]
+        allowed = access(settings)["discord"].allow_tenants
+        found = [_application(app), *_uninvited(app, servers, allowed), *_servers(servers, int(app["id"]))]
         return found + await _scopes(base, headers, int(app["id"]), servers)
     except OSError as error:
         return [warning("discord", f"{base} cannot be reached ({error}); check the network or EASEL_DISCORD_API_BASE")]
@@ -50,6 +52,19 @@ def _application(app: Mapping[str, Any]) -> Finding:
         "discord",
         f"{name}: the Message Content Intent is off; switch it on (Bot page), or only mentions and commands work",
     )
+
+
+def _uninvited(app: Mapping[str, Any], servers: Any, allowed: frozenset[str]) -> list[Finding]:
+    """Servers of others, at the host's cost."""
+    if not allowed:
+        way = "switch it off (Bot page), or name yours in EASEL_DISCORD_SERVERS_ALLOWED"
+        sentence = f"Public Bot is on, so anybody may add it to their server and you pay; {way}"
+        return [warning("discord", sentence)] if app.get("bot_public") is True else []
+    strange = [str(row.get("name")) for row in _rows(servers) if str(row["id"]) not in allowed]
+    if not strange:
+        return []
+    named = ", ".join(strange[:MAX_NAMED]) + (" …" if len(strange) > MAX_NAMED else "")
+    return [warning("discord", f"EASEL_DISCORD_SERVERS_ALLOWED does not name {named}: it does nothing there")]
 
 
 def _servers(servers: Any, application: int) -> list[Finding]:

@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     discord_channels_denied: str = _group("Discord", "Channel or category ids to stay out of, by commas.", "")
     discord_roles_allowed: str = _group("Discord", "Ids of the roles that may use it, by commas; empty: all.", "")
     discord_roles_denied: str = _group("Discord", "Ids of roles that may not, by commas.", "")
+    discord_servers_allowed: str = _group("Discord", "Ids of servers to work in, by commas; empty: all.", "")
+    discord_direct: Literal["auto", "off", "members", "all"] = _group(
+        "Discord", "Direct messages and private installs: off, members, all; auto: members if a list is set.", "auto"
+    )
     discord_age_restricted: AgeRestricted = _group(
         "Discord", "Age-restricted channels: same, never, only.", AgeRestricted.SAME
     )
@@ -165,7 +169,10 @@ class Settings(BaseSettings):
         "Slack", "Who may use it: member, guest, external or ids of user groups, by commas; empty: all.", ""
     )
     slack_roles_denied: str = _group("Slack", "Who may not, likewise.", "")
-    slack_workspaces_allowed: str = _group("Slack", "Ids of workspaces that may install it, by commas; empty: all.", "")
+    slack_workspaces_allowed: str = _group("Slack", "Ids of workspaces that may use it, by commas; empty: all.", "")
+    slack_direct: Literal["auto", "off", "members", "all"] = _group(
+        "Slack", "Direct messages: off, members, all; auto: members if a list is set.", "auto"
+    )
     slack_api_base: str = _group("Slack", "Web API address.", "https://slack.com/api/")
 
     @field_validator("home")

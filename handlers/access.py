@@ -1,18 +1,28 @@
 """Where and for whom the program works: lists of whoever runs it, and of each server's or workspace's admins.
 
-Both have their say, and deny wins. The admins' rules are settings in the store (`/access` changes them).
+Both have their say, and deny wins. The admins' rules are settings in the store (`/access` changes them). Places
+without a server around them, direct messages and what a person installed for themselves, follow `Direct`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from handlers.errors import NotAllowed, UserError
 from handlers.model import CommandCall, Person, ThreadKey, Whereabouts
-from handlers.ports import Store
+from handlers.ports import Chat, Store
 
+log = logging.getLogger(__name__)
+
+ROLES = "Your roles do not let you use me here; an admin can change that (/access)."
+NOT_DIRECT = "I do not work in direct messages and private installs; use me in a channel where I am switched on."
+NOT_A_MEMBER = "Here I work for members of the places where I am switched on; use me there, or ask whoever runs me."
+BUSY = "I am very busy right now; please try again in a moment."
 DEFAULT = "default"
 SCOPE = "access:"
 AGE = "age"
@@ -29,30 +39,80 @@ class AgeRestricted(StrEnum):
     """It works in them alone: for models that may draw what is not for everybody."""
 
 
+class Direct(StrEnum):
+    """Who may use the program in direct messages, and where they installed it for themselves."""
+
+    OFF = "off"
+    MEMBERS = "members"
+    """Whom the lists let in somewhere."""
+    ALL = "all"
+    """Anybody; of the lists only denied roles hold, where the platform tells roles there."""
+
+
 class Rule(StrEnum):
     ALLOW = "allow"
     DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """Ids of channels and roles. Empty allow lists allow all; deny wins."""
+class Membership:
+    """A person in one server or workspace, as far as lists mean it. `channels` are those of the listed ones that the
+    person can see."""
 
+    tenant: str
+    roles: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Ids of servers (or workspaces), channels and roles. Empty allow lists allow all; deny wins."""
+
+    allow_tenants: frozenset[str] = frozenset()
     allow_channels: frozenset[str] = frozenset()
     deny_channels: frozenset[str] = frozenset()
     allow_roles: frozenset[str] = frozenset()
     deny_roles: frozenset[str] = frozenset()
     age_restricted: AgeRestricted = AgeRestricted.SAME
+    direct: Direct = Direct.ALL
+
+    @property
+    def listed(self) -> bool:
+        """Whether any list says something."""
+        lists = (self.allow_channels, self.deny_channels, self.allow_roles, self.deny_roles)
+        return bool(self.allow_tenants) or any(lists)
+
+    def admits(self, member: Membership) -> bool:
+        """Whether the lists let somebody in there, in one place at least."""
+        return (
+            self.takes(member.roles)
+            and (not self.allow_tenants or member.tenant in self.allow_tenants)
+            and (not self.allow_channels or bool((member.channels - self.deny_channels) & self.allow_channels))
+        )
+
+    def takes(self, roles: frozenset[str]) -> bool:
+        """Whether the lists of roles let somebody with these in."""
+        return not roles & self.deny_roles and (not self.allow_roles or bool(roles & self.allow_roles))
 
     def refusal(self, where: Whereabouts, person: Person) -> str | None:
-        """The sentence for the person, or None when all is well."""
-        channels = where.channels | {where.thread.channel, where.thread.thread}
+        """The sentence for the person, or None when all is well. Whether a person is admitted directly as a member
+        somewhere takes a look at the platform, and is not asked here."""
         roles = frozenset(person.roles)
-        closed = channels & self.deny_channels or (self.allow_channels and not channels & self.allow_channels)
-        if closed and not where.direct:
-            return "I am not switched on in this channel; use me in another one, or ask an admin (/access)."
-        if roles & self.deny_roles or (self.allow_roles and not roles & self.allow_roles):
-            return "Your roles do not let you use me here; an admin can change that (/access)."
+        if where.direct:
+            if self.direct is Direct.OFF:
+                return NOT_DIRECT
+            if roles & self.deny_roles:
+                return ROLES
+        elif self.allow_tenants and where.thread.tenant not in self.allow_tenants:
+            return "Whoever runs me has not switched me on in this place; use me in one of theirs."
+        elif where.admin_act:
+            return None
+        else:
+            channels = where.channels | {where.thread.channel, where.thread.thread}
+            if channels & self.deny_channels or (self.allow_channels and not channels & self.allow_channels):
+                return "I am not switched on in this channel; use me in another one, or ask an admin (/access)."
+            if not self.takes(roles):
+                return ROLES
         if where.age_restricted and self.age_restricted is AgeRestricted.NEVER:
             return "I do not work in age-restricted channels; use me in another channel."
         if not where.age_restricted and self.age_restricted is AgeRestricted.ONLY:
@@ -76,16 +136,34 @@ def from_settings(chosen: Mapping[str, str]) -> Access:
     )
 
 
+@runtime_checkable
+class KnowsMembers(Protocol):
+    """A chat that can look up where somebody is a member."""
+
+    async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> Sequence[Membership]:
+        """Of the servers or workspaces that the lists are about; of others at least one where there is one.
+
+        Raises:
+            LookupFailed: the platform does not say now.
+        """
+
+
+class LookupFailed(Exception):
+    """Where somebody is a member is not known now."""
+
+
 class Gate:
     """Asks both lists. The admins' rules are read once a server: only `change` changes them.
 
     Args:
         configured: The lists of whoever runs the program, by chat.
+        chats: By name; one that `KnowsMembers` is asked who may use it directly.
     """
 
-    def __init__(self, store: Store, configured: Mapping[str, Access]) -> None:
+    def __init__(self, store: Store, configured: Mapping[str, Access], chats: Mapping[str, Chat]) -> None:
         self._store = store
         self._configured = configured
+        self._chats = chats
         self._rules: dict[str, Access] = {}
 
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
@@ -95,13 +173,34 @@ class Gate:
             UserError: the rules cannot be read.
         """
         configured = self._configured.get(where.thread.chat)
-        refused = configured.refusal(where, person) if configured is not None else None
-        if refused is not None:
-            return refused
-        scope = where.thread.tenant_scope
+        if configured is not None:
+            refused = configured.refusal(where, person)
+            if refused is None and where.direct and configured.direct is Direct.MEMBERS:
+                refused = await self._not_a_member(where.thread, person, configured)
+            if refused is not None:
+                return refused
+        return (await self._rules_of(where.thread.tenant_scope)).refusal(where, person)
+
+    async def _rules_of(self, scope: str) -> Access:
         if scope not in self._rules:
             self._rules[scope] = from_settings(await self._store.chosen(SCOPE + scope))
-        return self._rules[scope].refusal(where, person)
+        return self._rules[scope]
+
+    async def _not_a_member(self, thread: ThreadKey, person: Person, access: Access) -> str | None:
+        """Why somebody may not use the program directly. Who is denied in one place is not let in by another."""
+        chat: object = self._chats.get(thread.chat)
+        if not isinstance(chat, KnowsMembers):
+            return NOT_A_MEMBER
+        try:
+            found = await chat.memberships(thread, person, access)
+        except LookupFailed as error:
+            log.warning("whether %s may use me directly cannot be told: %s", person.id, error)
+            return BUSY
+        if any(member.roles & access.deny_roles for member in found):
+            return ROLES
+        rules = await asyncio.gather(*(self._rules_of(f"{thread.chat}/{member.tenant}") for member in found))
+        admitted = any(access.admits(one) and own.takes(one.roles) for one, own in zip(found, rules, strict=True))
+        return None if admitted else NOT_A_MEMBER
 
     async def change(self, call: CommandCall) -> str:
         """Carry out `/access`; returns what holds now, for the admin.

@@ -78,7 +78,7 @@ class Desk:
         )  # fmt: skip
         self._conversation = Conversation(self.services, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
-        self._gate = Gate(store, access or {})
+        self._gate = Gate(store, access or {}, chats)
         self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()

@@ -85,7 +85,11 @@ class Whereabouts:
     """Ids of what stands around the thread's channel: its category, for example."""
     age_restricted: bool = False
     direct: bool = False
-    """A conversation with nobody else in it: lists of channels do not mean it."""
+    """A conversation with nobody else in it, or a place where only the person installed the program: lists of
+    channels do not mean it."""
+    admin_act: bool = False
+    """An act of administration, which lists of channels and roles do not forbid: admins must be able to change what
+    keeps them out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.readiness import Readiness
 from bot.settings import Settings, loopback, proxies
-from handlers.access import Access
+from handlers.access import Access, Direct
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 from imaging.places import without_places
 
@@ -241,8 +241,9 @@ def slack(parts: Parts) -> Service:
 
 def access(settings: Settings) -> dict[str, Access]:
     """Where and for whom whoever runs the program lets it work, by chat."""
-    return {
+    lists = {
         "discord": Access(
+            allow_tenants=_ids(settings.discord_servers_allowed),
             allow_channels=_ids(settings.discord_channels_allowed),
             deny_channels=_ids(settings.discord_channels_denied),
             allow_roles=_ids(settings.discord_roles_allowed),
@@ -250,12 +251,21 @@ def access(settings: Settings) -> dict[str, Access]:
             age_restricted=settings.discord_age_restricted,
         ),
         "slack": Access(
+            allow_tenants=_ids(settings.slack_workspaces_allowed),
             allow_channels=_ids(settings.slack_channels_allowed),
             deny_channels=_ids(settings.slack_channels_denied),
             allow_roles=_ids(settings.slack_roles_allowed),
             deny_roles=_ids(settings.slack_roles_denied),
         ),
     }
+    chosen = {"discord": settings.discord_direct, "slack": settings.slack_direct}
+    return {name: replace(one, direct=_direct(chosen[name], one)) for name, one in lists.items()}
+
+
+def _direct(chosen: str, access: Access) -> Direct:
+    if chosen == "auto":
+        return Direct.MEMBERS if access.listed else Direct.ALL
+    return Direct(chosen)
 
 
 def _ids(text: str) -> frozenset[str]:

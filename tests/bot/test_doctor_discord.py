@@ -65,6 +65,15 @@ async def examined(peer: DiscordPeer, home: Path, token: str = TOKEN, **changes:
     return await doctor_discord.examine(load_settings(home=home).model_copy(update=given))
 
 
+async def test_servers_of_others_are_told(peer: DiscordPeer, tmp_path: Path) -> None:
+    peer.public = True
+    _, public, _ = await examined(peer, tmp_path)
+    assert (public.level, explained(public)) == (Level.WARNING, True)
+    _, strange, _ = await examined(peer, tmp_path, discord_servers_allowed="77")
+    assert (strange.level, explained(strange)) == (Level.WARNING, True)
+    assert len(await examined(peer, tmp_path, discord_servers_allowed=f"77, {GUILD}")) == 2
+
+
 async def test_all_is_well(peer: DiscordPeer, tmp_path: Path) -> None:
     token, server = await examined(peer, tmp_path)
     assert (token.level, token.sentence) == (Level.OK, "the token is good: Easel")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.chats.rows import access
 from bot.quotas import quotas
 from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
 from handlers.quota_rules import Sharers, Unit
@@ -204,3 +205,26 @@ def test_quotas_that_mean_nothing_are_said(tmp_path: Path, wrong: dict[str, str]
     with pytest.raises(SettingsError) as told:
         load_settings(home=tmp_path, **wrong)
     assert said in str(told.value)
+
+
+@pytest.mark.parametrize("chat", ["discord", "slack"])
+@pytest.mark.parametrize(
+    ("given", "direct"),
+    [
+        ({}, "all"),
+        ({"channels_denied": "1"}, "members"),
+        ({"roles_allowed": "1"}, "members"),
+        ({"roles_allowed": "1", "direct": "all"}, "all"),
+        ({"direct": "off"}, "off"),
+    ],
+)
+def test_direct_messages_are_strict_as_soon_as_any_list_is_set(
+    tmp_path: Path, chat: str, given: dict[str, str], direct: str
+) -> None:
+    settings = load_settings(home=tmp_path, **{f"{chat}_{name}": value for name, value in given.items()})
+    assert access(settings)[chat].direct.value == direct
+
+
+def test_lists_of_servers_and_workspaces_are_lists_too(tmp_path: Path) -> None:
+    lists = access(load_settings(home=tmp_path, discord_servers_allowed="7", slack_workspaces_allowed="T7"))
+    assert {one.direct.value for one in lists.values()} == {"members"}

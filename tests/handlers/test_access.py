@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.access import Access, AgeRestricted, from_settings
+from handlers.access import Access, AgeRestricted, Direct, Membership, from_settings
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from handlers.model import CommandCall, Person, ThreadKey, Whereabouts
@@ -92,3 +92,56 @@ async def test_rules_that_cannot_be_read_let_nobody_in(world: World, monkeypatch
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=10)))
 def test_rows_of_another_version_are_passed_over(chosen: dict[str, str]) -> None:
     assert isinstance(from_settings(chosen).age_restricted, AgeRestricted)
+
+
+# Directly
+
+
+class Knowing:
+    """A chat that knows where people are."""
+
+    def __init__(self, *found: Membership) -> None:
+        self.found = found
+
+    async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> tuple[Membership, ...]:
+        return self.found
+
+
+LISTS = Access(allow_tenants=frozenset({"s1", "s2"}), deny_roles=frozenset({"late"}), direct=Direct.MEMBERS)
+IN_S1 = Membership("s1", frozenset({"painters"}))
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((), "members"),
+        ((IN_S1,), None),
+        ((Membership("s3"),), "members"),
+        ((Membership("s3"), IN_S1), None),
+        ((IN_S1, Membership("s2", frozenset({"late"}))), "roles"),
+        ((IN_S1, Membership("s3", frozenset({"late"}))), "roles"),
+        ((Membership("s1", frozenset({"banned"})),), "members"),  # by that server's admins
+        ((Membership("s1", frozenset({"banned"})), Membership("s2")), None),
+    ],
+)
+async def test_who_is_denied_in_one_place_is_not_let_in_by_another(
+    world: World, found: tuple[Membership, ...], said: str | None
+) -> None:
+    await world.store.choose("access:web/s1", {"role:banned": "deny"})
+    desk = Desk(world.store, world.model, world.pictures, {"web": Knowing(*found)}, access={"web": LISTS})  # type: ignore[dict-item]
+    refusal = await desk.refusal(replace(HERE, direct=True), ANNA)
+    assert (refusal is None) if said is None else (said in str(refusal))
+
+
+async def test_a_chat_that_knows_no_members_lets_none_in_directly(world: World) -> None:
+    desk = Desk(world.store, world.model, world.pictures, {"web": world.chat}, access={"web": LISTS})
+    assert "members" in str(await desk.refusal(replace(HERE, direct=True), ANNA))
+
+
+async def test_other_servers_are_shut_for_admins_too(world: World) -> None:
+    access = {"web": Access(allow_tenants=frozenset({"s1"}), deny_channels=frozenset({"home"}))}
+    desk = Desk(world.store, world.model, world.pictures, {}, access=access)
+    here = Whereabouts(replace(THREAD, tenant="s1"), admin_act=True)
+    assert await desk.refusal(here, ADA) is None
+    assert await desk.refusal(replace(here, admin_act=False), ADA) is not None
+    assert "not switched me on" in str(await desk.refusal(replace(here, thread=THREAD), ADA))

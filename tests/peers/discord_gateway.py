@@ -50,6 +50,8 @@ class Gateway:
         """The gateway does not answer who comes."""
         self.privileged = True
         """Whether the message content intent is approved."""
+        self.public = False
+        """Whether anybody may add the bot."""
         self.intents = 0
         """What the bot asked for last."""
 

@@ -215,7 +215,7 @@ class Rest(Gateway):
 
     async def _application(self, _: web.Request) -> web.Response:
         found: Json = {
-            "id": APP, "name": "Easel", "description": "", "icon": None, "bot_public": True, "team": None,
+            "id": APP, "name": "Easel", "description": "", "icon": None, "bot_public": self.public, "team": None,
             "flags": 1 << 19 if self.privileged else 0, "bot_require_code_grant": False, "verify_key": "",
             "owner": self.person(ANN, "ann"), "rpc_origins": [],
         }  # fmt: skip

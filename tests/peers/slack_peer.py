@@ -77,6 +77,8 @@ class SlackPeer:
     people: dict[str, Json] = field(default_factory=dict)
     """What `users.info` says besides a person's name."""
     groups: list[Json] = field(default_factory=list)
+    inside: dict[str, list[str]] = field(default_factory=dict)
+    """Who is in a channel, as far as somebody asks."""
     archived: set[str] = field(default_factory=set)
     oauth: Json = field(default_factory=dict)
     """What `oauth.v2.access` says besides the installation."""
@@ -268,6 +270,12 @@ class SlackPeer:
             return {"ok": False, "error": "user_not_found"}
         named = {"id": user, "team_id": TEAM, "name": user.lower(), "profile": {"display_name": user}}
         return {"user": named | self.people.get(user, {})}
+
+    def _users_conversations(self, given: Json) -> Json:
+        ids = [id for id, people in self.inside.items() if given["user"] in people]
+        at = int(given.get("cursor") or 0)
+        more = str(at + 1) if at + 1 < len(ids) else ""
+        return {"channels": [{"id": id} for id in ids[at : at + 1]], "response_metadata": {"next_cursor": more}}
 
     def _usergroups_list(self, _: Json) -> Json:
         return {"usergroups": self.groups}

@@ -23,6 +23,7 @@ NEEDED: Mapping[str, str] = {
     "files.info": "files:read",
     "users.info": "users:read",
     "usergroups.list": "usergroups:read",
+    "users.conversations": "channels:read",
     "conversations.open": "im:write",
     "conversations.info": "channels:read",
 }

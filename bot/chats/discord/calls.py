@@ -52,8 +52,7 @@ class Calls:
     async def call(self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
         key = key_of_interaction(self._client, interaction)
         person = person_of_interaction(interaction)
-        # Admins must be able to change what keeps them out.
-        refusal = None if spec.admin_only else await may_enter(self._handlers, interaction, key)
+        refusal = await may_enter(self._handlers, interaction, key, admin_act=spec.admin_only)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
@@ -124,8 +123,11 @@ class Calls:
             await self._handlers.receive(Incoming(f"discord:i{interaction.id}", key, person, text, title=title))
 
     async def complete(self, interaction: Interaction, option: Option, typed: str) -> Sequence[Completion]:
-        """What an option of a command can mean in this place."""
-        key = await self._meant(interaction, key_of_interaction(self._client, interaction))
+        """What an option of a command can mean in this place, for whoever may know."""
+        here = key_of_interaction(self._client, interaction)
+        if await may_enter(self._handlers, interaction, here) is not None:
+            return ()
+        key = await self._meant(interaction, here)
         return await complete(self._store, key, option, typed)
 
 

@@ -29,6 +29,7 @@ from bot.chats.discord.hearing import Hearing
 from bot.chats.discord.ids import CHAT
 from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media
+from bot.chats.discord.members import Members
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.outbox import POSTED, SENDING
 from bot.chats.discord.outlet import Tokens, outlet
@@ -39,6 +40,7 @@ from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
 from bot.chats.discord.trouble import FAILURES
 from bot.chats.discord.views import MessageView, Words
+from handlers.access import Access, Membership
 from handlers.errors import UserError
 from handlers.model import CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
@@ -70,6 +72,7 @@ class DiscordChat:
         self._resumed = False
         self._without_commands: dict[int, str] = {}
         self._connection = Connection(config, self._new_client)
+        self._members = Members(lambda: self.client)
 
     @property
     def name(self) -> str:
@@ -85,6 +88,10 @@ class DiscordChat:
         return DiscordPost(
             place, self._media, self._memory, self._tasks, self._connection.pace, self._config, turn, reference
         )
+
+    async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> Sequence[Membership]:
+        """See `handlers.access.KnowsMembers`."""
+        return await self._members.of(person, access)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """A message of a person has no private answer on Discord: the sentence names whom it is for."""

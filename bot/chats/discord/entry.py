@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
-from bot.chats.discord.people import Interaction, person_of_interaction, whereabouts
+from bot.chats.discord.people import Interaction, member_of, person_of_interaction, whereabouts
+from handlers.access import BUSY
 from handlers.model import ThreadKey
 from handlers.ports import Handlers
 
 log = logging.getLogger(__name__)
 LOOK_UP_S = 1.5
 """The rules are read from the store once a server; half of the time that an answer has is enough for that."""
-BUSY = "I am very busy right now; please try again in a moment."
 
 
-async def may_enter(handlers: Handlers, interaction: Interaction, key: ThreadKey) -> str | None:
-    """The sentence for the person, or None when all is well."""
-    where = whereabouts(key, interaction.channel)
+async def may_enter(
+    handlers: Handlers, interaction: Interaction, key: ThreadKey, *, admin_act: bool = False
+) -> str | None:
+    """The sentence for the person, or None when all is well. Every interaction asks here before anything is done."""
+    where = replace(whereabouts(key, interaction.channel), admin_act=admin_act)
+    if not member_of(interaction.client, interaction):
+        where = replace(where, direct=True)  # only the person brought us here: nobody's lists are about this place
     try:
         return await asyncio.wait_for(handlers.refusal(where, person_of_interaction(interaction)), LOOK_UP_S)
     except TimeoutError:

@@ -77,6 +77,9 @@ class Menus:
 
     async def _ask_which(self, interaction: Interaction, key: ThreadKey, numbers: list[int], action: Action) -> None:
         """Buttons that only the asker sees; they are those that stand under pictures."""
+        if (refusal := await may_enter(self._handlers, interaction, key)) is not None:
+            await interaction.response.send_message(refusal, ephemeral=True)
+            return
         view = ui.View(timeout=None)
         for number in numbers[:MAX_BUTTONS]:
             view.add_item(ui.Button(label=f"#{number}", custom_id=button_id(action, key, number)))

@@ -18,11 +18,12 @@ from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import Refused, fetch
 from bot.chats.slack.inbound import Message, Payload
 from bot.chats.slack.inbox import Entry, Inbox, Kind
+from bot.chats.slack.members import whereabouts
 from bot.chats.slack.people import People
 from bot.chats.slack.places import Places
 from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.voice import Voice
-from handlers.model import Attachment, ThreadKey, Vote, Whereabouts
+from handlers.model import Attachment, ThreadKey, Vote
 from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Arrivals:
     async def _take(self, message: Message, bot_user: str) -> None:
         client = await self._clients.of(message.team)
         person = await self._people.of(client, message.team, message.user)
-        refused = await self._handlers.refusal(Whereabouts(message.key, direct=message.direct), person)
+        refused = await self._handlers.refusal(replace(whereabouts(message.key), direct=message.direct), person)
         if refused is not None:
             await self._voice.tell(message.key, person, refused)
             return
@@ -149,6 +150,5 @@ class Arrivals:
         if len(numbers) != 1 or thread is None:
             return  # which of several pictures is meant is told by their Vote buttons
         person = await self._people.of(client, team, user)
-        where = Whereabouts(thread, direct=inbound.is_direct(channel))
-        if await self._handlers.refusal(where, person) is None:
+        if await self._handlers.refusal(whereabouts(thread), person) is None:
             await self._handlers.vote(Vote(thread, person, numbers[0], up, given))

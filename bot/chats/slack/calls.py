@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,13 @@ from bot.chats.slack import inbound, marks, mrkdwn
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.command_text import BadCommand, read_command
 from bot.chats.slack.inbox import Entry
+from bot.chats.slack.members import whereabouts
 from bot.chats.slack.people import People
 from bot.chats.slack.places import Places
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.retries import TROUBLE, patiently
 from bot.chats.slack.voice import Voice
-from handlers.model import Attachment, CommandSpec, Incoming, Person, ThreadKey, Whereabouts
+from handlers.model import Attachment, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import Handlers
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ class Calls:
         except BadCommand as error:
             await self._voice.tell(here, person, str(error), url)
             return
-        refused = None if spec.admin_only else await self._refusal(here, person)
+        refused = await self._handlers.refusal(replace(whereabouts(here), admin_act=spec.admin_only), person)
         if refused is not None:
             await self._voice.tell(here, person, refused, url)
         elif spec.opens_thread:
@@ -73,9 +75,6 @@ class Calls:
         about_thread = spec.in_session or (spec.name == "settings" and arguments.get("scope", "thread") == "thread")
         answer = await self._handlers.command(inbound.command_call(body, spec, arguments, thread, person))
         await self._voice.answer(thread if about_thread else here, person, answer, url)
-
-    async def _refusal(self, thread: ThreadKey, person: Person) -> str | None:
-        return await self._handlers.refusal(Whereabouts(thread, direct=inbound.is_direct(thread.channel)), person)
 
     async def wish(
         self, name: str, where: ThreadKey, person: Person, text: str, attachments: tuple[Attachment, ...] = (), *,

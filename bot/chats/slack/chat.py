@@ -19,6 +19,7 @@ from bot.chats.slack.clients import Clients
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.home import HomePage
 from bot.chats.slack.inbox import Entry, Inbox, Kind
+from bot.chats.slack.members import Members
 from bot.chats.slack.people import People
 from bot.chats.slack.places import Places
 from bot.chats.slack.ports import KeyValue
@@ -28,6 +29,7 @@ from bot.chats.slack.recall import Recall
 from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
+from handlers.access import Access, Membership
 from handlers.model import (
     CommandSpec,
     Incoming,
@@ -65,6 +67,7 @@ class SlackChat:
         self._memory = memory
         self._inbox = Inbox(memory)
         self._people = People()
+        self._members = Members(self.clients, self._people)
         self._tasks: set[asyncio.Task[None]] = set()
         self._again: set[str] = set()
         self._posts: set[SlackPost] = set()
@@ -92,6 +95,10 @@ class SlackChat:
         )  # fmt: skip
         self._posts.add(post)
         return post
+
+    async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> Sequence[Membership]:
+        """See `handlers.access.KnowsMembers`."""
+        return await self._members.of(thread.tenant, person, access)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         await self.voice.tell(thread, person, sentence)

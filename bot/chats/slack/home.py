@@ -14,6 +14,7 @@ from bot.chats.slack import blocks, inbound, marks, modals, mrkdwn
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.command_text import help_rows
 from bot.chats.slack.inbox import Entry
+from bot.chats.slack.members import whereabouts
 from bot.chats.slack.people import People
 from bot.chats.slack.recall import read_reference
 from bot.chats.slack.retries import TROUBLE, code
@@ -101,8 +102,11 @@ class HomePage:
         """Bring a person's home page up to date. `channel` is their conversation with the bot."""
         client = await self._clients.of(team)
         person = await self._people.of(client, team, user)
-        mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]
         here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        if (refused := await self._handlers.refusal(whereabouts(here), person)) is not None:
+            await client.views_publish(user_id=user, view={"type": "home", "blocks": [blocks.section(_words(refused))]})
+            return
+        mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]
         call = inbound.command_call({"trigger_id": f"home-{user}"}, self._rows["usage"], {}, here, person)
         usage = await self._handlers.command(call)
         settings = (await self._store.session(here)).settings
@@ -137,11 +141,20 @@ class HomePage:
 
     # Settings
 
-    async def open_settings(self, channel: str, trigger: str, team: str, client: AsyncWebClient) -> None:
-        settings = (await self._store.session(ThreadKey("slack", team, channel, marks.NOWHERE))).settings
+    async def open_settings(self, channel: str, trigger: str, team: str, user: str, client: AsyncWebClient) -> None:
+        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        if await self._refused(here, await self._people.of(client, team, user)):
+            return
+        settings = (await self._store.session(here)).settings
         await client.views_open(
             trigger_id=trigger, view=modals.settings_view(self._rows["settings"], channel, settings)
         )
+
+    async def _refused(self, here: ThreadKey, person: Person) -> bool:
+        refused = await self._handlers.refusal(whereabouts(here), person)
+        if refused is not None:
+            await self._voice.tell(here, person, refused)
+        return refused is not None
 
     def errors(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong in the settings form, by field."""
@@ -156,6 +169,8 @@ class HomePage:
             return
         given, _ = modals.read_settings(body, self._rows["settings"])
         person = await self._people.of(await self._clients.of(team), team, user)
+        if await self._refused(ThreadKey("slack", team, channel, marks.NOWHERE), person):
+            return
         owner = Person(person.id, person.name, admin=True, roles=person.roles)  # of one's own direct messages
         here = ThreadKey("slack", team, channel, marks.NOWHERE)
         call = inbound.command_call(

@@ -89,7 +89,8 @@ def register(app: AsyncApp, chat: SlackChat, left: Callable[[str], Awaitable[Non
     async def settings(ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
         await ack()
         trigger = inbound.text_at(body, "trigger_id")
-        await chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), client)
+        user = _clicker(body).id
+        await chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), user, client)
 
     async def opened(event: Json, context: Any, client: Any) -> None:
         channel = str(event.get("channel"))

@@ -33,7 +33,7 @@ class Places:
         await self._memory.put(f"{where}/{person.id}", thread.thread)
 
     async def name_of(self, client: AsyncWebClient, channel: str) -> str:
-        """What a channel is called; empty where Slack does not tell (without `channels:read`, which is not asked for,
+        """What a channel is called; empty where Slack does not tell (without `channels:read`,
         it tells nothing)."""
         if channel not in self._names:
             try:

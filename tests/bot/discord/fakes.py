@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from handlers.access import Access
+from handlers.access import Access, Gate
 from handlers.commands import COMMANDS
 from handlers.errors import StoreError
 from handlers.model import (
@@ -91,6 +91,9 @@ class FakeStore:
         if self.broken:
             raise StoreError("The disk is full.")
 
+    async def chosen(self, scope: str) -> dict[str, str]:
+        return {}
+
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
         await self._wait()
         return self.pictures.get((str(thread), number))
@@ -125,6 +128,7 @@ class FakeHandlers:
         self.called: list[CommandCall] = []
         self.votes: list[Vote] = []
         self.access = Access()
+        self.asked: list[Whereabouts] = []
         self.resumed = 0
         self.answer = Answer("Noted.")
         self.parts: tuple[ReplyPart, ...] = (TextPart("Here you are."),)
@@ -185,7 +189,9 @@ class FakeHandlers:
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
         if self.refusal_late:
             raise TimeoutError  # as the chat's own watch would
-        return self.access.refusal(where, person)
+        self.asked.append(where)
+        chats = {} if self.chat is None else {"discord": self.chat}
+        return await Gate(as_store(self.store), {"discord": self.access}, chats).refusal(where, person)
 
     async def resume(self, chat: Chat) -> None:
         self.resumed += 1

@@ -16,6 +16,7 @@ from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.config import Patience, SlackConfig
 from bot.chats.slack.listen import SlackService
 from bot.chats.slack.posting import SlackPost
+from handlers.access import Gate
 from handlers.commands import COMMANDS
 from handlers.errors import StoreError
 from handlers.model import (
@@ -55,6 +56,8 @@ class Recorder:
     votes: list[Vote] = field(default_factory=list)
     refused: str | None = None
     refuses: Callable[[Whereabouts, Person], str | None] | None = None
+    gate: Gate | None = None
+    asked: list[Whereabouts] = field(default_factory=list)
     resumed: int = 0
     answer: Answer = field(default_factory=lambda: Answer("Done."))
     on_receive: Callable[[Incoming], Awaitable[None]] | None = None
@@ -79,7 +82,12 @@ class Recorder:
         self.votes.append(vote)
 
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
-        return self.refuses(where, person) if self.refuses is not None else self.refused
+        self.asked.append(where)
+        if self.gate is not None:
+            return await self.gate.refusal(where, person)
+        if self.refuses is not None:
+            return self.refuses(where, person)
+        return None if where.admin_act else self.refused
 
     async def resume(self, chat: Chat) -> None:
         self.resumed += 1
