@@ -130,6 +130,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             refinement=settings.refine_prompts, access=rows.access(settings),
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory)),
+            audit=store,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
@@ -145,7 +146,13 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             probes.look,
         )  # fmt: skip
         tidy = Housekeeping(
-            desk, store, studio.queue, files, retention_days=settings.retention_days, job_days=settings.job_days
+            desk,
+            store,
+            studio.queue,
+            files,
+            retention_days=settings.retention_days,
+            job_days=settings.job_days,
+            audit_days=settings.audit_days,
         )
         yield Program(parts, desk, studio, chats, files, tidy, services)
 

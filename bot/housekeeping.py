@@ -44,7 +44,7 @@ class Housekeeping:
 
     def __init__(
         self, desk: Desk, store: SqliteStore, queue: JobQueue, files: PictureFiles, *,
-        retention_days: int, job_days: int,
+        retention_days: int, job_days: int, audit_days: int = 90,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._store = store
@@ -52,6 +52,7 @@ class Housekeeping:
         self._files = files
         self._retention_days = retention_days
         self._job_days = job_days
+        self._audit_days = audit_days
 
     async def run(self) -> None:
         """Until cancelled. What an earlier program left is swept first: nobody else uses this home."""
@@ -74,6 +75,7 @@ class Housekeeping:
             gone = await self._desk.prune(timedelta(days=self._retention_days))
             if gone.turns or gone.pictures:
                 log.info("retention deleted %d turns and %d pictures", gone.turns, gone.pictures)
+        await self._store.forget_acts(time.time() - self._audit_days * DAY_S)
         await self._store.forget_spendings()
         days = min(self._job_days, self._retention_days or self._job_days)
         if jobs := await self._queue.prune(time.time() - days * DAY_S):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sqlite_utils import Database
 
+from bot import audit
 from handlers.model import Person
 
 SCHEMA = """
@@ -129,6 +130,12 @@ def hands(db: Database) -> None:
     )
 
 
+def audit_record(db: Database) -> None:
+    """Who deleted, decided and was refused what."""
+    for statement in audit.SCHEMA:
+        db.conn.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -137,6 +144,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     spendings,
     accounts,
     hands,
+    audit_record,
 )
 
 

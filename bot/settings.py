@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     )
     job_days: int = _group("General", "Days for which ended jobs of the queue stay on file.", 7, ge=1)
 
+    audit_days: int = _group("General", "Days for which `easel audit` knows what was done and refused.", 90, ge=1)
     backup_passphrase: SecretStr = _group("General", "Set: `easel backup` encrypts with it.", SecretStr(""))
 
     llm_base_url: str = _group("Language model", "OpenAI-compatible endpoint (…/v1); empty: the embedded model.", "")

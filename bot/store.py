@@ -26,6 +26,7 @@ from bot.store_hands import Hands
 from bot.store_sql import Tables, ThreadRow
 from bot.store_sql_deletion import Heir
 from bot.store_thread import DatabaseThread
+from handlers.audit import Act
 from handlers.errors import StoreError
 from handlers.model import (
     Incoming,
@@ -265,6 +266,18 @@ class SqliteStore:
 
     async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
         await self._run(self._tables.spend, at.timestamp(), thread, person, amounts)
+
+    async def note(self, act: Act, what: str, thread: ThreadKey | None, person: Person | None, times: int = 1) -> None:
+        """See `handlers.audit.Audit`."""
+        at = _now().timestamp()
+        try:
+            await self._run(self._tables.note, at, act, what, thread, person, times)
+        except StoreError as error:
+            log.warning("%s (%s) is not in the audit record: %s", what, act, error)
+
+    async def forget_acts(self, before: float) -> int:
+        """Of the audit record, what is older than a Unix time; returns how many rows."""
+        return await self._run(self._tables.forget_acts, before)
 
     async def forget_spendings(self) -> None:
         """Those that no quota counts any more; and what a log still holds because somebody read when it was deleted."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot import audit
 from bot import store_rows as rows
 from bot.store_sql_pictures import GONE, PictureTables
+from handlers.audit import Act
 from handlers.model import Person, ThreadKey
 from handlers.ports import Forgotten
 
@@ -89,6 +91,7 @@ class DeletionTables(PictureTables):
             turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
             self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
             self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
+            audit.forget(self._db, chat, tenant, person)
             self._erase("person_id = ?", (key,))
             self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
             self._blank_events(turns, person)
@@ -97,6 +100,14 @@ class DeletionTables(PictureTables):
             threads = tuple(sorted({thread for thread, _, _ in pictures} | {thread for _, thread, _ in turns}))
             files = [sha for _, _, sha in pictures] + [heir.sha256 for heir in heirs]
             return Forgotten(len(turns), len(pictures), threads), self.unneeded(files)
+
+    def note(self, at: float, act: Act, what: str, thread: ThreadKey | None, person: Person | None, times: int) -> None:
+        with self._transaction() as connection:
+            audit.add(connection, at, act, what, thread, person, times)
+
+    def forget_acts(self, before: float) -> int:
+        with self._transaction() as connection:
+            return audit.prune(connection, before)
 
     def _blank_turns(self, key: str, turns: Sequence[tuple[str, str, str]], mine: set[tuple[str, int]]) -> None:
         self._db.execute(

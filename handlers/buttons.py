@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from handlers.audit import Act, note_others
 from handlers.conversation import Conversation, may_cancel
 from handlers.director import parent_of
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
@@ -111,6 +112,9 @@ class Buttons:
                 if not may_cancel(press.person, run.person):
                     raise NotAllowed(f"This picture is for {run.person.name}; they or a moderator can cancel it.")
                 if await run.slots.cancel(press.person.name, part.slot):
+                    await note_others(
+                        self._services.audit, "pictures cancelled", press.thread, press.person, [run.person]
+                    )
                     return Answer(f"Picture {part.number} is cancelled.")
         return Answer(OVER)
 
@@ -141,6 +145,8 @@ class Buttons:
         if not may_cancel(press.person, picture.person):
             raise NotAllowed(f"Picture {picture.number} is {picture.person.name}'s; they or a moderator can delete it.")
         await self._store.delete_picture(press.thread, picture.number)
+        await self._services.audit.note(Act.DELETION, "picture", press.thread, press.person)
+        await note_others(self._services.audit, "pictures deleted", press.thread, press.person, [picture.person])
         return Answer(f"Picture {picture.number} is deleted.", private=False)
 
     async def _vote(self, press: Press, picture: Picture) -> Answer:

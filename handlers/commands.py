@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
+from handlers.audit import Act, note_gone, note_others
 from handlers.conversation import Conversation, may_cancel
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
@@ -198,6 +199,9 @@ class Commands:
                     foreign = True
                 elif await run.slots.cancel(call.person.name, part.slot):
                     cancelled.append(str(part.number))
+                    await note_others(
+                        self._services.audit, "pictures cancelled", call.thread, call.person, [run.person]
+                    )
         if cancelled:
             return Answer(f"Cancelled: {', '.join(cancelled)}.")
         if foreign:
@@ -213,7 +217,9 @@ class Commands:
         mine = [run for run in wanted if may_cancel(call.person, run.person)]
         if wanted and not mine:
             raise NotAllowed("What is under way is somebody else's; they or a moderator can cancel it.")
-        stopped = sum([await run.stop(call.person.name) for run in mine])
+        ended = [run for run in mine if await run.stop(call.person.name)]
+        await note_others(self._services.audit, "answers stopped", call.thread, call.person, [r.person for r in ended])
+        stopped = len(ended)
         where = "here" if everywhere else "in this thread"
         return Answer(f"Cancelled: {counted(stopped, 'answer')}." if stopped else f"Nothing is under way {where}.")
 
@@ -241,12 +247,17 @@ class Commands:
             "everywhere": call.thread.tenant_scope,
         }
         await self._store.choose(names_of[scope], changes)
+        if scope != "thread":
+            await self._services.audit.note(Act.ADMIN, f"settings of {scope}", call.thread, call.person)
         told = ", ".join(f"{name}: {value or RESET}" for name, value in changes.items())
         where = "everywhere here" if scope == "everywhere" else f"in this {scope}"
         return Answer(f"From now on {where}: {told}.", private=False)
 
     async def _access(self, call: CommandCall) -> Answer:
-        return Answer(await self._gate.change(call))
+        holds = await self._gate.change(call)
+        if call.arguments:
+            await self._services.audit.note(Act.ADMIN, "access", call.thread, call.person)
+        return Answer(holds)
 
     async def _usage(self, call: CommandCall) -> Answer:
         quota = self._services.quota
@@ -281,6 +292,7 @@ class Commands:
         gone = await self._store.forget(call.thread.chat, call.thread.tenant, call.person)
         for forget in self._services.also_forget:
             await forget(call.thread, call.person, gone.threads)
+        await note_gone(self._services.audit, "forgotten", call.thread, gone)
         turns, pictures = counted(gone.turns, "turn"), counted(gone.pictures, "picture")
         return Answer(
             f"Deleted: {turns} and {pictures}. What was posted stays in the chat until somebody deletes it there."

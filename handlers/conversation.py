@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 
 from handlers.assembly import Assembly
+from handlers.audit import note_others
 from handlers.director import Director
 from handlers.errors import QuotaUsedUp, StoreError, UserError
 from handlers.hands import Work, in_hand
@@ -187,7 +188,7 @@ class Conversation:
         elif self._quiet.tell(incoming.person.account_in(incoming.thread.chat), self._clock()):
             await self._refuse(incoming, error)
         else:
-            self._observer.refused(incoming.thread.chat, type(error).__name__)
+            await self._services.refused(incoming.thread, incoming.person, error)
         await self._store.finish(incoming.event)
 
     async def _stop_word(self, incoming: Incoming) -> None:
@@ -209,7 +210,9 @@ class Conversation:
         mine = [run for run in runs if may_cancel(person, run.person)]
         if runs and not mine:
             raise UserError(f"This answer is for {runs[0].person.name}; they or a moderator can stop it.")
-        return any([await run.stop(person.name) for run in mine])
+        stopped = [run for run in mine if await run.stop(person.name)]
+        await note_others(self._services.audit, "answers stopped", thread, person, [run.person for run in stopped])
+        return bool(stopped)
 
     async def stop_person(self, thread: ThreadKey, person: Person) -> None:
         """Stop everything of one person in the workspace of `thread`, and wait until it is over."""
@@ -220,7 +223,7 @@ class Conversation:
             await asyncio.wait([asyncio.create_task(run.over.wait()) for run in mine], timeout=STOPS_IN_S)
 
     async def _refuse(self, incoming: Incoming, error: UserError) -> None:
-        self._observer.refused(incoming.thread.chat, type(error).__name__)
+        await self._services.refused(incoming.thread, incoming.person, error)
         await self._tell(incoming.thread, incoming.person, str(error))
 
     async def _tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:

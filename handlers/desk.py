@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from handlers.access import Access, Gate
 from handlers.at_once import AtOnce
+from handlers.audit import Act, Audit, NoAudit, note_gone
 from handlers.buttons import Buttons
 from handlers.commands import Commands
 from handlers.conversation import Conversation
@@ -50,6 +51,7 @@ class Desk:
         observer: Told what happens.
         also_forget: What else keeps something of a person who wants to be forgotten.
         decoders: Open what people bring; closed with the desk.
+        audit: Keeps a record of deletions, admins' acts and refusals.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -66,6 +68,7 @@ class Desk:
         observer: Observer | None = None,
         also_forget: Sequence[Forget] = (),
         decoders: Decoders | None = None,
+        audit: Audit | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -74,7 +77,7 @@ class Desk:
         refine, observer = Refinement(Refine(refinement)), observer or NoObserver()
         self.services = Services(
             store, model, pictures, limits, quota, at_once, refine, observer, tuple(also_forget),
-            decoders or Decoders(),
+            decoders or Decoders(), audit or NoAudit(),
         )  # fmt: skip
         self._conversation = Conversation(self.services, chats, clock)
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
@@ -92,7 +95,7 @@ class Desk:
                 await self.services.quota.spend(press.thread, press.person, MESSAGE)
             return await self._buttons.press(press)
         except (UserError, ImagingError) as error:
-            self.services.observer.refused(press.thread.chat, type(error).__name__)
+            await self.services.refused(press.thread, press.person, error)
             return Answer(str(error))
         except Exception:
             log.exception("a %s button could not be answered", press.action)
@@ -104,7 +107,7 @@ class Desk:
                 await self.services.quota.spend(call.thread, call.person, MESSAGE)
             return await self._commands.command(call)
         except (UserError, ImagingError) as error:
-            self.services.observer.refused(call.thread.chat, type(error).__name__)
+            await self.services.refused(call.thread, call.person, error)
             return Answer(str(error))
         except Exception:
             log.exception("the command %s could not be answered", call.name)
@@ -118,9 +121,12 @@ class Desk:
 
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
         try:
-            return await self._gate.refusal(where, person)
+            refused = await self._gate.refusal(where, person)
         except UserError as error:
             return str(error)
+        if refused is not None:
+            await self.services.audit.note(Act.REFUSAL, "access", where.thread, person)
+        return refused
 
     async def resume(self, chat: Chat) -> None:
         await self._conversation.resume(chat)
@@ -146,7 +152,9 @@ class Desk:
 
     async def prune(self, keep: timedelta) -> Forgotten:
         """Delete what is older than `keep` (retention); call it once a day."""
-        return await self.services.store.prune(self._clock() - keep)
+        gone = await self.services.store.prune(self._clock() - keep)
+        await note_gone(self.services.audit, "retention", None, gone)
+        return gone
 
     def _spawn(self, turn: Turn) -> None:
         self._own(self._conversation.take_up(turn), f"reply {turn.id}")

@@ -79,7 +79,7 @@ class Director:
         try:
             await self._direct(directive, place)
         except UserError as error:
-            self._services.observer.refused(self._session.thread.chat, type(error).__name__)
+            await self._services.refused(self._session.thread, self._person, error)
             self._notice(place, str(error))
         except Exception:
             # One directive must not take the rest of the reply with it.

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from handlers.asking import Asking
 from handlers.at_once import AtOnce
+from handlers.audit import Act, Audit, NoAudit
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
 from handlers.observer import NoObserver, Observer
@@ -44,6 +45,12 @@ class Services:
     """What else keeps something of a person who wants to be forgotten."""
     decoders: Decoders = field(default_factory=Decoders)
     """Open what people bring."""
+    audit: Audit = field(default_factory=NoAudit)
+
+    async def refused(self, thread: ThreadKey, person: Person, error: Exception) -> None:
+        """Somebody was told no: counted, and written down."""
+        self.observer.refused(thread.chat, type(error).__name__)
+        await self.audit.note(Act.REFUSAL, type(error).__name__, thread, person)
 
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""

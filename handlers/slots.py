@@ -107,7 +107,7 @@ class Slots:
             await self._pictures.cancel(slot, by)
             self._end(job, SlotState.CANCELLED, f"Cancelled by {by}.")
         except (UserError, ImagingError) as error:
-            self._services.observer.refused(self._assembly.turn.thread.chat, type(error).__name__)
+            await self._services.refused(share.thread, share.person, error)
             self._end(job, SlotState.FAILED, str(error))
         except Exception:
             log.exception("following the job of slot %s failed", slot)

@@ -8,6 +8,7 @@ import getpass
 import sys
 from pathlib import Path
 
+from bot import audit
 from bot.backups.reading import Unpacked, restore_backup
 from bot.backups.writing import Written, write_backup
 from bot.cli import CommandFailed
@@ -23,12 +24,14 @@ def run(arguments: argparse.Namespace) -> int:
         written = write_backup(
             home, Path(arguments.output), tokens=not arguments.without_tokens, passphrase=passphrase
         )  # fmt: skip
+        audit.note_by_host(home.database, "backup")
         print(f"{arguments.output}: {written.files} files of {home.root}")
         print(_holds(written, encrypted=passphrase is not None))
     else:
         found = restore_backup(
             Path(arguments.backup), home, lambda: _set_passphrase(settings) or _asked("Passphrase: ")
         )
+        audit.note_by_host(home.database, "restore")
         print(f"{home.root}: {found.files} files restored")
         for sentence in _missing(found):
             print(sentence)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
+from bot import audit
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.settings import load_settings
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     key = parse_key(arguments.thread)
     output = Path(arguments.output or f"easel-{key.thread}.zip")
     output.write_bytes(asyncio.run(export(home, key)))
+    audit.note_by_host(home.database, "export")
     print(output)
     return 0
 
