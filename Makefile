@@ -58,7 +58,7 @@ else
 endif
 	@$(LOCKED) -r requirements/run.txt
 	@$(LOCKED) -r requirements-llm.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 test-install: $(VENV)/.installed-test
