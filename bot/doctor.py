@@ -186,7 +186,7 @@ def _checkpoint(name: str) -> Finding:
     from imaging.errors import EngineError
 
     path = Path(name).expanduser()
-    if path.suffix == ".safetensors" and path.is_file():
+    if hub.is_weights(path.name) and path.is_file():
         try:
             read_single_file(path)
         except EngineError as error:

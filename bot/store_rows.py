@@ -23,7 +23,7 @@ from handlers.model import (
     Turn,
     TurnState,
 )
-from imaging.model import ImageRequest, Operation, Owner, Priority, Recipe
+from imaging.model import ImageRequest, Operation, Owner, Priority, Recipe, plain
 
 TURN_COLUMNS = "id, thread, idx, role, state, person, text, parts, jobs, written, answers, post, created, replies_to"
 PICTURE_COLUMNS = (
@@ -35,12 +35,12 @@ PICTURE_COLUMNS = (
 def dumps(value: Any) -> str:
     """Compact JSON that keeps every character; a lone surrogate (from a broken client) is replaced."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return plain(text)
 
 
 def clean(text: str) -> str:
     """Text that SQLite takes: lone surrogates replaced."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return plain(text)
 
 
 def person_key(thread: ThreadKey, person_id: str) -> str:

@@ -26,6 +26,11 @@ class Operation(StrEnum):
     UPLOAD = "upload"
 
 
+def plain(text: str) -> str:
+    """Text that files, databases and tokenizers take: halves of characters (lone surrogates) are replaced."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """How an edit is kept consistent with its parent: one technique, how strongly, and why.
@@ -39,6 +44,9 @@ class Control:
     strength: float = 0.5
     reason: str = ""
     options: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", plain(self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,14 @@ class Recipe:
     notes: tuple[str, ...] = ()
     """What was done to the words: refinement by the LLM, vocabulary substitutions."""
     version: int = 1
+
+    def __post_init__(self) -> None:
+        # Words come from models and files of anybody; a recipe can always be written down.
+        for name in ("engine", "model", "description", "prompt", "negative_prompt", "sampler"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        object.__setattr__(self, "style", None if self.style is None else plain(self.style))
+        object.__setattr__(self, "notes", tuple(map(plain, self.notes)))
+        object.__setattr__(self, "loras", tuple((plain(name), strength) for name, strength in self.loras))
 
     def to_json(self) -> dict[str, Any]:
         """A plain JSON object; `from_json` is its inverse."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from imaging.model import Control, Operation, Recipe, Technique
+from imaging.model import Control, Operation, Recipe, Technique, plain
 
 R = TypeVar("R", bound=Recipe)
 
@@ -32,7 +32,7 @@ def _control(data: Mapping[str, Any]) -> Control:
         technique=_technique(_take(data, "technique", str)),
         strength=float(_take(data, "strength", (int, float))),
         reason=_take(data, "reason", str, optional=True) or "",
-        options={str(k): v if isinstance(v, str) else float(v) for k, v in options.items()},
+        options={plain(str(k)): plain(v) if isinstance(v, str) else float(v) for k, v in options.items()},
     )
 
 

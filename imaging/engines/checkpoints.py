@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,13 @@ def _from_single_file(path: Path, dtype: torch.dtype) -> Any:
 
     found = read_single_file(path)
     tokenizers = clip_tokenizers() if found.config == BASE else {}
-    pipe = StableDiffusionXLPipeline.from_single_file(
-        str(path), config=str(found.config), dtype=dtype, local_files_only=True, add_watermarker=False, **tokenizers
-    )
+    with tempfile.TemporaryDirectory(prefix="easel-model-") as folder:
+        if path.suffix != ".safetensors":  # diffusers takes a name in capitals for a pickle
+            Path(folder, "model.safetensors").symlink_to(path.resolve())
+            path = Path(folder, "model.safetensors")
+        pipe = StableDiffusionXLPipeline.from_single_file(
+            str(path), config=str(found.config), dtype=dtype, local_files_only=True, add_watermarker=False, **tokenizers
+        )
     pipe.scheduler = pipe.scheduler.from_config(pipe.scheduler.config, **found.scheduler)
     return pipe
 
@@ -92,7 +97,7 @@ def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool) -> Any:
     for part, kind in zip(_PARTS, kinds, strict=True):
         files = {file.name: file for file in (path / part).glob("*")}
         half = _is_half(files, dtype)
-        taken = [file for name, file in files.items() if file.suffix == ".safetensors" and (_HALF in name) == half]
+        taken = [file for name, file in files.items() if hub.is_weights(name) and (_HALF in name) == half]
         parts[part], info = kind.from_pretrained(
             path / part,
             dtype=_stored(taken) if exact and part != "vae" else dtype,

@@ -36,6 +36,13 @@ class TextEncoding:
         longest = max(len(self._ids(tokenizer, text)) for tokenizer in self._tokenizers)
         return min(MAX_CHUNKS, max(1, -(-longest // room)))
 
+    def left_out(self, text: str) -> str:
+        """The end of a text that needs more than MAX_CHUNKS, as the tokenizer with the least room reads it."""
+        room = MAX_CHUNKS * (self.length - 2)
+        rests = [(self._ids(tokenizer, text)[room:], tokenizer) for tokenizer in self._tokenizers]
+        rest, tokenizer = max(rests, key=lambda each: len(each[0]))
+        return str(tokenizer.decode(rest)).strip() if rest else ""
+
     def encode(self, text: str, chunks: int, *, negative: bool = False) -> Prompt:
         """Encode `text` into exactly `chunks` chunks.
 

@@ -16,7 +16,12 @@ _LIBRARIES = ("safetensors", "huggingface_hub", "safetensors_rust", "httpx2", "b
 
 def is_id(name: str) -> bool:
     """Whether a name can be one of the hub's: `owner/name`, where the name may have dots."""
-    return _ID.fullmatch(name) is not None and Path(name).suffix not in _FILES
+    return _ID.fullmatch(name) is not None and Path(name).suffix.lower() not in _FILES
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file is one that is loaded, by its name."""
+    return name.lower().endswith(".safetensors")
 
 
 def is_of_libraries(error: BaseException) -> bool:
@@ -26,7 +31,7 @@ def is_of_libraries(error: BaseException) -> bool:
 
 def refuse_pickles(file: Path) -> None:
     """Raises EngineError for every kind of file but one."""
-    if file.suffix != ".safetensors":
+    if not is_weights(file.name):
         raise EngineError(f"{file.name} is no .safetensors file; other formats can run code and are not loaded.")
 
 
@@ -103,23 +108,25 @@ def weights_file(source: str, what: str, usual: str, beside: Callable[[str], Ite
         refuse_pickles(path)
         return path
     if path.is_dir():
-        files = sorted(path.glob("*.safetensors")) or sorted(path.rglob(usual))
+        files = sorted(each for each in path.iterdir() if is_weights(each.name)) or sorted(path.rglob(usual))
         return path / _one([str(each.relative_to(path)) for each in files], source, what, usual)
     id, inner = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
-    if not is_id(id) or (inner and not inner.endswith(".safetensors")):
+    if not is_id(id) or (inner and not is_weights(inner)):
         raise EngineError(f"There is no {what} at {source[:120]}; give a folder, a .safetensors file or a hub id.")
     chosen = inner
 
     def wanted(listed: list[str]) -> Iterable[str]:
         nonlocal chosen
-        chosen = inner or _one([each for each in listed if each.endswith(".safetensors")], source, what, usual)
+        chosen = inner or _one([each for each in listed if is_weights(each)], source, what, usual)
         if chosen not in listed:
             raise EngineError(f"The hub's {id[:120]} has no file {inner[:120]}.")
         return [chosen, *beside(chosen)]
 
     folder = fetch(id, wanted)
     if not chosen:  # the hub did not answer, so that the copy on this disk says what there is
-        chosen = _one([str(each.relative_to(folder)) for each in folder.rglob("*.safetensors")], source, what, usual)
+        chosen = _one(
+            [str(each.relative_to(folder)) for each in folder.rglob("*") if is_weights(each.name)], source, what, usual
+        )
     if not (folder / chosen).is_file():
         raise EngineError(f"The hub gives no {source[:120]} and there is no copy of it here; check the network.")
     return folder / chosen

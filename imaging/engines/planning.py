@@ -19,6 +19,8 @@ from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from imaging.outputs import open_kept
 
 MAX_GUIDANCE = 50.0
+LONGEST_NOTE = 500
+"""Characters of words left out that a recipe's notes repeat."""
 LARGEST = 4
 """Pixels of the largest picture, relative to the checkpoint's square."""
 
@@ -52,11 +54,21 @@ class Planner:
 
     def _named(self, recipe: Recipe) -> Recipe:
         """The recipe with what it needs and every number of its control, so that it renders the same later."""
-        recipe = trimmed(recipe)
+        recipe = self._noted(trimmed(recipe))
         if recipe.control is None:
             return recipe
         options = resolve(recipe.control, self._family, recipe.num_inference_steps)
         return dataclasses.replace(recipe, control=dataclasses.replace(recipe.control, options=options))
+
+    def _noted(self, recipe: Recipe) -> Recipe:
+        """With a note of the words for which there is no room; a recipe that is rendered again has it already."""
+        notes = list(recipe.notes)
+        for name, words in (("prompt", recipe.prompt), ("negative prompt", recipe.negative_prompt)):
+            rest = self._parts.text.left_out(words)
+            note = f"Left out at the end of the {name}, which is too long: {rest[:LONGEST_NOTE]}"
+            if rest and note not in notes:
+                notes.append(note)
+        return dataclasses.replace(recipe, notes=tuple(notes))
 
     def _check(self, recipe: Recipe) -> None:
         scale = self._parts.scale

@@ -173,3 +173,10 @@ def test_a_folder_with_broken_parts_beside_a_file_is_refused(file: Path) -> None
     (file.with_suffix("") / "unet" / "config.json").write_text(json.dumps({"in_channels": "many"}))
     with pytest.raises(EngineError, match=r"^[^\n]+\.$"):
         sdxl_engine(str(file), file.parent, "cpu").load()
+
+
+def test_a_name_in_capitals_is_the_same_file(file: Path, tmp_path: Path) -> None:
+    loud = file.rename(file.with_suffix(".SAFETENSORS"))
+    engine = sdxl_engine(str(loud), tmp_path, "cpu", precision="float32")
+    engine.load()
+    assert render(engine, {"a": recipe("a red car", num_inference_steps=1)})["a"].data
