@@ -181,20 +181,9 @@ def build_model(
 
         embedded = EmbeddedLanguageModel(home.models, used=used)
         return embedded, _warmed(embedded)
-    from bot.llm import OpenAILanguageModel, Patience
-    from prompts.profiles import profile_for
+    from bot.llm.build import endpoint_model
 
-    endpoint = OpenAILanguageModel(
-        settings.llm_base_url,
-        settings.llm_model,
-        settings.llm_api_key.get_secret_value(),
-        profile=None if settings.llm_profile == "auto" else profile_for("", settings.llm_profile),
-        patience=Patience(first_token_s=settings.llm_timeout_s, idle_s=settings.llm_timeout_s),
-        context_tokens=settings.llm_context_tokens,
-        max_tokens=settings.llm_max_tokens,
-        temperature=settings.llm_temperature,
-        used=used,
-    )
+    endpoint = endpoint_model(settings, home, used=used)
     return endpoint, endpoint.close
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot import doctor_chats, doctor_discord, private
 from bot.chats import rows
@@ -39,8 +40,7 @@ async def examine(settings: Settings) -> list[Finding]:
     if settings.engine is not EngineName.OPENAI:
         slow.append(device(settings))
     if settings.llm_base_url:
-        key, model = settings.llm_api_key.get_secret_value(), settings.llm_model
-        slow.append(endpoint("language model", "LLM", settings.llm_base_url, key, model))
+        several.append(language_model(settings))
     if settings.engine is EngineName.OPENAI:
         key, model = settings.images_api_key.get_secret_value(), settings.images_model
         slow.append(endpoint("images endpoint", "IMAGES", settings.images_base_url, key, model))
@@ -203,15 +203,30 @@ def _tokens(settings: Settings) -> Iterable[Finding]:
         yield from (broken("slack", problem.rstrip(".")) for problem in rows.slack_config(settings).problems())
 
 
+async def language_model(settings: Settings) -> list[Finding]:
+    """What the endpoint lists, and whether it answers. Many answer to names that they do not list."""
+    from bot.llm.checkup import one_request
+
+    key = settings.llm_api_key.get_secret_value()
+    listed = await endpoint("language model", "LLM", settings.llm_base_url, key, "")
+    return [listed] if listed.level is Level.BROKEN else [listed, *await one_request(settings)]
+
+
 async def endpoint(what: str, prefix: str, base_url: str, key: str, model: str) -> Finding:
     """Ask an OpenAI-compatible endpoint for its models."""
     import aiohttp
 
+    from bot.llm.endpoint import is_local
+
     address = f"{base_url.rstrip('/')}/models"
+    proxies = not is_local(urlsplit(base_url).hostname or "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         timeout = aiohttp.ClientTimeout(total=ENDPOINT_TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as client, client.get(address, headers=headers) as answer:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=proxies) as client,
+            client.get(address, headers=headers) as answer,
+        ):
             status, body = answer.status, await answer.text()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return broken(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -86,7 +87,19 @@ class Settings(BaseSettings):
     llm_timeout_s: float = _group("Language model", "Longest silence before the model is given up.", 60.0, gt=0)
     llm_context_tokens: int = _group("Language model", "Token budget of one request.", 8000, ge=512)
     llm_max_tokens: int = _group("Language model", "Longest reply.", 1024, ge=16)
-    llm_temperature: float = _group("Language model", "Sampling temperature.", 0.7, ge=0, le=2)
+    llm_temperature: float | None = _group(
+        "Language model", "Sampling temperature; none: the endpoint's own.", 0.7, ge=0, le=2
+    )
+    llm_effort: str = _group(
+        "Language model", "How hard a thinking model thinks: none, low, medium, high …; empty: its own.", "",
+        pattern=r"^[a-z0-9_-]{0,20}$",
+    )  # fmt: skip
+    llm_system_role: bool = _group(
+        "Language model", "Whether the model has a system role; false: its text opens the first message.", True
+    )
+    llm_extra_body: str = _group(
+        "Language model", "More fields of each request, as a JSON object; null takes a field out.", ""
+    )
     refine_prompts: Refine = _group("Language model", "May it embellish descriptions: off, auto, always.", Refine.OFF)
 
     engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
@@ -196,6 +209,22 @@ class Settings(BaseSettings):
     def _websocket(cls, value: str) -> str:
         return _address(value, ("ws", "wss"))
 
+    @field_validator("llm_temperature", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().casefold() == "none" else value
+
+    @field_validator("llm_effort", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().casefold() if isinstance(value, str) else value
+
+    @field_validator("llm_extra_body")
+    @classmethod
+    def _object(cls, value: str) -> str:
+        extra_body(value)
+        return value
+
     @field_validator("llm_profile")
     @classmethod
     def _profile(cls, value: str) -> str:
@@ -278,6 +307,24 @@ def loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def extra_body(value: str) -> dict[str, Any]:
+    """The fields of a JSON object; empty text has none.
+
+    Raises:
+        ValueError: it is no JSON object, or takes over what Easel itself says.
+    """
+    try:
+        fields = json.loads(value) if value.strip() else {}
+    except (ValueError, RecursionError):
+        raise ValueError('must be a JSON object, such as {"top_p": 0.9}') from None
+    if not isinstance(fields, dict):
+        raise ValueError('must be a JSON object, such as {"top_p": 0.9}')
+    own = sorted({"messages", "model", "stream", "n"} & set(fields))
+    if own:
+        raise ValueError(f"must not set {', '.join(own)}: Easel does")
+    return fields
 
 
 def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
@@ -388,4 +435,6 @@ def example() -> str:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "none"
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -67,6 +67,7 @@ class Hearing:
         self._tools = False
         self._whole = False
         self._apart = 0
+        self._words_came = False
         self.length = 0
         """Characters for people so far."""
         self.end: End | None = None
@@ -83,7 +84,9 @@ class Hearing:
 
     @property
     def thought(self) -> bool:
-        return bool(self._apart or self._thoughts.dropped)
+        """Whether there were thoughts, be it that only the limit which they used up shows it."""
+        hidden = self.end is End.LENGTH and not self._words_came
+        return bool(self._apart or self._thoughts.dropped or hidden)
 
     @property
     def ended(self) -> bool:
@@ -134,6 +137,7 @@ class Hearing:
         elif piece.thought or self._thoughts.dropped:
             out += self._holding.release()  # what thoughts there are is marked
         if words:
+            self._words_came = True
             out += self._holding.add(words)
         return self._given(out)
 

@@ -92,6 +92,7 @@ class OpenAILanguageModel:
         self._sleep = sleep
         self._clock = clock
         self._key = api_key
+        self._thinks = False
         self._context: Context | None = None
         self._asking: asyncio.Task[Context | None] | None = None
 
@@ -106,8 +107,13 @@ class OpenAILanguageModel:
         return self._learnt.get(self._endpoint.url(""), self._model) or first_manner(self._model, parsed=self._parsed)
 
     @property
-    def context(self) -> Context | None:
-        """What the endpoint tells of its context, once it was asked."""
+    def thinks(self) -> bool:
+        """Whether thoughts came with what it has said so far."""
+        return self._thinks
+
+    async def context(self) -> Context | None:
+        """What the endpoint tells of its context; None when it does not."""
+        await self._ask_context()
         return self._context
 
     @property
@@ -152,7 +158,7 @@ class OpenAILanguageModel:
             try:
                 async for words in self._once(self._body(request, trial), hearing):
                     yield words
-                self._remember(trial.manner, hearing)
+                self._remember(trial.manner, hearing, whole=True)
                 return
             except Refused as refused:
                 if self._adapt(trial, refused.refusal):
@@ -170,6 +176,7 @@ class OpenAILanguageModel:
                 self._remember(trial.manner, hearing)
                 raise
             finally:
+                self._thinks = self._thinks or hearing.thought
                 hearing.count()
             log.warning("asking %s again: %s", self._model, sentence)
             await self._sleep(self._patience.wait(attempt, wait))
@@ -241,9 +248,10 @@ class OpenAILanguageModel:
         log.info("%s takes less than was sent; asked with %d tokens", self._endpoint.host, trial.budget)
         return trial.budget >= 400
 
-    def _remember(self, manner: Manner, hearing: Hearing) -> None:
-        """Keep how it was asked, once words have come or only their end was wrong."""
-        opens = True if hearing.lone else False if hearing.begun else manner.opens
+    def _remember(self, manner: Manner, hearing: Hearing, *, whole: bool = False) -> None:
+        """Keep how it was asked, once words have come or only their end was wrong. Only a reply that is whole shows
+        that no closing mark of thoughts comes."""
+        opens = True if hearing.lone else False if whole and hearing.begun and not hearing.endless else manner.opens
         if hearing.begun or hearing.lone or hearing.ended:
             self._learnt.put(self._endpoint.url(""), self._model, replace(manner, opens=opens))
         if self._context is not None and not self._context.sure and self._asking is not None and self._asking.done():

@@ -1,0 +1,92 @@
+"""The way to an endpoint: its address as hosts write it, keys, proxies, and nothing of it for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.llm import OpenAILanguageModel
+from bot.llm.efforts import effort_fields
+from bot.llm.endpoint import Endpoint, is_local
+from handlers.errors import LanguageModelError
+from prompts.request import LanguageRequest, Said
+from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk
+
+ASK = LanguageRequest(Said("user", "hello"))
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("https://host.example/v1", "https://host.example/v1/chat/completions"),
+        ("https://host.example/v1/", "https://host.example/v1/chat/completions"),
+        (" https://host.example/v1/chat/completions ", "https://host.example/v1/chat/completions"),
+        ("https://host.example/v1/models", "https://host.example/v1/chat/completions"),
+        ("https://x.azure.com/openai/deployments/d?api-version=1", "https://x.azure.com/openai/deployments/d/chat/completions?api-version=1"),
+        ("http://user:secret@host.example:81/v1", "http://host.example:81/v1/chat/completions"),
+    ],
+)  # fmt: skip
+def test_an_address_is_understood_as_hosts_write_it(written: str, asked: str) -> None:
+    endpoint = Endpoint(written)
+    assert endpoint.url("chat/completions") == asked
+    assert "secret" not in endpoint.host
+
+
+@pytest.mark.parametrize(
+    ("name", "local"),
+    [
+        ("127.0.0.1", True), ("localhost", True), ("::1", True), ("ollama", True), ("192.168.1.5", True),
+        ("10.0.0.2", True), ("host.docker.internal", True), ("nas.local", True), ("api.openai.com", False),
+        ("8.8.8.8", False), ("2001:4860:4860::8888", False),
+    ],
+)  # fmt: skip
+def test_no_proxy_leads_to_this_machine_or_its_network(name: str, local: bool) -> None:
+    assert is_local(name) is local
+
+
+async def test_a_proxy_in_the_environment_is_not_asked_for_a_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with EndpointPeer(Quirk("", "", (GOOD,))) as peer:
+        model = OpenAILanguageModel(peer.base_url, "m")
+        assert "".join([piece async for piece in model.stream(ASK)]) == "Here."
+        await model.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "header"), [("k", "Bearer k"), (" k\n", "Bearer k"), ("Bearer k", "Bearer k"), ("", None)]
+)
+async def test_a_key_is_sent_as_it_is_meant(key: str, header: str | None) -> None:
+    async with EndpointPeer(Quirk("", "", (GOOD,))) as peer:
+        model = OpenAILanguageModel(peer.base_url, "m", key)
+        [piece async for piece in model.stream(ASK)]
+        await model.close()
+    assert peer.headers[0].get("Authorization") == header
+
+
+async def test_people_are_told_no_address_user_or_password(caplog: pytest.LogCaptureFixture) -> None:
+    model = OpenAILanguageModel("http://user:secret@127.0.0.1:9/v1", "", "key")
+    assert "127.0.0.1" not in model.name
+    with pytest.raises(LanguageModelError) as caught:
+        [piece async for piece in model.stream(ASK)]
+    await model.close()
+    for words in ("127.0.0.1", "user", "secret"):
+        assert words not in str(caught.value)
+    assert "127.0.0.1:9" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("host", "local", "effort", "name"),
+    [
+        ("api.openai.com", False, "low", "reasoning_effort"),
+        ("openrouter.ai", False, "low", "reasoning"),
+        ("api.anthropic.com", False, "low", "thinking"),
+        ("api.deepseek.com", False, "none", "thinking"),
+        ("dashscope.aliyuncs.com", False, "none", "enable_thinking"),
+        ("localhost", True, "none", "chat_template_kwargs"),
+        ("notopenrouter.ai", False, "low", "reasoning_effort"),
+    ],
+)
+def test_effort_has_each_endpoints_own_name(host: str, local: bool, effort: str, name: str) -> None:
+    assert name in effort_fields(effort, host, local=local)
