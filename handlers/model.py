@@ -98,6 +98,8 @@ class Attachment:
 
     name: str
     data: bytes
+    covered: bool = False
+    """It came as a spoiler: what is made of it is shown covered too, where the platform can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from bot.chats.discord.catchup import CatchUp
 from bot.chats.discord.client import EaselClient
 from bot.chats.discord.config import DiscordConfig, KeyValue, Shrink
 from bot.chats.discord.connection import Connection
+from bot.chats.discord.covers import Covers
 from bot.chats.discord.health import (
     LOOKED_AT,
     NO_INTENT,
@@ -85,8 +86,9 @@ class DiscordChat:
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> DiscordPost:
         place = outlet(self.client, self._tokens, thread, turn)
+        covers = Covers(self._store, self._memory, thread, to)
         return DiscordPost(
-            place, self._media, self._memory, self._tasks, self._connection.pace, self._config, turn, reference
+            place, self._media, self._memory, self._tasks, self._connection.pace, self._config, turn, reference, covers
         )
 
     async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> Sequence[Membership]:

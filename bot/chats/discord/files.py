@@ -25,6 +25,8 @@ class Remote:
     url: str
     size: int
     media_type: str = ""
+    covered: bool = False
+    """Marked as a spoiler: by a flag, in older messages by its name."""
 
     @property
     def picture(self) -> bool:
@@ -33,7 +35,7 @@ class Remote:
 
 def remote(attachment: discord.Attachment) -> Remote:
     name = attachment.filename.removeprefix("SPOILER_")
-    return Remote(name, attachment.url, attachment.size, attachment.content_type or "")
+    return Remote(name, attachment.url, attachment.size, attachment.content_type or "", attachment.is_spoiler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def download(client: discord.Client, config: DiscordConfig, wanted: Sequen
             except FAILURES:
                 problems.append(f"{name} could not be fetched from Discord; send it once more.")
             else:
-                files.append(Attachment(file.name, data))
+                files.append(Attachment(file.name, data, file.covered))
     return Downloads(tuple(files), tuple(problems))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import discord
 from discord import ui
 
-from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
+from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Shown, Words
 from handlers.links import guarded
 
 V = TypeVar("V", bound=ui.LayoutView)
@@ -42,11 +42,7 @@ def layout(view: MessageView, files: Mapping[str, str]) -> View:
             case Words(text):
                 built.add_item(ui.TextDisplay(guarded(text)))
             case Gallery(items):
-                shown = [
-                    discord.MediaGalleryItem(f"attachment://{files[item.file]}", description=item.alt)
-                    for item in items
-                    if item.file in files
-                ]
+                shown = [_shown(item, files[item.file]) for item in items if item.file in files]
                 if shown:
                     built.add_item(ui.MediaGallery(*shown))
             case Buttons(items):
@@ -56,6 +52,10 @@ def layout(view: MessageView, files: Mapping[str, str]) -> View:
                 built.add_item(ui.ActionRow(ui.Select(custom_id=id, placeholder=placeholder, options=options)))
     built.stop()
     return built
+
+
+def _shown(item: Shown, name: str) -> discord.MediaGalleryItem:
+    return discord.MediaGalleryItem(f"attachment://{name}", description=item.alt, spoiler=item.covered)
 
 
 def _button(label: str, id: str, emoji: str, danger: bool) -> ui.Button[Any]:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.covers import Covers
 from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media, Unfitting
 from bot.chats.discord.outbox import Outbox, shows
@@ -63,7 +64,9 @@ class DiscordPost:
         config: DiscordConfig,
         turn: str,
         reference: str | None,
+        covers: Covers,
     ) -> None:
+        self._covers = covers
         self._outlet = outlet
         self._media = media
         self._outbox = Outbox(memory, turn)
@@ -151,7 +154,8 @@ class DiscordPost:
         if self._gone is not None:
             raise ChatUnavailable(self._gone)
         await self._persist(self._adopt, last=True)
-        views = fitted(render(reply, deleted=deleted), self._outlet.most)
+        covered = await self._covers.of(reply)
+        views = fitted(render(reply, deleted=deleted, covered=covered), self._outlet.most)
         for index, view in enumerate(views):
             if not await self._persist(partial(self._place, index, view), last=last):
                 return

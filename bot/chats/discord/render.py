@@ -38,9 +38,17 @@ NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the serve
 THINKING = "-# ✨ thinking…"
 
 
-def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = frozenset()) -> tuple[MessageView, ...]:
-    """The messages of an answer, at least one. `deleted` are numbers of pictures that are gone."""
-    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, deleted)]
+def render(
+    reply: Reply,
+    *,
+    previews: bool = True,
+    deleted: frozenset[int] = frozenset(),
+    covered: frozenset[int] = frozenset(),
+) -> tuple[MessageView, ...]:
+    """The messages of an answer, at least one. `deleted` are numbers of pictures that are gone, `covered` of those that
+    are blurred until somebody clicks."""
+    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, deleted, covered)]
+    blocks = [tuple(map(_honest, unit)) for unit in blocks]
     if reply.thinking and not reply.final and not blocks:
         blocks = [(Words(THINKING),)]
     if not reply.final:
@@ -50,6 +58,11 @@ def render(reply: Reply, *, previews: bool = True, deleted: frozenset[int] = fro
     # The last words may still grow inside a code block. It is closed only now: messages are filled by what was written,
     # which never shrinks, so that a full one stays as it is.
     return views if reply.final else tuple(map(_closed, views))
+
+
+def _honest(block: Block) -> Block:
+    """Links in words say where they lead."""
+    return Words(guarded(block.text)) if isinstance(block, Words) else block
 
 
 def _closed(view: MessageView) -> MessageView:
@@ -90,7 +103,11 @@ def _grouped(parts: Sequence[ReplyPart]) -> Iterator[ReplyPart | tuple[PicturePa
 
 
 def _units(
-    part: ReplyPart | tuple[PicturePart, ...], reply: Reply, previews: bool, deleted: frozenset[int]
+    part: ReplyPart | tuple[PicturePart, ...],
+    reply: Reply,
+    previews: bool,
+    deleted: frozenset[int],
+    covered: frozenset[int],
 ) -> Iterator[Unit]:
     match part:
         case TextPart(text):
@@ -101,14 +118,24 @@ def _units(
         case NoticePart(sentence):
             yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
         case PicturePart():
-            yield _pictures((part,), reply.thread, previews, deleted)
+            yield _pictures((part,), reply.thread, previews, deleted, covered)
         case tuple():
-            yield _pictures(part, reply.thread, previews, deleted)
+            yield _pictures(part, reply.thread, previews, deleted, covered)
 
 
-def _pictures(parts: tuple[PicturePart, ...], thread: ThreadKey, previews: bool, deleted: frozenset[int]) -> Unit:
+def _pictures(
+    parts: tuple[PicturePart, ...],
+    thread: ThreadKey,
+    previews: bool,
+    deleted: frozenset[int],
+    covered: frozenset[int],
+) -> Unit:
     blocks: list[Block] = [Words("\n".join(_caption(part, part.number in deleted) for part in parts))]
-    shown = [item for part in parts if part.number not in deleted and (item := _shown(part, previews))]
+    shown = [
+        item
+        for part in parts
+        if part.number not in deleted and (item := _shown(part, previews, part.number in covered))
+    ]
     if shown:
         blocks.append(Gallery(tuple(shown)))
     ready = [part for part in parts if part.state is SlotState.READY and part.number not in deleted]
@@ -162,16 +189,17 @@ def _origin(part: PicturePart) -> str:
     return f" · {part.operation.value} of {parents}" if parents else ""
 
 
-def _shown(part: PicturePart, previews: bool) -> Shown | None:
+def _shown(part: PicturePart, previews: bool, covered: bool) -> Shown | None:
     alt = shorten(f"#{part.number}: {part.description}", MAX_ALT)
     if part.state is SlotState.READY and part.sha256:
-        return Shown(file_name(part.number, part.sha256, "img"), alt, sha256=part.sha256)
+        return Shown(file_name(part.number, part.sha256, "img"), alt, sha256=part.sha256, covered=covered)
     if previews and part.state is SlotState.RENDERING and part.preview:
         digest = hashlib.sha256(part.preview).hexdigest()
         return Shown(
             file_name(part.number, digest, "img").replace("picture", "preview"),
             shorten(f"Unfinished {alt}", MAX_ALT),
             preview=part.preview,
+            covered=covered,
         )
     return None
 

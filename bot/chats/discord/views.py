@@ -19,6 +19,8 @@ class Shown:
     alt: str
     sha256: str | None = None
     preview: bytes | None = None
+    covered: bool = False
+    """Blurred until somebody clicks on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -28,6 +28,9 @@ from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
 
+VOTABLE = 512
+"""Messages whose pictures are remembered."""
+_Shown: TypeAlias = tuple[ThreadKey | None, list[int]]
 NAMED = 5
 """People whom a message names and who are called by their names (the others keep their ids), and channels."""
 
@@ -47,6 +50,7 @@ class Arrivals:
         self._voice = voice
         self._beginning: Counter[ThreadKey] = Counter()
         """Threads whose first turn is not stored yet: what is said in them meanwhile is for us too."""
+        self._votable: OrderedDict[tuple[str, str, str], _Shown] = OrderedDict()
 
     async def hear(self, event: Mapping[str, Any], team: str, bot_user: str) -> Entry | None:
         """An event, before Slack is answered: written down when it is for us and not known yet."""
@@ -137,18 +141,28 @@ class Arrivals:
         channel, ts, user, up, given = read
         client = await self._clients.of(team)
         try:
-            page = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+            thread, numbers = await self._shown(client, team, channel, ts, bot_user)
         except SlackClientError as error:
             log.info("a reaction's message cannot be read: %s", error)
             return
-        message = next((m for m in page.get("messages") or [] if m.get("ts") == ts), None)
-        numbers = inbound.shown_pictures(message, bot_user) if message is not None else []
-        thread = inbound.read_place(
-            {"container": {"channel_id": channel, "message_ts": ts, "thread_ts": (message or {}).get("thread_ts")}},
-            team,
-        )
         if len(numbers) != 1 or thread is None:
             return  # which of several pictures is meant is told by their Vote buttons
         person = await self._people.of(client, team, user)
         if await self._handlers.refusal(whereabouts(thread), person) is None:
             await self._handlers.vote(Vote(thread, person, numbers[0], up, given))
+
+    async def _shown(self, client: AsyncWebClient, team: str, channel: str, ts: str, bot_user: str) -> _Shown:
+        """The thread of a message and the pictures in it. Many people vote on one message within minutes, and Slack
+        lets some apps read one message a minute only: what does not change any more is remembered."""
+        known = self._votable.get((team, channel, ts))
+        if known is not None:
+            return known
+        page = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+        message: Payload = next((m for m in page.get("messages") or [] if m.get("ts") == ts), {})
+        container = {"channel_id": channel, "message_ts": ts, "thread_ts": message.get("thread_ts")}
+        shown = inbound.read_place({"container": container}, team), inbound.shown_pictures(message, bot_user)
+        if shown[1] and not inbound.is_growing(message):
+            self._votable[team, channel, ts] = shown
+            if len(self._votable) > VOTABLE:
+                self._votable.popitem(last=False)
+        return shown

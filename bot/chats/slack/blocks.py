@@ -134,7 +134,7 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
         case SlotState.CANCELLED:
             return [context(f":no_entry_sign: *#{part.number}* was cancelled.")]
         case SlotState.WAITING | SlotState.RENDERING:
-            cancel = {"type": "actions", "block_id": f"cancel.{part.number}"}
+            cancel = {"type": "actions", "block_id": f"{marks.CANCEL}{part.number}"}
             return [context(progress(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
         case _:
             assert_never(part.state)

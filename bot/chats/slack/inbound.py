@@ -159,6 +159,13 @@ def shown_pictures(message: Payload, bot_user: str) -> list[int]:
     return [number for number in found if number is not None]
 
 
+def is_growing(message: Payload) -> bool:
+    """Whether a message of ours has pictures that are still being drawn: more may come into it."""
+    blocks = message.get("blocks")
+    ids = [text_at(block, "block_id") for block in blocks] if isinstance(blocks, Sequence) else []
+    return any(id.startswith(marks.CANCEL) for id in ids)
+
+
 def text_at(value: Any, *path: str) -> str:
     """The text at the end of a path through a payload; empty where there is none."""
     for name in path:

@@ -23,6 +23,8 @@ NOWHERE = "-"
 """No thread: a command in a channel without a session."""
 _ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
 
+CANCEL = "cancel."
+"""`block_id` of the button under a picture that is still being drawn, before its number."""
 _CARD = re.compile(r"^picture\.(\d{1,9})$")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from handlers.model import TextPart
+from handlers.model import Person, TextPart
+from imaging.model import Operation
 from tests.bot.discord.wire import MENTION, Process
-from tests.peers.discord_peer import BEN, BOT, CHANNEL, DiscordPeer
+from tests.peers.discord_peer import ANN, BEN, BOT, CHANNEL, DiscordPeer, Json
 from tests.peers.discord_quirks import REFUSED, SAID, Refused, Said
 
 
@@ -21,6 +24,53 @@ async def test_what_is_said_arrives_as_it_was_meant(peer: DiscordPeer, process: 
     assert [incoming.text for incoming in got] == ([] if said.heard is None else [said.heard])
     assert [file.name for incoming in got for file in incoming.attachments] == list(said.pictures)
     assert said.problem in " ".join(problem for incoming in got for problem in incoming.problems)
+
+
+def covers(message: Json) -> list[bool]:
+    """Of the pictures that a message shows: which are blurred until somebody clicks."""
+    galleries = [component for component in message["components"] if component["type"] == 12]
+    return [bool(item.get("spoiler")) for gallery in galleries for item in gallery["items"]]
+
+
+async def test_what_came_as_a_spoiler_stays_one_and_so_does_what_is_made_of_it(
+    peer: DiscordPeer, process: Process
+) -> None:
+    key = await process.asked()
+    process.picture(key, 1)  # the number that the handlers give the upload below
+    stored = process.store.pictures[str(key), 1]
+    process.store.pictures[str(key), 1] = replace(stored, operation=Operation.UPLOAD, person=Person(ANN, "Ann"))
+    plain, made, later = (process.picture(key, number) for number in (2, 3, 4))
+    hidden = peer.attach("cat.png", b"\x89PNG cat") | {"flags": 1 << 3}
+
+    process.handlers.parts = (plain,)
+    await peer.say("a boat", key.thread)
+    await peer.until(lambda: len(peer.said(key.thread)) == 1)
+    process.handlers.parts = (replace(made, parents=(1,)),)
+    await peer.say("as a sticker", key.thread, attachments=[hidden])
+    await peer.until(lambda: len(peer.said(key.thread)) == 2)
+    await process.done("discord message")
+
+    again = Process(peer, process)
+    await process.chat.stop()
+    await again.start()
+    try:
+        again.handlers.parts = (replace(later, parents=(3,)),)
+        await peer.say("bluer", key.thread)
+        await peer.until(lambda: len(peer.said(key.thread)) == 3)
+        await again.done("discord message")
+    finally:
+        await again.chat.stop()
+    assert [covers(message) for message in peer.said(key.thread)] == [[False], [True], [True]]
+
+
+async def test_an_answer_that_automod_blocks_is_told_with_the_way_out(peer: DiscordPeer, process: Process) -> None:
+    key = await process.asked()
+    peer.fail("POST", f"/channels/{key.thread}/messages", 400, {"code": 200000, "message": "blocked"}, times=2)
+    process.handlers.parts = (TextPart("Here you are."),)
+    await peer.say("a boat", key.thread)
+    await peer.until(lambda: bool(process.handlers.received[1:]))
+    await process.done("discord message")
+    assert ["AutoMod" in sentence for sentence in process.handlers.gone] == [True]
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bot.chats.slack import blocks, markdown
-from handlers.model import Reply, TextPart, ThreadKey
-from tests.bot.slack.conftest import World
+from handlers.model import Reply, SlotState, TextPart, ThreadKey
+from tests.bot.slack.conftest import FOX, World
 from tests.peers import block_kit
 from tests.peers.slack_peer import PeerFile
 from tests.peers.slack_quirks import SAID, WRITTEN, Said, Written
@@ -83,3 +85,22 @@ def test_nothing_to_read_is_no_empty_block(text: str) -> None:
     reply = Reply("t", ThreadKey("slack", "T1", "C1", "1.2"), (TextPart(text),), thinking=False, final=True)
     for message in blocks.render(reply, {}):
         assert block_kit.problems(message.blocks) == []
+
+
+async def test_many_votes_on_one_message_read_it_once(world: World) -> None:
+    """Apps that are given to others outside Slack's marketplace may read one message a minute."""
+
+    def voted(times: int) -> bool:
+        return len(world.handlers.votes) == times
+
+    thread = await world.mention()
+    fox = replace(FOX, state=SlotState.READY, sha256="aa")
+    await world.post(thread).finish(Reply("turn-1", world.handlers.received[0].thread, (fox,), False, True))
+    (answer,) = world.peer.answers(thread)
+    item = {"type": "message", "channel": "C1", "ts": answer["ts"]}
+    for at, user in enumerate(("U2", "U3", "U4"), 1):
+        vote = {"type": "reaction_added", "user": user, "reaction": "+1", "item": item, "item_user": "UBOT"}
+        await world.peer.send_event(vote | {"event_ts": f"9.{at}"})
+        await world.until(partial(voted, at))
+    assert [vote.person.id for vote in world.handlers.votes] == ["U2", "U3", "U4"]
+    assert len(world.peer.called("conversations.replies")) == 1
