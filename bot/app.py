@@ -133,10 +133,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             audit=store,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
-        metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
-        at_once = desk.services.at_once
-        metrics.watch("easel_answers_writing", "Answers being written.", lambda: float(at_once.inside))
-        metrics.watch("easel_answers_waiting", "Answers that wait to be written.", lambda: float(at_once.waiting))
+        metrics.watch_desk(desk)
         services: dict[str, Service] = {}
         probes = Probes(
             home.root, store, studio.queue, services.values, lambda: model.problem, min_free_mib=settings.min_free_mib

@@ -12,6 +12,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from handlers.desk import Desk
 from imaging.model import Done, Failed, ImageRequest, Outcome
 from imaging.queue import JobQueue
 from imaging.queue.runner import WorkerState
@@ -118,6 +119,13 @@ class Metrics:
     def watch_queue(self, queue: JobQueue) -> None:
         """Depth and age of the queue, and how each device is."""
         self.registry.register(QueueNumbers(queue))
+
+    def watch_desk(self, desk: Desk) -> None:
+        """How much is being answered now."""
+        at_once = desk.services.at_once
+        self.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(desk.busy))
+        self.watch("easel_answers_writing", "Answers being written.", lambda: float(at_once.inside))
+        self.watch("easel_answers_waiting", "Answers that wait to be written.", lambda: float(at_once.waiting))
 
     def watch_disk(self, home: Path) -> None:
         self.watch("easel_disk_free_bytes", "Free disk where everything lies.", lambda: shutil.disk_usage(home).free)

@@ -56,7 +56,7 @@ class Studio:
         self.handlers = MeasuredHandlers(self.desk, self.metrics)
         self.metrics.watch_queue(self.queue)
         self.metrics.watch_disk(self.home)
-        self.metrics.watch("easel_replies_under_way", "Replies being written or drawn.", lambda: float(self.desk.busy))
+        self.metrics.watch_desk(self.desk)
         await self.queue.start()
 
     async def stop(self) -> None:
