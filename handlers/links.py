@@ -20,12 +20,14 @@ _HOST = re.compile(r"[a-z0-9_.\-]+|\[[0-9a-f:.]+\]")
 _LIKE_AN_ADDRESS = re.compile(r"[./\\@。·‧∙⋅•∕⁄⧸]\w|//")
 _MASKED = re.compile(r"\[([^\[\]\n\\]{1,300})\]\((https?://[^\s()<>]{1,2000})\)", re.IGNORECASE)
 _OPENS_A_LINK = re.compile(r"\](?=\()")
-_DEFINITION = re.compile(r"^([ \t>]*\[[^\]\n]*\])(?=:)", re.MULTILINE)
+_DEFINITION = re.compile(r"^([ \t>*+\-\d.)]{0,20}\[(?:[^\[\]\\]|\\.){0,999}\])(?=:)", re.MULTILINE | re.DOTALL)
 _TAG = re.compile(r"<(?=/?[a-z][a-z0-9-]*[\s/>])", re.IGNORECASE)
-_MISLEADS = re.compile(r"(https?:)(?=//[^\s/?#<@%\\]*[@%\\])", re.IGNORECASE)
+_MISLEADS = re.compile(r"(<?)(https?:)(?=//[^\s/?#<@%\\]*[@%\\])", re.IGNORECASE)
 _HOST_IN_TEXT = re.compile(
-    r"(https?:)//(?=[!-~]*[^\s!-~])([\w.\-。．｡\u200b-\u200f\u202a-\u202e\u2060\u00ad]+)", re.IGNORECASE
+    r"(<?)(https?:)//(?=[!-~]{0,300}[^\s!-~])([\w.\-。．｡\u200b-\u200f\u2060\u00ad]+)", re.IGNORECASE
 )
+_TURNING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Characters that turn the direction of what follows, an address too. Scripts that run from right to left need none."""
 _SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 
 
@@ -62,9 +64,9 @@ def lies(label: str, address: str) -> bool:
 def guarded(markdown: str) -> str:
     """Markdown in which every link says where it leads: what lies, or cannot be judged, is text to whoever renders it.
 
-    Nothing is taken away and nothing visible is added, so it may stand in a code block too. A second time it changes
-    nothing.
+    Nothing visible is added or taken away, so it may stand in a code block too. A second time it changes nothing.
     """
+    markdown = markdown.translate(_TURNING)
     kept: list[str] = []
     begin = 0
     for found in _MASKED.finditer(markdown):
@@ -77,7 +79,8 @@ def guarded(markdown: str) -> str:
 
 def plain_addresses(text: str) -> str:
     """Text for a platform that makes links of addresses by itself: hosts in ASCII, and those that mislead no links."""
-    return _HOST_IN_TEXT.sub(_bare, _MISLEADS.sub(rf"\1{GAP}", text))
+    text = text.translate(_TURNING)
+    return _HOST_IN_TEXT.sub(_in_ascii, _MISLEADS.sub(_broken, text))
 
 
 def _unlinked(text: str) -> str:
@@ -86,10 +89,16 @@ def _unlinked(text: str) -> str:
     return plain_addresses(_TAG.sub(f"<{GAP}", text))
 
 
-def _bare(found: re.Match[str]) -> str:
-    scheme, place = found.groups()
+def _in_ascii(found: re.Match[str]) -> str:
+    bracket, scheme, place = found.groups()
     host = _ascii_host(place)
-    return f"{scheme}{GAP}//{place}" if host is None else f"{scheme}//{host}"
+    return f"{_broken(found)}//{place}" if host is None else f"{bracket}{scheme}//{host}"
+
+
+def _broken(found: re.Match[str]) -> str:
+    """The beginning of an address so that nobody makes a link of it, not of `<address>` either."""
+    bracket, scheme = found[1], found[2]
+    return f"{bracket and bracket + GAP}{scheme}{GAP}"
 
 
 def _ascii_host(written: str) -> str | None:

@@ -60,6 +60,7 @@ def page() -> dict[str, tuple[str, list[list[str]]]]:
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
 def test_the_page_shows_where_a_link_leads(page: Any, link: Link) -> None:
     shown, links = page[f"see [{link.label}]({link.address}) there"]
+    assert "\u202e" not in shown
     if link.honest:
         assert [words for _, words in links] == [link.label]
     elif link.goal is None:
@@ -80,6 +81,7 @@ def test_an_address_on_the_page_cannot_be_misread(page: Any, written: str, linke
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
 def test_slack_shows_where_a_link_leads(link: Link) -> None:
     shown = markdown.to_mrkdwn(f"see [{link.label}]({link.address}) there")
+    assert "\u202e" not in shown
     if link.honest:
         words = "" if link.label == link.address else f"|{link.label}"
         assert f"<{link.address}{words}>" in shown
@@ -97,6 +99,7 @@ def test_discord_shows_where_a_link_leads(link: Link) -> None:
     for view in render(reply):
         for item in layout(view, {}).to_components():
             assert ("](" in item["content"]) is link.honest
+            assert "\u202e" not in item["content"]
 
 
 @given(st.sampled_from(LINKS), st.lists(st.integers(1, 30), min_size=1, max_size=9))

@@ -34,6 +34,12 @@ def test_in_markdown_a_link_that_lies_is_no_link_and_its_address_is_read(link: L
         assert link.goal.rstrip("/") in shown
 
 
+def test_nothing_turns_an_address_around() -> None:
+    text = "\u202esee https://docs.example/x and \u2067[the guide](https://docs.example/y)"
+    assert guarded(text) == "see https://docs.example/x and [the guide](https://docs.example/y)"
+    assert plain_addresses("\u202ahttps://docs.example/") == "https://docs.example/"
+
+
 @pytest.mark.parametrize(("written", "linked"), ADDRESSES.items())
 def test_an_address_in_the_text_cannot_be_misread(written: str, linked: str | None) -> None:
     shown = plain_addresses(f"see {written} now")
@@ -46,6 +52,11 @@ def test_an_address_in_the_text_cannot_be_misread(written: str, linked: str | No
     [
         "[https://bank.example][1]\n\n[1]: https://evil.example",
         "> [bank]: https://evil.example\n\n[bank]",
+        "[https://bank.example\nx]: https://evil.example\n\n[https://bank.example x]",
+        "[https://bank.example\\]]: &#104;ttps://evil.example\n\n[https://bank.example\\]]",
+        "- [https://bank.example]: //evil.example\n\n[https://bank.example]",
+        "1. [https://bank.example]: https\\://evil.example\n\n[https://bank.example][]",
+        "[[https://bank.example]](https://evil.example)",
         "[https://bank.example](<https://evil.example>)",
         '[https://bank.example](https://evil.example "a title")',
         "[https://bank.example](javascript:alert)",

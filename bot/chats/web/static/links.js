@@ -3,6 +3,8 @@ import { el } from "./dom.js";
 
 const PLAIN = /^https?:\/\/(\[[0-9a-f:.]+\]|[^\s/?#:@%\\[\]]+)(:\d{1,5})?([/?#]\S*)?$/i;
 const LIKE_AN_ADDRESS = /[./\\@。·‧∙⋅•∕⁄⧸][\p{L}\p{N}_]|\/\//u;
+/** Characters that turn the direction of what follows, an address too. */
+export const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
 const ASCII = /^[\x00-\x7f]*$/;
 
 /** Where an address leads, as a URL in ASCII; null for all that is no plain address of the web. */

@@ -1,6 +1,6 @@
 // The little markdown that language models write, as DOM nodes. No HTML is ever parsed.
 import { el } from "./dom.js";
-import { bare, masked } from "./links.js";
+import { TURNING, bare, masked } from "./links.js";
 
 const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(__[^_\n]+__)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^\s)]+\))|(https?:\/\/[^\s<>)\]]+)/g;
 
@@ -42,7 +42,7 @@ const list = (tag, rows, mark) => el(tag, {}, ...rows.map((row) => el("li", {}, 
 /** Fill `target` with `text`. */
 export function render(target, text) {
   const nodes = [];
-  text.split(/^```[^\n]*\n?/m).forEach((piece, index) => {
+  text.replace(TURNING, "").split(/^```[^\n]*\n?/m).forEach((piece, index) => {
     if (index % 2) nodes.push(el("pre", {}, el("code", {}, piece.replace(/\n$/, ""))));
     else for (const part of piece.split(/\n{2,}/)) if (part.trim()) nodes.push(block(part.replace(/^\n+|\n+$/g, "")));
   });
