@@ -19,10 +19,11 @@ from bot.housekeeping import Housekeeping
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.people import People
 from bot.pictures import Studio, open_studio
 from bot.probes import Probes
 from bot.quotas import quotas
-from bot.settings import Settings
+from bot.settings import Login, Settings
 from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
@@ -109,6 +110,10 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         stack.push_async_callback(store.close)
         memory = await Memory.open(home.root / "memory.db", synchronous=settings.synchronous)
         stack.push_async_callback(memory.close)
+        people = None
+        if settings.web_login is not Login.NONE:
+            people = await People.open(home.people)
+            stack.push_async_callback(people.close)
         bare, close_model = build_model(settings, home, metrics)
         stack.push_async_callback(close_model)
         model = MeasuredLanguageModel(bare, metrics)
@@ -129,7 +134,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             store, model, studio.queue, chats, limits,
             refinement=settings.refine_prompts, access=rows.access(settings),
             observer=metrics,
-            also_forget=(_forget_jobs(studio.queue), _forget_notes(memory)),
+            also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_member(people)),
             audit=store,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
@@ -140,7 +145,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         )
         parts = Parts(
             settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
-            probes.look,
+            probes.look, people,
         )  # fmt: skip
         tidy = Housekeeping(
             desk,
@@ -157,6 +162,14 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
 def _forget_jobs(queue: JobQueue) -> Forget:
     async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
         await queue.forget(thread.tenant_scope, person.id, threads)
+
+    return forget
+
+
+def _forget_member(people: People | None) -> Forget:
+    async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
+        if people is not None and thread.chat == "web":
+            await people.ask(lambda register: register.remove(person.id))
 
     return forget
 

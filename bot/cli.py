@@ -110,6 +110,19 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _home(parser)
 
 
+def _invite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help="what others shall call the person")
+    parser.add_argument("--role", choices=("member", "moderator", "admin"), default="member")
+    parser.add_argument("--many", action="store_true", help="a link that anybody who has it may use")
+    parser.add_argument("--days", type=_positive, default=7, help="how long the link is good (default: 7)")
+    parser.add_argument("--again", metavar="NAME", help="a link that signs in somebody who was let in before")
+    parser.add_argument("--list", action="store_true", help="who was let in, and the links")
+    parser.add_argument("--revoke", metavar="ID", help="let nobody in by that link any more")
+    parser.add_argument("--with-people", action="store_true", help="with --revoke: remove who came by it, too")
+    parser.add_argument("--remove", metavar="NAME", help="sign somebody out, for good")
+    _home(parser)
+
+
 def _settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--example", action="store_true", help="print .env.example instead of what is set")
 
@@ -166,6 +179,7 @@ COMMANDS = (
     Command("backup", "copy database and pictures, also while running", "bot.commands.backup", _backup),
     Command("restore", "bring a backup back into an empty home", "bot.commands.backup", _restore),
     Command("audit", "what was deleted, decided, refused and spent", "bot.commands.audit", _audit),
+    Command("invite", "let people in on the web page by a link", "bot.commands.invite", _invite),
     Command("settings", "print the settings", "bot.commands.settings", _settings),
 )
 

@@ -23,6 +23,7 @@ class Home:
         self.root = root
         self.database = root / "easel.db"
         self.ledger = root / "jobs.db"
+        self.people = root / "people.db"
         self.pictures = root / "pictures"
         self.cache = root / "cache"
         self.half = root / "easel.restoring"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bot.settings import EngineName, Settings, loopback
+from bot.settings import EngineName, Login, Settings, loopback
 from handlers.quota_rules import Rule, Sharers, Unit, read_rules, with_defaults
 
 OTHERS_COME = "60 messages in 1 min per person; 600 messages in 1 min in all; 2 GB a day per person; 20 GB a day in all"
@@ -34,6 +34,8 @@ def others_come(settings: Settings) -> bool:
     """Whether anybody but who sits at the machine can be here."""
     secrets = (settings.discord_token, settings.slack_bot_token, settings.slack_client_secret, settings.web_password)
     if any(secret.get_secret_value() for secret in secrets):
+        return True
+    if settings.web_login is not Login.NONE:
         return True
     return bool(settings.web_public_url) or not loopback(settings.web_host)
 

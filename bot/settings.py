@@ -44,6 +44,17 @@ HOSTED = frozenset({EngineName.OPENAI})
 """Engines of others: pictures leave this machine, and may cost money."""
 
 
+class Login(StrEnum):
+    """How the page knows who somebody is."""
+
+    NONE = "none"
+    """Guests, known by a cookie."""
+    INVITATION = "invitation"
+    """Whoever was let in by a link."""
+    PROXY = "proxy"
+    """A proxy in front signs people in, and names them in a header."""
+
+
 class Precision(StrEnum):
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -149,6 +160,12 @@ class Settings(BaseSettings):
     )
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
+    web_login: Login = _group(
+        "Web page", "Who is told apart: none (guests), invitation (easel invite), proxy (a login in front).", Login.NONE
+    )
+    web_login_header: str = _group("Web page", "Where a login proxy of EASEL_WEB_PROXIES names people.", "Remote-User")
+    web_admins: str = _group("Web page", "Whom a login proxy's names make admins, by commas.", "")
+    web_moderators: str = _group("Web page", "Whom they make moderators, by commas.", "")
     web_proxies: str = _group(
         "Web page",
         "Addresses or networks of proxies that are believed when they say who asks (X-Forwarded-For), by commas; "
@@ -272,10 +289,14 @@ class Settings(BaseSettings):
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
         if priced and not (self.picture_price or self.call_price):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
-        if not loopback(self.web_host) and not self.web_password.get_secret_value():
-            found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others.")
-        elif self.web_public_url and not self.web_password.get_secret_value() and not self.slack_over_http:
-            found.append("EASEL_WEB_PASSWORD is empty, but EASEL_WEB_PUBLIC_URL lets others in.")
+        if not self.web_password.get_secret_value() and self.web_login is Login.NONE:
+            way_out = "set EASEL_WEB_PASSWORD, or EASEL_WEB_LOGIN"
+            if not loopback(self.web_host):
+                found.append(f"EASEL_WEB_PASSWORD is empty, but EASEL_WEB_HOST can be reached by others: {way_out}.")
+            elif self.web_public_url and not self.slack_over_http:
+                found.append(f"EASEL_WEB_PASSWORD is empty, but EASEL_WEB_PUBLIC_URL lets others in: {way_out}.")
+        if self.web_login is Login.PROXY and not self.web_proxies:
+            found.append("EASEL_WEB_PROXIES is empty, but EASEL_WEB_LOGIN=proxy believes only proxies that it names.")
         slack = self.slack_bot_token.get_secret_value()
         if slack and not (self.slack_app_token.get_secret_value() or self.slack_signing_secret.get_secret_value()):
             found.append("EASEL_SLACK_BOT_TOKEN needs EASEL_SLACK_APP_TOKEN or EASEL_SLACK_SIGNING_SECRET too.")

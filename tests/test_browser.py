@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,14 +36,22 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a running demo."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "demo", "--no-browser", "--port", "0", "--home", str(tmp_path / "home"),
-        stdout=asyncio.subprocess.PIPE, env=env, cwd=Path(__file__).parents[1],
+def environment(**settings: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
+    return own | {f"EASEL_{name}": value for name, value in settings.items()}
+
+
+async def easel(*words: str, **settings: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", *words,
+        stdout=asyncio.subprocess.PIPE, env=environment(**settings), cwd=Path(__file__).parents[1],
     )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def running(*words: str, **settings: str) -> AsyncIterator[str]:
+    """The address of a running program."""
+    process = await easel(*words, **settings)
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
@@ -52,6 +62,12 @@ async def demo(tmp_path: Path) -> AsyncIterator[str]:
         process.terminate()
         await asyncio.wait_for(process.wait(), 60)
     assert process.returncode == 0
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[str]:
+    async with running("demo", "--no-browser", "--port", "0", "--home", str(tmp_path / "home")) as address:
+        yield address
 
 
 async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> None:
@@ -97,6 +113,83 @@ async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> N
             assert await phone.evaluate("document.documentElement.scrollWidth") == 390
             await phone.wait_for_timeout(600)
             await phone.screenshot(path=shots / "web-phone.png")
+        finally:
+            await browser.close()
+    assert errors == []
+
+
+async def test_people_come_in_by_invitation_and_share_what_they_want(tmp_path: Path) -> None:
+    from playwright.async_api import async_playwright, expect
+
+    settings = {"HOME": str(tmp_path / "home"), "WEB_LOGIN": "invitation", "WEB_PORT": "0"}
+    errors: list[str] = []
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
+
+    async def invitation(*words: str) -> str:
+        process = await easel("invite", *words, **settings)
+        return (await process.communicate())[0].decode().splitlines()[0]
+
+    async with running("serve", **settings) as address, async_playwright() as tools:
+        browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+
+            async def opened(url: str, **look: Any) -> Any:
+                page = await (await browser.new_context(viewport={"width": 1180, "height": 760}, **look)).new_page()
+                page.set_default_timeout(120_000)
+                page.on("pageerror", lambda error: errors.append(str(error)))
+                await page.goto(url)
+                return page
+
+            stranger = await opened(address)
+            await expect(stranger.locator("#join-text")).to_contain_text("Open your invitation")
+            await stranger.keyboard.press("Escape")
+            await expect(stranger.locator("#join-dialog")).to_be_visible()
+            await stranger.screenshot(path=shots / "web-stranger.png")
+
+            link = await invitation("Anna", "--role", "admin")
+            anna = await opened(link)
+            await expect(anna.locator("#join-name")).to_have_value("Anna")
+            assert "#" not in anna.url
+            await anna.screenshot(path=shots / "web-join.png")
+            await anna.get_by_role("button", name="Come in").click()
+            await expect(anna.locator("#me-name")).to_have_text("Anna")
+            await anna.get_by_label("Message", exact=True).fill("draw a penguin in the snow")
+            await anna.keyboard.press("Enter")
+            await anna.locator(".card button.frame img").first.wait_for()
+            await expect(anna.locator("#sharing")).to_have_value("private")
+
+            # Used once: the same link lets nobody else in.
+            late = await opened(link)
+            await expect(late.locator("#join-text")).to_contain_text("not good any more")
+
+            ben = await opened(await invitation(), color_scheme="dark")
+            await ben.locator("#join-name").fill("Ben")
+            await ben.keyboard.press("Enter")
+            await expect(ben.locator("#me-name")).to_have_text("Ben")
+            assert await ben.locator("#threads li", has_text="penguin").count() == 0
+            await anna.locator("#sharing").select_option("house")
+            await ben.wait_for_timeout(500)
+            await ben.reload()
+            await ben.locator("#threads li", has_text="penguin").click()
+            await ben.locator(".card button.frame img").first.wait_for()
+            await expect(ben.locator("#sharing")).to_be_disabled()
+            await anna.wait_for_timeout(600)
+            await anna.screenshot(path=shots / "web-people.png")
+            await ben.screenshot(path=shots / "web-people-other.png")
+
+            await ben.locator("#me-open").click()
+            await ben.get_by_role("button", name="Sign in on another device").click()
+            phone = await opened(await ben.get_by_label("Link", exact=True).input_value())
+            await ben.screenshot(path=shots / "web-me.png")
+            await phone.get_by_role("button", name="Come in").click()
+            await expect(phone.locator("#me-name")).to_have_text("Ben")
+
+            await ben.get_by_role("button", name="Sign out").click()
+            await expect(ben.locator("#join-dialog")).to_be_visible()
+            phone.on("dialog", lambda dialog: dialog.accept())
+            await phone.locator("#me-open").click()
+            await phone.get_by_role("button", name="Forget me").click()
+            await expect(phone.locator("#join-dialog")).to_be_visible()
         finally:
             await browser.close()
     assert errors == []

@@ -12,6 +12,7 @@ from bot.chats import ChatNotStarted
 from bot.home import Home
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.people import People
 from bot.readiness import Readiness
 from bot.settings import Settings, loopback, proxies
 from handlers.access import Access, Direct
@@ -40,6 +41,8 @@ class Parts:
     memory: Memory
     metrics: Metrics
     readiness: Callable[[], Awaitable[Readiness]]
+    people: People | None = None
+    """Who is signed in on the page, where it has a login."""
     mounts: Sequence[Callable[[Any], None]] = ()
     """Routes that other platforms add to the web server (Slack's HTTP mode)."""
 
@@ -80,6 +83,7 @@ class WebService:
 
 def web(parts: Parts) -> Service:
     from bot.chats.web.chat import About, WebAddress, WebChat
+    from bot.chats.web.residents import ProxyLogin
 
     settings = parts.settings
     public_url = urlsplit(settings.web_public_url)
@@ -89,6 +93,7 @@ def web(parts: Parts) -> Service:
         settings.web_port,
         settings.web_password.get_secret_value(),
         frozenset({public} if public else ()),
+        login=settings.web_login,
         public=bool(public),
         proxies=proxies(settings),
         tls_name=public or "" if public_url.scheme == "https" else "",
@@ -96,7 +101,7 @@ def web(parts: Parts) -> Service:
     if address.closed:
         log.warning(
             "the page is closed, only Slack's requests are taken: EASEL_WEB_PUBLIC_URL lets others in, "
-            "and EASEL_WEB_PASSWORD is empty"
+            "and neither EASEL_WEB_PASSWORD nor EASEL_WEB_LOGIN is set"
         )
     elif address.password and not address.tls_name and not loopback(settings.web_host):
         log.warning(
@@ -111,6 +116,8 @@ def web(parts: Parts) -> Service:
         about=About(*about(parts)),
         mounts=parts.mounts,
         memory=parts.memory.corner("web"),
+        people=parts.people,
+        proxy_login=ProxyLogin(settings.web_login_header, _ids(settings.web_admins), _ids(settings.web_moderators)),
     )
     return WebService(chat, parts.handlers)
 

@@ -96,6 +96,14 @@ def test_a_public_page_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> None
         load_settings(slack_bot_token="xoxb-1", slack_signing_secret="s", slack_app_token="xapp-1")
 
 
+def test_a_login_stands_in_a_passwords_place() -> None:
+    assert load_settings(web_login="invitation", web_public_url="https://easel.example")
+    assert load_settings(web_login="invitation", web_host="0.0.0.0")
+    with pytest.raises(SettingsError, match="EASEL_WEB_PROXIES is empty, but EASEL_WEB_LOGIN=proxy"):
+        load_settings(web_login="proxy", web_public_url="https://easel.example")
+    assert load_settings(web_login="proxy", web_proxies="10.0.0.7")
+
+
 def test_a_password_that_is_guessed_in_no_time_is_refused() -> None:
     with pytest.raises(SettingsError, match="EASEL_WEB_PASSWORD: must have at least 8 characters"):
         load_settings(web_password="x")

@@ -16,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.settings import Login
 from handlers.model import Action
 from tests.bot.web_site import THREAD, Site
 
-EXAMPLES = int(os.environ.get("EASEL_FUZZ_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("EASEL_FUZZ_EXAMPLES", "250"))
 HOSTS = ("localhost", "127.0.0.1")
 LONG = "9" * 5000
 TEXTS = st.one_of(
@@ -72,6 +73,13 @@ PATHS = st.one_of(
                 "/{}",
                 "//{}",
                 "/slack/../api/threads",
+                "/api/me",
+                "/api/me/{}",
+                "/api/me/forget",
+                "/api/join",
+                "/api/invitation",
+                "/api/threads/{}/sharing",
+                "/join",
             ]
         ),
         PARTS,
@@ -165,11 +173,16 @@ HEADERS = st.lists(
 )  # fmt: skip
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
+@pytest.fixture(params=[Login.NONE, Login.INVITATION])
+async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    """With guests, and with somebody who is signed in."""
+    made = Site(tmp_path, login=request.param)
     await made.start()
     made.chat.gate.newcomers.most = 10**9
+    if made.people is not None:
+        _, token = await made.people.ask(lambda register: register.invite())
+        async with made.browser.post("/api/join", json={"token": token, "name": "Anna"}) as answer:
+            assert answer.status == 201
     yield made
     await made.stop()
 
@@ -187,7 +200,7 @@ async def ask(site: Site, head: str, body: bytes) -> bytes:
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 400,
+    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 250,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(METHODS, PATHS, HEADERS, CONTENTS)
@@ -201,6 +214,8 @@ async def test_no_request_is_too_much(
     lines = [f"{method} {path} HTTP/1.1", *headers, f"Content-Length: {len(body)}", "X-Easel: 1"]
     lines += [f"Content-Type: {kind}"] if kind else []
     lines += [] if "Host" in own else ["Host: localhost"]
+    cookies = [f"{cookie.key}={cookie.value}" for cookie in site.browser.cookie_jar]
+    lines += ["Cookie: " + "; ".join(cookies)] if cookies and "Cookie" not in own else []
     answer = await ask(site, "\r\n".join(lines) + "\r\n", body)
     assert 200 <= int(answer.split(b" ", 2)[1]) < 500
     assert b"Traceback" not in answer

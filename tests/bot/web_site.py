@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from bot.chats.web.chat import About, WebAddress, WebChat
+from bot.chats.web.residents import ProxyLogin
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.people import People
 from bot.readiness import Readiness
+from bot.settings import Login
 from bot.store import SqliteStore
 from handlers.desk import Desk
+from handlers.model import Person, ThreadKey
 from tests.fakes import FakePictures, FolderFiles, ScriptedModel
 
 THREAD = "thread-0001"
@@ -35,9 +39,13 @@ class Site:
         self.problems: list[str] = []
         self.password = password
         self.memory: Memory | None = None
+        self.people: People | None = None
+        self.proxy_login = ProxyLogin("Remote-User", frozenset({"root"}), frozenset({"mod"}))
 
     async def start(self) -> None:
         self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
+        if self.address.login is not Login.NONE:
+            self.people = await People.open(self.home / "people.db")
         self.chat = WebChat(
             self.store,
             self.address,
@@ -46,12 +54,18 @@ class Site:
             metrics=self.metrics.text,
             about=About(("An honest line.",), ("an idea",)),
             memory=self.memory,
+            people=self.people,
+            proxy_login=self.proxy_login,
         )
         model = MeasuredLanguageModel(self.model, self.metrics)
-        self.desk = Desk(self.store, model, self.pictures, {"web": self.chat})
+        self.desk = Desk(self.store, model, self.pictures, {"web": self.chat}, also_forget=(self.forget_member,))
         await self.chat.start(MeasuredHandlers(self.desk, self.metrics))
         jar = aiohttp.CookieJar(unsafe=True)
         self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})
+
+    async def forget_member(self, thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
+        if self.people is not None:
+            await self.people.ask(lambda register: register.remove(person.id))
 
     async def readiness(self) -> Readiness:
         return Readiness(tuple(self.problems))
@@ -61,6 +75,8 @@ class Site:
         await self.chat.stop()
         await self.desk.close()
         await self.store.close()
+        if self.people is not None:
+            await self.people.close()
 
     async def get(self, path: str, **options: Any) -> tuple[int, bytes, Any]:
         async with self.browser.get(path, **options) as answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -18,14 +19,17 @@ from bot.chats import ChatNotStarted
 from bot.chats.web import views
 from bot.chats.web.connections import Doorman, room
 from bot.chats.web.events import Hub
-from bot.chats.web.security import LOOPBACK, PERSON, Gate, direct
+from bot.chats.web.residents import ProxyLogin, Residents
+from bot.chats.web.security import LOOPBACK, MEMBER, PERSON, Gate
 from bot.chats.web.server import Pages, build
 from bot.chats.web.visitors import Visitors
 from bot.memory import Memory
+from bot.people import House, People
 from bot.readiness import Readiness
-from bot.settings import Network, loopback
+from bot.settings import Login, Network, loopback
 from handlers.model import (
     Answer,
+    CommandCall,
     Incoming,
     Person,
     PicturePart,
@@ -54,6 +58,7 @@ class WebAddress:
     port: int
     password: str = ""
     names: frozenset[str] = frozenset()
+    login: Login = Login.NONE
     public: bool = False
     """Whether the settings say that others reach the page under an address of its own."""
     proxies: Sequence[Network] = ()
@@ -64,12 +69,17 @@ class WebAddress:
     @property
     def alone(self) -> bool:
         """Whether nothing says that others come: then whoever sits at this machine may moderate."""
-        return not self.public and not self.password and loopback(self.host)
+        return not self.public and not self.locked and loopback(self.host)
+
+    @property
+    def locked(self) -> bool:
+        """Whether a password or a login stands before it."""
+        return bool(self.password) or self.login is not Login.NONE
 
     @property
     def closed(self) -> bool:
         """Whether the page must not be served: others could come in, and there is no lock."""
-        return not self.password and (self.public or not loopback(self.host))
+        return not self.locked and (self.public or not loopback(self.host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,8 @@ class WebChat:
         about: About | None = None,
         mounts: Sequence[Callable[[web.Application], None]] = (),
         memory: Memory | None = None,
+        people: People | None = None,
+        proxy_login: ProxyLogin | None = None,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -137,9 +149,10 @@ class WebChat:
         self._server: asyncio.Server | None = None
         self.visitors = Visitors(address.proxies)
         self.gate = Gate(
-            frozenset() if address.password else LOOPBACK | address.names, address.password, address.closed,
-            address.alone, address.tls_name, visitors=self.visitors,
+            frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
+            address.closed, address.alone, address.tls_name, visitors=self.visitors,
         )  # fmt: skip
+        self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
         self.hub = Hub()
         self.port = 0
@@ -149,7 +162,7 @@ class WebChat:
         self._secret = await self._address_secret()
         pages = Pages(
             self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes,
-            self._about.to_json(), self.gate,
+            self._about.to_json(), self.gate, self.residents,
         )  # fmt: skip
         server = build(pages)
         for mount in self._mounts:
@@ -224,12 +237,15 @@ class WebChat:
         return ThreadKey("web", "-", "web", thread)
 
     def person(self, request: web.Request) -> Person:
-        """Whoever holds the cookie. The id is not the cookie itself: ids are seen by others, cookies are not."""
-        import hashlib
-
+        """Who is signed in, else whoever holds the cookie. The id is not the cookie itself: ids are seen by others,
+        cookies are not."""
+        member = request[MEMBER]
+        if member is not None:
+            may_moderate = member.role is not House.MEMBER
+            return Person(member.id, member.name, admin=member.role is House.ADMIN, moderator=may_moderate)
         digest = hashlib.sha256(request[PERSON].encode()).hexdigest()[:16]
         name = f"Guest {digest[:4]}"
-        if self._address.alone and direct(request):
+        if self.gate.is_owner(request):
             return Person(digest, name, admin=True, moderator=True)
         # A cookie is dropped in no time: limits mean whoever comes from that address.
         return Person(digest, name, account=account_of_address(self.visitors.address(request), self._secret))
@@ -279,6 +295,13 @@ class WebChat:
         answer = await self._handlers.press(press)
         await self.publish_pictures(press.thread)
         return answer
+
+    async def forget(self, person: Person) -> str:
+        """Delete what somebody said and made here; returns what to tell them."""
+        assert self._handlers is not None
+        event = f"web:{person.id}:forget:{secrets.token_urlsafe(8)}"
+        call = CommandCall(event, self.key(new_thread()), person, "forget", {"confirm": "yes"})
+        return (await self._handlers.command(call)).text
 
     def publish(self, reply: Reply) -> None:
         """Show the newest state of an answer, and the family tree when a picture has come."""

@@ -21,6 +21,8 @@ class Subscriber:
     person: str
     pending: dict[str, Message] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    look_again: bool = False
+    """Rights have changed: whether they may still follow is to be asked before anything else is sent."""
 
     def put(self, key: str, message: Message) -> None:
         self.pending[key] = message
@@ -114,6 +116,13 @@ class Hub:
 
     def preview(self, slot: str) -> Preview | None:
         return self._previews.get(slot)
+
+    def look_again(self) -> None:
+        """Somebody's rights have changed: let every page's stream ask whether it may go on."""
+        for pages in self._subscribers.values():
+            for subscriber in pages:
+                subscriber.look_again = True
+                subscriber.wake.set()
 
     def close(self) -> None:
         """Wake every page's stream so that it ends; browsers come back by themselves."""

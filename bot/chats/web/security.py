@@ -15,20 +15,26 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.chats.web.connections import answering
+from bot.chats.web.residents import Residents
 from bot.chats.web.slowing import Guesses, Newcomers
 from bot.chats.web.visitors import Visitors, forwarded
+from bot.people import Member
 from bot.settings import loopback
+from handlers.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 COOKIE = "easel_person"
 _PERSON = re.compile(r"[A-Za-z0-9_-]{16,64}")
 PERSON: web.RequestKey[str] = web.RequestKey("person", str)
+MEMBER: web.RequestKey[Member | None] = web.RequestKey("member", Member)
 TLS: web.RequestKey[bool] = web.RequestKey("tls", bool)
 BROKE = "Something went wrong; please try again."
 SIGNED_PATHS = ("/slack/",)
 """Requests of a platform, which carry its signature; whoever handles them checks it."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+WAYS_IN = frozenset({"/", "/join", "/api/join", "/api/invitation"})
+"""What is served on a page with a login before somebody is signed in: the empty page, and how to sign in."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -44,10 +50,12 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The rules of one server. `hosts` are the names it answers to; empty means any (a password stands before it)."""
+    """The rules of one server. `hosts` are the names it answers to; empty means any (a lock stands before it)."""
 
     hosts: frozenset[str]
     password: str = ""
+    names: frozenset[str] = frozenset()
+    """Public names: a proxy may ask under another one for a page that was opened under these."""
     closed: bool = False
     """Nothing is served but signed requests and health: others can reach the page, and no lock is on it. Not by the
     name that was asked for: a proxy may put this machine's own in its place."""
@@ -65,8 +73,7 @@ class Gate:
         """Let a request pass.
 
         Raises:
-            web.HTTPException: 403 for a foreign host or origin, 401 for a missing password, 429 for who guesses or is
-                somebody new too often.
+            web.HTTPException: 403 for a foreign host or origin, 401 for a missing password, 429 for who guesses.
         """
         if request.path.startswith(SIGNED_PATHS):
             return
@@ -75,12 +82,20 @@ class Gate:
         # A foreign name that resolves to this machine (DNS rebinding) must not reach the page.
         if self.hosts and _name(request.host) not in self.hosts:
             raise web.HTTPForbidden(text="This address is not one that Easel answers to (EASEL_WEB_PUBLIC_URL).")
-        writes = request.method not in ("GET", "HEAD")
-        if writes and not self._same_origin(request):
+        if request.method not in ("GET", "HEAD") and not self._same_origin(request):
             raise web.HTTPForbidden(text="The request came from another site.")
         if self.password and request.path not in OPEN_PATHS:
             self._ask_password(request)
-        if writes and not self._owner(request) and not self.newcomers.admits(*self._whence(request)):
+
+    def admit(self, request: web.Request) -> None:
+        """Let a guest write.
+
+        Raises:
+            web.HTTPTooManyRequests: too many new ones came from there.
+        """
+        if request.path.startswith(SIGNED_PATHS) or request.method in ("GET", "HEAD") or self.is_owner(request):
+            return
+        if not self.newcomers.admits(*self._whence(request)):
             raise web.HTTPTooManyRequests(text="Too many new people came from where you are; please come back later.")
 
     def by_tls(self, request: web.BaseRequest) -> bool:
@@ -92,18 +107,23 @@ class Gate:
         if self.is_host(request):
             return True
         if not self.password:
-            return self._owner(request)
+            return self.is_owner(request)
         try:
             self._ask_password(request)
         except web.HTTPException:
             return False
         return True
 
+    def may_measure(self, request: web.Request) -> bool:
+        """Whether a program that collects numbers may do so: it has no login, but may have the password."""
+        return request.path == "/metrics" and self.knows(request)
+
     def is_host(self, request: web.Request) -> bool:
         """Whether whoever asks may read the home."""
         return secrets.compare_digest((_shown(request) or "").encode(), self.host_key.encode())
 
-    def _owner(self, request: web.Request) -> bool:
+    def is_owner(self, request: web.Request) -> bool:
+        """Whether whoever asks sits at this machine, and nobody else comes."""
         return self.alone and direct(request)
 
     def _whence(self, request: web.Request) -> tuple[str, str]:
@@ -117,9 +137,7 @@ class Gate:
             # Programs send no Origin; a browser's form could, so programs must send a header that forms cannot.
             return request.headers.get("X-Easel") == "1" or "Sec-Fetch-Site" in request.headers
         netloc = _netloc(origin)
-        return bool(netloc) and (
-            netloc == request.host or (bool(self.hosts) and _name(netloc) in self.hosts - LOOPBACK)
-        )
+        return bool(netloc) and (netloc == request.host or _name(netloc) in self.names)
 
     def _ask_password(self, request: web.Request) -> None:
         given = _shown(request)
@@ -176,7 +194,7 @@ def _netloc(origin: str) -> str:
         return ""
 
 
-def middleware(gate: Gate) -> Middleware:
+def middleware(gate: Gate, residents: Residents) -> Middleware:
     """Checks every request, knows the browser again by a cookie, and sets the headers."""
 
     @web.middleware
@@ -190,7 +208,14 @@ def middleware(gate: Gate) -> Middleware:
         request[TLS] = gate.by_tls(request)
         try:
             gate.check(request)
+            request[MEMBER] = await residents.who(request)
+            if request[MEMBER] is None:
+                if residents and not _for_strangers(request.path) and not gate.may_measure(request):
+                    raise web.HTTPUnauthorized(text=residents.way_in)
+                gate.admit(request)
             response = await handler(request)
+        except StoreError as error:
+            raise web.HTTPServiceUnavailable(text=str(error), headers=_headers(request)) from None
         except web.HTTPException as error:
             error.headers.update(_headers(request))
             raise
@@ -205,6 +230,10 @@ def middleware(gate: Gate) -> Middleware:
         return response
 
     return guard
+
+
+def _for_strangers(path: str) -> bool:
+    return path in OPEN_PATHS | WAYS_IN or path.startswith(("/static/", "/t/", *SIGNED_PATHS))
 
 
 def _route(request: web.Request) -> str:

@@ -11,16 +11,19 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from bot.chats.web import security, views
+from bot.chats.web.accounts import Accounts
 from bot.chats.web.connections import connection
 from bot.chats.web.events import Hub, Subscriber
-from bot.chats.web.security import Gate
+from bot.chats.web.forms import MAX_TEXT, json_object, message_form, number
+from bot.chats.web.residents import EVERYBODYS, Residents
+from bot.chats.web.security import MEMBER, Gate
+from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.errors import UserError
-from handlers.model import Action, Attachment, Incoming, Press, ThreadKey
+from handlers.model import Action, Incoming, Press, ThreadKey
 from handlers.ports import Store
 from imaging.places import without_places
 
@@ -29,16 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT = 200_000
-"""Characters of one message that are taken in at all; the handlers say what is too long to answer."""
-MAX_FILES = 4
-FIELDS = {"text": MAX_TEXT * 4, "event": 256, "replies_to": 32}
-"""What a message's form may hold besides files, each once, and how many bytes."""
-MAX_NUMBER = 10**9
-UNREADABLE = (
-    ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError
-)  # fmt: skip
-"""What aiohttp's reader raises at a form that does not hold what it says."""
+LISTED = 100
+LOOKED_THROUGH = 5000
+"""Threads of all people, of which the newest are listed that somebody may see."""
 PACE_S = 0.05
 PING_S = 15.0
 _SHA = re.compile(r"[0-9a-f]{64}")
@@ -47,7 +43,7 @@ _EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
-    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js",
+    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js",
 )  # fmt: skip
 
 
@@ -64,6 +60,7 @@ class Pages:
         max_upload_bytes: int,
         about: dict[str, Any],
         gate: Gate,
+        residents: Residents,
     ) -> None:
         self.chat = chat
         self.hub = hub
@@ -72,6 +69,7 @@ class Pages:
         self.metrics = metrics
         self.max_upload_bytes = max_upload_bytes
         self.gate = gate
+        self.residents = residents
         self._about = about | {"max_upload_mb": max_upload_bytes // 2**20}
         folder = resources.files("bot.chats.web") / "static"
         self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
@@ -96,17 +94,33 @@ class Pages:
         return web.json_response(self._about)
 
     async def threads(self, request: web.Request) -> web.Response:
-        rows = await self.store.threads("web", "-")
-        return web.json_response({"threads": [views.summary(row) for row in rows]})
+        """The newest that stand in the list of whoever asks."""
+        member = request[MEMBER]
+        seen = await self.residents.seen(member)
+        rows = await self.store.threads("web", "-", limit=LISTED if member is None else LOOKED_THROUGH)
+        found = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None][:LISTED]
+        return web.json_response({"threads": [views.summary(row) | _whose(rights, member) for row, rights in found]})
 
     async def new_thread(self, request: web.Request) -> web.Response:
         from bot.chats.web.chat import new_thread
 
-        return web.json_response({"id": new_thread()}, status=201)
+        thread = new_thread()
+        await self.residents.enter(request[MEMBER], self.chat.key(thread), self.store, writes=True)
+        return web.json_response({"id": thread}, status=201)
+
+    async def _enter(self, request: web.Request, *, writes: bool) -> ThreadKey:
+        """The thread that a request is about.
+
+        Raises:
+            web.HTTPNotFound: there is none, for whoever asks.
+        """
+        key = self.chat.key(request.match_info["thread"])
+        await self.residents.enter(request[MEMBER], key, self.store, writes=writes)
+        return key
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The thread as it stands, then everything that happens in it (text/event-stream)."""
-        key = self.chat.key(request.match_info["thread"])
+        key = await self._enter(request, writes=False)
         with self.chat.doorman.stream(self.chat.visitors.address(request)):
             return await self._stream(request, key)
 
@@ -131,32 +145,54 @@ class Pages:
 
     async def _snapshot(self, request: web.Request) -> dict[str, Any]:
         key = self.chat.key(request.match_info["thread"])
+        member = request[MEMBER]
+        rights = await self.residents.enter(member, key, self.store, writes=False)
         turns = [views.turn(turn) for turn in await self.store.turns(key, limit=400)]
         live = {message["turn"]["id"]: message["turn"] for message in self.hub.live(key.thread)}
         turns = [live.pop(turn["id"], turn) for turn in turns] + list(live.values())
         stored = {turn["text"] for turn in turns if turn["role"] == "user"}
-        return {
-            "type": "snapshot",
-            "me": self.chat.person(request).id,
-            "turns": turns,
-            "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
-        } | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
+        return (
+            {
+                "type": "snapshot",
+                "me": self.chat.person(request).id,
+                "turns": turns,
+                "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
+            }
+            | _whose(rights or EVERYBODYS, member)
+            | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
+        )
 
     async def _follow(self, request: web.Request, response: web.StreamResponse, subscriber: Subscriber) -> None:
+        now = asyncio.get_running_loop().time
+        looked = now()
         while not self.hub.closed and connection(request) is not None:
             try:
                 await asyncio.wait_for(subscriber.wake.wait(), PING_S)
             except TimeoutError:
                 await response.write(b": still here\n\n")
-                continue
+            if subscriber.look_again or now() - looked >= PING_S:
+                subscriber.look_again, looked = False, now()
+                if not await self._still_in(request):
+                    return
             for message in subscriber.take():
                 await _send(response, message)
             await asyncio.sleep(PACE_S)
 
+    async def _still_in(self, request: web.Request) -> bool:
+        """Whether who follows a thread is still signed in and may still see it."""
+        if not self.residents:
+            return True
+        request[MEMBER] = await self.residents.who(request)
+        try:
+            await self._enter(request, writes=False)
+        except web.HTTPNotFound:
+            return False
+        return request[MEMBER] is not None
+
     async def message(self, request: web.Request) -> web.Response:
         """Take a message (multipart: text, event, replies_to, files); 202 at once, the answer comes as events."""
-        key = self.chat.key(request.match_info["thread"])
-        fields, files = await self._form(request)
+        key = await self._enter(request, writes=True)
+        fields, files = await message_form(request, self.max_upload_bytes)
         replies_to = fields.get("replies_to", "")
         event = fields.get("event", "")
         person = self.chat.person(request)
@@ -167,53 +203,14 @@ class Pages:
                 person=person,
                 text=fields.get("text", ""),
                 attachments=tuple(files),
-                replies_to=_number(int(replies_to)) if _DIGITS.fullmatch(replies_to) else None,
+                replies_to=number(int(replies_to)) if _DIGITS.fullmatch(replies_to) else None,
             )
         )
         return web.json_response({"accepted": True}, status=202)
 
-    async def _form(self, request: web.Request) -> tuple[dict[str, str], list[Attachment]]:
-        """
-        Raises:
-            web.HTTPException: 413, 415, or 400 for what is no form of a message.
-        """
-        if not request.content_type.startswith("multipart/"):
-            raise web.HTTPUnsupportedMediaType(text="A message is sent as multipart/form-data.")
-        fields: dict[str, str] = {}
-        files: list[Attachment] = []
-        try:
-            async for item in await request.multipart():
-                await self._part(item, fields, files)
-        except UNREADABLE as error:
-            log.debug("a form could not be read: %r", error)
-            raise web.HTTPBadRequest(text="The form cannot be read.") from None
-        return fields, files
-
-    async def _part(self, item: object, fields: dict[str, str], files: list[Attachment]) -> None:
-        if not isinstance(item, BodyPartReader):
-            raise web.HTTPBadRequest(text="Nested parts are not taken.")
-        if item.filename:
-            if len(files) == MAX_FILES:
-                raise web.HTTPRequestEntityTooLarge(0, text=f"At most {MAX_FILES} pictures fit into one message.")
-            files.append(Attachment(item.filename[:200], await self._read(item, self.max_upload_bytes)))
-            return
-        name = item.name or ""
-        if name not in FIELDS or name in fields:
-            raise web.HTTPBadRequest(text="A message has a text and files, and nothing else.")
-        fields[name] = (await self._read(item, FIELDS[name])).decode("utf-8", "replace")[:MAX_TEXT]
-
-    async def _read(self, item: BodyPartReader, limit: int) -> bytes:
-        data = bytearray()
-        while chunk := await item.read_chunk(65536):
-            data += chunk
-            if len(data) > limit:
-                size = f"{self.max_upload_bytes // 2**20} MiB" if item.filename else f"{MAX_TEXT} characters"
-                raise web.HTTPRequestEntityTooLarge(limit, text=f"That is too large; the limit is {size}.")
-        return bytes(data)
-
     async def press(self, request: web.Request) -> web.Response:
-        key = self.chat.key(request.match_info["thread"])
-        data = await _json(request)
+        key = await self._enter(request, writes=True)
+        data = await json_object(request)
         try:
             action = Action(str(data.get("action")))
         except ValueError:
@@ -227,7 +224,7 @@ class Pages:
                 thread=key,
                 person=person,
                 action=action,
-                picture=_number(data.get("picture")),
+                picture=number(data.get("picture")),
                 slot=str(data["slot"])[:200] if data.get("slot") else None,
                 text=str(data.get("text") or "")[:MAX_TEXT],
                 change=change if change in ("small", "large") else None,
@@ -272,6 +269,9 @@ class Pages:
         return web.json_response(told, status=200 if found.ready else 503)
 
     async def numbers(self, request: web.Request) -> web.Response:
+        member = request[MEMBER]
+        if member is not None and member.role is not House.ADMIN:
+            raise web.HTTPForbidden(text="The numbers are for admins.")
         return web.Response(body=self.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
@@ -279,20 +279,9 @@ async def _send(response: web.StreamResponse, message: Any) -> None:
     await response.write(b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\n\n")
 
 
-def _number(value: object) -> int | None:
-    """A picture's number, or none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_NUMBER else None
-
-
-async def _json(request: web.Request) -> dict[str, Any]:
-    body = await request.read()
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise web.HTTPBadRequest(text="A JSON object is needed.")
-    return data
+def _whose(rights: ThreadRights, member: Member | None) -> dict[str, Any]:
+    """What the page tells of a thread's rights; nothing where there are only guests."""
+    return {} if member is None else {"sharing": rights.sharing.value, "mine": rights.owner == member.id}
 
 
 def _sniff(data: bytes) -> tuple[str, str]:
@@ -307,11 +296,12 @@ def _sniff(data: bytes) -> tuple[str, str]:
 
 def build(pages: Pages) -> web.Application:
     """The application with all its routes."""
-    app = web.Application(middlewares=[security.middleware(pages.gate)], client_max_size=2**20)
+    app = web.Application(middlewares=[security.middleware(pages.gate, pages.residents)], client_max_size=2**20)
     app.add_routes(
         [
             web.get("/", pages.page),
             web.get("/t/{thread}", pages.page),
+            web.get("/join", pages.page),
             web.get("/static/{name}", pages.asset),
             web.get("/api/about", pages.about),
             web.get("/api/threads", pages.threads),
@@ -324,6 +314,7 @@ def build(pages: Pages) -> web.Application:
             web.get("/healthz", pages.health),
             web.get("/readyz", pages.ready),
             web.get("/metrics", pages.numbers),
+            *Accounts(pages.chat, pages.residents).routes(),
         ]
     )
     return app

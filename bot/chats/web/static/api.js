@@ -7,7 +7,10 @@ async function call(path, options = {}) {
   } catch {
     throw new Error("Easel cannot be reached; is it still running?");
   }
-  if (!response.ok) throw new Error((await response.text()).slice(0, 300) || `The server answered ${response.status}.`);
+  if (!response.ok) {
+    const error = new Error((await response.text()).slice(0, 300) || `The server answered ${response.status}.`);
+    throw Object.assign(error, { status: response.status });
+  }
   return response.json();
 }
 
@@ -15,6 +18,15 @@ const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export const threads = () => call("/api/threads").then((data) => data.threads);
 export const newThread = () => call("/api/threads", { method: "POST" }).then((data) => data.id);
+const post = (path, data = {}) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(data) });
+
+export const me = () => call("/api/me");
+export const invitation = (token) => post("/api/invitation", { token });
+export const join = (token, name) => post("/api/join", { token, name });
+export const signOut = () => post("/api/me/sign-out");
+export const forgetMe = () => post("/api/me/forget", { confirm: "yes" });
+export const deviceLink = () => post("/api/me/link");
+export const share = (thread, sharing) => post(`/api/threads/${thread}/sharing`, { sharing });
 export const about = () => call("/api/about");
 
 export function send(thread, text, files, repliesTo) {
@@ -27,24 +39,20 @@ export function send(thread, text, files, repliesTo) {
 }
 
 export function press(thread, action, details = {}) {
-  return call(`/api/threads/${thread}/press`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ event: unique(), action, ...details }),
-  });
+  return post(`/api/threads/${thread}/press`, { event: unique(), action, ...details });
 }
 
 /** Follow a thread; `on(message)` gets a snapshot at every (re)connection. Returns a function that stops it. */
 export function follow(thread, on, onState) {
-  let source, timer, stopped = false;
+  let source, timer, stopped = false, wait = 1500;
   const open = () => {
     source = new EventSource(`/api/threads/${thread}/events`);
-    source.onopen = () => onState(true);
+    source.onopen = () => { wait = 1500; onState(true); };
     source.onmessage = (event) => on(JSON.parse(event.data));
     source.onerror = () => {
       onState(false);
       // A stream that the browser has given up for good is opened again by us.
-      if (source.readyState === EventSource.CLOSED && !stopped) timer = setTimeout(open, 1500);
+      if (source.readyState === EventSource.CLOSED && !stopped) { timer = setTimeout(open, wait); wait = Math.min(2 * wait, 30000); }
     };
   };
   open();

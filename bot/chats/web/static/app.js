@@ -4,10 +4,12 @@ import { Composer } from "./composer.js";
 import { comparePictures, editDialog, showAnswer, viewPicture } from "./dialogs.js";
 import { $, el, toast } from "./dom.js";
 import { Board } from "./messages.js";
+import { SharingSwitch, join, showMe, stranger } from "./people.js";
 import { drawTree } from "./tree.js";
 
 let thread = null, stopFollowing = () => {};
 const board = new Board($("turns"), $("log"), act);
+const sharing = new SharingSwitch(() => thread);
 const narrow = matchMedia("(max-width: 1080px)");
 
 function open(id, push = true) {
@@ -23,7 +25,8 @@ function open(id, push = true) {
 }
 
 function receive(message) {
-  if (message.type === "snapshot") board.snapshot(message);
+  if (message.type === "snapshot") { board.snapshot(message); sharing.show(message); }
+  else if (message.type === "sharing") sharing.show(message);
   else if (message.type === "said") board.heard(message);
   else if (message.type === "stored") board.stored(message.event, message.turn);
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
@@ -44,7 +47,7 @@ function refresh() {
 
 async function refreshThreads() {
   let rows;
-  try { rows = await api.threads(); } catch (error) { return; }
+  try { rows = await api.threads(); } catch (error) { if (error.status === 401) location.reload(); return; }
   const here = rows.find((row) => row.id === thread);
   $("title").textContent = here?.title || "New thread";
   document.title = here?.title ? `${here.title} · Easel` : "Easel";
@@ -120,6 +123,8 @@ document.addEventListener("keydown", (event) => {
 addEventListener("popstate", () => { const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1]; if (id) open(id, false); });
 
 async function start() {
+  if (location.pathname === "/join" && location.hash) return join(location.hash.slice(1));
+  try { showMe(await api.me()); } catch (error) { return error.status === 401 ? stranger(error.message) : toast(error.message); }
   if (!narrow.matches && remembered()) openTree(true);
   api.about().then((data) => {
     $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));

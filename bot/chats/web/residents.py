@@ -1,0 +1,112 @@
+"""Who somebody is on a page with a login, and which threads they may see. Without a login there are only guests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import web
+
+from bot.chats.web.visitors import Visitors
+from bot.people import House, Member, People, Register, Sharing, ThreadRights
+from bot.settings import Login
+from handlers.model import ThreadKey
+from handlers.ports import Store
+
+R = TypeVar("R")
+SESSION = "easel_session"
+NO_THREAD = "There is no such thread."
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyLogin:
+    """What a login proxy says, and whom the host gives more rights to, by the name that it says."""
+
+    header: str = "Remote-User"
+    admins: frozenset[str] = frozenset()
+    moderators: frozenset[str] = frozenset()
+
+    def member(self, said: str) -> Member:
+        role = House.ADMIN if said in self.admins else House.MODERATOR if said in self.moderators else House.MEMBER
+        digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
+        return Member(f"login-{digest}", said.partition("@")[0][:40] or "somebody", role)
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """The page's people. `people` is there unless `login` is NONE."""
+
+    login: Login = Login.NONE
+    people: People | None = None
+    proxy: ProxyLogin = field(default_factory=ProxyLogin)
+    visitors: Visitors = field(default_factory=Visitors)
+
+    def __bool__(self) -> bool:
+        return self.login is not Login.NONE
+
+    @property
+    def way_in(self) -> str:
+        """How somebody who is not known gets in."""
+        if self.login is Login.PROXY:
+            return "Come through the page's login."
+        return "Open your invitation to come in, or ask whoever runs Easel for one (easel invite)."
+
+    async def who(self, request: web.Request) -> Member | None:
+        """
+        Raises:
+            StoreError: the register cannot be read.
+        """
+        match self.login:
+            case Login.NONE:
+                return None
+            case Login.PROXY:
+                said = request.headers.getall(self.proxy.header, ())
+                # Only what a named proxy says is believed, and it says it once.
+                if len(said) != 1 or not said[0].strip() or not self.visitors.through_proxy(request):
+                    return None
+                return self.proxy.member(said[0].strip())
+            case Login.INVITATION:
+                token = request.cookies.get(SESSION, "")
+                return await self.ask(lambda register: register.session(token)) if token else None
+
+    async def enter(self, member: Member | None, key: ThreadKey, store: Store, *, writes: bool) -> ThreadRights | None:
+        """Let somebody into a thread; whoever writes first in a new one owns it. None where it is everybody's.
+
+        Raises:
+            web.HTTPNotFound: it is not for them, which is told as if it were not there.
+            StoreError: the register cannot be read.
+        """
+        if member is None:
+            return None
+        rights = await self.ask(lambda register: register.rights(key.thread))
+        if rights is None:
+            if await store.turns(key, limit=1):
+                return None  # older than the login
+            if not writes:
+                raise web.HTTPNotFound(text=NO_THREAD)
+            rights = await self.ask(lambda register: register.own(key.thread, member.id))
+        if not rights.seen_by(member.id):
+            raise web.HTTPNotFound(text=NO_THREAD)
+        return rights
+
+    async def seen(self, member: Member | None) -> Callable[[str], ThreadRights | None]:
+        """Tells a thread's rights where it stands in somebody's list (their own, or the house's), else None."""
+        if member is None:
+            return lambda thread: EVERYBODYS
+        rights = await self.ask(Register.all_rights)
+
+        def listed(thread: str) -> ThreadRights | None:
+            found = rights.get(thread, EVERYBODYS)
+            return found if found.owner == member.id or found.sharing is Sharing.HOUSE else None
+
+        return listed
+
+    async def ask(self, question: Callable[[Register], R]) -> R:
+        assert self.people is not None
+        return await self.people.ask(question)
+
+
+EVERYBODYS = ThreadRights("", Sharing.HOUSE)
+"""What holds for threads that nobody owns."""
