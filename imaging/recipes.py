@@ -26,13 +26,20 @@ def _take(data: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, o
     return value
 
 
+def _number(data: Mapping[str, Any], key: str) -> float:
+    try:
+        return float(_take(data, key, (int, float)))
+    except OverflowError:
+        raise ValueError(f"The recipe's {key[:40]!r} is too large.") from None
+
+
 def _control(data: Mapping[str, Any]) -> Control:
     options = _take(data, "options", Mapping, optional=True) or {}
     return Control(
         technique=_technique(_take(data, "technique", str)),
-        strength=float(_take(data, "strength", (int, float))),
+        strength=_number(data, "strength"),
         reason=_take(data, "reason", str, optional=True) or "",
-        options={plain(str(k)): plain(v) if isinstance(v, str) else float(v) for k, v in options.items()},
+        options={plain(str(k)): plain(v) if isinstance(v, str) else _number(options, k) for k, v in options.items()},
     )
 
 
@@ -66,7 +73,7 @@ def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
     notes = _take(data, "notes", (list, tuple), optional=True) or ()
     try:
         pairs = tuple((str(name), float(weight)) for name, weight in loras)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("The recipe's 'loras' must be pairs of a name and a weight.") from None
     return cls(
         engine=_take(data, "engine", str),
@@ -79,7 +86,7 @@ def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
         width=_take(data, "width", int),
         height=_take(data, "height", int),
         num_inference_steps=_take(data, "num_inference_steps", int),
-        guidance_scale=float(_take(data, "guidance_scale", (int, float))),
+        guidance_scale=_number(data, "guidance_scale"),
         sampler=_take(data, "sampler", str),
         style=_take(data, "style", str, optional=True),
         loras=pairs,

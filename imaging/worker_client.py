@@ -233,7 +233,7 @@ class SubprocessLink:
                 if message is None:
                     return
                 read = _understand(message)
-            except (wire.WireError, KeyError, ValueError, IndexError):
+            except (wire.WireError, LookupError, TypeError, ValueError, AttributeError, OverflowError):
                 log.exception("a worker's message cannot be read; it is let go")
                 return
             if read is not None:

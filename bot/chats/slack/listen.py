@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +25,7 @@ from bot.chats.slack.install import InstallFlow
 from bot.chats.slack.link import Link, Refused, unreachable
 from bot.chats.slack.listeners import register
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
+from bot.chats.slack.signed import asks_for_certificate, is_signed
 from handlers.ports import ChatUnavailable
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,20 @@ class SlackService:
             server.router.add_get("/slack/oauth_redirect", self._callback)
 
     async def _http(self, request: web.Request) -> web.Response:
-        return _answer(await self.app.async_dispatch(await _bolt(request)))
+        body = (await request.read()).decode("utf-8", errors="replace")
+        return _answer(await self.hear(body, {name.lower(): value for name, value in request.headers.items()}))
+
+    async def hear(self, body: str, headers: Mapping[str, str]) -> BoltResponse:
+        """One request, `headers` by names in small letters."""
+        if asks_for_certificate(body):
+            return BoltResponse(status=200, body="")
+        if not is_signed(self._config.signing_secret or "", headers, body):
+            return BoltResponse(status=401, body="")
+        try:
+            request = AsyncBoltRequest(body=body, headers={name: [value] for name, value in headers.items()})
+        except (ValueError, RecursionError, AttributeError):
+            return BoltResponse(status=400, body="")
+        return await self.app.async_dispatch(request)
 
     async def _install_page(self, request: web.Request) -> web.Response:
         assert self._install is not None
