@@ -34,14 +34,14 @@ def picture_lines(session: Session, current: int | None) -> tuple[PictureLine, .
 def said(turn: Turn, replies_to: int | None = None) -> Said:
     """A turn as the model reads it. A person's words are data: tags in them are escaped."""
     if turn.role is Role.ASSISTANT:
-        return Said("assistant", without_thoughts(turn.text))  # an earlier version stored them
-    words = [escape_user_text(turn.text)] if turn.text.strip() else []
-    if replies_to is not None:
-        words.insert(0, f"(about picture {replies_to})")
-    brought = [part.number for part in turn.parts if isinstance(part, PicturePart)]
-    words += [f"(brought picture {number})" for number in brought]
+        return Said("assistant", without_thoughts(turn.text), index=turn.index)  # an earlier version stored them
+    words = escape_user_text(turn.text) if turn.text.strip() else ""
+    brought = tuple(part.number for part in turn.parts if isinstance(part, PicturePart))
+    text = [f"(about picture {replies_to})"] if replies_to is not None else []
+    text += [words] if words else []
+    text += [f"(brought picture {number})" for number in brought]
     name = escape_user_text(turn.person.name[:LONGEST_NAME]) if turn.person else ""
-    return Said("user", " ".join(words), name)
+    return Said("user", " ".join(text), name, words, replies_to, brought, turn.index)
 
 
 def history(turns: Sequence[Turn], before: int) -> tuple[Said, ...]:

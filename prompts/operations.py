@@ -50,7 +50,7 @@ OPERATIONS: Final[Mapping[str, OperationRow]] = MappingProxyType(
                 Body.DESCRIPTION,
                 ("id", "count", "size", "style", "negative"),
                 "a new picture from words",
-                '<image id="1"> a red fox asleep in fresh snow </image>',
+                '<image id="1"> a chipped enamel jug on a stile </image>',
             ),
             OperationRow(
                 Operation.EDIT,
@@ -58,7 +58,7 @@ OPERATIONS: Final[Mapping[str, OperationRow]] = MappingProxyType(
                 ("id", "prev_id", "change", "size", "style", "negative"),
                 "a changed picture that stays consistent with picture prev_id; write the full description "
                 "of the wanted picture, not only the change",
-                '<edit id="2" prev_id="1" change="small"> a red fox asleep in fresh snow at night </edit>',
+                '<edit id="2" prev_id="1" change="small"> a chipped enamel jug on a stile at night </edit>',
             ),
             OperationRow(
                 Operation.VARIATION,
@@ -92,7 +92,7 @@ ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "count": f"how many pictures of the same description, 1 to {MAX_COUNT}",
         "size": "square, wide or tall",
         "change": "small when the layout stays, large when scene or medium changes",
-        "style": "the look, for example photo, logo or watercolor",
+        "style": "the look that was asked for, in a few words",
         "negative": "what must not be in the picture",
     }
 )

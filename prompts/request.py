@@ -36,6 +36,14 @@ class Said:
     text: str
     name: str = ""
     """Display name of the person; empty for the assistant."""
+    words: str | None = None
+    """Only what the person wrote, where `text` holds facts about the message, too."""
+    about: int | None = None
+    """The picture that the person replied to."""
+    brought: tuple[int, ...] = ()
+    """Numbers of the pictures that came with the message."""
+    index: int = 0
+    """Its place in the thread, which does not change; the window of what is told is cut by it."""
 
 
 @dataclass(frozen=True, slots=True)

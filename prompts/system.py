@@ -1,27 +1,62 @@
 """A `LanguageRequest` as chat messages for one model family, within a token budget.
 
-The system prompt is rendered from the operations table. What is cut when the budget is short, in this
-order: the oldest history, the examples, old rows of the picture table, the end of the user's message.
+The parts that a host can read and change: the rules (system.en.md, system.zh.md), the example turns
+(few_shots.toml), the table of operations. What stays the same from turn to turn comes first and what changes
+(the table of pictures, the newest message) last, and history is dropped in blocks: so a server that caches prompts
+reads again only what is new.
+
+What is cut when the budget is short, in this order: the oldest history, the examples, old rows of the picture
+table, the end of the user's message.
 """
 
 from __future__ import annotations
 
 import string
-import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal, TypedDict
 
+from prompts.examples import example_marks, few_shots
+from prompts.marks import harmless, message, newest, picture_table, spoken
 from prompts.operations import ATTRIBUTE_MEANINGS, OPERATIONS, Body
 from prompts.profiles import Profile
-from prompts.request import LanguageRequest, PictureLine, Said
+from prompts.request import LanguageRequest, Said
+from prompts.tokens import CUT_MARK, cut, estimate_tokens
 
-LANGUAGES: Final = ("en", "zh")
+__all__ = [
+    "CUT_MARK",
+    "ChatMessage",
+    "estimate_tokens",
+    "example_marks",
+    "few_shots",
+    "picture_table",
+    "render_messages",
+    "system_text",
+]
+
+LANGUAGES: Final = {
+    "en": {
+        None: "Answer in the language of the newest message.",
+        "en": "Always answer in English.",
+        "zh": "Always answer in Chinese.",
+        "": "Always answer in the language with the code {code}.",
+    },
+    "zh": {
+        None: "用最新一条消息的语言回答。",
+        "en": "一律用英文回答。",
+        "zh": "一律用中文回答。",
+        "": "一律用代码为 {code} 的语言回答。",
+    },
+}
+"""By language of the system prompt: which language is answered in, by the thread's setting."""
 TABLE_ROWS: Final = 12
-CUT_MARK: Final = " […]"
+BLOCK: Final = 8
+"""Turns of history that are dropped together."""
+WHOLE: Final = 16
+"""So many turns are told from wherever they begin: a thread that short has lost nothing to its window."""
 _MESSAGE_TOKENS = 6
-_MAX_DESCRIPTION = 300
+_EXAMPLES_END = "The first {count} exchanges are examples, each from another thread; none of their pictures exist here."
 
 
 class ChatMessage(TypedDict):
@@ -31,23 +66,9 @@ class ChatMessage(TypedDict):
     content: str
 
 
-def estimate_tokens(text: str) -> int:
-    """At least as many tokens as common tokenizers make: 3 characters a token, 1 for each wide character."""
-    wide = sum(1 for char in text if ord(char) > 0x2E7F)
-    accented = sum(1 for char in text if 0x7F < ord(char) <= 0x2E7F)
-    return wide * 2 + accented + (len(text) - wide - accented + 2) // 3
-
-
 @cache
 def _template(language: str) -> string.Template:
     return string.Template(files("prompts").joinpath(f"system.{language}.md").read_text("utf-8").strip())
-
-
-@cache
-def few_shots() -> tuple[tuple[str, str], ...]:
-    """(user, assistant) pairs."""
-    rows = tomllib.loads(files("prompts").joinpath("few_shots.toml").read_text("utf-8"))["shot"]
-    return tuple((row["user"], row["assistant"]) for row in rows)
 
 
 def operations_text() -> str:
@@ -61,12 +82,12 @@ def operations_text() -> str:
 
 
 def system_text(request: LanguageRequest, language: str) -> str:
-    """The system prompt without examples and table."""
-    attributes = "; ".join(f"{name}: {meaning}" for name, meaning in ATTRIBUTE_MEANINGS.items())
+    """The system prompt without examples. It does not change while a thread goes on."""
+    sentences = LANGUAGES.get(language, LANGUAGES["en"])
     text = _template(language if language in LANGUAGES else "en").substitute(
         operations=operations_text(),
-        attributes=attributes,
-        next=request.next_number,
+        attributes="; ".join(f"{name}: {meaning}" for name, meaning in ATTRIBUTE_MEANINGS.items()),
+        language=sentences.get(request.language or None, sentences[""]).format(code=request.language),
         most=request.max_pictures,
     )
     if request.vocabulary is not None:
@@ -80,39 +101,7 @@ def system_text(request: LanguageRequest, language: str) -> str:
             + ", ".join(known.colours)
             + ". Describe with these words wherever they fit what was asked for."
         )
-    if request.language and request.language not in LANGUAGES:
-        text += f"\n- Answer in the language with the code {request.language}."
     return text
-
-
-def picture_table(pictures: Sequence[PictureLine], rows: int | None, mentioned: str = "") -> str:
-    """The thread's pictures, one a line; of a long table the last `rows`, the current and the mentioned ones."""
-    if not pictures:
-        return "There are no pictures in this thread yet."
-    kept = pictures
-    if rows is not None and len(pictures) > rows:
-        numbers = set(_numbers(mentioned))
-        last = pictures[len(pictures) - rows :]
-        kept = [line for line in pictures if line in last or line.current or line.number in numbers]
-    lines = ["Pictures in this thread:"]
-    if len(kept) < len(pictures):
-        lines.append(f"({len(pictures) - len(kept)} older ones are not listed)")
-    return "\n".join([*lines, *(_table_line(line) for line in kept)])
-
-
-def _table_line(line: PictureLine) -> str:
-    parent = f" of {line.parent}" if line.parent is not None else ""
-    marks = [mark for mark, holds in (("current", line.current), ("latest", line.latest_batch)) if holds]
-    words = " ".join(line.description.split())[:_MAX_DESCRIPTION]
-    author = f" (for {line.author})" if line.author else ""
-    return f"#{line.number} {line.operation.value}{parent}: {words}{author}" + (
-        f" [{', '.join(marks)}]" if marks else ""
-    )
-
-
-def _numbers(text: str) -> Iterable[int]:
-    words = "".join(char if char.isdecimal() else " " for char in text).split()
-    return (int(word) for word in words if len(word) <= 9)
 
 
 def render_messages(request: LanguageRequest, profile: Profile, budget_tokens: int) -> list[ChatMessage]:
@@ -121,45 +110,65 @@ def render_messages(request: LanguageRequest, profile: Profile, budget_tokens: i
     Args:
         budget_tokens: For the whole prompt; room for the reply is the caller's to leave.
     """
-    user = _spoken(request.user)
     after = _repair(request)
     if request.plain:
-        fixed: list[ChatMessage] = [{"role": "system", "content": request.system}] if request.system else []
-        head = fixed
+        head: list[ChatMessage] = [{"role": "system", "content": request.system}] if request.system else []
         table = ""
     else:
-        head, table = _head(request, profile, budget_tokens, user)
+        head, table = _head(request, profile, budget_tokens)
     room = budget_tokens - _cost([*head, *after]) - estimate_tokens(table)
-    user = _cut(user, max(room - _MESSAGE_TOKENS, 16))
-    room -= estimate_tokens(user) + _MESSAGE_TOKENS
-    history = _fitting(request.history, room)
-    asked: ChatMessage = {"role": "user", "content": f"{table}\n\n{user}" if table else user}
+    said = _spoken(request, request.user, max(room - _MESSAGE_TOKENS, 16))
+    room -= estimate_tokens(said) + _MESSAGE_TOKENS
+    history = _window(
+        [_turn(request, said) for said in request.history], [said.index for said in request.history], room
+    )
+    asked: ChatMessage = {"role": "user", "content": newest(table, said) if table else said}
     return _for_family([*head, *history, asked, *after], profile)
 
 
-def _head(request: LanguageRequest, profile: Profile, budget: int, user: str) -> tuple[list[ChatMessage], str]:
+def _turn(request: LanguageRequest, said: Said) -> ChatMessage:
+    if said.role == "assistant":
+        return {"role": "assistant", "content": harmless(said.text)}
+    return {"role": "user", "content": _spoken(request, said)}
+
+
+def _spoken(request: LanguageRequest, said: Said, tokens: int | None = None) -> str:
+    """A person's message, its words cut to a number of tokens."""
+    if request.plain:
+        text = f"{said.name}: {said.text}" if said.name else said.text
+        return text if tokens is None else cut(text, tokens)
+    whole = message(said)
+    if tokens is None or estimate_tokens(whole) <= tokens:
+        return whole
+    around = estimate_tokens(message(said, ""))
+    text = cut(harmless(spoken(said)), max(tokens - around - 2, 4))
+    return message(said, text)
+
+
+def _head(request: LanguageRequest, profile: Profile, budget: int) -> tuple[list[ChatMessage], str]:
     """System prompt and examples, and the picture table; as much of both as leaves room for the message."""
-    system = system_text(request, request.language or profile.language)
-    wanted = min(estimate_tokens(user) + _MESSAGE_TOKENS, budget // 3)
+    system = system_text(request, request.language if request.language in LANGUAGES else profile.language)
+    wanted = min(estimate_tokens(message(request.user)) + _MESSAGE_TOKENS, budget // 3)
     choices = ((True, None), (True, TABLE_ROWS), (False, TABLE_ROWS), (False, 3))
     head: list[ChatMessage] = []
     table = ""
     for shots, rows in choices:
         head = _with_shots(system, profile) if shots else [{"role": "system", "content": system}]
-        table = picture_table(request.pictures, rows, user)
+        table = picture_table(request.pictures, request.next_number, rows, spoken(request.user))
         if _cost(head) + estimate_tokens(table) + wanted <= budget:
             break
     return head, table
 
 
 def _with_shots(system: str, profile: Profile) -> list[ChatMessage]:
+    shots = few_shots()
     if not profile.shots_as_turns:
-        shown = "\n\n".join(f"User: {user}\nAssistant: {assistant}" for user, assistant in few_shots())
-        return [{"role": "system", "content": f"{system}\n\nExamples from other threads:\n\n{shown}"}]
+        shown = "\n\n".join(f"User:\n{user}\nAssistant: {assistant}" for user, assistant in shots)
+        return [{"role": "system", "content": f"{system}\n\nExamples, each from another thread:\n\n{shown}"}]
     messages: list[ChatMessage] = [
-        {"role": "system", "content": f"{system}\n\nThe first turns are examples from another thread."}
+        {"role": "system", "content": f"{system}\n\n{_EXAMPLES_END.format(count=len(shots))}"}
     ]
-    for user, assistant in few_shots():
+    for user, assistant in shots:
         messages += [{"role": "user", "content": user}, {"role": "assistant", "content": assistant}]
     return messages
 
@@ -176,49 +185,45 @@ def _repair(request: LanguageRequest) -> list[ChatMessage]:
     return [{"role": "assistant", "content": request.repair.reply[:4000]}, {"role": "user", "content": wish}]
 
 
-def _spoken(said: Said) -> str:
-    return f"{said.name}: {said.text}" if said.name and said.role == "user" else said.text
+def _window(turns: Sequence[ChatMessage], indices: Sequence[int], room: int) -> list[ChatMessage]:
+    """The newest turns that fit, beginning with a person's.
 
-
-def _fitting(history: Sequence[Said], room: int) -> list[ChatMessage]:
-    """The newest turns that fit, beginning with a person's."""
-    kept: list[ChatMessage] = []
-    for said in reversed(history):
-        message: ChatMessage = {"role": "assistant" if said.role == "assistant" else "user", "content": _spoken(said)}
-        room -= _cost([message])
-        if room < 0:
-            break
-        kept.insert(0, message)
+    The window's begin stays where it is for several turns and then moves by a block: a cached prompt is worth
+    something only as long as its beginning is the same. Of the turns that fit, more than half are told.
+    """
+    begin = len(turns)
+    while begin and (room := room - _cost([turns[begin - 1]])) >= 0:
+        begin -= 1
+    if begin or len(turns) > WHOLE:
+        begin = _boundary(indices, begin)
+    kept = list(turns[begin:])
     while kept and kept[0]["role"] == "assistant":
         kept.pop(0)
     return kept
 
 
+def _boundary(indices: Sequence[int], begin: int) -> int:
+    """The first turn from `begin` on that begins a block, of blocks at most half as long as what is there."""
+    size = next((size for size in (BLOCK, 4, 2) if 2 * size <= len(indices) - begin), 1)
+    blocks = [(index - 1) // size for index in indices]
+    for at in range(begin, len(indices)):
+        if blocks[at] != blocks[at - 1] if at else (indices[0] - 1) % size == 0:
+            return at
+    return begin
+
+
 def _cost(messages: Iterable[ChatMessage]) -> int:
-    return sum(estimate_tokens(message["content"]) + _MESSAGE_TOKENS for message in messages)
-
-
-def _cut(text: str, tokens: int) -> str:
-    """The beginning of a text that fits, cut between words and marked."""
-    if estimate_tokens(text) <= tokens:
-        return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if estimate_tokens(text[:middle] + CUT_MARK) <= tokens else (low, middle - 1)
-    head = text[:low]
-    at_word = head.rfind(" ")
-    return (head[:at_word] if at_word > low // 2 else head).rstrip() + CUT_MARK
+    return sum(estimate_tokens(told["content"]) + _MESSAGE_TOKENS for told in messages)
 
 
 def _for_family(messages: list[ChatMessage], profile: Profile) -> list[ChatMessage]:
     """Fold the system role and join neighbours of one role where the family wants it."""
     out: list[ChatMessage] = []
-    for message in messages:
-        role = message["role"] if profile.system or message["role"] != "system" else "user"
+    for told in messages:
+        role = told["role"] if profile.system or told["role"] != "system" else "user"
         joins = bool(out) and out[-1]["role"] == role and (profile.merge or not profile.system)
         if joins:
-            out[-1] = {"role": role, "content": out[-1]["content"] + "\n\n" + message["content"]}
+            out[-1] = {"role": role, "content": out[-1]["content"] + "\n\n" + told["content"]}
         else:
-            out.append({"role": role, "content": message["content"]})
+            out.append({"role": role, "content": told["content"]})
     return out
