@@ -32,9 +32,12 @@ class Report:
     figures: Mapping[str, float]
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    of: Mapping[str, str | float] = field(default_factory=dict)
+    """What was measured, where that is a choice: a model, its temperature."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "machine": machine(), "figures": dict(self.figures)}
+        return {"name": self.name, "machine": machine(), **({"of": dict(self.of)} if self.of else {}),
+                "figures": dict(self.figures)}  # fmt: skip
 
     def table(self) -> str:
         """The rows as aligned text."""

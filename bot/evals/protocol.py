@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TextIO
 
 import psutil
 
@@ -33,9 +34,10 @@ from bot.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Reply, SelectPart, SlotState, ThreadKey
 from prompts.protocol import Directive, Operation, parse
-from prompts.tiny.score import Expectation, Verdict, confusion, judge, shares
+from prompts.system import example_marks
+from prompts.tiny.score import Expectation, Verdict, confusion, judge, mentions, shares, wilson
 
-SOMEBODY = Person("eval", "Sam")
+SOMEBODY = "Sam"
 GOALS = {
     "operation_and_reference": "≥ 0.9",
     "plain_without_tag": "≥ 0.97",
@@ -43,6 +45,20 @@ GOALS = {
     "well_formed": "1",
 }
 """For the embedded model; `prompts.tiny.score.shares` says what they count."""
+LEAKS = {
+    "number_leak": "numbers from nowhere in empty threads",
+    "style_leak": "descriptions with words of the prompt's examples",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a history."""
+
+    role: str
+    """`user` or `assistant`."""
+    text: str
+    name: str = SOMEBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +66,41 @@ class Case:
     """One line of a cases file."""
 
     category: str
-    history: tuple[tuple[str, str], ...]
-    """(role, text), oldest first; assistant texts hold tags as the model wrote them."""
+    history: tuple[Line, ...]
+    """Oldest first; assistant texts hold tags as the model wrote them."""
     user: str
     expect: Expectation
+    name: str = SOMEBODY
+    """Who writes `user`."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         """Raises KeyError, TypeError or ValueError for what is no case."""
-        history = tuple((str(said["role"]), str(said["text"])) for said in data.get("history") or ())
-        return cls(str(data["category"]), history, str(data["user"]), Expectation.from_json(data["expect"]))
+        history = tuple(
+            Line(str(said["role"]), str(said["text"]), str(said.get("name") or SOMEBODY))
+            for said in data.get("history") or ()
+        )
+        name = str(data.get("name") or SOMEBODY)
+        return cls(str(data["category"]), history, str(data["user"]), Expectation.from_json(data["expect"]), name)
 
-    def exchanges(self) -> Iterator[tuple[str, str]]:
-        """(user, assistant) pairs; a side that is missing gets a neutral word."""
-        asked: str | None = None
-        for role, text in self.history:
-            if role == "user":
+    def exchanges(self) -> Iterator[tuple[Line, str]]:
+        """(person's line, the model's text) pairs; a side that is missing gets a neutral word."""
+        asked: Line | None = None
+        for line in self.history:
+            if line.role == "user":
                 if asked is not None:
                     yield asked, "All right."
-                asked = text
+                asked = line
             else:
-                yield asked or "Go on.", text
+                yield asked or Line("user", "Go on."), line.text
                 asked = None
         if asked is not None:
             yield asked, "All right."
+
+    @property
+    def text(self) -> str:
+        """All that was said, to tell whether a word in the answer comes from there."""
+        return "\n".join([*(line.text for line in self.history), self.user])
 
 
 def read_cases(path: Path | None) -> list[Case]:
@@ -96,6 +123,23 @@ def read_cases(path: Path | None) -> list[Case]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CommandFailed(f"{path or 'cases.jsonl'}, line {number} is no case ({error!r}).") from None
     return cases
+
+
+def person(name: str) -> Person:
+    return Person(f"eval-{name}", name)
+
+
+def number_leak(written: Sequence[Directive]) -> bool | None:
+    """Whether the model numbered an empty thread's pictures otherwise than 1, 2, 3 …; None: it numbered none."""
+    numbers = [one.id for one in written if one.id is not None]
+    return not set(numbers) <= set(range(1, sum(one.count for one in written) + 1)) if numbers else None
+
+
+def style_leak(written: Sequence[Directive], said: str) -> bool | None:
+    """Whether a description has a telling word of the prompt's examples that nobody said; None: nothing described."""
+    described = [f"{one.description} {one.style or ''}" for one in written if one.description]
+    foreign = [word for word in example_marks() if not mentions([word], [said])]
+    return mentions(foreign, described) if described else None
 
 
 def directives(reply: Reply | None) -> list[Directive]:
@@ -134,17 +178,22 @@ class Trial:
         for number, (asked, answered) in enumerate(case.exchanges()):
             self._model.script = answered
             await self._keep_numbers(thread, answered)
-            await self._desk.receive(Incoming(f"{index}.{number}", thread, SOMEBODY, asked))
+            await self._desk.receive(Incoming(f"{index}.{number}", thread, person(asked.name), asked.text))
+        free = await self._store.reserve_numbers(thread, 0)
         self._model.script = None
         self._model.said.clear()
         self._chat.forget()
         began, used = time.monotonic(), cpu_seconds()
-        await self._desk.receive(Incoming(f"{index}.case", thread, SOMEBODY, case.user))
+        await self._desk.receive(Incoming(f"{index}.case", thread, person(case.name), case.user))
         reply = self._chat.reply
+        notices = [part.sentence for part in (reply.parts if reply else ()) if isinstance(part, NoticePart)]
+        written = [part for part in parse("".join(self._model.said[:1])) if isinstance(part, Directive)]
         return {
-            "verdict": judge(case.expect, directives(reply)),
+            "verdict": judge(case.expect, directives(reply), notices),
             "reply": "\n---\n".join(self._model.said),
-            "notices": [part.sentence for part in (reply.parts if reply else ()) if isinstance(part, NoticePart)],
+            "notices": notices,
+            "number_leak": number_leak(written) if free == 1 else None,
+            "style_leak": style_leak(written, case.text),
             "seconds": time.monotonic() - began,
             "cpu_seconds": cpu_seconds() - used,
         }
@@ -168,56 +217,64 @@ def cpu_seconds() -> float:
     return total
 
 
-async def trial(arguments: argparse.Namespace, cases: Sequence[Case]) -> list[dict[str, Any]]:
+async def trial(
+    arguments: argparse.Namespace, cases: Sequence[Case], out: TextIO | None
+) -> tuple[list[dict[str, Any]], dict[str, str | float]]:
+    """The results, and of what."""
     settings = load_settings(home=arguments.home, llm_base_url=arguments.llm)
     if arguments.untrained:
         model, close = await untrained(Home(settings.home), arguments.untrained)
     else:
         model, close = build_model(settings, Home(settings.home))
-    results = []
+    results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="easel-eval-") as folder:
         store = await SqliteStore.open(Path(folder) / "eval.db", Folder(Path(folder) / "pictures"))
         try:
             runner = Trial(store, Replay(model))
             for index, case in enumerate(cases):
                 results.append(await runner.run(index, case))
+                if out is not None:
+                    out.write(json.dumps(out_line(case, results[-1]), ensure_ascii=False) + "\n")
+                    out.flush()
                 if sys.stderr.isatty():
                     print(f"\r{index + 1}/{len(cases)}", end="", file=sys.stderr, flush=True)
         finally:
             await store.close()
             await close()
-    return results
+    endpoint = settings.llm_base_url and not arguments.untrained
+    return results, {"model": model.name, "temperature": settings.llm_temperature if endpoint else 0.0}
 
 
 def run(arguments: argparse.Namespace) -> Report:
     cases = read_cases(Path(arguments.cases) if arguments.cases else None)
     cases = cases[: arguments.limit] if arguments.limit else cases
-    results = asyncio.run(trial(arguments, cases))
-    if arguments.out:
-        write_out(Path(arguments.out), cases, results)
-    return report(cases, results)
+    with Path(arguments.out).open("w", encoding="utf-8") if arguments.out else contextlib.nullcontext() as out:
+        results, of = asyncio.run(trial(arguments, cases, out))
+    return report(cases, results, of)
 
 
-def write_out(path: Path, cases: Sequence[Case], results: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for case, result in zip(cases, results, strict=True):
-            verdict: Verdict = result["verdict"]
-            line = {
-                "category": case.category,
-                "user": case.user,
-                "reply": result["reply"],
-                "passed": verdict.passed,
-                "expected": verdict.expected,
-                "got": verdict.got,
-                "reason": verdict.reason,
-                "notices": result["notices"],
-                "seconds": round(result["seconds"], 3),
-                "cpu_seconds": round(result["cpu_seconds"], 3),
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+def out_line(case: Case, result: Mapping[str, Any]) -> dict[str, Any]:
+    """One case as `--out` tells it."""
+    verdict: Verdict = result["verdict"]
+    return {
+        "category": case.category,
+        "user": case.user,
+        "reply": result["reply"],
+        "passed": verdict.passed,
+        "expected": verdict.expected,
+        "got": verdict.got,
+        "reason": verdict.reason,
+        "notices": result["notices"],
+        "number_leak": result["number_leak"],
+        "style_leak": result["style_leak"],
+        "seconds": round(result["seconds"], 3),
+        "cpu_seconds": round(result["cpu_seconds"], 3),
+    }
 
 
-def report(cases: Sequence[Case], results: Sequence[Mapping[str, Any]]) -> Report:
+def report(
+    cases: Sequence[Case], results: Sequence[Mapping[str, Any]], of: Mapping[str, str | float] = MappingProxyType({})
+) -> Report:
     """Totals by category, the shares that the goals name, and how long a turn takes."""
     verdicts: list[Verdict] = [result["verdict"] for result in results]
     figures: dict[str, float] = {"total": len(cases), "passed": sum(verdict.passed for verdict in verdicts)}
@@ -229,7 +286,13 @@ def report(cases: Sequence[Case], results: Sequence[Mapping[str, Any]]) -> Repor
         for name, value in figures.items()
         if name.startswith("total.")
     ]
-    rows.append(Row("all", figures["passed"], f"of {len(cases)}"))
+    low, high = wilson(int(figures["passed"]), len(cases))
+    figures["share.passed.low"], figures["share.passed.high"] = low, high
+    rows.append(Row("all", figures["passed"], f"of {len(cases)} ({low:.0%}–{high:.0%})"))
+    for leak in ("number_leak", "style_leak"):
+        seen = [result[leak] for result in results if result[leak] is not None]
+        figures[leak], figures[f"{leak}.of"] = sum(seen), len(seen)
+        rows.append(Row(LEAKS[leak], sum(seen), f"of {len(seen)}", "0"))
     for name, share in shares(verdicts).items():
         figures[f"share.{name}"] = share
         rows.append(Row(name, share, "", GOALS.get(name, "")))
@@ -238,4 +301,4 @@ def report(cases: Sequence[Case], results: Sequence[Mapping[str, Any]]) -> Repor
         figures["turn_cpu_s.median"] = statistics.median(result["cpu_seconds"] for result in results)
         rows.append(Row("median turn", figures["turn_s.median"], "s"))
         rows.append(Row("median turn, processor time", figures["turn_cpu_s.median"], "s", "≤ 3"))
-    return Report("protocol", figures, tuple(rows), (confusion(verdicts),))
+    return Report("protocol", figures, tuple(rows), (confusion(verdicts),), of)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Protocol
 
 from prompts.tiny.format import harmless
@@ -39,6 +40,9 @@ class Expectation:
     operations: tuple[str, ...]
     source: int | None = None
     mention: tuple[str, ...] = ()
+    """Words of which one must stand in a description."""
+    avoid: tuple[str, ...] = ()
+    """Words of which none may."""
     plain: bool = False
 
     @classmethod
@@ -48,6 +52,7 @@ class Expectation:
             tuple(str(o) for o in data.get("operations") or ()),
             data.get("source"),
             tuple(str(m) for m in data.get("mention") or ()),
+            tuple(str(m) for m in data.get("avoid") or ()),
             bool(data.get("plain")),
         )
 
@@ -86,10 +91,10 @@ def mentions(words: Iterable[str], descriptions: Iterable[str]) -> bool:
     return any(re.search(rf"(?<!\w){re.escape(w.lower())}", text) for w in words)
 
 
-def judge(expect: Expectation, directives: Sequence[DirectiveLike]) -> Verdict:
-    """Compare what was wanted with what was written."""
+def judge(expect: Expectation, directives: Sequence[DirectiveLike], told: Sequence[str] = ()) -> Verdict:
+    """Compare what was wanted with what was written; `told` is what people had to read of failures beside it."""
     got = str(directives[0].operation) if directives else PLAIN
-    problems = [d.problem for d in directives if d.problem]
+    problems = [*(d.problem for d in directives if d.problem), *told]
     if expect.kind == PLAIN:
         fine = not directives
         reason = "" if fine else f"wanted no picture, got {' '.join(expanded(directives))}"
@@ -99,15 +104,18 @@ def judge(expect: Expectation, directives: Sequence[DirectiveLike]) -> Verdict:
     source = expect.source is None or any(
         d.source == expect.source and str(d.operation) in expect.operations for d in directives
     )
-    mention = not expect.mention or mentions(expect.mention, (d.description for d in directives))
+    descriptions = [d.description for d in directives]
+    mention = not expect.mention or mentions(expect.mention, descriptions)
+    avoided = not mentions(expect.avoid, descriptions)
     reasons = [
         "" if operations else f"wanted {' '.join(expect.operations)}, got {' '.join(plain_list) or PLAIN}",
         "" if source or not operations else f"wanted picture {expect.source}, got {_sources(directives)}",
         "" if mention or not operations else f"none of {', '.join(expect.mention)} in the description",
+        "" if avoided or not operations else f"one of {', '.join(expect.avoid)} in the description",
         "; ".join(problems),
     ]
     reason = "; ".join(r for r in reasons if r)
-    return Verdict(expect.kind, got, operations, source, mention, not problems, reason)
+    return Verdict(expect.kind, got, operations, source, mention and avoided, not problems, reason)
 
 
 def _sources(directives: Sequence[DirectiveLike]) -> str:
@@ -130,6 +138,16 @@ def shares(verdicts: Sequence[Verdict]) -> dict[str, float]:
         "wanted_change_present": share(v.mention for v in wanted if v.operations and v.source),
         "well_formed": share(v.well_formed for v in verdicts),
     }
+
+
+def wilson(passed: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); 0 to 1 of nothing."""
+    if not total:
+        return 0.0, 1.0
+    z = 1.96
+    middle = passed + z * z / 2
+    width = z * sqrt(passed * (total - passed) / total + z * z / 4)
+    return (middle - width) / (total + z * z), (middle + width) / (total + z * z)
 
 
 def confusion(verdicts: Iterable[Verdict]) -> str:

@@ -52,7 +52,8 @@ CASES: list[dict[str, Any]] = [
             {"role": "user", "text": "a walrus"},
             {"role": "assistant", "text": 'Here: <image id="1"> a walrus </image>'},
         ],
-        "user": "at night", "expect": {"operations": ["edit"], "source": 1, "mention": ["night"], "plain": False},
+        "user": "at night", "name": "Mia",
+        "expect": {"operations": ["edit"], "source": 1, "mention": ["night"], "avoid": ["day"], "plain": False},
     },
     {
         "category": "plain", "history": [], "user": "what can you do?",
@@ -69,7 +70,7 @@ async def test_the_protocol_is_judged_on_any_endpoint(tmp_path: Path) -> None:
         peer.replies += [
             Reply(('<image id="1"> a walrus </image>',)),
             Reply(("Darker: ", '<edit id="2" source="1"> a walrus at night </edit>')),
-            Reply(('<image id="1"> a question mark </image>',)),
+            Reply(('<image id="74"> a question mark, a millstone </image>',)),
         ]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", "eval", "protocol", "--llm", peer.base_url, "--cases", str(cases),
@@ -80,7 +81,13 @@ async def test_the_protocol_is_judged_on_any_endpoint(tmp_path: Path) -> None:
         assert "#1 image: a walrus" in json.dumps(
             peer.requests[1]["messages"]
         )  # the thread's picture was in the prompt
-    written = json.loads(figures.read_text())["figures"]
+        assert '<msg from=\\"Mia\\">at night</msg>' in json.dumps(peer.requests[1]["messages"])
+    told = json.loads(figures.read_text())
+    assert told["of"] == {"model": "peer-model", "temperature": 0.7}
+    written = told["figures"]
+    leaks = [written[name] for name in ("number_leak", "number_leak.of", "style_leak", "style_leak.of")]
+    assert leaks == [1, 2, 1, 3]
+    assert written["share.passed.low"] == pytest.approx(0.208, abs=0.001)
     assert (written["total"], written["passed"], written["passed.edit"], written["passed.plain"]) == (3, 2, 1, 0)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["passed"] for line in lines] == [True, True, False]

@@ -133,3 +133,10 @@ def test_shares_and_confusion_count_what_the_goals_name() -> None:
     assert figures["plain_without_tag"] == 0.5
     assert figures["passed"] == 0.5
     assert "| edit | 1 | 1 | · |" in confusion(verdicts)
+
+
+def test_a_forbidden_word_and_a_failure_that_people_read_are_no_success() -> None:
+    expect = Expectation(("edit",), 1, ("blue",), avoid=("red",))
+    assert judge(expect, [Read("edit", 1, "a blue kite")]).passed
+    assert not judge(expect, [Read("edit", 1, "a blue kite, red tail")]).passed
+    assert not judge(expect, [Read("edit", 1, "a blue kite")], ["There is no picture 9 in this thread."]).passed
