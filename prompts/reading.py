@@ -160,8 +160,8 @@ class _Reader:
     def _problem(self) -> str | None:
         if not self._problems:
             return None
-        first, *others = self._problems
-        return "; ".join([first[0].upper() + first[1:], *others]) + "."
+        sentence = "; ".join(self._problems) + "."
+        return sentence if re.match(r"\w+=", sentence) else sentence[0].upper() + sentence[1:]
 
     def _given(self, name: str) -> str | None:
         """An attribute's value where the operation has that attribute and it is not empty."""
