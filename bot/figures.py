@@ -32,7 +32,7 @@ class Report:
     figures: Mapping[str, float]
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = field(default=())
-    of: Mapping[str, str | float] = field(default_factory=dict)
+    of: Mapping[str, str | float | None] = field(default_factory=dict)
     """What was measured, where that is a choice: a model, its temperature."""
 
     def to_json(self) -> dict[str, Any]:

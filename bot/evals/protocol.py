@@ -219,7 +219,7 @@ def cpu_seconds() -> float:
 
 async def trial(
     arguments: argparse.Namespace, cases: Sequence[Case], out: TextIO | None
-) -> tuple[list[dict[str, Any]], dict[str, str | float]]:
+) -> tuple[list[dict[str, Any]], dict[str, str | float | None]]:
     """The results, and of what."""
     settings = load_settings(home=arguments.home, llm_base_url=arguments.llm)
     if arguments.untrained:
@@ -273,7 +273,9 @@ def out_line(case: Case, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report(
-    cases: Sequence[Case], results: Sequence[Mapping[str, Any]], of: Mapping[str, str | float] = MappingProxyType({})
+    cases: Sequence[Case],
+    results: Sequence[Mapping[str, Any]],
+    of: Mapping[str, str | float | None] = MappingProxyType({}),
 ) -> Report:
     """Totals by category, the shares that the goals name, and how long a turn takes."""
     verdicts: list[Verdict] = [result["verdict"] for result in results]
