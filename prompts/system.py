@@ -5,8 +5,8 @@ The parts that a host can read and change: the rules (system.en.md, system.zh.md
 (the table of pictures, the newest message) last, and history is dropped in blocks: so a server that caches prompts
 reads again only what is new.
 
-What is cut when the budget is short, in this order: the oldest history, the examples, old rows of the picture
-table, the end of the user's message.
+What is cut when the budget is short, in this order: the oldest history, the example turns, old rows of the picture
+table, the examples of the tags, the end of the user's message.
 """
 
 from __future__ import annotations
@@ -71,21 +71,23 @@ def _template(language: str) -> string.Template:
     return string.Template(files("prompts").joinpath(f"system.{language}.md").read_text("utf-8").strip())
 
 
-def operations_text() -> str:
-    """The operations table as the model reads it."""
+def operations_text(*, brief: bool = False) -> str:
+    """The operations table as the model reads it; `brief` leaves its examples out."""
     rows = []
     for row in OPERATIONS.values():
         attributes = "".join(f' {name}="…"' for name in row.attributes)
         body = "description" if row.body is Body.DESCRIPTION else "number of a picture"
-        rows.append(f"- <{row.name}{attributes}> {body} </{row.name}>: {row.meaning}.\n  Example: {row.example}")
+        rows.append(f"- <{row.name}{attributes}> {body} </{row.name}>: {row.meaning}.")
+        if not brief:
+            rows.append(f"  Example: {row.example}")
     return "\n".join(rows)
 
 
-def system_text(request: LanguageRequest, language: str) -> str:
+def system_text(request: LanguageRequest, language: str, *, brief: bool = False) -> str:
     """The system prompt without examples. It does not change while a thread goes on."""
     sentences = LANGUAGES.get(language, LANGUAGES["en"])
     text = _template(language if language in LANGUAGES else "en").substitute(
-        operations=operations_text(),
+        operations=operations_text(brief=brief),
         attributes="; ".join(f"{name}: {meaning}" for name, meaning in ATTRIBUTE_MEANINGS.items()),
         language=sentences.get(request.language or None, sentences[""]).format(code=request.language),
         most=request.max_pictures,
@@ -147,13 +149,19 @@ def _spoken(request: LanguageRequest, said: Said, tokens: int | None = None) -> 
 
 def _head(request: LanguageRequest, profile: Profile, budget: int) -> tuple[list[ChatMessage], str]:
     """System prompt and examples, and the picture table; as much of both as leaves room for the message."""
-    system = system_text(request, request.language if request.language in LANGUAGES else profile.language)
+    language = request.language if request.language in LANGUAGES else profile.language
+    system = system_text(request, language)
+    short = system_text(request, language, brief=True)
     wanted = min(estimate_tokens(message(request.user)) + _MESSAGE_TOKENS, budget // 3)
-    choices = ((True, None), (True, TABLE_ROWS), (False, TABLE_ROWS), (False, 3))
-    head: list[ChatMessage] = []
-    table = ""
-    for shots, rows in choices:
-        head = _with_shots(system, profile) if shots else [{"role": "system", "content": system}]
+    without: list[ChatMessage] = [{"role": "system", "content": system}]
+    choices = (
+        (_with_shots(system, profile), None),
+        (_with_shots(system, profile), TABLE_ROWS),
+        (without, TABLE_ROWS),
+        (without, 3),
+        ([ChatMessage(role="system", content=short)], 3),
+    )
+    for head, rows in choices:
         table = picture_table(request.pictures, request.next_number, rows, spoken(request.user))
         if _cost(head) + estimate_tokens(table) + wanted <= budget:
             break
