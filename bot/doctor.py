@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot import doctor_chats, doctor_discord, private
+from bot import doctor_chats, doctor_discord, doctor_images, private
 from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
@@ -42,8 +42,7 @@ async def examine(settings: Settings) -> list[Finding]:
     if settings.llm_base_url:
         several.append(language_model(settings))
     if settings.engine is EngineName.OPENAI:
-        key, model = settings.images_api_key.get_secret_value(), settings.images_model
-        slow.append(endpoint("images endpoint", "IMAGES", settings.images_base_url, key, model))
+        slow.append(doctor_images.examine(settings))
     wrong = {finding.what for finding in findings if finding.level is Level.BROKEN}
     if settings.discord_token.get_secret_value():
         several.append(doctor_discord.examine(settings))

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         "Pictures", "SDXL LoRAs: name=weight, several by commas; a name is a .safetensors file, folder or hub id.", ""
     )
     images_base_url: str = _group("Pictures", "OpenAI-compatible images endpoint (…/v1).", "")
-    images_model: str = _group("Pictures", "The model's name at that endpoint.", "gpt-image-1")
+    images_model: str = _group("Pictures", "The model's name at that endpoint; empty: one that it lists.", "")
     images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))
 
     max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)

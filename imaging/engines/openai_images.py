@@ -6,10 +6,8 @@ The endpoint draws; there are no steps to see and no seed to set. Requests run i
 
 from __future__ import annotations
 
-import base64
-import binascii
+import dataclasses
 import io
-import ipaddress
 import logging
 import random
 import threading
@@ -25,6 +23,11 @@ from PIL import Image
 from imaging.decoding.pool import Decoders
 from imaging.decoding.scan import MAX_SIDE
 from imaging.engine import Advance
+from imaging.engines.images_api.addresses import fetch
+from imaging.engines.images_api.answers import NO_PICTURE, inline
+from imaging.engines.images_api.manner import ADAPTATIONS, Manner
+from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
+from imaging.engines.images_api.refusals import TOO_LONG, Refused, meaning_of
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Operation, Recipe, RenderedPicture, Technique
 from imaging.outputs import encode_picture, open_kept
@@ -34,51 +37,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES: Final = 32 << 20
-"""Of one picture from the endpoint."""
-ROOM: Final = 4
-"""Requests under way at once."""
 TRIES: Final = 3
 LONGEST_WAIT_S: Final = 30.0
 POLL_S: Final = 0.05
-_GPT_SIZES = {"square": (1024, 1024), "wide": (1536, 1024), "tall": (1024, 1536)}
-_DALLE3_SIZES = {"square": (1024, 1024), "wide": (1792, 1024), "tall": (1024, 1792)}
-_SQUARE_ONLY = {"square": (1024, 1024), "wide": (1024, 1024), "tall": (1024, 1024)}
-_MODERATED = ("moderation", "content_policy", "safety", "content policy")
+LISTING_S: Final = 15.0
+"""How long the list of models is waited for where none is set."""
 
 
-def openai_images_engine(base_url: str, api_key: str = "", model: str = "gpt-image-1") -> OpenAIImagesEngine:
-    """The engine for one model at one endpoint. Asks nothing of the network until `load`."""
+def openai_images_engine(base_url: str, api_key: str = "", model: str = "") -> OpenAIImagesEngine:
+    """The engine for one model at one endpoint; empty: one that it lists. Asks nothing of the network until a picture
+    is wanted."""
     return OpenAIImagesEngine(base_url, api_key, model)
-
-
-def abilities_of(model: str) -> Abilities:
-    """What a hosted model can do, from its name."""
-    name = model.casefold()
-    sizes = _DALLE3_SIZES if "dall-e-3" in name else _SQUARE_ONLY if "dall-e-2" in name else _GPT_SIZES
-    edits = "dall-e-3" not in name
-    return Abilities(
-        name="openai",
-        model=model,
-        # Looking at the parent's pixels is what these endpoints call an edit.
-        techniques=frozenset({Technique.NONE, Technique.IMAGE_TO_IMAGE} if edits else {Technique.NONE}),
-        sizes=sizes,
-        num_inference_steps=1,
-        guidance_scale=0.0,
-        sampler="hosted",
-        edits_uploads=edits,
-        refine_scale=1.0,
-        parallel=ROOM,
-        seeds=False,
-    )
-
-
-class _Refused(Exception):
-    """`str()` is the sentence for people."""
-
-    def __init__(self, sentence: str, *, retryable: bool = True) -> None:
-        super().__init__(sentence)
-        self.retryable = retryable
 
 
 @dataclass(slots=True)
@@ -107,7 +76,10 @@ class OpenAIImagesEngine:
         self._timeout_s = timeout_s
         self._capacity = room
         self._sleep = sleep
+        self._model = model
+        self._choosing = threading.Lock()
         self._abilities = abilities_of(model)
+        self._manner = Manner(self._abilities.model, self._abilities.sizes)
         self._jobs: dict[str, _Job] = {}
         self._dropped: set[Future[RenderedPicture]] = set()
         self._changed = threading.Event()
@@ -127,13 +99,18 @@ class OpenAIImagesEngine:
 
     def load(self) -> None:
         """Make the client; the endpoint is asked with the first picture."""
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         if urlsplit(self._base_url).scheme not in ("http", "https"):
             raise EngineError("EASEL_IMAGES_BASE_URL must be an http or https address.")
+        if (date := shut_down(self._model, self._base_url)) is not None:
+            log.warning("the model %s was shut down on %s; set another EASEL_IMAGES_MODEL, or none", self._model, date)
+        # A redirect would take the words, and in some cases the picture, to a place that nobody has set.
+        client = DefaultHttpxClient(follow_redirects=False, timeout=self._timeout_s)
         self._sdk = OpenAI(
-            base_url=self._base_url, api_key=self._api_key or "none", max_retries=0, timeout=self._timeout_s
-        )
+            base_url=self._base_url, api_key=self._api_key or "none", max_retries=0, timeout=self._timeout_s,
+            http_client=client,
+        )  # fmt: skip
         self._threads = ThreadPoolExecutor(self._capacity, thread_name_prefix="images")
 
     def close(self) -> None:
@@ -194,7 +171,7 @@ class OpenAIImagesEngine:
         error = future.exception()
         if error is None:
             return Advance(id, 1, 1, picture=future.result())
-        if isinstance(error, _Refused):
+        if isinstance(error, Refused):
             return Advance(id, 0, 1, error=str(error), retryable=error.retryable)
         log.error("a hosted picture failed", exc_info=error)
         return Advance(id, 0, 1, error="The images endpoint failed unexpectedly; please try again.")
@@ -203,9 +180,10 @@ class OpenAIImagesEngine:
 
     def _render(self, recipe: Recipe, parent: bytes | None, cancelled: threading.Event) -> RenderedPicture:
         started = time.monotonic()
+        recipe = dataclasses.replace(recipe, model=self._chosen())
         for attempt in range(1, TRIES + 1):
             if cancelled.is_set():
-                raise _Refused("Cancelled.")
+                raise Refused("Cancelled.")
             wait = self._try(recipe, parent, last=attempt == TRIES)
             if isinstance(wait, Image.Image):
                 image = wait
@@ -214,6 +192,22 @@ class OpenAIImagesEngine:
         data = encode_picture(image, recipe)
         return RenderedPicture(data, "image/png", image.width, image.height, recipe, time.monotonic() - started)
 
+    def _chosen(self) -> str:
+        """The model that is set, or one that the endpoint lists; asked once, again where it did not answer."""
+        import openai
+
+        with self._choosing:
+            if not self._model:
+                assert self._sdk is not None
+                try:
+                    listed = [row.id for row in self._sdk.with_options(timeout=LISTING_S).models.list().data or ()]
+                except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+                    log.warning("the images endpoint lists no models (%s); %s is asked for", error, choose(()))
+                    return choose(())
+                self._model = choose(listed)
+                log.info("no EASEL_IMAGES_MODEL is set; of what the endpoint lists, %s draws", self._model)
+            return self._model
+
     def _try(self, recipe: Recipe, parent: bytes | None, *, last: bool) -> Image.Image | float | None:
         """A picture, or how long to wait before the next try."""
         import openai
@@ -221,89 +215,81 @@ class OpenAIImagesEngine:
         try:
             return self._opened(self._ask(recipe, parent))
         except openai.APIStatusError as error:
-            sentence, retry = _refusal(error, self._abilities.model)
-            if last or not retry:
-                raise _Refused(sentence, retryable=retry) from error
+            meaning = meaning_of(error.status_code, error.body or error.response.text, edit=parent is not None)
+            # What it says may repeat what it was sent.
+            code = error.code or error.type or "no code"
+            log.warning("the images endpoint answered %d (%s): %s", error.status_code, code, meaning.host)
+            log.debug("it says: %s", str(error)[:300])
+            if last or not meaning.again:
+                sentence = meaning.sentence.format(model=recipe.model)
+                raise Refused(sentence, retryable=meaning.again) from error
             return _retry_after(error)
-        except openai.APITimeoutError as error:  # it may have been drawn and charged: not asked again
-            raise _Refused("The images endpoint took too long; please try again.") from error
-        except (openai.OpenAIError, ValueError) as error:
+        except openai.APIConnectionError as error:
+            if not _never_arrived(error):
+                log.warning("the images endpoint cut the line (%r): %s", error.__cause__, TOO_LONG.host)
+                raise Refused(TOO_LONG.sentence, retryable=False) from error
             if last:
-                raise _Refused("The images endpoint cannot be reached; check EASEL_IMAGES_BASE_URL.") from error
+                log.warning("the images endpoint cannot be reached: %r", error.__cause__)
+                raise Refused("The images endpoint cannot be reached; check EASEL_IMAGES_BASE_URL.") from error
             return None
+        except (openai.OpenAIError, ValueError) as error:
+            log.warning("the images endpoint's answer cannot be read: %r", error)
+            raise Refused(NO_PICTURE) from error
 
     def _ask(self, recipe: Recipe, parent: bytes | None) -> Any:
-        assert self._sdk is not None
-        wanted: dict[str, Any] = {
-            "model": self._abilities.model,
-            "prompt": _prompt(recipe),
-            "n": 1,
-            "size": self._size(recipe),
-        }
-        if "gpt-image" not in self._abilities.model.casefold():
-            wanted["response_format"] = "b64_json"
-        if parent is None:
-            return self._sdk.images.generate(**wanted)
-        return self._sdk.images.edit(image=("parent.png", _as_png(parent), "image/png"), **wanted)
+        """Ask as the endpoint wants to be asked, as far as that is known; what it corrects is asked again."""
+        import openai
 
-    def _size(self, recipe: Recipe) -> Any:
-        """The size of the model's own that is nearest in shape."""
-        shape = recipe.width / recipe.height
-        width, height = min(self._abilities.sizes.values(), key=lambda size: abs(size[0] / size[1] - shape))
-        return f"{width}x{height}"
+        for left in reversed(range(ADAPTATIONS)):
+            wanted = self._wanted(recipe, parent)
+            try:
+                return self._send(wanted)
+            except openai.APIStatusError as error:
+                learnt = (
+                    self._manner.learn(error.status_code, error.body or error.response.text, wanted) if left else None
+                )
+                if learnt is None:
+                    raise
+                log.info("the images endpoint refuses a parameter; from now on %s", learnt)
+        raise AssertionError
+
+    def _wanted(self, recipe: Recipe, parent: bytes | None) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"model": recipe.model, "prompt": _prompt(recipe)}
+        wanted |= self._manner.parameters(recipe.width, recipe.height)
+        if parent is not None:
+            wanted["image"] = ("parent.png", _as_png(parent, "RGBA" if self._manner.rgba else "RGB"), "image/png")
+        return wanted
+
+    def _send(self, wanted: dict[str, Any]) -> Any:
+        assert self._sdk is not None
+        return self._sdk.images.edit(**wanted) if "image" in wanted else self._sdk.images.generate(**wanted)
 
     def _opened(self, answer: Any) -> Image.Image:
         item = answer.data[0] if getattr(answer, "data", None) else None
-        if item is not None and item.b64_json:
-            if len(item.b64_json) > MAX_BYTES * 4 // 3 + 4:
-                raise _Refused("The images endpoint sent a picture that is too large.")
-            try:
-                return self._decoded(base64.b64decode(item.b64_json, validate=True))
-            except binascii.Error as error:
-                raise _Refused("The images endpoint sent something that is not a picture.") from error
-        if item is not None and item.url:
-            return self._decoded(self._download(item.url))
-        raise _Refused("The images endpoint answered without a picture; please try again.")
+        data = inline(item)
+        if data is None and (url := getattr(item, "url", None)):
+            data = fetch(str(url), self._base_url, self._timeout_s)
+        if data is not None:
+            return self._decoded(data)
+        told = (getattr(answer, "model_extra", None) or {}).get("error")
+        if told:
+            meaning = meaning_of(0, told, edit=False)
+            log.warning("the images endpoint answered with an error inside a success: %s", meaning.host)
+            raise Refused(meaning.sentence.format(model=self._abilities.model), retryable=False)
+        raise Refused("The images endpoint answered without a picture; please try again.")
 
     def _decoded(self, data: bytes) -> Image.Image:
         try:
             return open_kept(self._decoders.read_now(data, kept_side=MAX_SIDE).data)
         except BadPicture as error:
             log.warning("the images endpoint sent %d bytes that cannot be taken: %s", len(data), error)
-            raise _Refused("The images endpoint sent something that is not a picture.") from error
-
-    def _download(self, url: str) -> bytes:
-        """Fetch a picture without the key and without following redirects, from where that is safe."""
-        from urllib.error import URLError
-        from urllib.request import HTTPRedirectHandler, Request, build_opener
-
-        class Stay(HTTPRedirectHandler):
-            def redirect_request(self, *details: Any) -> None:
-                return None
-
-        if not _may_fetch(url, self._base_url):
-            raise _Refused("The images endpoint named a picture at an address that is not fetched.", retryable=False)
-        try:
-            with build_opener(Stay).open(Request(url), timeout=self._timeout_s) as response:  # noqa: S310 - checked above
-                data: bytes = response.read(MAX_BYTES + 1)
-        except (URLError, OSError) as error:
-            raise _Refused("The picture could not be fetched from the images endpoint; please try again.") from error
-        if len(data) > MAX_BYTES:
-            raise _Refused("The images endpoint sent a picture that is too large.")
-        return data
+            raise Refused(NO_PICTURE) from error
 
 
-def _may_fetch(url: str, base_url: str) -> bool:
-    """The configured server itself, or https to a public name or address."""
-    there, own = urlsplit(url), urlsplit(base_url)
-    if (there.scheme, there.netloc) == (own.scheme, own.netloc):
-        return there.scheme in ("http", "https")
-    if there.scheme != "https" or not there.hostname or there.hostname.endswith((".local", "localhost", ".internal")):
-        return False
-    try:
-        return ipaddress.ip_address(there.hostname).is_global
-    except ValueError:
-        return "." in there.hostname
+def _never_arrived(error: Exception) -> bool:
+    """Whether a request was lost before the endpoint had it, so that asking again costs nothing."""
+    cause = type(error.__cause__).__name__
+    return cause in ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
 def _prompt(recipe: Recipe) -> str:
@@ -316,31 +302,11 @@ def _prompt(recipe: Recipe) -> str:
     return f"{words}\nAvoid: {recipe.negative_prompt}" if recipe.negative_prompt else words
 
 
-def _as_png(data: bytes) -> bytes:
+def _as_png(data: bytes, mode: str) -> bytes:
     """The parent without its recipe: what people wrote to us does not leave with the pixels."""
     out = io.BytesIO()
-    open_kept(data).save(out, "PNG")
+    open_kept(data).convert(mode).save(out, "PNG")
     return out.getvalue()
-
-
-def _refusal(error: APIStatusError, model: str) -> tuple[str, bool]:
-    """The sentence for people, and whether asking again can help."""
-    # What it says may repeat what it was sent.
-    log.warning("the images endpoint answered %d (%s)", error.status_code, error.code or error.type)
-    log.debug("it says: %s", str(error)[:300])
-    if error.status_code in (400, 403) and any(word in str(error).casefold() for word in _MODERATED):
-        return "The images endpoint's moderation refused this description; please say it differently.", False
-    match error.status_code:
-        case 401 | 403:
-            return "The images endpoint refuses the key; check EASEL_IMAGES_API_KEY.", False
-        case 404:
-            return f'The images endpoint has no model "{model}"; check EASEL_IMAGES_MODEL.', False
-        case 408 | 429:
-            return "The images endpoint is busy or its quota is used up; please try again in a minute.", True
-        case status if status >= 500:
-            return f"The images endpoint has a problem (status {status}); please try again later.", True
-        case _:
-            return "The images endpoint did not take the request; try other words or another size.", False
 
 
 def _retry_after(error: APIStatusError) -> float | None:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from safetensors.numpy import save_file
 
-from bot import doctor
+from bot import doctor, doctor_images
 from bot.cli import main
 from bot.doctor import endpoint, examine
 from bot.doctor_findings import Finding, Level
@@ -170,3 +170,38 @@ async def test_looking_at_the_disk_follows_no_link_that_somebody_planted(name: s
     assert Probes._disk(Probes(home, None, None, list, lambda: None, min_free_mib=1)) is None  # type: ignore[arg-type]
     assert precious.read_text() == "words"
     assert [path.name for path in home.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listed", "level", "words"),
+    [
+        ("", [{"id": "gpt-5"}, {"id": "gpt-image-2"}], Level.OK, "gpt-image-2 draws"),
+        ("gpt-image-2", [{"id": "gpt-image-2"}], Level.OK, "models: gpt-image-2"),
+        ("gpt-image-1", [{"id": "gpt-image-2"}], Level.BROKEN, "has no model 'gpt-image-1'; it lists gpt-image-2"),
+        ("old", [{"id": "old", "shutdown_date": "2026-01-31"}], Level.BROKEN, "was shut down on 2026-01-31"),
+        ("old", [{"id": "old", "shutdown_date": "2126-01-31"}], Level.WARNING, "will be shut down on 2126-01-31"),
+        ("", "nonsense", Level.WARNING, "no model list"),
+    ],
+)
+async def test_an_images_endpoint_tells_its_models_and_when_they_end(
+    tmp_path: Path, wanted: str, listed: object, level: Level, words: str
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"data": listed})
+
+    async with models(answer) as base_url:
+        settings = load_settings(home=tmp_path, engine="openai", images_base_url=base_url, images_model=wanted)
+        finding = await doctor_images.examine(settings)
+    assert finding.level is level
+    assert words in finding.sentence
+
+
+async def test_an_images_endpoint_that_sends_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    async def away(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("http://127.0.0.1:1/v1/models")
+
+    async with models(away) as base_url:
+        settings = load_settings(home=tmp_path, engine="openai", images_base_url=base_url)
+        finding = await doctor_images.examine(settings)
+    assert finding.level is Level.BROKEN
+    assert "redirect" in finding.sentence

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 from PIL import Image
 
 from imaging.engine import Advance
-from imaging.engines.openai_images import OpenAIImagesEngine, _may_fetch, openai_images_engine
+from imaging.engines.images_api.addresses import is_public, may_fetch
+from imaging.engines.openai_images import OpenAIImagesEngine, openai_images_engine
 from imaging.errors import EngineError
 from imaging.model import Control, Operation, Recipe, Technique
 from imaging.outputs import encode_picture, read_recipe
@@ -114,10 +118,32 @@ async def test_a_redirect_is_not_followed(peer: OpenAIPeer, engine: OpenAIImages
         ("https://localhost/a", False),
         ("https://[::1]/a", False),
         ("file:///etc/passwd", False),
+        ("https://127.1/a", False),
+        ("https://0x7f.1/a", False),
+        ("https://2130706433/a", False),
+        ("https://0177.0.0.1/a", False),
+        ("https://[::ffff:127.0.0.1]/a", False),
+        ("https://[::ffff:7f00:1]/a", False),
+        ("https://[64:ff9b::7f00:1]/a", False),
+        ("https://[2002:7f00:1::]/a", False),
+        ("https://[fe80::1%25eth0]/a", False),
+        ("https://[fd00::1]/a", False),
+        ("https://10.1.2.3/a", False),
+        ("https://100.64.0.1/a", False),
+        ("https://224.0.0.1/a", False),
+        ("https://router.lan/a", False),
+        ("https://LOCALHOST./a", False),
+        ("https://key@cdn.example.com/a", False),
+        ("https://cdn.example.com:99999/a", False),
+        ("https://8.8.8.8/a", True),
+        ("https://[2606:4700::1111]/a", True),
+        ("http://localhost:9/files/a.png", True),
+        ("http://127.1:9/files/a.png", True),
+        ("http://10.0.0.1:9/a", False),
     ],
 )
 def test_only_safe_addresses_are_fetched(url: str, allowed: bool) -> None:
-    assert _may_fetch(url, "http://127.0.0.1:9/v1") is allowed
+    assert may_fetch(url, "http://127.0.0.1:9/v1") is allowed
 
 
 async def test_a_busy_endpoint_is_asked_again(peer: OpenAIPeer, engine: OpenAIImagesEngine, waits: list[float]) -> None:
@@ -161,6 +187,219 @@ async def test_an_answer_that_is_no_picture_is_told(
     peer.images.append(web.json_response({"created": 0, **answer}))
     engine.admit("a", RECIPE, {})
     assert "picture" in str((await ended(engine)).error)
+
+
+@pytest.mark.parametrize("dress", ["lines", "no padding", "other alphabet", "data in b64_json", "data in url"])
+async def test_base64_is_read_in_every_dress(peer: OpenAIPeer, engine: OpenAIImagesEngine, dress: str) -> None:
+    packed = base64.b64encode(picture("teal")).decode()
+    item = {
+        "lines": {"b64_json": "\r\n".join(packed[at : at + 76] for at in range(0, len(packed), 76)) + "\n"},
+        "no padding": {"b64_json": packed.rstrip("=")},
+        "other alphabet": {"b64_json": packed.replace("+", "-").replace("/", "_")},
+        "data in b64_json": {"b64_json": f"data:image/png;base64,{packed}"},
+        "data in url": {"url": f"data:image/png;base64,{packed}"},
+    }[dress]
+    peer.images.append(web.json_response({"created": 0, "data": [item]}))
+    engine.admit("a", RECIPE, {})
+    done = (await ended(engine)).picture
+    assert done is not None
+    assert Image.open(io.BytesIO(done.data)).getpixel((1, 1)) == (0, 128, 128)
+
+
+@pytest.mark.parametrize("url", ["/files/blue", "../files/blue", "files/blue"])
+async def test_a_relative_address_is_the_endpoints_own(peer: OpenAIPeer, engine: OpenAIImagesEngine, url: str) -> None:
+    peer.images.append(web.json_response({"created": 0, "data": [{"url": url}]}))
+    engine.admit("a", RECIPE, {})
+    done = await ended(engine)
+    if url == "files/blue":  # below /v1, where the peer has none
+        assert "could not be fetched" in str(done.error)
+    else:
+        assert done.picture is not None
+
+
+async def test_the_endpoint_may_call_itself_by_another_of_its_names(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine
+) -> None:
+    url = peer.base_url.replace("127.0.0.1", "localhost").replace("/v1", "/files/blue")
+    peer.images.append(web.json_response({"created": 0, "data": [{"url": url}]}))
+    engine.admit("a", RECIPE, {})
+    assert (await ended(engine)).picture is not None
+
+
+async def test_a_name_that_leads_to_this_machine_is_not_fetched(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def lookup(host: Any, *details: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if host == "pictures.example" else host, *details, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    port = peer.base_url.rpartition(":")[2].partition("/")[0]
+    peer.images.append(web.json_response({"created": 0, "data": [{"url": f"https://pictures.example:{port}/a.png"}]}))
+    engine.admit("a", RECIPE, {})
+    failed = await ended(engine)
+    assert "not fetched" in str(failed.error)
+    assert not peer.url_headers
+
+
+@pytest.mark.parametrize("address", ["::1", "::ffff:10.0.0.1", "2002:a00:1::", "2001:0:7f00:1::f5ff:fffe", "ff02::1"])
+def test_wrapped_addresses_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+async def test_transparent_pictures_are_laid_on_white(peer: OpenAIPeer, engine: OpenAIImagesEngine) -> None:
+    out = io.BytesIO()
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(out, "PNG")
+    item = {"b64_json": base64.b64encode(out.getvalue()).decode()}
+    peer.images.append(web.json_response({"created": 0, "data": [item]}))
+    engine.admit("a", RECIPE, {})
+    done = (await ended(engine)).picture
+    assert done is not None
+    assert Image.open(io.BytesIO(done.data)).getpixel((1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body"),
+    [
+        ("response_format", 400, {"error": {"message": "Unknown parameter", "param": "response_format"}}),
+        ("n", 422, {"detail": [{"loc": ["body", "n"], "msg": "extra fields not permitted"}]}),
+        ("size", 400, {"error": {"message": "parameter 'size' is not supported", "param": None}}),
+    ],
+)  # fmt: skip
+async def test_a_refused_parameter_is_left_out_from_then_on(
+    peer: OpenAIPeer, name: str, status: int, body: dict[str, Any]
+) -> None:
+    engine = OpenAIImagesEngine(peer.base_url, "secret", "some-diffusion-model", timeout_s=20.0)
+    engine.load()
+    peer.images.append(web.json_response(body, status=status))
+    for id in ("a", "b"):
+        engine.admit(id, RECIPE, {})
+        assert (await ended(engine)).picture is not None
+    assert [name in request for request in peer.requests] == [True, False, False]
+    engine.close()
+
+
+async def test_sizes_that_a_refusal_offers_are_taken(peer: OpenAIPeer, engine: OpenAIImagesEngine) -> None:
+    said = "Invalid value: '1536x1024'. Supported sizes are 512x512, 768x512 and 512x768."
+    peer.images.append(web.json_response({"error": {"message": said, "param": "size"}}, status=400))
+    for id in ("a", "b"):
+        engine.admit(id, RECIPE, {})
+        assert (await ended(engine)).picture is not None
+    assert [request["size"] for request in peer.requests] == ["1536x1024", "768x512", "768x512"]
+
+
+async def test_a_server_that_refuses_everything_is_not_asked_for_ever(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine
+) -> None:
+    refused = {"error": {"message": "no", "param": "size"}}
+    peer.images += [web.json_response(refused, status=400) for _ in range(20)]
+    engine.admit("a", RECIPE, {})
+    assert "did not take" in str((await ended(engine)).error)
+    assert len(peer.requests) < 4
+
+
+@pytest.mark.parametrize("model", ["dall-e-2", "other"])
+async def test_parents_get_an_alpha_channel_where_it_is_wanted(peer: OpenAIPeer, model: str) -> None:
+    engine = OpenAIImagesEngine(peer.base_url, "secret", model, timeout_s=20.0)
+    engine.load()
+    if model == "other":
+        said = "Invalid input image - format must be in ['RGBA', 'LA', 'L'], got RGB."
+        peer.images.append(web.json_response({"error": {"message": said}}, status=400))
+    edit = replace(RECIPE, operation=Operation.EDIT, control=Control(Technique.IMAGE_TO_IMAGE), source_image="abc")
+    engine.admit("a", edit, {"abc": picture("green")})
+    assert (await ended(engine)).picture is not None
+    assert Image.open(io.BytesIO(peer.edits[-1]["image"])).mode == "RGBA"
+    engine.close()
+
+
+BILLING = {"error": {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"}}
+SPENT = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+UNVERIFIED = {"error": {"message": "Your organization must be verified to use the model `gpt-image-2`.", "code": None}}
+GONE = {"error": {"message": "The model `gpt-image-1` has been shut down.", "code": "model_not_found"}}
+UNSAFE = {"error": {"message": "Your request was rejected by the safety system.", "code": "moderation_blocked"}}
+NOWHERE = {"detail": "Not Found"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words", "edit"),
+    [
+        (400, BILLING, "spending limit", False),
+        (429, SPENT, "spending limit", False),
+        (402, {}, "no credit", False),
+        (403, UNVERIFIED, "verified", False),
+        (404, GONE, "has no model", False),
+        (400, UNSAFE, "moderation", False),
+        (400, UNSAFE, "moderation", True),
+        (404, NOWHERE, "cannot change pictures", True),
+        (405, {}, "cannot change pictures", True),
+        (404, GONE, "has no model", True),
+        (504, {}, "may have drawn", False),
+        (524, {}, "may have drawn", False),
+        (408, {}, "may have drawn", False),
+        (307, {}, "has moved", False),
+        (413, {}, "too large", True),
+        (200, {"error": {"message": "flagged by moderation"}}, "moderation", False),
+    ],
+)
+async def test_each_refusal_has_its_own_true_sentence_and_is_not_repeated(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine, caplog: pytest.LogCaptureFixture, status: int,
+    body: dict[str, Any], words: str, edit: bool,
+) -> None:  # fmt: skip
+    headers = {"Location": "http://127.0.0.1:1/v1/images/generations"} if status == 307 else {}
+    peer.images.append(web.json_response(body, status=status, headers=headers))
+    wanted = RECIPE
+    if edit:
+        control = Control(Technique.IMAGE_TO_IMAGE)
+        wanted = replace(RECIPE, operation=Operation.EDIT, control=control, source_image="abc")
+    engine.admit("a", wanted, {"abc": picture("green")})
+    failed = await ended(engine)
+    assert words in str(failed.error)
+    assert not failed.retryable
+    assert len(peer.requests) + len(peer.edits) == 1
+    assert "the images endpoint answered" in caplog.text
+    assert "secret" not in str(failed.error)
+
+
+async def test_a_line_that_is_cut_after_the_request_is_not_asked_again(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine, waits: list[float]
+) -> None:
+    peer.cuts = 1
+    engine.admit("a", RECIPE, {})
+    assert "may have drawn" in str((await ended(engine)).error)
+    assert len(peer.requests) == 1
+    assert not waits
+
+
+@pytest.mark.parametrize(
+    ("listed", "chosen"),
+    [
+        (("gpt-5", "gpt-image-1", "gpt-image-2"), "gpt-image-2"),
+        (("qwen3", "flux.1-schnell"), "flux.1-schnell"),
+        (("peer-model",), "peer-model"),
+        (("a", "b"), "gpt-image-2.5-flare"),
+        ((), "gpt-image-2.5-flare"),
+    ],
+)
+async def test_a_model_is_chosen_of_those_that_the_endpoint_lists(listed: tuple[str, ...], chosen: str) -> None:
+    async with OpenAIPeer(listed) as peer:
+        engine = openai_images_engine(peer.base_url)
+        engine.load()
+        engine.admit("a", RECIPE, {})
+        done = (await ended(engine)).picture
+        assert done is not None
+        assert peer.requests[0]["model"] == done.recipe.model == chosen
+        assert read_recipe(done.data).model == chosen
+        engine.close()
+
+
+def test_a_model_that_was_shut_down_is_told_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    for base_url, told in (("https://api.openai.com/v1", True), ("http://127.0.0.1:1/v1", False)):
+        caplog.clear()
+        engine = openai_images_engine(base_url, model="gpt-image-1")
+        engine.load()
+        engine.close()
+        assert ("2026-10-23" in caplog.text) is told
 
 
 async def test_room_is_bounded_and_cancelled_requests_are_not_reported(engine: OpenAIImagesEngine) -> None:

@@ -46,6 +46,8 @@ class OpenAIPeer:
         self.images: deque[web.Response] = deque()
         self.as_url = False
         self.redirect_to: str | None = None
+        self.cuts = 0
+        """Requests for pictures to be read and then left without an answer."""
         self.requests: list[dict[str, Any]] = []
         self.edits: list[dict[str, Any]] = []
         self.url_headers: list[dict[str, str]] = []
@@ -126,6 +128,10 @@ class OpenAIPeer:
 
     async def _generate(self, request: web.Request) -> web.Response:
         self.requests.append(await request.json())
+        if self.cuts:
+            self.cuts -= 1
+            assert request.transport is not None
+            request.transport.abort()
         await self.paints.wait()
         return self._refusal(request) or self._picture("red")
 

@@ -1,0 +1,74 @@
+"""What `easel doctor` asks an images endpoint: which models it has, which are taken, and which will end."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from bot.doctor_findings import Finding, broken, ok, warning
+from bot.settings import Settings
+from imaging.engines.images_api.models import choose, shut_down
+
+TIMEOUT_S = 20.0
+WHAT = "images endpoint"
+_FEW = 8
+
+
+async def examine(settings: Settings) -> Finding:
+    """One question for the list of models, which costs nothing."""
+    import aiohttp
+
+    base_url, key = settings.images_base_url, settings.images_api_key.get_secret_value()
+    address = f"{base_url.rstrip('/')}/models"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as client,
+            client.get(address, headers=headers, allow_redirects=False) as answer,
+        ):
+            status, body = answer.status, await answer.text()
+    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
+        why = error or type(error).__name__
+        return broken(WHAT, f"{address} cannot be reached ({why}); check EASEL_IMAGES_BASE_URL")
+    if 300 <= status < 400:
+        return broken(WHAT, f"{address} answers with a redirect, which is not followed; check EASEL_IMAGES_BASE_URL")
+    if status in (401, 403):
+        return broken(WHAT, f"{address} refuses the key ({status}); check EASEL_IMAGES_API_KEY")
+    rows = _rows(body) if status == 200 else None
+    if rows is None:
+        told = f"answers {status}" if status != 200 else "answers something that is no model list"
+        return warning(WHAT, f"{address} {told}; {_taken(settings.images_model, ())} is asked for")
+    return _judged(settings.images_model, base_url, rows)
+
+
+def _judged(wanted: str, base_url: str, rows: list[dict[str, Any]]) -> Finding:
+    names = [str(row["id"]) for row in rows]
+    model = _taken(wanted, names)
+    few = ", ".join(names[:_FEW]) + (" …" if len(names) > _FEW else "")
+    ended = shut_down(model, base_url)
+    if ended is not None and model not in names:
+        return broken(WHAT, f"{model} was shut down on {ended}; set EASEL_IMAGES_MODEL to another, or leave it empty")
+    if names and model not in names:
+        return broken(WHAT, f"{base_url} has no model {model!r}; it lists {few}: set EASEL_IMAGES_MODEL to one")
+    ends = next((str(row["shutdown_date"]) for row in rows if row["id"] == model and row.get("shutdown_date")), ended)
+    if ends:
+        gone = ends[:10] <= datetime.datetime.now(datetime.UTC).date().isoformat()
+        told = f"{model} {'was shut down' if gone else 'will be shut down'} on {ends[:40]}"
+        return (broken if gone else warning)(WHAT, f"{told}; set EASEL_IMAGES_MODEL to another of {few}")
+    chosen = "" if wanted else f" (EASEL_IMAGES_MODEL is empty; {model} draws)"
+    return ok(WHAT, f"{base_url} answers; models: {few or 'none listed'}{chosen}")
+
+
+def _taken(wanted: str, names: list[str] | tuple[()]) -> str:
+    return wanted or choose(names)
+
+
+def _rows(body: str) -> list[dict[str, Any]] | None:
+    try:
+        data = json.loads(body)
+        found = data["data"] if isinstance(data, dict) else data
+        return [row for row in found if isinstance(row["id"], str)]
+    except (ValueError, KeyError, TypeError):
+        return None
