@@ -192,7 +192,7 @@ def _checkpoint(name: str) -> Finding:
             return broken("picture model", str(error))
     if path.exists():
         return ok("picture model", f"{path} is there")
-    if hub.is_id(name):
+    if hub.is_id(name) or hub.is_file(name):
         return warning("picture model", f"{name} is no file here; it is fetched from the hub at the first start")
     return broken("picture model", f"EASEL_SDXL_MODEL={name} is neither a file, a folder nor a hub id (owner/name)")
 

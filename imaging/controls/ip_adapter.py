@@ -97,8 +97,18 @@ class IpAdapter:
                 self._layers[numbers[name]] = (key, value, attention.heads)
         except (KeyError, ValueError, RuntimeError, UnboundLocalError) as error:
             raise EngineError("The IP-Adapter weights do not fit this checkpoint; choose those made for it.") from error
+        self._check_all_used(weights, len(crosses))
         self._plus = "latents" in projection or any(k.startswith("perceiver") for k in projection)
         self._encoder = image_encoder.to(device, dtype).eval()
+
+    def _check_all_used(self, weights: Mapping[str, Tensor], layers: int) -> None:
+        used = {f"ip_adapter.{2 * index + 1}.to_{part}_ip.weight" for index in range(layers) for part in "kv"}
+        left = sorted(key for key in weights if key not in used and not key.startswith("image_proj."))
+        if left:
+            raise EngineError(
+                f"The IP-Adapter weights do not fit this checkpoint: {len(left)} of their tensors ({left[0][:80]} …) "
+                "belong to no layer of it; choose those made for it."
+            )
 
     @torch.inference_mode()
     def tokens(self, image: Image.Image) -> ImageTokens:
@@ -156,11 +166,21 @@ def load_ip_adapter(unet: Any, file: Path) -> IpAdapter:
 
     try:
         weights = load_file(file)
+        _refuse_faces(file.name, weights)
         folder = _encoder_folder(file, weights)
         encoder = CLIPVisionModelWithProjection.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise EngineError(f"The IP-Adapter in {file.name} cannot be read.") from error
     return IpAdapter(unet, weights, encoder)
+
+
+def _refuse_faces(name: str, weights: Mapping[str, Tensor]) -> None:
+    """Adapters for faces are given the numbers of a face recogniser in place of a picture, and bring a LoRA along."""
+    if any("_lora." in key or ".lora_" in key or "perceiver_resampler" in key for key in weights):
+        raise EngineError(
+            f"The IP-Adapter {name[:80]} is a FaceID one: it wants a face recogniser (InsightFace), and there is none; "
+            "choose ip-adapter_sdxl or ip-adapter-plus_sdxl."
+        )
 
 
 def encoder_patterns(file: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from imaging.model import Control
@@ -26,11 +26,28 @@ class Family:
     name: str
     refine_strength: float
     """Denoising strength of a refinement that does not say its own."""
+    layers: int | None = None
+    """Of the attention of a whole UNet, each with the one beside it; None where the layout is always the same."""
+    start_block: str = ""
+    """Where MasaCtrl's first layer lies."""
+    own: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of a pruned UNet, which go before those of the techniques' files."""
+
+    def fitted(self, numbers: Mapping[str, int]) -> Family:
+        """The same for a pruned UNet, whose layers are fewer, so that another number means the same layer.
+
+        Args:
+            numbers: Name of each attention → layer number, from 0.
+        """
+        inside = [number for name, number in numbers.items() if name.startswith(self.start_block)]
+        if self.layers is None or not inside or max(numbers.values()) + 1 == self.layers:
+            return self
+        return replace(self, own={"start_layer": min(inside)})
 
 
 # Numbers for SDXL are those of the papers until they are measured on a GPU. The miniature's come from
 # `easel eval consistency --sweep`.
-SDXL = Family("sdxl", refine_strength=0.35)
+SDXL = Family("sdxl", refine_strength=0.35, layers=70, start_block="up_blocks.0.attentions.1.")
 MINI = Family("mini", refine_strength=0.05)
 
 
@@ -55,7 +72,7 @@ def files(technique: Technique) -> tuple[TechniqueFile, ...]:
 
 
 def numbers(file: TechniqueFile, family: Family) -> Numbers:
-    return file.NUMBERS.get(family.name, file.NUMBERS["sdxl"])
+    return {**file.NUMBERS.get(family.name, file.NUMBERS["sdxl"]), **family.own}
 
 
 def number(options: Mapping[str, float | str], name: str, default: float) -> float:

@@ -71,12 +71,36 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1, beside: Executo
     following = _column(rows, "keep", latents) * latents + _column(rows, "model", latents) * outputs
     for index, row in enumerate(rows):
         fresh = row.schedule.noise[row.index]
-        row.latents = following[index : index + 1]
+        one = slice(index, index + 1)
+        row.latents = following[one]
+        if row.schedule.memory is not None:
+            row.latents = _remembering(row, latents[one], outputs[one], seen[one])
         if fresh:
             row.latents = row.latents + fresh * noise(row)
         row.index += 1
     _after(rows, seen_maps)
     return [seen[index : index + 1] for index in range(len(rows))]
+
+
+def _remembering(row: Row, latents: Tensor, output: Tensor, seen: Tensor) -> Tensor:
+    """The latents after a step of a solver that remembers; the row remembers the step. Nothing is copied to the device
+    for it."""
+    memory = row.schedule.memory
+    assert memory is not None
+    mix = memory.at(row.index, len(row.past))
+    parts = (latents, output, *row.past)
+    corrected = () if mix.corrected is None else (_weighted(mix.corrected, parts),)
+    pictures = (seen, *row.past[: len(row.past) - (1 if corrected and row.past else 0)])[: memory.pictures]
+    row.past = (*pictures, *corrected)
+    return _weighted((mix.keep, mix.model, *mix.past), parts)
+
+
+def _weighted(weights: tuple[float, ...], parts: tuple[Tensor, ...]) -> Tensor:
+    total = weights[0] * parts[0]
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        if weight:
+            total = total + weight * part
+    return total
 
 
 def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> tuple[Tensor, Seen]:
@@ -136,6 +160,7 @@ def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tupl
     output = parts.unet(
         latents.to(parts.dtype),
         torch.tensor(times, device=latents.device),
+        timestep_cond=parts.told_guidance([rows[index].recipe.guidance_scale for index in order]),
         encoder_hidden_states=torch.stack([each.embeds for each in texts]).to(parts.dtype),
         added_cond_kwargs={
             "text_embeds": torch.stack([each.pooled for each in texts]).to(parts.dtype),

@@ -1,10 +1,9 @@
-"""A whole SDXL checkpoint as a diffusers pipeline: from a folder, one file or the hub, checked part by part."""
+"""A whole SDXL checkpoint in main memory: from a folder, one file or the hub, checked part by part."""
 
 from __future__ import annotations
 
 import functools
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import torch
 from safetensors import safe_open
 
 from imaging.engines import hub
-from imaging.engines.single_file import BASE, clip_tokenizers, read_single_file
+from imaging.engines.from_file import Checkpoint, checkpoint_from
+from imaging.engines.single_file import purpose, read_single_file, unknown_keys
 from imaging.errors import EngineError
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, EOFError)
@@ -23,15 +23,17 @@ _HALF = ".fp16."
 """In the names of files that hold half precision."""
 
 
-def open_pipeline(model: str, dtype: torch.dtype, *, exact: bool = False) -> Any:
+def open_checkpoint(model: str, dtype: torch.dtype, *, exact: bool = False, vae: Any = None) -> Checkpoint:
     """Load a checkpoint into main memory.
 
     Args:
-        model: A folder in diffusers' layout, one .safetensors file, or a hub id (`owner/name`). Of a folder or
-            hub repository that holds half precision apart (`*.fp16.safetensors`), that is taken for half
-            precision, and wherever nothing else is there.
+        model: A folder in diffusers' layout, one .safetensors file, a hub id (`owner/name`), or that with a file's
+            path (`owner/name/file.safetensors`). Of a folder or hub repository that holds half precision apart
+            (`*.fp16.safetensors`), that is taken for half precision, and wherever nothing else is there.
         dtype: Of all parts.
         exact: The UNet and the text encoders as the files have them, so that LoRAs are added before rounding.
+
+        vae: In place of the checkpoint's own.
 
     Raises:
         EngineError: it is not there, not SDXL, incomplete, or damaged. Pickled weights are never read.
@@ -41,7 +43,7 @@ def open_pipeline(model: str, dtype: torch.dtype, *, exact: bool = False) -> Any
     name = (path.name or model)[:80]
     usual = torch.get_default_dtype()
     try:
-        pipe = _open(path, model, dtype, exact)
+        found = _open(path, model, dtype, exact, vae)
     except EngineError:
         raise
     except BROKEN as error:
@@ -53,48 +55,33 @@ def open_pipeline(model: str, dtype: torch.dtype, *, exact: bool = False) -> Any
     finally:
         torch.set_default_dtype(usual)  # a load that breaks off leaves transformers' choice behind
     for part in _PARTS:
-        _check_part(name, part, getattr(pipe, part))
-    return pipe
+        _check_part(name, part, getattr(found, part))
+    return found
 
 
-def _open(path: Path, model: str, dtype: torch.dtype, exact: bool) -> Any:
+def _open(path: Path, model: str, dtype: torch.dtype, exact: bool, vae: Any) -> Checkpoint:
+    if not path.exists() and hub.is_file(model):
+        path = hub.weights_file(model, "model", "")
     if path.is_file():
         hub.refuse_pickles(path)
-        pipe = _from_single_file(path, _stored([path]) if exact else dtype)
-        pipe.vae.to(dtype)
-        return pipe
+        return checkpoint_from(read_single_file(path, vae_elsewhere=vae is not None), dtype, exact=exact, vae=vae)
     if not path.is_dir():
         if not hub.is_id(model):
             raise EngineError(f"There is no model at {model[:120]}; give a folder, a .safetensors file or a hub id.")
         path = hub.fetch(model, functools.partial(_wanted, dtype=dtype))
     _check_folder(path, Path(model).name)
-    return _from_folder(path, Path(model).name[:80], dtype, exact)
+    return _from_folder(path, Path(model).name[:80], dtype, exact, vae)
 
 
-def _from_single_file(path: Path, dtype: torch.dtype) -> Any:
-    """Nothing is fetched: what the file lacks is read from its own folder or comes with the program."""
-    from diffusers import StableDiffusionXLPipeline
-
-    found = read_single_file(path)
-    tokenizers = clip_tokenizers() if found.config == BASE else {}
-    with tempfile.TemporaryDirectory(prefix="easel-model-") as folder:
-        if path.suffix != ".safetensors":  # diffusers takes a name in capitals for a pickle
-            Path(folder, "model.safetensors").symlink_to(path.resolve())
-            path = Path(folder, "model.safetensors")
-        pipe = StableDiffusionXLPipeline.from_single_file(
-            str(path), config=str(found.config), dtype=dtype, local_files_only=True, add_watermarker=False, **tokenizers
-        )
-    pipe.scheduler = pipe.scheduler.from_config(pipe.scheduler.config, **found.scheduler)
-    return pipe
-
-
-def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool) -> Any:
+def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool, vae: Any) -> Checkpoint:
     from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     kinds = (UNet2DConditionModel, AutoencoderKL, CLIPTextModel, CLIPTextModelWithProjection)
     parts = {}
     for part, kind in zip(_PARTS, kinds, strict=True):
+        if part == "vae" and vae is not None:
+            continue
         files = {file.name: file for file in (path / part).glob("*")}
         half = _is_half(files, dtype)
         taken = [file for name, file in files.items() if hub.is_weights(name) and (_HALF in name) == half]
@@ -106,10 +93,24 @@ def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool) -> Any:
             variant="fp16" if half else None,
             output_loading_info=True,
         )
-        # transformers makes up what a file lacks and only mentions it.
+        # transformers makes up what a file lacks and only mentions it, and both pass over what they do not know.
         if info["missing_keys"]:
             raise EngineError(_lacks(name, part))
-    return StableDiffusionXLPipeline.from_pretrained(str(path), local_files_only=True, add_watermarker=False, **parts)
+        if left := unknown_keys(info["unexpected_keys"]):
+            few = ", ".join(left[:3])[:200]
+            raise EngineError(
+                f"The {part} of the model {name} holds {len(left)} tensors that SDXL has not ({few}): "
+                "it would not draw as its maker meant; take the plain checkpoint."
+            )
+    if vae is not None:
+        parts["vae"] = vae
+    pipe = StableDiffusionXLPipeline.from_pretrained(str(path), local_files_only=True, add_watermarker=False, **parts)
+    return Checkpoint(
+        **parts,
+        tokenizers=(pipe.tokenizer, pipe.tokenizer_2),
+        scheduler=dict(pipe.scheduler.config),
+        zero_empty=bool(pipe.config.get("force_zeros_for_empty_prompt", True)),
+    )
 
 
 def _stored(files: Iterable[Path]) -> torch.dtype:
@@ -148,6 +149,13 @@ def _check_folder(path: Path, name: str) -> None:
         raise EngineError(f"The folder {name[:80]} has no readable model_index.json, so it is no model.") from error
     if not kind.startswith("StableDiffusionXL"):
         raise EngineError(f"The folder {name[:80]} holds a {kind[:60]}, and this engine runs SDXL only.")
+    try:
+        unet, vae = (json.loads((path / part / "config.json").read_text(encoding="utf-8")) for part in ("unet", "vae"))
+        channels, own = unet.get("in_channels", 4), vae.get("latent_channels", 4)
+    except (OSError, ValueError, AttributeError):
+        return  # whoever reads the part says what is wrong with it
+    if channels != own:
+        raise EngineError(f"The folder {name[:80]} is {purpose(channels)}.")
 
 
 def _check_part(name: str, part: str, module: Any) -> None:

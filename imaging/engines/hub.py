@@ -24,6 +24,11 @@ def is_weights(name: str) -> bool:
     return name.lower().endswith(".safetensors")
 
 
+def is_file(name: str) -> bool:
+    """Whether a name can be one file of the hub's: `owner/name/file.safetensors`."""
+    return is_weights(name) and name.count("/") > 1 and is_id("/".join(name.split("/")[:2]))
+
+
 def is_of_libraries(error: BaseException) -> bool:
     """Whether the libraries that read and fetch files raised it."""
     return type(error).__module__.split(".")[0] in _LIBRARIES

@@ -59,7 +59,7 @@ def original_blocks(unet: Any) -> dict[str, str]:
             found[f"{place}.downsamplers.0.conv"] = f"input_blocks.{count}.0.op"
     middle = unet.mid_block
     attends = bool(getattr(middle, "attentions", None))
-    for index in range(len(middle.resnets)):
+    for index in range(len(middle.resnets) if middle is not None else 0):
         found[f"mid_block.resnets.{index}"] = f"middle_block.{(1 + attends) * index}"
         found[f"mid_block.attentions.{index}"] = f"middle_block.{2 * index + 1}"
     count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from imaging.controls.ip_adapter import IpAdapter, encoder_patterns, load_ip_adapter
-from imaging.engines.checkpoints import open_pipeline
+from imaging.engines.checkpoints import open_checkpoint
 from imaging.engines.encoding import TextEncoding
 from imaging.engines.hub import weights_file
 from imaging.engines.lora import fuse
@@ -43,6 +44,25 @@ class Parts:
     @property
     def channels(self) -> int:
         return int(self.unet.config.in_channels)
+
+    @property
+    def guides_itself(self) -> bool:
+        """Whether the UNet was taught what guidance does and is told its scale (latent consistency models)."""
+        return self.unet.config.get("time_cond_proj_dim") is not None
+
+    def told_guidance(self, scales: Sequence[float]) -> torch.Tensor | None:
+        """What such a UNet is told of each row's guidance, [rows, width]; None for any other.
+
+        Sines and cosines of (scale − 1) · 1000, as of timesteps (Luo et al. 2023, arXiv 2310.04378, their code).
+        """
+        if not self.guides_itself:
+            return None
+        half = int(self.unet.config.time_cond_proj_dim) // 2
+        frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
+        angles = (torch.tensor(list(scales), dtype=torch.float32)[:, None] - 1) * 1000 * frequencies
+        told = torch.cat([angles.sin(), angles.cos()], 1)
+        padded = torch.nn.functional.pad(told, (0, int(self.unet.config.time_cond_proj_dim) % 2))
+        return padded.to(self.device, self.dtype)
 
 
 def choose_device(wanted: str | None) -> torch.device:
@@ -80,27 +100,24 @@ def load_parts(
         EngineError: it is not there, not SDXL, or damaged.
     """
     files = [(weights_file(name, "LoRA", LORA_FILE, _configuration), strength) for name, strength in loras]
-    pipe = open_pipeline(model, dtype, exact=bool(files))
+    found = open_checkpoint(model, dtype, exact=bool(files))
+    encoders = (found.text_encoder, found.text_encoder_2)
     if files:
-        fuse(pipe.unet, (pipe.text_encoder, pipe.text_encoder_2), files, dtype)
-    unet, vae = pipe.unet.to(device, dtype).eval(), pipe.vae.eval()
+        fuse(found.unet, encoders, files, dtype)
+    unet, vae = found.unet.to(device, dtype).eval(), found.vae.eval()
     # SDXL's own VAE overflows in fp16 and says so in its configuration.
     vae.to(device, torch.float32 if vae.config.force_upcast or dtype == torch.float32 else dtype)
-    encoders = (pipe.text_encoder.to(device, dtype).eval(), pipe.text_encoder_2.to(device, dtype).eval())
+    for encoder in encoders:
+        encoder.to(device, dtype).eval()
     for module in (unet, vae, *encoders):
         module.requires_grad_(False)
         _own_memory(module)
-    text = TextEncoding(
-        (pipe.tokenizer, pipe.tokenizer_2),
-        encoders,
-        zero_empty=bool(pipe.config.get("force_zeros_for_empty_prompt", True)),
-        device=device,
-    )
+    text = TextEncoding(found.tokenizers, encoders, zero_empty=found.zero_empty, device=device)
     adapter = None
     if ip_adapter is not None:
         adapter = load_ip_adapter(unet, weights_file(ip_adapter, "IP-Adapter", IP_ADAPTER_FILE, encoder_patterns))
     scale = 2 ** (len(vae.config.block_out_channels) - 1)
-    return Parts(unet, vae, text, dict(pipe.scheduler.config), device, dtype, adapter, scale)
+    return Parts(unet, vae, text, dict(found.scheduler), device, dtype, adapter, scale)
 
 
 def _configuration(file: str) -> list[str]:

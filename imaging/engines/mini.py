@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from imaging.controls.settings import MINI
-from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
+from imaging.engines.samplers import SAMPLERS
+from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
 from imaging.errors import EngineError
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
 from imaging.model import Abilities, Vocabulary

@@ -13,7 +13,8 @@ from imaging.controls.settings import Family, make, number, resolve
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
 from imaging.engines.rows import Job, Row, lineage, trimmed
-from imaging.engines.samplers import Schedule, schedule
+from imaging.engines.samplers import schedule
+from imaging.engines.schedules import Schedule
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from imaging.outputs import open_kept
@@ -93,7 +94,7 @@ class Planner:
     def _row(self, recipe: Recipe, source: Row | None, chunks: int, images: Mapping[str, bytes]) -> Row:
         table = self._schedule(recipe.sampler, recipe.num_inference_steps)
         text = self._parts.text
-        guided = recipe.guidance_scale > 1
+        guided = recipe.guidance_scale > 1 and not self._parts.guides_itself
         draw = torch.Generator().manual_seed(recipe.seed % 2**63)
         shape = (1, self._parts.channels, recipe.height // self._parts.scale, recipe.width // self._parts.scale)
         noise = torch.randn(shape, generator=draw)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imaging.controls.control import Control
 from imaging.controls.prompt import Prompt
-from imaging.engines.samplers import Schedule
+from imaging.engines.schedules import Schedule
 from imaging.engines.trails import Trail
 from imaging.model import Recipe
 
@@ -33,6 +33,8 @@ class Row:
     index: int
     draw: torch.Generator
     """On the CPU, so that every device gets the same noise."""
+    past: tuple[Tensor, ...] = ()
+    """What a solver remembers, newest first; new tensors each step, so that a step can be taken back."""
     source: Row | None = None
     controls: tuple[Control, ...] = ()
     trail: dict[int, Tensor] = field(default_factory=dict)
@@ -63,7 +65,8 @@ class Row:
     def can_sleep(self) -> bool:
         """Whether this row, and every source of it, can enter at any step."""
         above = self.source is None or self.source.can_sleep
-        return above and self.known is not None and not any(self.schedule.noise)
+        resumable = self.schedule.memory is None and not any(self.schedule.noise)
+        return above and self.known is not None and resumable
 
     def wants_source(self) -> bool:
         """Whether the source has to run in the coming step: it is read there, or later and cannot sleep till then."""

@@ -101,7 +101,8 @@ class Runtime:
             parts = dataclasses.replace(parts, words=WordCache(2 * self._lanes + 2))
         self._parts = parts
         self._latents = Latents(parts.vae, parts.scale, free_memory)
-        self._planner = Planner(abilities, parts, options.family, self._latents)
+        family = options.family.fitted(attention.layer_numbers(parts.unet))
+        self._planner = Planner(abilities, parts, family, self._latents)
         self._finisher = Finisher(self._latents)
         self._trails = Trails()
         self._limit = options.max_pictures
@@ -237,7 +238,7 @@ class Runtime:
         rows = [row for line in lines for row in line]
         for row in rows:
             row.trail[row.index] = row.latents
-        state = [(row.latents, row.index, row.draw.get_state()) for row in rows]
+        state = [(row.latents, row.index, row.past, row.draw.get_state()) for row in rows]
         try:
             at_least = LEAST if self._on_cpu and not self._measured(group.jobs[0]).alone else 1
             seen = self._forward(self._parts, rows, at_least, self._pool if group.halved else None)
@@ -248,8 +249,8 @@ class Runtime:
             self._caps.ran(recipe.width, recipe.height, sum(job.unet_rows for job in group.jobs))
             ends = itertools.accumulate(len(line) for line in lines)
             return {job.id: seen[end - 1] for job, end in zip(group.jobs, ends, strict=True)}, {}
-        for row, (latents, index, draw) in zip(rows, state, strict=True):
-            row.latents, row.index = latents, index
+        for row, (latents, index, past, draw) in zip(rows, state, strict=True):
+            row.latents, row.index, row.past = latents, index, past
             row.draw.set_state(draw)
         return self._after_failure(group, failure)
 
@@ -342,6 +343,7 @@ class Runtime:
         found = self._parts.unet(
             samples.to(device, dtype),
             torch.linspace(900, 100, 32)[:rows].to(device),
+            timestep_cond=self._parts.told_guidance([job.recipe.guidance_scale] * rows),
             encoder_hidden_states=torch.stack([prompt.embeds] * rows).to(device, dtype),
             added_cond_kwargs={
                 "text_embeds": torch.stack([prompt.pooled] * rows).to(device, dtype),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
+from imaging.engines.samplers import SAMPLERS
 from imaging.errors import EngineError
 from imaging.model import Abilities, Recipe
 from imaging.techniques import techniques
@@ -16,7 +17,6 @@ from imaging.techniques import techniques
 if TYPE_CHECKING:
     from imaging.engines.runtime import Runtime
 
-SAMPLERS = frozenset({"euler", "euler-trailing", "ddim", "lcm"})
 BUILT_IN = techniques()
 WITH_IP_ADAPTER = techniques("ip-adapter")
 

@@ -57,6 +57,7 @@ def write(
     folder: Path, file: Path, more: Mapping[str, Tensor] | None = None, metadata: Mapping[str, str] | None = None
 ) -> None:
     """The weights of `folder` as one file, with `more` added or changed."""
+    file.parent.mkdir(exist_ok=True)
     save_file(original_tensors(folder) | dict(more or {}), file, dict(metadata or {}))
 
 

@@ -15,7 +15,8 @@ from imaging.engines.consistency_sweep import best, settings
 from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
 from imaging.engines.mini import mini_engine
 from imaging.engines.random_sdxl import SIDE
-from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
+from imaging.engines.samplers import SAMPLERS
+from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
 from imaging.mini.sprites import SETS, TINTABLE
 from imaging.mini.world import Figure, Scene, draw
 from imaging.model import Abilities, RenderedPicture

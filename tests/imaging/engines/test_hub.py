@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.imaging.engines import original_names
 from tests.peers import hub
 
 pytestmark = pytest.mark.slow
@@ -130,6 +131,21 @@ def test_a_hub_id_is_the_same_model_and_is_there_without_the_hub_later(
     assert host.load(tiny) == folder
     assert offline.load(tiny) == folder
     served.repositories["gone"] = gone  # so that no later id is this one
+
+
+def test_one_file_of_a_repository_is_a_model_and_the_rest_is_not_fetched(
+    host: Host, offline: Host, served: hub.Hub, tiny: str, tiny_folder: Path
+) -> None:
+    folder = served.repositories[tiny]
+    original_names.write(tiny_folder, folder / "deep" / "drawings.safetensors")
+    # Sizes that are not SDXL's own are named; those of a real file come with the program.
+    name = f"{tiny}/deep/drawings.safetensors"
+    error = host.load(name)["error"]
+    assert "drawings.safetensors" in error
+    assert "weights of its vae are missing" in error
+    assert fetched(served) == {"deep/drawings.safetensors"}
+    assert offline.load(name)["error"] == error
+    assert "has no file none.safetensors" in host.load(f"{tiny}/none.safetensors")["error"]
 
 
 def test_half_precision_is_fetched_where_it_is_wanted(host: Host, served: hub.Hub, tiny: str) -> None:

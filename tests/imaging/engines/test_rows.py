@@ -22,7 +22,8 @@ from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
 from imaging.engines.random_sdxl import SIDE, WIDTHS
 from imaging.engines.rows import Job
-from imaging.engines.sdxl import BUILT_IN, SAMPLERS, WITH_IP_ADAPTER
+from imaging.engines.samplers import SAMPLERS
+from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER
 from imaging.engines.turns import Group
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from tests.imaging.engines.tiny import edit, recipe, relative

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from imaging.controls.prompt import Prompt
 from imaging.engines.memory import Measured
 from imaging.engines.rows import Job, Row
-from imaging.engines.samplers import Schedule, schedule
+from imaging.engines.samplers import schedule
+from imaging.engines.schedules import Schedule
 from imaging.engines.turns import groups
 from tests.imaging.engines.tiny import recipe
 
