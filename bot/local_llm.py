@@ -22,6 +22,8 @@ from typing import Any
 
 import aiohttp
 
+from bot.llm.events import EventReader
+from bot.llm.pieces import Piece, read_piece
 from handlers.errors import LanguageModelError
 from imaging.places import without_places
 from prompts.request import LanguageRequest
@@ -305,16 +307,22 @@ class EmbeddedLanguageModel:
                     log.error("the embedded language model answered %s", answer.status)
                     log.debug("it says: %s", (await answer.text())[:300])
                     raise LanguageModelError("The embedded language model could not work on this message.")
-                async for line in answer.content:
-                    if b'"usage":{' in line:
-                        self._used(*_usage(line))
-                    piece = _piece(line)
-                    if piece:
-                        yield piece
+                reader = EventReader()
+                async for data in answer.content.iter_any():
+                    for event in reader.feed(data):
+                        if isinstance(event, dict) and (text := self._heard(read_piece(event))):
+                            yield text
         except (aiohttp.ClientError, ConnectionError) as error:
             raise _Gone(str(error) or type(error).__name__) from error
         except TimeoutError as error:
             raise LanguageModelError("The embedded language model took too long; please try again.") from error
+
+    def _heard(self, piece: Piece) -> str:
+        if piece.error is not None:
+            raise _Gone(str(piece.error))
+        if piece.usage is not None:
+            self._used(*piece.usage)
+        return piece.text
 
     async def _running(self) -> Address:
         async with self._lock:
@@ -392,15 +400,6 @@ class EmbeddedLanguageModel:
             self._folder = None
 
 
-def _usage(line: bytes) -> tuple[int, int]:
-    """Tokens read and written, from the chunk that tells them."""
-    try:
-        usage = json.loads(line.removeprefix(b"data: "))["usage"]
-        return int(usage["prompt_tokens"]), int(usage["completion_tokens"])
-    except (ValueError, KeyError, TypeError):
-        return 0, 0
-
-
 def _sentences(most: int, *, lines: bool) -> str:
     """A grammar of a few sentences: what a tiny model says after them is made up, and it is counted to its end.
 
@@ -413,23 +412,6 @@ def _sentences(most: int, *, lines: bool) -> str:
         f"root ::= ({number}c+ [{ends}]{{1,3}} {gap}){{0,{most - 1}}} {number}c+ [{ends}]{{0,3}}\n"
         f'c ::= {other} | "." [0-9]\n'
     )
-
-
-def _piece(line: bytes) -> str:
-    """Read the text of one server-sent event; empty for everything else."""
-    if not line.startswith(b"data:"):
-        return ""
-    data = line[5:].strip()
-    if data == b"[DONE]":
-        return ""
-    try:
-        event = json.loads(data)
-    except ValueError:
-        return ""
-    if "error" in event:
-        raise _Gone(str(event["error"]))
-    choices = event.get("choices") or []
-    return str(choices[0].get("delta", {}).get("content") or "") if choices else ""
 
 
 def _untagged(text: str) -> str:

@@ -19,6 +19,7 @@ from handlers.slots import Slots
 log = logging.getLogger(__name__)
 
 NOT_POSTED = "I could not post my answer ({why}). It is kept with its pictures: /export in that thread has them."
+STILL_S = 30.0
 CLOSED = "The program stopped in the middle of this answer; its end was lost."
 
 
@@ -68,6 +69,7 @@ class Run:
             work.close()
             return
         self._writing = asyncio.create_task(work, name=f"write {self.assembly.turn.id}")
+        still = asyncio.create_task(self._still_thinking(), name=f"still {self.assembly.turn.id}")
         try:
             await self._writing
         except asyncio.CancelledError:
@@ -75,6 +77,13 @@ class Run:
                 raise
         finally:
             self._writing = None
+            still.cancel()
+
+    async def _still_thinking(self) -> None:
+        """A model may think for minutes: a chat where "thinking" fades says it again."""
+        while not self.assembly.has_words():
+            await asyncio.sleep(STILL_S)
+            self.assembly.show()
 
     async def stop(self, by: str) -> bool:
         """Stop writing and cancel all jobs of this reply, or have it end before it begins; False when it was

@@ -1,4 +1,5 @@
-"""A model's thoughts are no part of its reply: they are taken out of the stream before anything reads it.
+"""A model's thoughts are no part of its reply: they are taken out of the stream before anything reads it. So are the
+marks of its chat template, and whatever a model says for others after the end of its turn.
 
 Known marks: `<think>…</think>` and its kin, `[THINK]`, Kimi's `◁think▷`, Cohere's and other `<|…|>` pairs, Gemma's and
 harmony's channels (`<|channel|>analysis<|message|>…<|channel|>final<|message|>`), and harmony whose marks a server has
@@ -22,9 +23,12 @@ _CLOSES: Final = (
     "[/think]", "◁/think▷", "<|end_thinking|>", "<|end_of_thought|>", "<|inner_suffix|>", "<unused95>", "<channel|>",
 )  # fmt: skip
 _WRAPS: Final = ("<|start_response|>", "<|end_response|>", "<|begin_of_solution|>", "<|end_of_solution|>")
+_TURNS: Final = ("<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|eom_id|>", "<|start_header_id|>", "<|endoftext|>",
+                 "<|end_of_text|>", "<end_of_turn>", "<start_of_turn>")  # fmt: skip
+"""Ends and beginnings of turns that a server with another template lets through: what follows is no reply."""
 _CHANNEL, _MESSAGE, _START = "<|channel|>", "<|message|>", "<|start|>"
 _ENDS: Final = ("<|end|>", "<|return|>", "<|call|>")
-_MARKS: Final = (*_OPENS, *_CLOSES, *_WRAPS, _CHANNEL, _MESSAGE, _START, *_ENDS)
+_MARKS: Final = (*_OPENS, *_CLOSES, *_WRAPS, *_TURNS, _CHANNEL, _MESSAGE, _START, *_ENDS)
 _LONGEST: Final = max(map(len, _MARKS)) + 4
 
 
@@ -53,6 +57,8 @@ class _State(Enum):
     ANALYSIS = auto()
     """In a harmony message that is not for people."""
     SWALLOWED = auto()
+    OVER = auto()
+    """After a mark that ends the turn: nothing more is said."""
 
 
 class ThoughtFilter:
@@ -73,7 +79,12 @@ class ThoughtFilter:
     @property
     def thinking(self) -> bool:
         """Whether what comes now is thoughts."""
-        return self._state not in (_State.BEGIN, _State.TEXT)
+        return self._state not in (_State.BEGIN, _State.TEXT, _State.OVER)
+
+    @property
+    def over(self) -> bool:
+        """A mark came that ends the turn."""
+        return self._state is _State.OVER
 
     def feed(self, text: str) -> str:
         self._buffer += text
@@ -105,6 +116,9 @@ class ThoughtFilter:
                 return self._until(_SWALLOWED_END)
             case _State.CHANNEL:
                 return self._channel()
+            case _State.OVER:
+                self._buffer = ""
+                return False
             case _:
                 assert_never(self._state)
 
@@ -130,7 +144,7 @@ class ThoughtFilter:
         self._give(self._buffer[: found.start()])
         mark = _bare(found[0])
         self._buffer = self._buffer[found.end() :]
-        if mark in (*_OPENS, *_CLOSES) and self._line.count("`") % 2:
+        if mark in (*_OPENS, *_CLOSES, *_TURNS) and self._line.count("`") % 2:
             self._give(found[0])  # in code it is talked about
         elif mark in _OPENS:
             self._state = _State.THOUGHT
@@ -138,6 +152,8 @@ class ThoughtFilter:
             self._all_was_thoughts()
         elif mark in (_CHANNEL, _START):
             self._state = _State.CHANNEL
+        elif mark in _TURNS and self._spoken:
+            self._state = _State.OVER
         return True
 
     def _until(self, end: re.Pattern[str]) -> bool:

@@ -131,6 +131,9 @@ class Hearing:
         words = self._thoughts.feed(piece.text)
         self._silence -= self._thoughts.dropped - before
         out: list[str] = []
+        if self._thoughts.over:
+            self.end = self.end or End.STOP
+            self.done = True
         if self._thoughts.lone:
             self._thoughts.lone = False
             self._take_back()

@@ -13,7 +13,7 @@ from typing import Final
 FIRST_CONTACT_S: Final = 1.0
 _SOUNDS: Final = re.compile(
     r"\s*(?:(?:okay|ok|alright|hmm+|well|so|first|wait|let me|let's|i need to|i should|the user|we need|we have to"
-    r"|we are|got it|looking at)\b|好的|嗯|首先|用户|我们)",
+    r"|we are|got it|looking at|maybe|perhaps|i think|they want|this is a)\b|好的|嗯|首先|用户|我们)",
     re.IGNORECASE,
 )
 

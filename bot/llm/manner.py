@@ -23,7 +23,7 @@ _REASONING = re.compile(r"(?:openai/)?(?:o\d|gpt-5)(?:\b|[.-])", re.IGNORECASE)
 """Models that take `max_completion_tokens` and neither temperature nor stop strings."""
 _THINKS_FIRST = re.compile(r"\br1\b|qwq|think|reason|magistral|\bz1\b", re.IGNORECASE)
 """Models whose chat template often opens the thoughts, so that only their end is marked."""
-_ALTERNATE = re.compile(r"\balternat", re.IGNORECASE)
+_ALTERNATE = re.compile(r"\balternat|unexpected role \W?\w+\W? after role|consecutive (?:user|messages)", re.IGNORECASE)
 _NO_SYSTEM = re.compile(
     r"\b(?:system|developer)\b[^.\n]{0,80}\b(?:not|unsupported|isn't|invalid)\b|not support[^.\n]{0,40}\bsystem\b"
     r"|only user,? (?:and|or)? ?assistant roles|\brole\b[^.\n]{0,20}'user'(?:,| or| and) 'assistant'",

@@ -33,6 +33,8 @@ from prompts.system import estimate_tokens
 log = logging.getLogger(__name__)
 
 MOST_ADAPTATIONS: Final = 10
+UNNAMED: Final = "default"
+"""The model's name where the host gave none and the endpoint lists none: servers of one model take any."""
 _PARSED: Final = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai", "x.ai", "deepseek.com")
 """Hosted endpoints that keep thoughts apart and tell nothing of their context."""
 
@@ -139,6 +141,9 @@ class OpenAILanguageModel:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             log.warning("%s cannot be asked for its models: %s", self._endpoint.host, _cause(error))
             raise LanguageModelError(Kind.UNREACHABLE.value) from error
+        if status in (404, 405, 501):
+            log.info("%s does not list its models", self._endpoint.host)
+            return []
         if status != 200:
             raise LanguageModelError(self._told(read_refusal(status, body)))
         rows = body.get("data", body.get("models")) if isinstance(body, dict) else body
@@ -184,10 +189,7 @@ class OpenAILanguageModel:
 
     async def _choose_model(self) -> None:
         if not self._model:
-            names = await self.list_models()
-            if not names:
-                raise LanguageModelError("The endpoint lists no model; set EASEL_LLM_MODEL to one that it has.")
-            self._model = names[0]
+            self._model = (await self.list_models() or [UNNAMED])[0]
 
     async def _ask_context(self) -> None:
         """Ask once, all who wait together; where the answer was a guess, again once the model is loaded."""

@@ -58,7 +58,7 @@ def read_piece(event: dict[str, Any]) -> Piece:
         text=text,
         thought=thought + _thought(delta),
         refusal=refusal if isinstance(refusal, str) else "",
-        end=_end(choice, delta),
+        end=_blocked(event) or _end(choice, delta),
         tools=bool(delta.get("tool_calls") or delta.get("function_call")),
         error=choice.get("error") or _error(event, bool(choice)),
         usage=_usage(event) or _usage(choice),
@@ -98,14 +98,27 @@ def _weight(value: Any) -> int:
     return sum(map(_weight, value)) if isinstance(value, list) else 0
 
 
+def _blocked(event: dict[str, Any]) -> End | None:
+    """Google's word for a prompt that it does not answer: there are no choices then."""
+    feedback = event.get("promptFeedback") or event.get("prompt_feedback")
+    blocked = isinstance(feedback, dict) and (feedback.get("blockReason") or feedback.get("block_reason"))
+    return End.FILTER if blocked else None
+
+
 def _end(choice: dict[str, Any], delta: dict[str, Any]) -> End | None:
     for holder in (choice, delta):
         for key in ("finish_reason", "finishReason", "stop_reason"):
             reason = holder.get(key)
             if isinstance(reason, str) and reason.strip() and reason.strip().casefold() not in ("null", "none"):
-                name = reason.partition(":")[0].strip().casefold()
-                return _BY_NAME.get(name, End.STOP)
+                end = _BY_NAME.get(reason.partition(":")[0].strip().casefold(), End.STOP)
+                return End.ERROR if end is End.STOP and _died(choice) else end
     return None
+
+
+def _died(choice: dict[str, Any]) -> bool:
+    """A router may call an upstream's failure a normal end, and tell the truth beside it."""
+    native = choice.get("native_finish_reason")
+    return isinstance(native, str) and _BY_NAME.get(native.casefold()) is End.ERROR
 
 
 def _error(event: dict[str, Any], chosen: bool) -> Any:

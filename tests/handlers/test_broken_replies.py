@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from handlers import run
 from handlers.errors import CutShort, Declined, Drafted
 from handlers.model import NoticePart, PicturePart, TextPart
 from handlers.orphans import without_orphans
@@ -148,3 +151,18 @@ async def test_the_stored_reply_is_as_tidy_as_the_shown_one(world: World) -> Non
         text = "".join(part.text for part in parts if isinstance(part, TextPart))
         assert "`" not in text
         assert "*" not in text
+
+
+async def test_a_long_thought_is_said_again_and_ends_with_the_first_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "STILL_S", 0.01)
+    go, end = asyncio.Event(), asyncio.Event()
+    asking = asyncio.create_task(world.say("x", [go, "Here.", end]))
+    await world.chat.until(lambda: bool(world.chat.opened) and len(world.chat.opened[-1].snapshots) > 3)
+    assert all(reply.thinking for reply in world.chat.opened[-1].snapshots)
+    go.set()
+    await world.chat.until(world.chat.shows("Here."))
+    assert not world.chat.opened[-1].snapshots[-1].thinking
+    end.set()
+    assert words(await asking) == "Here."

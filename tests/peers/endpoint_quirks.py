@@ -249,6 +249,37 @@ ENDS = [
         "broke off",
     ),
     Quirk("the line stays open after the end", "LM Studio", (Answer((chunk("Here."), STOP, Hang)),), "Here."),
+    Quirk(
+        "a failure that is called an end",
+        "OpenRouter",
+        (
+            Answer(
+                (
+                    event({"choices": [{"finish_reason": "stop", "native_finish_reason": "network_error"}]}),
+                    DONE,
+                )
+            ),
+            GOOD,
+        ),
+        "Here.",
+        asks=2,
+        report="hax",
+    ),
+    Quirk(
+        "a prompt that is blocked, without choices",
+        "Gemini",
+        (Answer((event({"choices": [], "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), DONE)),),
+        "",
+        "content filter",
+        report="llm-gemini",
+    ),
+    Quirk(
+        "the end of the turn as text, and a turn of somebody else",
+        "llama.cpp, vLLM",
+        says("Here.", "<|im_", "end|>", "\n<|im_start|>user\n" + DRAFT),
+        "Here.",
+        report="llama.cpp",
+    ),
     Quirk("nothing at all, twice", "Gemini", says(""), "", "empty answer", asks=2),
     Quirk("nothing at all, once", "Ollama", (*says(""), GOOD), "Here.", asks=2),
 ]

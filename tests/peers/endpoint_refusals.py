@@ -13,6 +13,7 @@ from tests.peers.endpoint_peer import (
     Quirk,
     chunk,
     error,
+    event,
     refusal,
 )
 
@@ -276,6 +277,40 @@ PARAMETERS = [
         sent={"roles": {"user", "assistant"}},
     ),
     Quirk(
+        "roles must alternate, in Mistral's words",
+        "Mistral",
+        (
+            refusal(
+                400, {"message": "Unexpected role 'user' after role 'user'", "type": "invalid_request_message_order"}
+            ),
+            GOOD,
+        ),
+        "Here.",
+        asks=2,
+        model="gpt-oss",
+        sent={"alternates": True},
+        report="crush",
+    ),
+    Quirk(
+        "effort, in a list of names",
+        "LiteLLM",
+        (
+            refusal(
+                400,
+                error(
+                    "litellm.UnsupportedParamsError: openai does not support parameters: ['reasoning_effort'], for "
+                    "model=x. To drop these, set `litellm_settings: drop_params: true`"
+                ),
+            ),
+            GOOD,
+        ),
+        "Here.",
+        asks=2,
+        sent={"reasoning_effort": None, "temperature": 0.7},
+        settings={"wishes": Wishes(50, effort="low")},
+        report="Cherry Studio",
+    ),
+    Quirk(
         "roles must alternate",
         "vLLM, SGLang",
         (refusal(400, {"message": "After the optional system message, conversation roles must alternate"}), GOOD),
@@ -422,6 +457,15 @@ CONTEXTS = [
         "Here.",
         asks=2,
         sent={"prompt_below": 900},
+    ),
+    Quirk(
+        "overflow, told within a stream",
+        "llama.cpp, OpenRouter",
+        (Answer((event(error("the request exceeds the available context size", code=400, n_ctx=900)),)), GOOD),
+        "Here.",
+        asks=2,
+        sent={"prompt_below": 900},
+        report="llama.cpp",
     ),
     Quirk(
         "overflow, without the size",

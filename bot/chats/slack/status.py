@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -17,6 +19,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 3.0
 """A status is worth no longer wait: the answer itself comes after it."""
+LASTS_S = 90.0
+"""Slack takes a status away after two minutes; who still thinks then says so again."""
 AT_THE_END_S = 30.0
 """But that it is over must be told: a session stays "processing" until then."""
 UNDER_WAY = (SlotState.WAITING, SlotState.RENDERING)
@@ -63,9 +67,11 @@ async def mark_session(client: AsyncWebClient, place: Place, state: str) -> bool
 class Status:
     """The status of one thread: told when it changes, given up where Slack refuses it."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
         self._place = place
+        self._clock = clock
         self._told = ""
+        self._told_at = 0.0
         self._session = ""
         self._no_session = False
         self._refused = place.thread_ts is None  # Slack shows one in threads only
@@ -85,9 +91,10 @@ class Status:
             self._session = state
             self._no_session = await mark_session(client, self._place, state) is False
         wanted = line(reply)
-        if self._refused or self._place.thread_ts is None or wanted == self._told:
+        faded = bool(wanted) and self._clock() - self._told_at > LASTS_S
+        if self._refused or self._place.thread_ts is None or (wanted == self._told and not faded):
             return
-        self._told = wanted
+        self._told, self._told_at = wanted, self._clock()
         try:
             async with asyncio.timeout(PATIENCE_S if wanted else AT_THE_END_S):
                 await client.assistant_threads_setStatus(

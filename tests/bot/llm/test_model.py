@@ -10,6 +10,7 @@ import pytest
 from bot.llm import CHARS_PER_TOKEN, OpenAILanguageModel, Patience
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said
+from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk
 from tests.peers.openai_peer import OpenAIPeer, Reply
 
 ASK = LanguageRequest(Said("user", "hello"))
@@ -83,6 +84,15 @@ async def test_a_reply_comes_in_chunks(peer: OpenAIPeer) -> None:
 async def test_without_a_name_the_first_listed_model_answers(peer: OpenAIPeer) -> None:
     assert await Asking(peer, model="").ask() == "Hello"
     assert peer.requests[0]["model"] == "peer-model"
+
+
+async def test_an_endpoint_that_lists_nothing_is_asked_all_the_same() -> None:
+    async with EndpointPeer(Quirk("", "", (GOOD,))) as listless:
+        model = OpenAILanguageModel(listless.base_url)
+        assert await model.list_models() == []
+        assert "".join([chunk async for chunk in model.stream(ASK)]) == "Here."
+        await model.close()
+    assert listless.requests[0]["model"] == "default"
 
 
 async def test_stop_strings_of_request_and_family_are_sent(peer: OpenAIPeer) -> None:

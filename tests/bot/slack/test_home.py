@@ -8,11 +8,15 @@ from functools import partial
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack import marks
+from bot.chats.slack.status import Status
+from bot.chats.slack.stream import Place
 from handlers.model import Action, Answer, Reply, SlotState, TextPart
 from tests.bot.slack.conftest import FOX, World, click, submitted
 from tests.peers import block_kit
+from tests.peers.slack_peer import BOT_TOKEN
 from tests.peers.slack_socket import TEAM
 
 
@@ -221,3 +225,14 @@ def test_every_view_keeps_the_limits_of_block_kit() -> None:
     for images in (True, False):
         view = home.view(mine, "u" * 9_000, settings, "D1", SPECS, images=images)
         assert block_kit.view_problems(view) == []
+
+
+async def test_a_status_that_slack_takes_away_is_said_again(world: World) -> None:
+    thread = await world.mention()
+    incoming = world.handlers.received[0]
+    now = 0.0
+    status = Status(Place(TEAM, incoming.thread.channel, thread), clock=lambda: now)
+    client = AsyncWebClient(BOT_TOKEN, base_url=world.peer.api_base)
+    for now in (100.0, 150.0, 250.0):  # noqa: B007 - the clock reads it
+        await status.show(client, Reply("turn-1", incoming.thread))
+    assert world.peer.statuses == ["is thinking…", "is thinking…"]
