@@ -145,7 +145,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         )
         parts = Parts(
             settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
-            probes.look, people,
+            probes.look, people, audit=store,
         )  # fmt: skip
         tidy = Housekeeping(
             desk,

@@ -107,5 +107,10 @@ def _clean(value: str | int) -> str | int:
 
 def note_by_host(database: Path, what: str) -> None:
     """Write down what was done at the host's terminal, also while a program runs; it hinders nothing."""
-    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=2)) as connection, connection:
+    address = f"file:{database}?mode=rw"  # where there is no database yet, none is made
+    with (
+        contextlib.suppress(sqlite3.Error),
+        closing(sqlite3.connect(address, uri=True, timeout=2)) as connection,
+        connection,
+    ):
         add(connection, time.time(), Act.ADMIN, what, None, None)

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from bot.store_file import sentence_for
 from handlers.errors import StoreError, UserError
+from imaging.disk import empty_log
 
 R = TypeVar("R")
 DAY_S = 86400.0
@@ -258,6 +259,7 @@ class Register:
         self._db.execute("DELETE FROM people WHERE id = ?", (person,))
         self._db.execute("DELETE FROM invitations WHERE person = ?", (person,))
         self._db.execute("COMMIT")
+        empty_log(self._db)
 
     # Threads
 

@@ -16,6 +16,7 @@ from bot.people import People
 from bot.readiness import Readiness
 from bot.settings import Settings, loopback, proxies
 from handlers.access import Access, Direct
+from handlers.audit import Audit
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
 from imaging.places import without_places
 
@@ -45,6 +46,7 @@ class Parts:
     """Who is signed in on the page, where it has a login."""
     mounts: Sequence[Callable[[Any], None]] = ()
     """Routes that other platforms add to the web server (Slack's HTTP mode)."""
+    audit: Audit | None = None
 
 
 class Service(Protocol):
@@ -118,6 +120,7 @@ def web(parts: Parts) -> Service:
         memory=parts.memory.corner("web"),
         people=parts.people,
         proxy_login=ProxyLogin(settings.web_login_header, _ids(settings.web_admins), _ids(settings.web_moderators)),
+        audit=parts.audit,
     )
     return WebService(chat, parts.handlers)
 

@@ -8,6 +8,7 @@ from contextlib import closing
 
 from yarl import URL
 
+from bot.audit import note_by_host
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.people import DAY_S, House, Invitation, Member, Register, proper_name
@@ -23,10 +24,13 @@ def run(arguments: argparse.Namespace) -> int:
             _list(register)
         elif arguments.revoke:
             _revoke(register, arguments.revoke, people=arguments.with_people)
+            note_by_host(home.database, "invitation revoked")
         elif arguments.remove:
             _remove(register, arguments.remove)
+            note_by_host(home.database, "person removed")
         else:
             _invite(register, arguments, _base(settings, home))
+            note_by_host(home.database, f"invitation as {arguments.role}")
     if settings.web_login is not Login.INVITATION:
         print("The page does not ask for invitations yet: set EASEL_WEB_LOGIN=invitation, and start it again.")
     return 0

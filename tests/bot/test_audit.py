@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot import audit
@@ -23,6 +24,7 @@ from handlers.limits import Limits
 from handlers.model import Action, CommandCall, Person, Press, Whereabouts
 from handlers.quota_rules import read_rules
 from imaging.files import PictureFiles
+from tests.bot.web_site import Site
 from tests.fakes import ANNA, BEN, THREAD, FakeChat, FakePictures, ScriptedModel, message
 
 MODERATOR = Person("mod", "Mo", moderator=True, admin=True)
@@ -184,3 +186,35 @@ def test_the_hosts_own_acts_are_in_it(tmp_path: Path) -> None:
     assert found == [("admin", "backup", "-")]
     with closing(sqlite3.connect(tmp_path / "new" / "easel.db")) as connection:
         assert [row.what for row in audit.rows(connection, 0)] == ["restore"]
+
+
+async def test_who_is_not_let_in_on_the_page_is_in_it(tmp_path: Path) -> None:
+    """By kind, and by nobody: an address is no business of a record that is kept for months."""
+    site = Site(tmp_path, "the right one")
+    await site.start()
+    try:
+        for given in (None, "the right one", "wrong one", "wrong two", "wrong three", "wrong four", "wrong five"):
+            headers = {} if given is None else {"Authorization": aiohttp.encode_basic_auth("", given)}
+            async with site.browser.get("/api/about", headers=headers):
+                pass
+        async with site.browser.post("/api/threads", headers={"Origin": "https://evil.example"}):
+            pass
+        with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
+            found = {(row.what, row.place, row.person): row.times for row in audit.rows(connection, 0)}
+    finally:
+        await site.stop()
+    assert found[("a wrong password", "web/-/web", "")] + found[("too many tries", "web/-/web", "")] == 5
+    assert ("another site or name", "web/-/web", "") in found
+    assert "127.0.0.1" not in str(found)
+
+
+def test_the_hosts_invitations_are_in_it(tmp_path: Path) -> None:
+    from bot.store_file import connect
+
+    home = str(tmp_path)
+    assert main(["invite", "--home", home]) == 0  # before the first start there is no record, and no need of one
+    assert not (tmp_path / "easel.db").exists()
+    connect(tmp_path / "easel.db").close()
+    assert main(["invite", "--role", "moderator", "--home", home]) == 0
+    with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
+        assert [(row.act, row.what) for row in audit.rows(connection, 0)] == [("admin", "invitation as moderator")]

@@ -56,6 +56,7 @@ class Site:
             memory=self.memory,
             people=self.people,
             proxy_login=self.proxy_login,
+            audit=self.store,
         )
         model = MeasuredLanguageModel(self.model, self.metrics)
         self.desk = Desk(self.store, model, self.pictures, {"web": self.chat}, also_forget=(self.forget_member,))

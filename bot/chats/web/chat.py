@@ -27,6 +27,7 @@ from bot.memory import Memory
 from bot.people import House, People
 from bot.readiness import Readiness
 from bot.settings import Login, Network, loopback
+from handlers.audit import Audit, NoAudit
 from handlers.model import (
     Answer,
     CommandCall,
@@ -132,6 +133,7 @@ class WebChat:
         memory: Memory | None = None,
         people: People | None = None,
         proxy_login: ProxyLogin | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._store = store
         self._memory = memory
@@ -151,6 +153,7 @@ class WebChat:
         self.gate = Gate(
             frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
             address.closed, address.alone, address.tls_name, visitors=self.visitors,
+            audit=audit or NoAudit(),
         )  # fmt: skip
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)

@@ -20,7 +20,9 @@ from bot.chats.web.slowing import Guesses, Newcomers
 from bot.chats.web.visitors import Visitors, forwarded
 from bot.people import Member
 from bot.settings import loopback
+from handlers.audit import Act, Audit, NoAudit
 from handlers.errors import StoreError
+from handlers.model import ThreadKey
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class Gate:
     visitors: Visitors = field(default_factory=Visitors)
     guesses: Guesses = field(default_factory=Guesses)
     newcomers: Newcomers = field(default_factory=Newcomers)
+    audit: Audit = field(default_factory=NoAudit)
 
     def check(self, request: web.Request) -> None:
         """Let a request pass.
@@ -207,12 +210,16 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
         request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
         request[TLS] = gate.by_tls(request)
         try:
-            gate.check(request)
-            request[MEMBER] = await residents.who(request)
-            if request[MEMBER] is None:
-                if residents and not _for_strangers(request.path) and not gate.may_measure(request):
-                    raise web.HTTPUnauthorized(text=residents.way_in)
-                gate.admit(request)
+            try:
+                gate.check(request)
+                request[MEMBER] = await residents.who(request)
+                if request[MEMBER] is None:
+                    if residents and not _for_strangers(request.path) and not gate.may_measure(request):
+                        raise web.HTTPUnauthorized(text=residents.way_in)
+                    gate.admit(request)
+            except web.HTTPException as error:
+                await _note(gate.audit, request, error.status)
+                raise
             response = await handler(request)
         except StoreError as error:
             raise web.HTTPServiceUnavailable(text=str(error), headers=_headers(request)) from None
@@ -230,6 +237,17 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
         return response
 
     return guard
+
+
+async def _note(audit: Audit, request: web.Request, status: int) -> None:
+    """Write down who was not let in. A browser that has shown nothing yet is asked for a password, not refused."""
+    if status in _REFUSALS and (status != web.HTTPUnauthorized.status_code or _shown(request) is not None):
+        await audit.note(Act.REFUSAL, _REFUSALS[status], PAGE, None)
+
+
+_REFUSALS = {401: "a wrong password", 403: "another site or name", 429: "too many tries"}
+PAGE = ThreadKey("web", "-", "web", "")
+"""Where it happens, for the record."""
 
 
 def _for_strangers(path: str) -> bool:
