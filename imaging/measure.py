@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from imaging.outputs import open_kept
 
 _SIDE = 96
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -49,6 +49,6 @@ def ssim_map(a: NDArray[np.float32], b: NDArray[np.float32], window: int = 8) ->
 
 
 def _pixels(picture: bytes | Image.Image) -> NDArray[np.float32]:
-    image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
+    image = open_kept(picture) if isinstance(picture, bytes) else picture
     small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float32) / 255.0

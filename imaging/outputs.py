@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from imaging.decoding.scan import MAX_SIDE, known, png_text
+from imaging.decoding.scan import MAX_SIDE, is_png, known, png_pixels, png_text
 from imaging.errors import BadPicture
 from imaging.model import Recipe
 
@@ -89,20 +89,15 @@ def preview_bytes(image: Image.Image, side: int = PREVIEW_SIDE) -> bytes:
 
 
 def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:
-    """A copy of a picture file that fits an upload limit, and its media type.
+    """A copy of a picture file of ours that fits an upload limit, and its media type.
 
     Files that fit already come back as they are. Quality falls before size does.
 
     Raises:
         BadPicture: not a picture, or a limit that no picture fits.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            media_type = Image.MIME.get(opened.format or "", "application/octet-stream")
-            if len(data) <= max_bytes:
-                return data, media_type
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadPicture(NO_PICTURE) from error
+    if len(data) <= max_bytes and is_png(data):
+        return data, "image/png"
     image = open_kept(data)
     while min(image.size) >= 16:
         for kind, quality in (("WEBP", 90), ("JPEG", 85), ("WEBP", 70), ("JPEG", 60)):
@@ -165,7 +160,7 @@ def open_kept(data: bytes) -> Image.Image:
         BadPicture: it is no such file; a folder or a backup may hold what somebody put there.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(png_pixels(data)), formats=("PNG",)) as image:
             if max(image.size) > MAX_SIDE or image.width * image.height > MAX_KEPT_PIXELS:
                 raise BadPicture("The picture has far too many pixels to be one of ours.")
             return image.convert("RGB")

@@ -106,6 +106,22 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise BadPicture(BUSYWORK)
 
 
+def is_png(data: bytes) -> bool:
+    return data.startswith(_PNG)
+
+
+def png_pixels(data: bytes) -> bytes:
+    """A PNG's pixels alone, as a PNG; empty when it is none.
+
+    Raises:
+        BadPicture: too many chunks.
+    """
+    if not is_png(data):
+        return b""
+    chunks = png_chunks(data)
+    return _PNG + b"".join(data[start - 8 : end + 4] for kind, start, end in chunks if kind in _PNG_PIXELS)
+
+
 def png_text(data: bytes, keyword: str, most: int) -> str | None:
     """The international text under a keyword, without decoding the picture; None if there is none in a PNG.
 
@@ -113,7 +129,7 @@ def png_text(data: bytes, keyword: str, most: int) -> str | None:
         ValueError: it is longer than `most` bytes, or damaged.
     """
     begins = keyword.encode() + b"\0"
-    for kind, start, end in png_chunks(data) if data.startswith(_PNG) else ():
+    for kind, start, end in png_chunks(data) if is_png(data) else ():
         if kind != b"iTXt" or not data.startswith(begins, start):
             continue
         packed, at = data[start + len(begins)], start + len(begins) + 2

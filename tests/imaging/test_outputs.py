@@ -21,7 +21,9 @@ from imaging.outputs import (
     preview_bytes,
     read_recipe,
     shrink_to,
+    with_recipe,
 )
+from tests.bombs import BOMBS
 
 RECIPE = Recipe(
     engine="mini",
@@ -64,6 +66,24 @@ def test_garbage_is_refused_with_a_sentence(data: bytes) -> None:
     for read in (read_recipe, lambda it: shrink_to(it, 10), lambda it: contact_sheet([("x", it)])):
         with pytest.raises(BadPicture, match=r"\.$"):
             read(data)
+
+
+@pytest.mark.parametrize("bomb", ["png claims", "png chunks", "wide webp", "scans", "gif comments"])
+def test_files_that_somebody_put_into_the_store_are_refused_before_they_cost_anything(bomb: str) -> None:
+    """A restored backup may hold anything under a picture's name."""
+    data = BOMBS[bomb]()
+    for read in (
+        lambda it: shrink_to(it, 10),
+        lambda it: contact_sheet([("x", it)]),
+        lambda it: with_recipe(it, CHILD),
+    ):
+        with pytest.raises(BadPicture, match=r"\.$"):
+            read(data)
+
+
+def test_texts_in_a_kept_file_are_not_unpacked() -> None:
+    data = BOMBS["png text"]()
+    assert with_recipe(data, CHILD).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"engine": 1}', "[" * 100_000])
