@@ -104,7 +104,7 @@ class Gateway:
     async def _tell(self, session: Session, name: str, data: Json) -> None:
         if session.silent:
             return
-        event = {"op": DISPATCH, "t": name, "s": len(session.events) + 1, "d": data}
+        event = {"op": DISPATCH, "t": name, "s": len(session.events) + 1, "d": shapes.outward(data)}
         session.events.append(event)
         if session.socket is not None and not session.socket.closed:
             with contextlib.suppress(ConnectionError):  # it is just going away

@@ -7,7 +7,7 @@ import logging
 import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
-from bot.chats.discord.files import Remote, download, remote
+from bot.chats.discord.files import Remote, attached, download, remote
 from bot.chats.discord.health import held_in, lacking_to_answer
 from bot.chats.discord.ids import CHAT, number_of_file
 from bot.chats.discord.people import NOWHERE, files_of, is_direct, person_of, whereabouts, words_of
@@ -193,5 +193,5 @@ def picture_of(message: discord.Message, me: int) -> int | None:
 
 def pictures_in(message: discord.Message) -> list[int]:
     """Numbers of the pictures that a message of ours shows."""
-    found = (number_of_file(attachment.filename) for attachment in message.attachments)
+    found = (number_of_file(attachment.filename) for attachment in attached(message))
     return sorted({number for number in found if number is not None})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import discord
 
@@ -15,6 +17,7 @@ from handlers.model import Attachment
 from imaging.decoding.scan import ENDINGS
 
 DOWNLOAD_S = 60.0
+COVERED = discord.AttachmentFlags.spoiler.flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,39 @@ class Remote:
     @property
     def picture(self) -> bool:
         return self.media_type.startswith("image/") or self.name.lower().endswith(ENDINGS)
+
+
+def attached(message: discord.Message | discord.MessageSnapshot) -> list[discord.Attachment]:
+    """The files of a message: those that it lists, and those that its components show, which Discord lists nowhere
+    else (message resource, `attachments`)."""
+    found = {attachment.id: attachment for attachment in message.attachments}
+    for media, description, covered in _shown(message.components):
+        if media.attachment_id is not None and media.attachment_id not in found:
+            data = _data(media, description, covered)
+            found[media.attachment_id] = discord.Attachment(data=cast(Any, data), state=message._state)
+    return list(found.values())
+
+
+def _shown(components: Iterable[Any]) -> Iterator[tuple[discord.UnfurledMediaItem, str | None, bool]]:
+    for component in components:
+        match component:
+            case discord.MediaGalleryComponent(items=items):
+                yield from ((item.media, item.description, item.spoiler) for item in items)
+            case discord.ThumbnailComponent() | discord.FileComponent():
+                yield component.media, getattr(component, "description", None), component.spoiler
+            case _:
+                accessory = getattr(component, "accessory", None)
+                yield from _shown([*getattr(component, "children", ()), *([accessory] if accessory else [])])
+
+
+def _data(media: discord.UnfurledMediaItem, description: str | None, covered: bool) -> dict[str, Any]:
+    """What Discord would say of the file in a list of attachments; it tells no size of it."""
+    name = unquote(urlsplit(media.url).path.rpartition("/")[2])
+    return {
+        "id": media.attachment_id, "filename": name, "size": 0, "url": media.url,
+        "proxy_url": media.proxy_url or media.url, "content_type": media.content_type, "description": description,
+        "flags": COVERED if covered else 0,
+    }  # fmt: skip
 
 
 def remote(attachment: discord.Attachment) -> Remote:
@@ -54,7 +90,7 @@ async def download(client: discord.Client, config: DiscordConfig, wanted: Sequen
         if not file.picture:
             problems.append(f"{name} is no picture that I can read; send a PNG, JPEG or WebP.")
         elif file.size > config.max_upload_bytes:
-            problems.append(f"{name} is larger than {config.max_upload_bytes // MIB} MiB; send a smaller one.")
+            problems.append(_too_large(name, config))
         elif len(files) == config.max_attachments:
             problems.append(f"I take {config.max_attachments} pictures at once; {name} was left out.")
         else:
@@ -63,8 +99,15 @@ async def download(client: discord.Client, config: DiscordConfig, wanted: Sequen
             except FAILURES:
                 problems.append(f"{name} could not be fetched from Discord; send it once more.")
             else:
+                if len(data) > config.max_upload_bytes:  # of some files Discord does not tell the size before
+                    problems.append(_too_large(name, config))
+                    continue
                 files.append(Attachment(file.name, data, file.covered))
     return Downloads(tuple(files), tuple(problems))
+
+
+def _too_large(name: str, config: DiscordConfig) -> str:
+    return f"{name} is larger than {config.max_upload_bytes // MIB} MiB; send a smaller one."
 
 
 def _address(url: str, config: DiscordConfig) -> str:

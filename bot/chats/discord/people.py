@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import discord
 
+from bot.chats.discord.files import attached
 from bot.chats.discord.ids import CHAT
 from handlers.model import Person, ThreadKey, Whereabouts
 
@@ -88,7 +89,7 @@ def words_of(message: discord.Message, me: int) -> str:
 
 def files_of(message: discord.Message) -> list[discord.Attachment]:
     """Its files, and those of what it forwards."""
-    return [*message.attachments, *(file for inside in message.message_snapshots for file in inside.attachments)]
+    return [*attached(message), *(file for inside in message.message_snapshots for file in attached(inside))]
 
 
 def _texts(components: Iterable[Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ import discord
 
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.covers import Covers
+from bot.chats.discord.files import attached
 from bot.chats.discord.layout import laid_out
 from bot.chats.discord.media import Media, Unfitting
 from bot.chats.discord.outbox import Outbox, shows
@@ -302,7 +303,7 @@ class DiscordPost:
 
 
 def _read(message: discord.Message) -> _Message:
-    return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in message.attachments})
+    return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in attached(message)})
 
 
 def _bare(view: MessageView, word: Words) -> MessageView:

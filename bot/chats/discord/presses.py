@@ -10,7 +10,7 @@ import discord
 from bot.chats.discord.answers import Answers
 from bot.chats.discord.config import DiscordConfig
 from bot.chats.discord.entry import may_enter
-from bot.chats.discord.files import download, remote
+from bot.chats.discord.files import attached, download, remote
 from bot.chats.discord.ids import ButtonId, number_of_file
 from bot.chats.discord.modals import Filled, edit_form
 from bot.chats.discord.outlet import Tokens
@@ -183,7 +183,7 @@ class Presses:
         picture = await self._picture(key, number)
         if picture is not None:
             return picture.description
-        attachments = interaction.message.attachments if interaction.message else []
+        attachments = attached(interaction.message) if interaction.message else []
         alts = (a.description or "" for a in attachments if number_of_file(a.filename) == number)
         return next(alts, "").removeprefix(f"#{number}: ")
 

@@ -9,6 +9,7 @@ import pytest
 from handlers.model import Person, TextPart
 from imaging.model import Operation
 from tests.bot.discord.wire import MENTION, Process
+from tests.peers import discord_shapes as shapes
 from tests.peers.discord_peer import ANN, BEN, BOT, CHANNEL, DiscordPeer, Json
 from tests.peers.discord_quirks import REFUSED, SAID, Refused, Said
 
@@ -71,6 +72,49 @@ async def test_an_answer_that_automod_blocks_is_told_with_the_way_out(peer: Disc
     await peer.until(lambda: bool(process.handlers.received[1:]))
     await process.done("discord message")
     assert ["AutoMod" in sentence for sentence in process.handlers.gone] == [True]
+
+
+async def test_pictures_in_components_are_known_though_no_list_has_them(peer: DiscordPeer, process: Process) -> None:
+    """Discord lists no attachment that a component shows: answers to a picture, votes and later edits need it."""
+    key = await process.asked()
+    process.handlers.parts = (process.picture(key, 7),)
+    await peer.say("again", key.thread)
+    await peer.until(lambda: len(peer.said(key.thread)) == 1)
+    await process.done("discord message")
+    [answer] = peer.said(key.thread)
+    assert shapes.outward(answer)["attachments"] == []
+    reference = {"message_id": answer["id"], "channel_id": key.thread}
+    process.handlers.parts = ()
+    await peer.say("bluer", key.thread, message_reference=reference, referenced_message=answer)
+    await peer.until(lambda: process.handlers.received[-1].text == "bluer")
+    assert process.handlers.received[-1].replies_to == 7
+
+
+async def test_a_picture_that_is_there_is_not_uploaded_again(peer: DiscordPeer, process: Process) -> None:
+    key = await process.asked()
+    fox = process.picture(key, 1)
+    post = process.chat.open_reply("turn-1", key, None, None)
+    post.show(process.reply("turn-1", key, fox))
+    await peer.until(lambda: bool(peer.said(key.thread)))
+    before = len(peer.files)
+    await post.finish(process.reply("turn-1", key, fox, TextPart("Like it?"), final=True))
+    [answer] = peer.said(key.thread)
+    assert "Like it?" in str(answer["components"])
+    assert len(answer["attachments"]) == 1
+    assert len(peer.files) == before == 1
+
+
+async def test_a_forwarded_answer_brings_its_pictures(peer: DiscordPeer, process: Process) -> None:
+    key = await process.asked()
+    process.handlers.parts = (process.picture(key, 7),)
+    await peer.say("again", key.thread)
+    await peer.until(lambda: len(peer.said(key.thread)) == 1)
+    process.handlers.parts = ()
+    await peer.say("", key.thread, **shapes.forward(peer.said(key.thread)[0]))
+    await peer.until(lambda: len(process.handlers.received) == 3)
+    [file] = process.handlers.received[-1].attachments
+    assert file.data == process.store.files[process.store.pictures[str(key), 7].sha256]
+    assert "a red fox" in process.handlers.received[-1].text
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
