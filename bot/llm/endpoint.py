@@ -34,7 +34,10 @@ class Endpoint:
             path = path.removesuffix(end)
         self._parts = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, fragment="")
         self.host = self._parts.netloc
-        self._headers = _headers(parts, api_key.strip())
+        key = api_key.strip()
+        self.key_fits = key.isascii() and key.isprintable()
+        """Whether the key can be sent at all."""
+        self._headers = _headers(parts, key if self.key_fits else "")
         self._connect_s = connect_s
         self._session: aiohttp.ClientSession | None = None
 

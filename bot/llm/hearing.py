@@ -110,7 +110,10 @@ class Hearing:
             return []
         if isinstance(event, Malformed):
             raise Refused(Refusal(Kind.PAGE if event.page else Kind.TROUBLE, 0, event.start))
-        piece = read_piece(event)
+        try:
+            piece = read_piece(event)
+        except RecursionError:
+            raise Refused(Refusal(Kind.TROUBLE, 0)) from None
         if piece.error is not None:
             raise Refused(read_refusal(0, {"error": piece.error}))
         self._note(piece)

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from prompts.system import estimate_tokens
 log = logging.getLogger(__name__)
 
 MOST_ADAPTATIONS: Final = 10
+LET_GO_S: Final = 0.05
 UNNAMED: Final = "default"
 """The model's name where the host gave none and the endpoint lists none: servers of one model take any."""
 _PARSED: Final = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai", "x.ai", "deepseek.com")
@@ -94,6 +96,7 @@ class OpenAILanguageModel:
         self._sleep = sleep
         self._clock = clock
         self._key = api_key
+        self._asked_again = False
         self._thinks = False
         self._context: Context | None = None
         self._asking: asyncio.Task[Context | None] | None = None
@@ -154,6 +157,9 @@ class OpenAILanguageModel:
 
     async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         """The reply in chunks, as they come; see `handlers.ports.LanguageModel`."""
+        if not self._endpoint.key_fits:
+            log.error("EASEL_LLM_API_KEY has characters that no key has (quotes, blanks or line breaks); copy it again")
+            raise LanguageModelError(Kind.KEY.value)
         await self._choose_model()
         await self._ask_context()
         trial = _Trial(self.manner, self._budget())
@@ -244,9 +250,9 @@ class OpenAILanguageModel:
         reply = next((int(body[name]) for name in ("max_tokens", "max_completion_tokens") if body.get(name)), 0)
         if refusal.limit is not None and refusal.limit < trial.budget:
             trial.budget = refusal.limit
-            trial.manner = replace(trial.manner, context=refusal.limit)
         else:
             trial.budget = min(trial.budget, spent + reply) // 2
+        trial.manner = replace(trial.manner, context=trial.budget)
         log.info("%s takes less than was sent; asked with %d tokens", self._endpoint.host, trial.budget)
         return trial.budget >= 400
 
@@ -256,8 +262,8 @@ class OpenAILanguageModel:
         opens = True if hearing.lone else False if whole and hearing.begun and not hearing.endless else manner.opens
         if hearing.begun or hearing.lone or hearing.ended:
             self._learnt.put(self._endpoint.url(""), self._model, replace(manner, opens=opens))
-        if self._context is not None and not self._context.sure and self._asking is not None and self._asking.done():
-            self._asking = None  # it is loaded now and tells its true size
+        if self._context is not None and not self._context.sure and not self._asked_again:
+            self._asking, self._asked_again = None, True  # it is loaded now and tells its true size
 
     async def _once(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[str]:
         """One try: pieces of text. `Refused` and `NothingCame` only before the first of them."""
@@ -316,8 +322,7 @@ class OpenAILanguageModel:
                 if not data:
                     return
         finally:
-            # What is left of the stream is not waited for.
-            response.close()
+            await _let_go(response)
 
     @staticmethod
     def _asked(hearing: Hearing, event: Any, body: dict[str, Any]) -> list[str]:
@@ -374,6 +379,15 @@ class OpenAILanguageModel:
 
     def _words(self, refusal: Refusal) -> str:
         return refusal.words(self._key)
+
+
+async def _let_go(response: aiohttp.ClientResponse) -> None:
+    """Keep the connection for the next request where the reply's end is there; what else comes is not waited for."""
+    with suppress(aiohttp.ClientError, TimeoutError, OSError):
+        async with asyncio.timeout(LET_GO_S):
+            while await response.content.read(MAX_ERROR):
+                pass
+    response.close()
 
 
 def _changes(manner: Manner) -> str:

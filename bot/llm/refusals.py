@@ -113,7 +113,10 @@ def read_refusal(status: int, body: Any, headers: Mapping[str, str] | None = Non
         return Refusal(Kind.PAGE, status, body)
     said = "\n".join(error_texts(body))[:20_000]
     kind = next(kind for kind, statuses, words in _table() if _fits(status, statuses) and words.search(said))
-    whole = f"{said}\n{json.dumps(body)[:8000]}"
+    try:
+        whole = f"{said}\n{json.dumps(body)[:8000]}"
+    except (ValueError, TypeError, RecursionError):
+        whole = said
     wait = _wait(headers or {}, whole)
     if kind is Kind.QUOTA and status == 429 and wait is not None and wait <= 90:
         kind = Kind.BUSY  # a quota of a minute

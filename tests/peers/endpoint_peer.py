@@ -81,6 +81,7 @@ class EndpointPeer:
         self.quirk = quirk
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
+        self.connections: set[object] = set()
         self.base_url = ""
         self._release = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -109,6 +110,8 @@ class EndpointPeer:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
+        assert request.transport is not None
+        self.connections.add(request.transport.get_extra_info("peername"))
         self.headers.append(dict(request.headers))
         answer = self.quirk.answers[min(len(self.requests), len(self.quirk.answers)) - 1]
         if answer.hang:

@@ -31,6 +31,7 @@ from tests.peers.endpoint_refusals import CONTEXTS, PARAMETERS, REFUSALS
 DRAFT = "hmm <image> a draft </image>"
 TAG = "Here <image> a fox </image>"
 WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Here."}, "finish_reason": "stop"}]}
+DEEP = b'data: {"choices": [{"delta": {"reasoning": ' + b"[" * 700 + b"]" * 700 + b"}}]}\n\n"
 PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>draft</body></html>"
 
 
@@ -197,7 +198,7 @@ ENDS = [
         "called a tool",
     ),
     Quirk("a clean end without a reason", "proxies", (Answer((chunk("Here is a f"),)),), "Here is a f", "broke off"),
-    Quirk("[DONE] without a reason", "older servers", (Answer((chunk("Here."), DONE)),), "Here."),
+    Quirk("[DONE] without a reason", "older servers", (Answer((chunk("Here."), DONE)),), "Here.", report="vllm-mlx"),
     Quirk(
         "[DONE] without a reason in an open tag",
         "LiteLLM",
@@ -218,7 +219,7 @@ ENDS = [
         "LiteLLM",
         (Answer((chunk("He", ""), chunk("re."), STOP, DONE)),),
         "Here.",
-        report="LiteLLM",
+        report="Ollama",
     ),
     Quirk(
         "a reason in every piece",
@@ -280,6 +281,23 @@ ENDS = [
         "Here.",
         report="llama.cpp",
     ),
+    Quirk(
+        "an event of a thousand levels",
+        "nobody",
+        (
+            Answer(
+                (
+                    DEEP,
+                    chunk("Here."),
+                    STOP,
+                    DONE,
+                )
+            ),
+            GOOD,
+        ),
+        "Here.",
+        asks=1,
+    ),
     Quirk("nothing at all, twice", "Gemini", says(""), "", "empty answer", asks=2),
     Quirk("nothing at all, once", "Ollama", (*says(""), GOOD), "Here.", asks=2),
 ]
@@ -333,7 +351,7 @@ STREAMS = [
         "proxies",
         (Answer((b'data: {"choices": [{"delta":\ndata: {"content": "Here."}, "finish_reason": "stop"}]}\n\n', DONE)),),
         "Here.",
-        report="openai-python",
+        report="WrzDJ",
     ),
     Quirk(
         "no blank lines between events",
@@ -598,9 +616,7 @@ STREAMS = [
         "",
         "EASEL_LLM_MAX_TOKENS",
     ),
-    Quirk(
-        "endless empty pieces", "LM Studio", (Answer((For(chunk("") * 500),)),), "", "empty answer", report="LM Studio"
-    ),
+    Quirk("endless empty pieces", "LM Studio", (Answer((For(chunk("") * 500),)),), "", "empty answer"),
     Quirk(
         "the first word after the timeout", "Ollama", (Answer((Pause(30), chunk("Here."))),), "", "EASEL_LLM_TIMEOUT_S"
     ),

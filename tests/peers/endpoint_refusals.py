@@ -108,7 +108,6 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"temperature": None},
-        report="LiteLLM",
     ),
     Quirk(
         "top_p by hand beside temperature",
@@ -227,7 +226,6 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"temperature": 0.7, "stream_options": None},
-        report="OpenRouter",
     ),
     Quirk(
         "streams only for the verified",
@@ -239,7 +237,6 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"stream": None},
-        report="openai-python",
     ),
     Quirk(
         "no system role",
@@ -256,7 +253,6 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"roles": {"user", "assistant"}},
-        report="llama.cpp",
     ),
     Quirk(
         "no developer instruction",
@@ -639,7 +635,6 @@ REFUSALS = [
         ),
         "Here.",
         asks=2,
-        report="LiteLLM",
     ),
     Quirk(
         "busy, with the time in words",
@@ -743,7 +738,7 @@ REFUSALS = [
         "Here.",
         asks=2,
         sent={"temperature": None},
-        report="OpenRouter",
+        report="crush",
     ),
     Quirk("a hostile error", "nobody", (refusal(500, "[" * 60_000), GOOD), "Here.", asks=2),
 ]

@@ -64,6 +64,24 @@ async def test_a_key_is_sent_as_it_is_meant(key: str, header: str | None) -> Non
     assert peer.headers[0].get("Authorization") == header
 
 
+async def test_a_key_that_cannot_be_one_is_named_before_anything_is_sent() -> None:
+    async with EndpointPeer(Quirk("", "", (GOOD,))) as peer:
+        model = OpenAILanguageModel(peer.base_url, "m", "“sk-secret”")
+        with pytest.raises(LanguageModelError, match="EASEL_LLM_API_KEY"):
+            [piece async for piece in model.stream(ASK)]
+        await model.close()
+    assert peer.requests == []
+
+
+async def test_connections_are_kept_for_the_next_message() -> None:
+    async with EndpointPeer(Quirk("", "", (GOOD,), models={"data": []})) as peer:
+        model = OpenAILanguageModel(peer.base_url, "m")
+        for _ in range(5):
+            [piece async for piece in model.stream(ASK)]
+        await model.close()
+    assert len(peer.connections) == 1
+
+
 async def test_people_are_told_no_address_user_or_password(caplog: pytest.LogCaptureFixture) -> None:
     model = OpenAILanguageModel("http://user:secret@127.0.0.1:9/v1", "", "key")
     assert "127.0.0.1" not in model.name

@@ -100,3 +100,31 @@ async def test_no_draft_is_shown_stored_or_drawn(quirk: Quirk, tmp_path: Path) -
     assert "draft" not in " ".join(turn.text for turn in turns)
     assert not [request for request in pictures.requests.values() if "draft" in request.recipe.prompt]
     assert without_thoughts(turns[-1].text) == turns[-1].text
+
+
+FAMILIES = (
+    "OpenAI",
+    "Azure",
+    "Anthropic",
+    "Gemini",
+    "Mistral",
+    "OpenRouter",
+    "xAI",
+    "DeepSeek",
+    "Groq",
+    "Ollama",
+    "vLLM",
+    "SGLang",
+    "llama.cpp",
+    "LM Studio",
+    "LocalAI",
+    "LiteLLM",
+)
+
+
+def test_the_page_for_hosts_and_the_table_know_the_same_families() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    section = page.partition("## Language model endpoints")[2].partition("\n## ")[0]
+    for family in FAMILIES:
+        assert f"| {family} |" in section
+        assert any(family in quirk.family for quirk in QUIRKS), family
