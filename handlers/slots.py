@@ -142,6 +142,7 @@ class Slots:
                     self._step(request.id, step, total, preview)
                 case Done(picture):
                     self._ready(job, await self._keep(job, picture))
+                    self._tell_notes(job, picture)
                     return
                 case Failed(sentence):
                     self._end(job, SlotState.FAILED, sentence)
@@ -191,6 +192,12 @@ class Slots:
     def _cost(self) -> dict[str, float]:
         price = self._services.limits.picture_price
         return {"cost": price} if price else {}
+
+    def _tell_notes(self, job: PendingJob, picture: RenderedPicture) -> None:
+        """What the engine had to do to the words, which nobody could know before."""
+        for note in picture.recipe.notes:
+            if note not in job.request.recipe.notes:
+                self._assembly.notice(f"Picture {job.number}: {note}")
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
         self._files[job.number].set_result(picture.sha256)

@@ -24,7 +24,7 @@ from imaging.decoding.pool import Decoders
 from imaging.decoding.scan import MAX_SIDE
 from imaging.engine import Advance
 from imaging.engines.images_api.addresses import fetch
-from imaging.engines.images_api.answers import NO_PICTURE, inline
+from imaging.engines.images_api.answers import NO_PICTURE, first_item, inline
 from imaging.engines.images_api.manner import ADAPTATIONS, Manner
 from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
 from imaging.engines.images_api.refusals import TOO_LONG, Refused, meaning_of
@@ -265,10 +265,10 @@ class OpenAIImagesEngine:
         return self._sdk.images.edit(**wanted) if "image" in wanted else self._sdk.images.generate(**wanted)
 
     def _opened(self, answer: Any) -> Image.Image:
-        item = answer.data[0] if getattr(answer, "data", None) else None
+        item = first_item(answer)
         data = inline(item)
-        if data is None and (url := getattr(item, "url", None)):
-            data = fetch(str(url), self._base_url, self._timeout_s)
+        if data is None and item.url:
+            data = fetch(item.url, self._base_url, self._timeout_s)
         if data is not None:
             return self._decoded(data)
         told = (getattr(answer, "model_extra", None) or {}).get("error")

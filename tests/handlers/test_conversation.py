@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from handlers.errors import LanguageModelError
 from handlers.model import NoticePart, SelectPart, SlotState, TextPart, ThreadKey, TurnState
 from imaging.errors import QueueFull
-from imaging.model import Operation
-from tests.fakes import ANNA, BEN, THREAD, message, pictures, words
+from imaging.model import Done, Operation
+from tests.fakes import ANNA, BEN, THREAD, message, pictures, rendered, words
 from tests.handlers.conftest import World
 
 FOX = 'A fox: <image id="1"> a red fox in the snow </image> There.'
@@ -306,3 +307,15 @@ async def test_numbers_are_never_used_twice(world: World) -> None:
     assert pictures(reply)[0].number == 3
     assert ANNA.name == "Anna"
     assert isinstance(reply.parts[0], TextPart) is False
+
+
+async def test_words_that_the_engine_left_out_are_told_beside_the_picture(world: World) -> None:
+    world.pictures.held = True
+    world.model.scripts.append("Here: <image> a fox </image>")
+    receiving = asyncio.create_task(world.desk.receive(message("a fox", "e1")))
+    await world.pictures.submitted(1)
+    ((id, request),) = world.pictures.requests.items()
+    noted = replace(request.recipe, notes=(*request.recipe.notes, "Left out at the end of the prompt: a lighthouse"))
+    await world.pictures.complete(id, Done(rendered(noted)))
+    await receiving
+    assert "Picture 1: Left out at the end of the prompt: a lighthouse" in words(world.chat.last)

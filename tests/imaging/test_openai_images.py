@@ -313,6 +313,54 @@ async def test_parents_get_an_alpha_channel_where_it_is_wanted(peer: OpenAIPeer,
     engine.close()
 
 
+PACKED = base64.b64encode(picture("teal")).decode()
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "answer"),
+    [
+        ("BerriAI/litellm#10057 (Azure AI)", {"image": PACKED}),
+        ("servers of Stable Diffusion's web page", {"images": [PACKED], "parameters": {}}),
+        ("fal and its like", {"images": [{"url": f"data:image/png;base64,{PACKED}"}]}),
+        ("trypromptly/LLMStack#81 (LocalAI)", {"data": [{"embedding": None, "index": 0, "url": "/files/teal"}]}),
+        ("mudler/LocalAI#7354", {"data": [{"b64_json": PACKED}], "usage": {"input_tokens": None}}),
+        ("both fields, one empty", {"data": [{"b64_json": "", "url": "/files/teal"}]}),
+        ("both fields, one null", {"data": [{"b64_json": PACKED, "url": None, "revised_prompt": None}]}),
+    ],
+)  # fmt: skip
+async def test_answers_that_public_reports_tell_of_are_read(
+    peer: OpenAIPeer, engine: OpenAIImagesEngine, seen_at: str, answer: dict[str, Any]
+) -> None:
+    peer.images.append(web.json_response({"created": 0} | answer))
+    engine.admit("a", RECIPE, {})
+    done = (await ended(engine)).picture
+    assert done is not None, seen_at
+    assert Image.open(io.BytesIO(done.data)).getpixel((1, 1)) == (0, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "message", "param", "dropped"),
+    [
+        ("open-webui#23611 (xAI)", "Argument not supported: size", None, "size"),
+        ("prompt-optimizer#308", "Unknown parameter: 'response_format'. (request id: 1)", "", "response_format"),
+        ("vercel/ai#6102", "Unknown parameter: 'response_format'.", "response_format", "response_format"),
+        ("a proxy that wraps", '{"error": {"message": "no", "param": "response_format"}}', None, "response_format"),
+        ("validation by pydantic", "extra inputs are not permitted for field 'n'", None, "n"),
+    ],
+)
+async def test_refusals_that_public_reports_tell_of_are_heeded(
+    peer: OpenAIPeer, seen_at: str, message: str, param: str | None, dropped: str
+) -> None:
+    engine = OpenAIImagesEngine(peer.base_url, "secret", "some-diffusion-model", timeout_s=20.0)
+    engine.load()
+    peer.images.append(web.json_response({"error": {"message": message, "param": param}}, status=400))
+    engine.admit("a", RECIPE, {})
+    assert (await ended(engine)).picture is not None, seen_at
+    assert dropped in peer.requests[0]
+    assert dropped not in peer.requests[1]
+    engine.close()
+
+
 BILLING = {"error": {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"}}
 SPENT = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
 UNVERIFIED = {"error": {"message": "Your organization must be verified to use the model `gpt-image-2`.", "code": None}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -18,17 +19,38 @@ _DATA: Final = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
 _SPACE: Final = str.maketrans("-_", "+/", " \t\r\n\f\v")
 
 
-def inline(item: Any) -> bytes | None:
-    """The bytes that an item of an answer holds itself; None when it names an address.
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture of an answer: base64, an address, or neither."""
+
+    packed: str = ""
+    url: str = ""
+
+
+def first_item(answer: Any) -> Item:
+    """The first picture that an answer holds, also where servers call it by other names."""
+    found = (getattr(answer, "data", None) or [None])[0]
+    if found is None:  # seen: {"image": "…"}, {"images": ["…"]}, {"images": [{"url": "…"}]}
+        more = getattr(answer, "model_extra", None) or {}
+        named = next((more[name] for name in ("image", "images", "output") if more.get(name)), None)
+        found = named[0] if isinstance(named, list) else named
+    if isinstance(found, str):
+        return Item(url=found) if found.startswith(("http:", "https:")) else Item(found)
+    held = found if isinstance(found, dict) else {name: getattr(found, name, None) for name in ("b64_json", "url")}
+    packed, url = held.get("b64_json") or held.get("b64") or held.get("image"), held.get("url")
+    return Item(packed if isinstance(packed, str) else "", url if isinstance(url, str) else "")
+
+
+def inline(item: Item) -> bytes | None:
+    """The bytes that an item holds itself; None when it names an address, or nothing.
 
     Raises:
         Refused: they are none, or too many.
     """
-    for text in (getattr(item, "b64_json", None), getattr(item, "url", None)):
-        if isinstance(text, str) and text and (found := _DATA.match(text)):
+    for text in (item.packed, item.url):
+        if found := _DATA.match(text):
             return _from_data_url(text[found.end() :], base64=";base64" in found[0].lower())
-    text = getattr(item, "b64_json", None)
-    return unpacked(text) if isinstance(text, str) and text.strip() else None
+    return unpacked(item.packed) if item.packed.strip() else None
 
 
 def unpacked(text: str) -> bytes:
