@@ -106,7 +106,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         stack.enter_context(private.alone())
         stack.enter_context(home.claim())
         files = PictureFiles(home.pictures)
-        store = await SqliteStore.open(home.database, files, synchronous=settings.synchronous)
+        store = await SqliteStore.open(home.database, files, synchronous=settings.synchronous, spent=metrics.spent)
         stack.push_async_callback(store.close)
         memory = await Memory.open(home.root / "memory.db", synchronous=settings.synchronous)
         stack.push_async_callback(memory.close)

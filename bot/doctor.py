@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot import doctor_chats, doctor_discord, doctor_images, private
+from bot import doctor_chats, doctor_discord, doctor_images, doctor_limits, private
 from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
@@ -28,7 +28,15 @@ DEVICE_TIMEOUT_S = 120.0
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; the slow looks (endpoints, device) run at the same time."""
-    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (_names, _disk, _rights, _database, _weights, _tokens)
+    checks: Iterable[Callable[[Settings], Iterable[Finding]]] = (
+        _names,
+        _disk,
+        _rights,
+        _database,
+        _weights,
+        _tokens,
+        doctor_limits.examine,
+    )
     findings = [finding for check in checks for finding in check(settings)]
     slow: list[Awaitable[Finding]] = []
     several: list[Awaitable[list[Finding]]] = []

@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from handlers.desk import Desk
+from handlers.quota_rules import Amounts, Unit
 from imaging.model import Done, Failed, ImageRequest, Outcome
 from imaging.queue import JobQueue
 from imaging.queue.runner import WorkerState
@@ -40,6 +41,7 @@ class Metrics:
         self._posts_failed = self._counter("easel_posts_failed", "Answers that a platform refused for good.", "chat")
         self._dropped = self._counter("easel_messages_dropped", "Messages that were delivered before.", "chat", "why")
         self._retried = self._counter("easel_messages_retried", "Messages taken up again after a restart.", "chat")
+        self._spent = self._counter("easel_spent", "What quotas count, in all: pictures, calls, bytes …", "unit")
         self._refused = self._counter("easel_refusals", "What people were told no for.", "chat", "why")
 
     def _language_model(self) -> None:
@@ -103,6 +105,12 @@ class Metrics:
 
     def refused(self, chat: str, why: str) -> None:
         self._refused.labels(chat, why).inc()
+
+    def spent(self, amounts: Amounts) -> None:
+        """What quotas count; called by the store as it stores it."""
+        for unit in Unit:
+            if amounts.of(unit) > 0:
+                self._spent.labels(unit.value).inc(amounts.of(unit))
 
     def posted(self, chat: str, seconds: float, *, done: bool) -> None:
         if done:

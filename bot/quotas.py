@@ -20,6 +20,11 @@ def quotas(settings: Settings) -> tuple[Rule, ...]:
     return with_defaults(rules, read_rules("; ".join(_defaults(settings))))
 
 
+def must_be_bounded(settings: Settings) -> set[Unit]:
+    """What others, or a bill, could make too much of."""
+    return {rule.unit for rule in read_rules("; ".join(_defaults(settings)))}
+
+
 def _defaults(settings: Settings) -> list[str]:
     others = others_come(settings)
     defaults = [OTHERS_COME] if others else []

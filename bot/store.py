@@ -62,6 +62,10 @@ class Files(Protocol):
     def delete(self, sha256: str) -> object: ...
 
 
+def _uncounted(amounts: Amounts) -> None:
+    """Nobody watches."""
+
+
 class SqliteStore:
     """Implements `handlers.ports.Store`. Open it with `await SqliteStore.open(...)`, close it with `close()`."""
 
@@ -82,8 +86,9 @@ class SqliteStore:
         recent_turns: int = 24,
         recent_pictures: int = 24,
         busy_s: float = 2.0,
+        spent: Callable[[Amounts], None] = _uncounted,
     ) -> SqliteStore:
-        """Open the database at `path`; picture bytes go to `files`.
+        """Open the database at `path`; picture bytes go to `files`; `spent` is told what quotas count, from any thread.
 
         Raises:
             StoreError: the file cannot be opened, is no database, or comes from a newer version.
@@ -100,7 +105,7 @@ class SqliteStore:
             executor.shutdown()
             raise StoreError(str(error)) from error
         boot = uuid4().hex
-        tables = Tables(db, boot, recent_turns=recent_turns, recent_pictures=recent_pictures)
+        tables = Tables(db, boot, recent_turns=recent_turns, recent_pictures=recent_pictures, spent=spent)
         return cls(db, files, DatabaseThread(db.conn, executor), tables, Hands(db.conn, boot))
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
@@ -39,9 +39,13 @@ def keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
 class PictureTables:
     """One transaction a method, on one connection. Not thread-safe."""
 
-    def __init__(self, db: Database, boot: str, *, recent_turns: int, recent_pictures: int) -> None:
+    def __init__(
+        self, db: Database, boot: str, *, recent_turns: int, recent_pictures: int, spent: Callable[[Amounts], None]
+    ) -> None:
+        """`spent` is told what quotas count."""
         self._db: sqlite3.Connection = db.conn
         self._boot = boot
+        self._spent = spent
         self._recent_turns = recent_turns
         self._recent_pictures = recent_pictures
         # What busy threads read again with every turn. Bounded for all threads together.
@@ -106,6 +110,7 @@ class PictureTables:
         columns = ("at", *SHARED_BY.values(), *UNITS)
         marks = ", ".join("?" * len(columns))
         self._db.execute(f"INSERT INTO spent ({', '.join(columns)}) VALUES ({marks})", (at, *keys, *astuple(amounts)))
+        self._spent(amounts)
 
     def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)

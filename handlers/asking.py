@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 
 from handlers.at_once import AtOnce
 from handlers.errors import CallsUsedUp, LanguageModelError, QuotaUsedUp, StoreError
@@ -28,13 +28,20 @@ class Asking:
         at_once: AtOnce,
         thread: ThreadKey,
         person: Person,
+        refused: Callable[[ThreadKey, Person, Exception], Awaitable[None]],
         price: float = 0.0,
     ) -> None:
+        """
+        Args:
+            refused: Writes down that somebody was told no.
+            price: Of one call, in the currency of the quotas.
+        """
         self._model = model
         self._quota = quota
         self._at_once = at_once
         self._thread = thread
         self._person = person
+        self._refused = refused
         self._one = Amounts(money=price, calls=1)
         self._has_room = False
 
@@ -66,13 +73,15 @@ class Asking:
                     yield chunk
             except LanguageModelError:
                 if not came:
-                    await self._quota.take_back(self._thread, self._person, self._one)
+                    with suppress(StoreError):  # the model's own sentence matters more
+                        await self._quota.take_back(self._thread, self._person, self._one)
                 raise
 
     async def _count(self) -> None:
         try:
             await self._quota.spend(self._thread, self._person, self._one)
         except QuotaUsedUp as error:
+            await self._refused(self._thread, self._person, error)
             raise CallsUsedUp(str(error)) from error
         except StoreError as error:
             raise LanguageModelError(str(error)) from error

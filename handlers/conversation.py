@@ -170,6 +170,7 @@ class Conversation:
             size = sum(len(upload.data) for upload in brought.uploads)
             await self._set_aside(incoming, Amounts(bytes=size), aside)
         except QuotaUsedUp as error:
+            await self._services.refused(incoming.thread, incoming.person, error)
             return Brought((), (*brought.sentences, str(error)))
         return brought
 

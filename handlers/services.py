@@ -59,7 +59,7 @@ class Services:
 
     def asking(self, thread: ThreadKey, person: Person) -> LanguageModel:
         """The language model on a person's account, for one answer."""
-        return Asking(self.model, self.quota, self.at_once, thread, person, self.limits.call_price)
+        return Asking(self.model, self.quota, self.at_once, thread, person, self.refused, self.limits.call_price)
 
     def hold(self, thread: ThreadKey, person: Person, recipe: Recipe) -> Share:
         """Set a picture aside that was asked for before."""

@@ -49,7 +49,7 @@ class Studio:
         self.desk: Desk
 
     async def start(self) -> None:
-        self.store = await SqliteStore.open(self.home / "easel.db", self.files)
+        self.store = await SqliteStore.open(self.home / "easel.db", self.files, spent=self.metrics.spent)
         limits = Limits(quotas=read_rules("2 pictures a day per person"))
         model = MeasuredLanguageModel(self.model, self.metrics)
         self.desk = Desk(self.store, model, self.queue, {self.chat.name: self.chat}, limits, observer=self.metrics)
@@ -166,3 +166,13 @@ async def test_the_dashboard_and_the_page_for_hosts_know_every_number(studio: St
     assert {name for name in told if name.removesuffix("_bucket") not in ours} == set()
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(ids) == len(set(ids))
+
+
+async def test_what_quotas_count_is_told_in_all(studio: Studio) -> None:
+    studio.model.scripts += ["Here <image> a fox </image>"]
+    await studio.handlers.receive(message("a fox"))
+    assert studio.number("easel_spent_total", unit="pictures") == 1
+    assert studio.number("easel_spent_total", unit="messages") == 1
+    assert studio.number("easel_spent_total", unit="bytes") > 0
+    assert studio.number("easel_spent_total", unit="money") == 0
+    assert studio.number("easel_answers_writing") == 0
