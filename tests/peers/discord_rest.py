@@ -68,6 +68,8 @@ class Rest(Gateway):
         self.too_old: set[str] = set()
         """Messages that Discord lets nobody edit any more, for so many seconds."""
         self.too_old_for_s = 0.01
+        self.edits_refuse_files = False
+        """Interactions' messages take no new pictures in an edit, as Discord's have been seen to do."""
         self.requests_per_s: int | None = None
         """The global limit, where it is watched; `limited` counts refusals."""
         self.limited = 0
@@ -109,6 +111,7 @@ class Rest(Gateway):
             ("DELETE", hook + "/messages/@original", self._delete),
             ("GET", hook + "/messages/{message}", self._get),
             ("PATCH", hook + "/messages/{message}", self._edit),
+            ("DELETE", hook + "/messages/{message}", self._delete),
         ]
 
     # ------------------------------------------------------------------ shapes
@@ -298,6 +301,8 @@ class Rest(Gateway):
             return as_json(body, status=429, headers={"Via": "1.1 peer"})
         if self.threads.get(message["channel_id"], {}).get("thread_metadata", {}).get("archived"):
             return refuse(400, 50083, "Thread is archived")
+        if self.edits_refuse_files and files and "token" in request.match_info:
+            return refuse(400, 50035, "Invalid Form Body: the media item was not found")
         if problem := self._too_much(body, files):
             return problem
         self._fill(message, body, files)
@@ -305,8 +310,8 @@ class Rest(Gateway):
         return as_json(message)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        if "channel" in request.match_info:
-            self.messages[request.match_info["channel"]].pop(request.match_info["message"], None)
+        channel, message = request.match_info.get("channel", CHANNEL), request.match_info.get("message")
+        self.messages[channel].pop(message or "", None)
         return web.Response(status=204)
 
     def _find(self, request: web.Request) -> Json | None:

@@ -85,6 +85,8 @@ class DiscordPost:
         self._previews: dict[str, bytes] = {}
         self._previewed = float("-inf")
         self._without_files = False
+        self._edits_take_files = True
+        """Discord has refused files in an edit of an interaction's messages: they come in new messages then."""
         self._largest = 0
         """Bytes of the largest file of the last attempt."""
 
@@ -156,7 +158,8 @@ class DiscordPost:
             raise ChatUnavailable(self._gone)
         await self._persist(self._adopt, last=True)
         covered = await self._covers.of(reply)
-        views = fitted(render(reply, deleted=deleted, covered=covered), self._outlet.most)
+        shown = render(reply, previews=self._edits_take_files, deleted=deleted, covered=covered)
+        views = fitted(shown, self._outlet.most)
         for index, view in enumerate(views):
             if not await self._persist(partial(self._place, index, view), last=last):
                 return
@@ -211,6 +214,9 @@ class DiscordPost:
         if message is None:
             await self._send(index, view, after=0)
             return
+        if not self._edits_take_files and _brings_files(view, message):
+            await self._anew(index, view, message)
+            return
         try:
             await self._change(message, view)
         except (discord.HTTPException, discord.RateLimited) as error:
@@ -220,12 +226,19 @@ class DiscordPost:
                     await self._outlet.unarchive()
                     await self._change(message, view)
                 case Trouble.TOO_OLD:
-                    await self._send(index, view, after=message.id)
-                    await self._remove(message)
+                    await self._anew(index, view, message)
                 case Trouble.MESSAGE_DELETED:
                     await self._send(index, view, after=message.id)
+                case Trouble.REFUSED if _brings_files(view, message):
+                    log.info("answer %s: an edit with pictures is refused: %s", self._turn, error)
+                    self._edits_take_files = False
+                    await self._anew(index, view, message)
                 case _:
                     raise
+
+    async def _anew(self, index: int, view: MessageView, instead: _Message) -> None:
+        await self._send(index, view, after=instead.id)
+        await self._remove(instead)
 
     async def _send(self, index: int, view: MessageView, *, after: int) -> None:
         """A new message; `after` is the one that it takes the place of, so that its nonce is another."""
@@ -304,6 +317,11 @@ class DiscordPost:
 
 def _read(message: discord.Message) -> _Message:
     return _Message(message.id, None, {a.filename.rpartition(".")[0]: a for a in attached(message)})
+
+
+def _brings_files(view: MessageView, message: _Message) -> bool:
+    """Whether a view shows pictures that the message does not have yet."""
+    return any(shown.file.rpartition(".")[0] not in message.attachments for shown in view.pictures)
 
 
 def _bare(view: MessageView, word: Words) -> MessageView:

@@ -7,7 +7,7 @@ import logging
 import discord
 
 from bot.chats.discord.health import held_in, may_open_threads
-from bot.chats.discord.ids import CHAT
+from bot.chats.discord.ids import CHAT, ButtonId
 from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.text import shorten
 from bot.chats.discord.trouble import NO_THREAD, THREAD_EXISTS, Trouble, trouble
@@ -22,9 +22,21 @@ THREADED = (discord.ChannelType.text, discord.ChannelType.news)
 def chain_root(message: discord.Message, me: int) -> int | None:
     """The message under which a chain of replies hangs, when this message answers one of ours in it."""
     answered = message.reference.resolved if message.reference else None
-    if not isinstance(answered, discord.Message) or answered.author.id != me or answered.reference is None:
+    if not isinstance(answered, discord.Message) or answered.author.id != me:
         return None
-    return answered.reference.message_id
+    return _root(answered)
+
+
+def _root(answer: discord.Message) -> int | None:
+    """Where the bot may not read history its answer hangs on nothing; the buttons under a picture know the chain."""
+    if answer.reference is not None:
+        return answer.reference.message_id
+    for row in answer.components:
+        for item in row.children if isinstance(row, discord.ActionRow) else ():
+            id = ButtonId.parse(item.custom_id or "")
+            if id is not None and id.thread.startswith("r"):
+                return int(id.thread[1:])
+    return None
 
 
 def chain_name(key: ThreadKey) -> str:
@@ -42,7 +54,7 @@ def place_of_answer(message: discord.Message, me: int) -> ThreadKey | None:
     tenant = str(message.guild.id)
     if isinstance(channel, discord.Thread):
         return ThreadKey(CHAT, tenant, str(channel.parent_id), str(channel.id))
-    root = message.reference.message_id if message.reference else None
+    root = _root(message)
     return None if root is None else ThreadKey(CHAT, tenant, str(channel.id), f"r{root}")
 
 

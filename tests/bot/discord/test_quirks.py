@@ -104,6 +104,42 @@ async def test_a_picture_that_is_there_is_not_uploaded_again(peer: DiscordPeer, 
     assert len(peer.files) == before == 1
 
 
+async def test_a_chain_goes_on_though_the_answer_may_hang_on_nothing(peer: DiscordPeer, process: Process) -> None:
+    """A reply takes the permission to read what it answers; the buttons under a picture know the chain all the same."""
+    peer.fail("POST", "/threads", 403, {"code": 50013, "message": "no"})
+    process.handlers.parts = ()
+    asked = await peer.say(f"{MENTION} a red fox")
+    await peer.until(lambda: bool(process.handlers.received))
+    key = process.handlers.received[0].thread
+    assert key.thread == f"r{asked['id']}"
+    peer.fail("POST", f"/channels/{CHANNEL}/messages", 400, {"code": 160002, "message": "no"})
+    await process.handlers.reply("turn-1", key, (process.picture(key),))
+    [answer] = peer.said(CHANNEL)
+    assert "message_reference" not in answer
+    reference = {"message_id": answer["id"], "channel_id": CHANNEL}
+    await peer.say("bluer", by=BEN, message_reference=reference, referenced_message=answer)
+    await peer.until(lambda: len(process.handlers.received) == 2)
+    assert process.handlers.received[1].thread == key
+
+
+async def test_where_an_edit_takes_no_pictures_they_come_in_a_new_message(peer: DiscordPeer, process: Process) -> None:
+    """Seen with messages of interactions: an edit that brings a picture into a gallery is refused."""
+    peer.edits_refuse_files = True
+    process.handlers.parts = ()
+    await peer.slash("imagine", server="9999", text="a red fox")
+    await peer.until(lambda: bool(process.handlers.received))
+    key = process.handlers.received[0].thread
+    fox = process.picture(key, 1)
+    post = process.chat.open_reply("turn-1", key, None, None)
+    post.show(process.reply("turn-1", key, TextPart("Here it comes.")))
+    await peer.until(lambda: "Here it comes" in str(peer.messages[CHANNEL]))
+    await post.finish(process.reply("turn-1", key, TextPart("Here it is."), fox, final=True))
+    shown = [message for message in peer.said(CHANNEL) if message["components"]]
+    assert len(shown) == 1
+    assert "Here it is." in str(shown[0]["components"])
+    assert [file["filename"][:10] for file in shown[0]["attachments"]] == ["picture-1-"]
+
+
 async def test_a_forwarded_answer_brings_its_pictures(peer: DiscordPeer, process: Process) -> None:
     key = await process.asked()
     process.handlers.parts = (process.picture(key, 7),)
