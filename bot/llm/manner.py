@@ -18,6 +18,7 @@ MAX_STOPS: Final = 4
 """As many stop strings as OpenAI's API takes."""
 LIMITS: Final = ("max_tokens", "max_completion_tokens")
 _SMALLEST_PROMPT: Final = 256
+_SMALLEST_REPLY: Final = 64
 
 _REASONING = re.compile(r"(?:openai/)?(?:o\d|gpt-5)(?:\b|[.-])", re.IGNORECASE)
 """Models that take `max_completion_tokens` and neither temperature nor stop strings."""
@@ -98,7 +99,8 @@ def body_of(
     context_tokens: int,
 ) -> dict[str, Any]:
     """The request's JSON. `context_tokens` is the budget of prompt and reply together."""
-    most = min(request.max_tokens, wishes.max_tokens, manner.longest or wishes.max_tokens)
+    room = max(_SMALLEST_REPLY, context_tokens // 2)
+    most = min(request.max_tokens, wishes.max_tokens, manner.longest or wishes.max_tokens, room)
     system = profile.system and manner.system and wishes.system
     family = replace(profile, system=system, merge=profile.merge or manner.alternate or not system)
     body: dict[str, Any] = {

@@ -7,22 +7,20 @@ refuses about the way it is asked is asked otherwise, and remembered.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
 
 from bot.llm.context import Context, ask_context
-from bot.llm.endpoint import MAX_ERROR, Endpoint
-from bot.llm.events import EventReader
+from bot.llm.endpoint import Endpoint
 from bot.llm.hearing import BROKE_OFF, Hearing, NothingCame, Refused
 from bot.llm.holding import Holding
 from bot.llm.learnt import Learnt
+from bot.llm.line import Line
 from bot.llm.manner import Manner, Wishes, adapted, body_of, first_manner
 from bot.llm.patience import Patience
 from bot.llm.refusals import Kind, Refusal, read_refusal
@@ -34,7 +32,6 @@ from prompts.system import estimate_tokens
 log = logging.getLogger(__name__)
 
 MOST_ADAPTATIONS: Final = 10
-LET_GO_S: Final = 0.05
 UNNAMED: Final = "default"
 """The model's name where the host gave none and the endpoint lists none: servers of one model take any."""
 _PARSED: Final = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai", "x.ai", "deepseek.com")
@@ -89,6 +86,7 @@ class OpenAILanguageModel:
         self._profile = profile
         self._patience = patience or Patience()
         self._endpoint = Endpoint(base_url, api_key, connect_s=self._patience.connect_s)
+        self._line = Line(self._endpoint, self._patience, clock)
         self._context_tokens = context_tokens
         self._wishes = wishes or Wishes(max_tokens, temperature)
         self._learnt = learnt or Learnt(None)
@@ -189,6 +187,8 @@ class OpenAILanguageModel:
             finally:
                 self._thinks = self._thinks or hearing.thought
                 hearing.count()
+                if self._context is None and not hearing.ended:
+                    self._asking = None  # it may not have been there to be asked
             log.warning("asking %s again: %s", self._model, sentence)
             await self._sleep(self._patience.wait(attempt, wait))
             attempt += 1
@@ -268,108 +268,30 @@ class OpenAILanguageModel:
     async def _once(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[str]:
         """One try: pieces of text. `Refused` and `NothingCame` only before the first of them."""
         try:
-            async for pieces in self._heard(body, hearing):
+            async for pieces in self._line.heard(body, hearing):
                 for piece in pieces:
                     yield piece
             for piece in hearing.close():
                 yield piece
-        except TimeoutError as error:
+        except (Refused, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             for piece in hearing.close(broken=True):
                 yield piece
-            if hearing.begun:
-                raise self._broke(error) from error
-            log.warning("%s said nothing for %g s", self._endpoint.host, self._patience.first_token_s)
-            raise LanguageModelError(Kind.SLOW.value) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            for piece in hearing.close(broken=True):
-                yield piece
-            if hearing.begun:
-                raise self._broke(error) from error
-            log.warning("%s cannot be reached: %s", self._endpoint.host, _cause(error))
-            raise Refused(Refusal(Kind.UNREACHABLE, 0)) from error
-        except Refused as refused:
-            for piece in hearing.close(broken=True):
-                yield piece
-            if hearing.begun:
-                raise self._broke(refused) from refused
-            raise
+            raise self._failed(error, body, begun=hearing.begun) from error
         hearing.conclude()
 
-    def _broke(self, error: BaseException) -> LanguageModelError:
-        cause = self._words(error.refusal) if isinstance(error, Refused) else _cause(error)
-        log.warning("the stream of %s broke: %s", self.name, cause)
-        return LanguageModelError(BROKE_OFF)
-
-    async def _heard(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[list[str]]:
-        patience = self._patience
-        reader = EventReader()
-        posting = self._endpoint.post("chat/completions", body)
-        async with asyncio.timeout(patience.first_token_s):
-            response = await posting.__aenter__()
-        try:
-            if response.status != 200:
-                raise Refused(replace(await self._error(response), asked=body))
-            wordless = self._clock() + patience.wordless_s
-            while not hearing.done:
-                data = await self._next(response, hearing, wordless)
-                if data is None:
-                    yield hearing.due()
-                    continue
-                for event in reader.feed(data) if data else reader.close():
-                    if pieces := self._asked(hearing, event, body):
-                        wordless = self._clock() + patience.wordless_s
-                        yield pieces
-                if not data:
-                    return
-        finally:
-            await _let_go(response)
-
-    @staticmethod
-    def _asked(hearing: Hearing, event: Any, body: dict[str, Any]) -> list[str]:
-        try:
-            return hearing.hear(event)
-        except Refused as refused:
-            raise Refused(replace(refused.refusal, asked=body)) from None
-
-    async def _next(self, response: aiohttp.ClientResponse, hearing: Hearing, wordless: float) -> bytes | None:
-        """More bytes; empty at the end of the line; None when words that were held back are due.
-
-        Raises:
-            TimeoutError: too long a silence, or nothing but thoughts for too long.
-        """
-        patience = self._patience
-        if hearing.ended:
-            wait = patience.grace_s
-        else:
-            wait = patience.idle_s if hearing.begun else patience.first_token_s
-            if (left := wordless - self._clock()) < wait:
-                wait = max(0.0, left)
-        due = hearing.due_s
-        try:
-            async with asyncio.timeout(wait if due is None else min(wait, due)):
-                data: bytes = await response.content.readany()
-                return data
-        except TimeoutError:
-            if hearing.ended:
-                return b""
-            if due is not None and due < wait:
-                return None
-            raise
-
-    async def _error(self, response: aiohttp.ClientResponse) -> Refusal:
-        data = b""
-        try:
-            async with asyncio.timeout(self._patience.idle_s):
-                while len(data) < MAX_ERROR and (more := await response.content.read(MAX_ERROR)):
-                    data += more
-        except (aiohttp.ClientError, TimeoutError):
-            log.debug("the error's body did not come whole")
-        text = data.decode("utf-8", "replace")
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            body = text
-        return read_refusal(response.status, body, response.headers)
+    def _failed(self, error: Exception, body: dict[str, Any], *, begun: bool) -> Exception:
+        """What a failure is for whoever asked; the log has the rest."""
+        if begun:
+            cause = self._words(error.refusal) if isinstance(error, Refused) else _cause(error)
+            log.warning("the stream of %s broke: %s", self.name, cause)
+            return LanguageModelError(BROKE_OFF)
+        if isinstance(error, Refused):
+            return Refused(replace(error.refusal, asked=body))
+        if isinstance(error, TimeoutError):
+            log.warning("%s said nothing for %g s", self._endpoint.host, self._patience.first_token_s)
+            return LanguageModelError(Kind.SLOW.value)
+        log.warning("%s cannot be reached: %s", self._endpoint.host, _cause(error))
+        return Refused(Refusal(Kind.UNREACHABLE, 0))
 
     def _told(self, refusal: Refusal) -> str:
         """The sentence for people; the host reads the endpoint's own in the log."""
@@ -379,15 +301,6 @@ class OpenAILanguageModel:
 
     def _words(self, refusal: Refusal) -> str:
         return refusal.words(self._key)
-
-
-async def _let_go(response: aiohttp.ClientResponse) -> None:
-    """Keep the connection for the next request where the reply's end is there; what else comes is not waited for."""
-    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        async with asyncio.timeout(LET_GO_S):
-            while await response.content.read(MAX_ERROR):
-                pass
-    response.close()
 
 
 def _changes(manner: Manner) -> str:

@@ -455,6 +455,25 @@ CONTEXTS = [
         sent={"prompt_below": 900},
     ),
     Quirk(
+        "a reply that leaves no room",
+        "vLLM",
+        (
+            refusal(
+                400,
+                error(
+                    "'max_tokens' or 'max_completion_tokens' is too large. This model's maximum context length is "
+                    "900 tokens and your request has 700 input tokens (4000 > 900 - 700).",
+                    param="max_tokens",
+                ),
+            ),
+            GOOD,
+        ),
+        "Here.",
+        asks=2,
+        sent={"prompt_below": 900, "max_tokens": 450},
+        settings={"wishes": Wishes(4000)},
+    ),
+    Quirk(
         "overflow, told within a stream",
         "llama.cpp, OpenRouter",
         (Answer((event(error("the request exceeds the available context size", code=400, n_ctx=900)),)), GOOD),

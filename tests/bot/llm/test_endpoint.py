@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bot.llm import OpenAILanguageModel
+from bot.llm import OpenAILanguageModel, Patience
 from bot.llm.efforts import effort_fields
 from bot.llm.endpoint import Endpoint, is_local
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said
-from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk
+from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk, refusal
+from tests.peers.endpoint_refusals import listed
 
 ASK = LanguageRequest(Said("user", "hello"))
 
@@ -80,6 +83,21 @@ async def test_connections_are_kept_for_the_next_message() -> None:
             [piece async for piece in model.stream(ASK)]
         await model.close()
     assert len(peer.connections) == 1
+
+
+async def test_the_context_is_asked_again_of_a_server_that_was_not_there() -> None:
+    quirk = Quirk("", "", (refusal(503, "nobody is here"), GOOD))
+    async with EndpointPeer(quirk) as peer:
+        hasty = Patience(tries=1)
+        model = OpenAILanguageModel(peer.base_url, "some-model", patience=hasty, context_tokens=6000)
+        with pytest.raises(LanguageModelError):
+            [piece async for piece in model.stream(ASK)]
+        peer.quirk = replace(quirk, models=listed(max_model_len=900))
+        [piece async for piece in model.stream(ASK)]
+        context = await model.context()
+        await model.close()
+    assert context is not None
+    assert context.tokens == 900
 
 
 async def test_people_are_told_no_address_user_or_password(caplog: pytest.LogCaptureFixture) -> None:
