@@ -74,9 +74,18 @@ def read_message(event: Payload, team: str, bot_user: str) -> Message | None:
         raw=raw,
         text=written.clean_text(raw, bot_user),
         files=written.files_of(event),
-        mentioned=event.get("type") == "app_mention" or (bool(bot_user) and f"<@{bot_user}" in own),
+        mentioned=_is_mentioned(event, own, bot_user),
         direct=event.get("channel_type") in ("im", "app_home") or is_direct(channel),
     )
+
+
+def _is_mentioned(event: Payload, own: str, bot_user: str) -> bool:
+    """Whether the bot is named: by the blocks of the message where it has some, since in its text a mention within code
+    looks like any other."""
+    named = written.named_in(event)
+    if named is not None:
+        return bot_user in named
+    return event.get("type") == "app_mention" or (bool(bot_user) and f"<@{bot_user}" in own)
 
 
 def is_direct(channel: str) -> bool:

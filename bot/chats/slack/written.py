@@ -82,6 +82,20 @@ def _bare(address: str) -> str:
     return "".join(_ADDRESS.sub("", address, count=1).split()).rstrip("/").casefold()
 
 
+def named_in(event: Payload) -> set[str] | None:
+    """Ids of the people whom the rich text of a message mentions; None where it has none."""
+    blocks = [block for block in _mappings(event.get("blocks")) if block.get("type") == "rich_text"]
+    if not blocks:
+        return None
+    return {str(element.get("user_id")) for element in _elements(blocks) if element.get("type") == "user"}
+
+
+def _elements(blocks: Sequence[Payload], depth: int = 12) -> Iterator[Payload]:
+    for block in blocks if depth else ():
+        yield block
+        yield from _elements(_mappings(block.get("elements")), depth - 1)
+
+
 # What was shared
 
 

@@ -50,6 +50,24 @@ async def test_names_of_channels_are_a_luxury(world: World) -> None:
     assert len(world.peer.called("conversations.info")) == 1
 
 
+def rich(*elements: dict[str, Any]) -> list[dict[str, Any]]:
+    """The blocks that Slack's clients send with a message."""
+    section = {"type": "rich_text_section", "elements": list(elements)}
+    return [{"type": "rich_text", "block_id": "b", "elements": [section]}]
+
+
+async def test_the_bots_name_within_code_is_no_mention(world: World) -> None:
+    """In the text it looks like any other, and Slack may tell of it as a mention."""
+    code = {"type": "text", "text": "<@UBOT> a fox", "style": {"code": True}}
+    event = world.peer.said("write `<@UBOT> a fox`", blocks=rich({"type": "text", "text": "write "}, code))
+    await world.peer.send_event(event)
+    await world.peer.send_event(event | {"type": "app_mention"})
+    named = rich({"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " a boat"})
+    await world.peer.send_event(world.peer.said("<@UBOT> a boat", blocks=named) | {"type": "app_mention"})
+    await heard(world)
+    assert [incoming.text for incoming in world.handlers.received] == ["a boat", "and then"]
+
+
 async def test_a_mention_that_is_edited_is_answered_once(world: World) -> None:
     """Slack tells of it again, as a new event."""
     event = world.peer.said("<@UBOT> a red fox")
