@@ -159,6 +159,7 @@ class Register:
     ) -> tuple[Invitation, str]:
         """A fresh link's secret. `person`: it signs in somebody who is there already, and nobody else."""
         token, now = secrets.token_urlsafe(18), self._clock()
+        self._tidy(now)
         made = Invitation(secrets.token_hex(3), role, name, many, 0, now + seconds, False, person)
         self._db.execute(
             "INSERT INTO invitations (id, hash, role, name, person, many, created, expires) "
@@ -166,6 +167,11 @@ class Register:
             (made.id, _hash(token), role.value, name, person, int(many), now, made.expires),
         )
         return made, token
+
+    def _tidy(self, now: float) -> None:
+        """Leave out what opens nothing any more."""
+        self._db.execute("DELETE FROM sessions WHERE seen < ?", (now - SESSION_DAYS * DAY_S,))
+        self._db.execute("DELETE FROM invitations WHERE person IS NOT NULL AND expires < ?", (now,))
 
     def invitations(self) -> list[Invitation]:
         """The newest first."""

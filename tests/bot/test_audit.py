@@ -199,10 +199,10 @@ async def test_who_is_not_let_in_on_the_page_is_in_it(tmp_path: Path) -> None:
                 pass
         async with site.browser.post("/api/threads", headers={"Origin": "https://evil.example"}):
             pass
-        with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
-            found = {(row.what, row.place, row.person): row.times for row in audit.rows(connection, 0)}
     finally:
         await site.stop()
+    with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
+        found = {(row.what, row.place, row.person): row.times for row in audit.rows(connection, 0)}
     assert found[("a wrong password", "web/-/web", "")] + found[("too many tries", "web/-/web", "")] == 5
     assert ("another site or name", "web/-/web", "") in found
     assert "127.0.0.1" not in str(found)

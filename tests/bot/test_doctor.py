@@ -6,16 +6,19 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from safetensors.numpy import save_file
 
-from bot import doctor, doctor_images
+from bot import doctor, doctor_images, doctor_page
 from bot.cli import main
 from bot.doctor import endpoint, examine
 from bot.doctor_findings import Finding, Level
+from bot.people import Register
 from bot.probes import Probes
 from bot.settings import Settings, load_settings
 
@@ -205,3 +208,23 @@ async def test_an_images_endpoint_that_sends_elsewhere_is_not_followed(tmp_path:
         finding = await doctor_images.examine(settings)
     assert finding.level is Level.BROKEN
     assert "redirect" in finding.sentence
+
+
+def test_what_doctor_says_of_the_page(tmp_path: Path) -> None:
+    def said(**settings: Any) -> list[str]:
+        found = doctor_page.examine(Settings(home=tmp_path, **settings))
+        return [f"{finding.level}: {finding.sentence}" for finding in found]
+
+    slack = {"slack_bot_token": SecretStr("xoxb-1"), "slack_signing_secret": SecretStr("x")}
+    assert said() == []
+    assert ["closed: Slack" in line for line in said(web_public_url="https://easel.example", **slack)] == [True]
+    password = SecretStr("long enough")
+    assert ["without TLS" in line for line in said(web_host="0.0.0.0", web_password=password)] == [True]
+    assert said(web_host="0.0.0.0", web_password=password, web_public_url="https://easel.example") == []
+    assert ["easel invite" in line for line in said(web_login="invitation")] == [True]
+    register = Register(tmp_path / "people.db")
+    _, token = register.invite()
+    assert [line.endswith(": 0") for line in said(web_login="invitation")] == [True]
+    register.join(token, "Anna")
+    register.close()
+    assert [line.endswith(": 1") for line in said(web_login="invitation")] == [True]

@@ -220,6 +220,20 @@ async def test_the_page_itself_can_write(site: Site) -> None:
         assert answer.status == 201
 
 
+async def test_a_proxy_may_ask_under_a_name_of_its_own(tmp_path: Path) -> None:
+    """As nginx does where nothing else is said: the browser's Origin is the public name, the Host is not."""
+    site = Site(tmp_path, "long enough", public=True, names=NAMES)
+    await site.start()
+    key = {"Authorization": "Basic " + b64encode(b":long enough").decode()}
+    try:
+        for origin, status in (("https://easel.example", 201), ("https://evil.example", 403)):
+            headers = key | {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+            async with site.browser.post("/api/threads", headers=headers) as answer:
+                assert answer.status == status
+    finally:
+        await site.stop()
+
+
 async def test_a_foreign_name_for_this_machine_is_refused(site: Site) -> None:
     status, _, _ = await site.get("/", headers={"Host": "evil.example"})
     assert status == 403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -19,6 +20,7 @@ from bot.chats.web.slowing import GUESSES_IN_ALL, Guesses, Newcomers
 from bot.memory import Memory
 from bot.settings import parse_networks
 from tests.bot.web_site import NAMES, THREAD, Site
+from tests.waiting import until
 
 PROXY = parse_networks("127.0.0.1")
 
@@ -146,11 +148,13 @@ async def test_who_drops_the_cookie_stays_the_same_for_limits(tmp_path: Path) ->
     await memory.close()
 
 
-async def test_only_named_proxies_are_believed(tmp_path: Path) -> None:
+async def test_only_named_proxies_are_believed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for proxies, known in ((PROXY, "192.0.2.7"), ((), "127.0.0.1"), (parse_networks("10.0.0.0/8"), "127.0.0.1")):
         async with page(Site(tmp_path, "the right one", proxies=proxies)) as site:
             await site.get("/", headers=shown("wrong") | {"X-Forwarded-For": "192.0.2.7"})
             assert list(site.chat.gate.guesses._tries) == [known]
+            assert ("which EASEL_WEB_PROXIES does not name" in caplog.text) is (known == "127.0.0.1")
+            caplog.clear()
 
 
 async def test_an_address_has_so_many_new_people_an_hour(tmp_path: Path) -> None:
@@ -177,6 +181,23 @@ def test_newcomers_of_many_addresses_do_not_fill_the_memory() -> None:
     for n in range(10_000):
         assert newcomers.admits(str(n), "x")
     assert len(newcomers._seen) < 5000
+
+
+async def test_uploads_on_their_way_in_hold_so_much_and_no_more(tmp_path: Path) -> None:
+    async with page(Site(tmp_path)) as site:
+        site.chat.hands._each = 150_000
+        _, writer = await asyncio.open_connection("127.0.0.1", site.chat.port)
+        head = (
+            "POST /api/threads/thread-0002/messages HTTP/1.1\r\nHost: localhost\r\nX-Easel: 1\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 190000\r\n\r\n"
+            '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        )
+        writer.write(head.encode() + b"a" * 140_000)
+        await until(lambda: site.chat.hands.held >= 100_000)
+        assert await site.say("look", ("a.png", b"x" * 60_000)) == 503
+        writer.close()
+        await until(lambda: site.chat.hands.held == 0)
+        assert await site.say("look", ("a.png", b"x" * 60_000)) == 202
 
 
 # What strangers are told
@@ -224,8 +245,6 @@ async def test_who_follows_a_link_from_elsewhere_stays_who_they_are(tmp_path: Pa
 
 
 async def test_what_is_no_http_is_no_traceback_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    import asyncio
-
     async with page(Site(tmp_path)) as site:
         for sends in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", site.chat.port)

@@ -63,6 +63,7 @@ class Accounts:
         try:
             member, session = await self.residents.ask(lambda register: register.join(token, name))
         except NotInvited as error:
+            self.chat.refused("an invitation or name")
             raise web.HTTPConflict(text=str(error)) from None
         response = web.json_response({"name": member.name, "role": member.role.value}, status=201)
         response.set_cookie(

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from bot.chats import ChatNotStarted
 from bot.chats.web import views
 from bot.chats.web.connections import Doorman, room
 from bot.chats.web.events import Hub
+from bot.chats.web.forms import Hands
 from bot.chats.web.residents import ProxyLogin, Residents
 from bot.chats.web.security import LOOPBACK, MEMBER, PERSON, Gate
 from bot.chats.web.server import Pages, build
@@ -27,7 +29,7 @@ from bot.memory import Memory
 from bot.people import House, People
 from bot.readiness import Readiness
 from bot.settings import Login, Network, loopback
-from handlers.audit import Audit, NoAudit
+from handlers.audit import Act, Audit, NoAudit
 from handlers.model import (
     Answer,
     CommandCall,
@@ -48,6 +50,10 @@ http_log = logging.getLogger(f"{__name__}.http")
 http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 """aiohttp's own, without a traceback for each request that is no HTTP: scanners send them all day."""
 
+RECORD_S = 1.0
+"""Between a refusal and its line in the host's record."""
+PAGE = ThreadKey("web", "-", "web", "")
+"""Where it happens, for the record."""
 THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
 
@@ -138,6 +144,8 @@ class WebChat:
         self._store = store
         self._memory = memory
         self._secret = b""
+        self._audit = audit or NoAudit()
+        self._refusals: Counter[str] = Counter()
         self._address = address
         self._max_upload_bytes = max_upload_bytes
         self._readiness = readiness or _nothing_wrong
@@ -152,11 +160,11 @@ class WebChat:
         self.visitors = Visitors(address.proxies)
         self.gate = Gate(
             frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
-            address.closed, address.alone, address.tls_name, visitors=self.visitors,
-            audit=audit or NoAudit(),
+            address.closed, address.alone, address.tls_name, visitors=self.visitors, refused=self.refused,
         )  # fmt: skip
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
+        self.hands = Hands()
         self.hub = Hub()
         self.port = 0
 
@@ -207,6 +215,7 @@ class WebChat:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._record()
 
     def health(self) -> str | None:
         return None if self._runner is not None else "The web page is not running."
@@ -252,6 +261,21 @@ class WebChat:
             return Person(digest, name, admin=True, moderator=True)
         # A cookie is dropped in no time: limits mean whoever comes from that address.
         return Person(digest, name, account=account_of_address(self.visitors.address(request), self._secret))
+
+    def refused(self, what: str) -> None:
+        """Put into the host's record that somebody was not let in; who asks a thousand times makes one line."""
+        if not self._refusals:
+            self._own(self._record_soon(), "record")
+        self._refusals[what] += 1
+
+    async def _record_soon(self) -> None:
+        await asyncio.sleep(RECORD_S)
+        await self._record()
+
+    async def _record(self) -> None:
+        refusals, self._refusals = self._refusals, Counter()
+        for what, times in refusals.items():
+            await self._audit.note(Act.REFUSAL, what, PAGE, None, times)
 
     async def _address_secret(self) -> bytes:
         """What keeps stored accounts from being turned back into addresses; one for all times."""

@@ -8,6 +8,7 @@ import logging
 import math
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -17,12 +18,10 @@ from aiohttp.typedefs import Handler, Middleware
 from bot.chats.web.connections import answering
 from bot.chats.web.residents import Residents
 from bot.chats.web.slowing import Guesses, Newcomers
-from bot.chats.web.visitors import Visitors, forwarded
+from bot.chats.web.visitors import UnnamedProxy, Visitors, forwarded
 from bot.people import Member
 from bot.settings import loopback
-from handlers.audit import Act, Audit, NoAudit
 from handlers.errors import StoreError
-from handlers.model import ThreadKey
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,8 @@ class Gate:
     visitors: Visitors = field(default_factory=Visitors)
     guesses: Guesses = field(default_factory=Guesses)
     newcomers: Newcomers = field(default_factory=Newcomers)
-    audit: Audit = field(default_factory=NoAudit)
+    refused: Callable[[str], None] = lambda what: None
+    """Told, in a few words, of who was not let in."""
 
     def check(self, request: web.Request) -> None:
         """Let a request pass.
@@ -199,6 +199,7 @@ def _netloc(origin: str) -> str:
 
 def middleware(gate: Gate, residents: Residents) -> Middleware:
     """Checks every request, knows the browser again by a cookie, and sets the headers."""
+    unnamed = UnnamedProxy(gate.visitors)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -206,6 +207,7 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
             return await let_in(request, handler)
 
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        unnamed.look(request)
         known = request.cookies.get(COOKIE, "")
         request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
         request[TLS] = gate.by_tls(request)
@@ -218,7 +220,7 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
                         raise web.HTTPUnauthorized(text=residents.way_in)
                     gate.admit(request)
             except web.HTTPException as error:
-                await _note(gate.audit, request, error.status)
+                _note(gate, request, error.status)
                 raise
             response = await handler(request)
         except StoreError as error:
@@ -239,15 +241,13 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
     return guard
 
 
-async def _note(audit: Audit, request: web.Request, status: int) -> None:
+def _note(gate: Gate, request: web.Request, status: int) -> None:
     """Write down who was not let in. A browser that has shown nothing yet is asked for a password, not refused."""
     if status in _REFUSALS and (status != web.HTTPUnauthorized.status_code or _shown(request) is not None):
-        await audit.note(Act.REFUSAL, _REFUSALS[status], PAGE, None)
+        gate.refused(_REFUSALS[status])
 
 
 _REFUSALS = {401: "a wrong password", 403: "another site or name", 429: "too many tries"}
-PAGE = ThreadKey("web", "-", "web", "")
-"""Where it happens, for the record."""
 
 
 def _for_strangers(path: str) -> bool:

@@ -192,7 +192,8 @@ class Pages:
     async def message(self, request: web.Request) -> web.Response:
         """Take a message (multipart: text, event, replies_to, files); 202 at once, the answer comes as events."""
         key = await self._enter(request, writes=True)
-        fields, files = await message_form(request, self.max_upload_bytes)
+        with self.chat.hands.for_one(self.chat.visitors.address(request)) as take:
+            fields, files = await message_form(request, self.max_upload_bytes, take)
         replies_to = fields.get("replies_to", "")
         event = fields.get("event", "")
         person = self.chat.person(request)

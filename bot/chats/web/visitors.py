@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from bot.settings import Network
+
+log = logging.getLogger(__name__)
 
 FORWARDING = frozenset(
     {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "fly-client-ip"}
@@ -56,6 +59,22 @@ class Visitors:
         """Whether a proxy of ours says that the visitor came by https."""
         said: str = request.headers.get("X-Forwarded-Proto", "")
         return self.through_proxy(request) and said.rpartition(",")[2].strip().lower() == "https"
+
+
+class UnnamedProxy:
+    """Says once that somebody speaks for others and is not believed."""
+
+    def __init__(self, visitors: Visitors) -> None:
+        self._visitors = visitors
+        self._told = False
+
+    def look(self, request: web.BaseRequest) -> None:
+        if not self._told and "X-Forwarded-For" in request.headers and not self._visitors.through_proxy(request):
+            self._told = True
+            log.warning(
+                "requests come through %s, which EASEL_WEB_PROXIES does not name: all who come that way count as one",
+                request.remote,
+            )
 
 
 def _read(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

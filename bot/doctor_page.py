@@ -1,0 +1,43 @@
+"""What doctor says of the page: whether it is locked as it should be, and whether anybody can open it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import closing
+
+from bot.doctor_findings import Finding, broken, ok, warning
+from bot.home import Home
+from bot.people import Register
+from bot.settings import Login, Settings, loopback
+from handlers.errors import StoreError
+
+
+def examine(settings: Settings) -> Iterable[Finding]:
+    """Look at the settings and, with invitations, at who is invited."""
+    locked = bool(settings.web_password.get_secret_value()) or settings.web_login is not Login.NONE
+    if settings.web_public_url and not locked:
+        yield ok("web page", "closed: Slack's requests alone are taken; EASEL_WEB_PASSWORD or EASEL_WEB_LOGIN opens it")
+    if locked and not loopback(settings.web_host) and not settings.web_public_url.startswith("https://"):
+        yield warning(
+            "web page", "others reach it without TLS: put TLS in front of it and set EASEL_WEB_PUBLIC_URL=https://…"
+        )
+    if settings.web_login is Login.INVITATION:
+        yield from _invited(Home(settings.home))
+
+
+def _invited(home: Home) -> Iterable[Finding]:
+    people = 0
+    invited = False
+    if home.people.exists():
+        try:
+            with closing(Register(home.people)) as register:
+                people = len(register.people())
+                invited = any(one.open(time.time()) for one in register.invitations())
+        except StoreError as error:
+            yield broken("web page", str(error))
+            return
+    if not people and not invited:
+        yield warning("web page", "nobody was let in yet, and no invitation is open: easel invite")
+    else:
+        yield ok("web page", f"people who have come in by invitation: {people}")
