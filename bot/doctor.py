@@ -173,7 +173,8 @@ def _weights(settings: Settings) -> Iterable[Finding]:
             size = sum(file.stat().st_size for file in files) / 2**20
             yield ok("picture model", f"the bundled miniature model is there ({size:.0f} MiB)")
     elif settings.engine is EngineName.SDXL:
-        yield _checkpoint(settings.sdxl_model)
+        yield _checkpoint(settings.sdxl_model, vae_elsewhere=bool(settings.vae))
+        yield _family(settings)
 
 
 def _embedded_weights() -> Finding:
@@ -188,7 +189,17 @@ def _embedded_weights() -> Finding:
     return ok("language model", f"the embedded one is there and unchanged ({path.stat().st_size / 2**20:.0f} MiB)")
 
 
-def _checkpoint(name: str) -> Finding:
+def _family(settings: Settings) -> Finding:
+    from bot.pictures import recognised
+    from imaging.errors import EngineError
+
+    try:
+        return ok("model family", str(recognised(settings)))
+    except EngineError as error:
+        return broken("model family", f"EASEL_SDXL_FAMILY: {error}")
+
+
+def _checkpoint(name: str, *, vae_elsewhere: bool) -> Finding:
     from imaging.engines import hub
     from imaging.engines.single_file import read_single_file
     from imaging.errors import EngineError
@@ -196,7 +207,7 @@ def _checkpoint(name: str) -> Finding:
     path = Path(name).expanduser()
     if hub.is_weights(path.name) and path.is_file():
         try:
-            read_single_file(path)
+            read_single_file(path, vae_elsewhere=vae_elsewhere)
         except EngineError as error:
             return broken("picture model", str(error))
     if path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from imaging.queue import JobQueue
 from imaging.queue.types import QueueLimits, QueueObserver
 from imaging.record.sqlite import open_record
 from imaging.worker_client import SubprocessWorker
+
+log = logging.getLogger(__name__)
 
 AUTO_THREADS = 4
 """More bring a small model little."""
@@ -41,14 +44,45 @@ def engine_spec(settings: Settings) -> EngineSpec:
                 "loras": [list(pair) for pair in parse_loras(settings.loras)],
                 "precision": settings.precision,
             }
-            if settings.ip_adapter:
-                options["ip_adapter"] = settings.ip_adapter
-            return EngineSpec("sdxl", options)
+            return EngineSpec("sdxl", options | _chosen(settings))
         case EngineName.OPENAI:
             key = settings.images_api_key.get_secret_value()
             return EngineSpec(
                 "openai", {"base_url": settings.images_base_url, "api_key": key, "model": settings.images_model}
             )
+
+
+def _chosen(settings: Settings) -> dict[str, Any]:
+    """What is not left to the checkpoint and its family."""
+    given: dict[str, tuple[Any, Any]] = {
+        "ip_adapter": (settings.ip_adapter, ""),
+        "vae": (settings.vae, ""),
+        "clip_skip": (settings.clip_skip, 2),
+        "family": (settings.sdxl_family, "auto"),
+        "steps": (settings.steps, 0),
+        "guidance": (settings.guidance, -1),
+        "sampler": (settings.sampler, "auto"),
+        "quality": (settings.quality_words, "auto"),
+        "negative": (settings.negative_words, "auto"),
+        "side": (settings.native_size, 0),
+        "prediction": (settings.prediction, "auto"),
+    }
+    chosen = {name: value for name, (value, unset) in given.items() if value != unset}
+    return {name: "" if value == "none" else value for name, value in chosen.items()}
+
+
+def recognised(settings: Settings) -> str | None:
+    """Which family the checkpoint is taken for, and its numbers; None where the engine is another.
+
+    Raises:
+        EngineError: a setting names what is not there.
+    """
+    if settings.engine is not EngineName.SDXL:
+        return None
+    from imaging.engines.families import Wishes, recognise
+
+    loras = [name for name, _ in parse_loras(settings.loras)]
+    return recognise(settings.sdxl_model, loras, Wishes.of(engine_spec(settings).options)).sentence()
 
 
 def cpu_threads(settings: Settings) -> int:
@@ -77,6 +111,8 @@ async def open_studio(
         RecordRefused: the record cannot be opened.
     """
     spec, cache = engine_spec(settings), Home(settings.home).cache
+    if (said := recognised(settings)) is not None:
+        log.info("the picture model is %s", said)
     workers = [
         SubprocessWorker(spec, cache, device, threads=settings.threads, name=name)
         for name, device in devices(settings).items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
+import math
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -121,7 +122,29 @@ class Settings(BaseSettings):
     precision: Precision = _group(
         "Pictures", "auto, float32, bfloat16 or float16; auto: what the device is fast with.", Precision.AUTO
     )
-    sdxl_model: str = _group("Pictures", "SDXL checkpoint: folder, .safetensors file or hub id.", "")
+    sdxl_model: str = _group(
+        "Pictures", "SDXL checkpoint: folder, .safetensors file, hub id or hub id with a file (owner/name/file).", ""
+    )
+    sdxl_family: str = _group(
+        "Pictures",
+        "Family whose numbers and words hold (Pony, Lightning + Pony …); auto: by file, name and title.",
+        "auto",
+    )
+    steps: int = _group("Pictures", "Denoising steps; 0: the family's.", 0, ge=0, le=200)
+    guidance: float = _group("Pictures", "Guidance scale, 0 to 50; -1: the family's.", -1, ge=-1, le=50)
+    sampler: str = _group(
+        "Pictures",
+        "euler, euler_a, dpmpp_2m, dpmpp_2m_sde, unipc (with -karras or -trailing), ddim, lcm; auto: the family's.",
+        "auto",
+    )
+    quality_words: str = _group("Pictures", "Words for every prompt; auto: the family's; none: no words.", "auto")
+    negative_words: str = _group("Pictures", "What no picture shall show; auto and none likewise.", "auto")
+    native_size: int = _group("Pictures", "Pixels a side of square pictures; 0: the family's.", 0, ge=0, le=2048)
+    prediction: Literal["auto", "epsilon", "v_prediction", "sample"] = _group(
+        "Pictures", "What the checkpoint predicts: epsilon, v_prediction, sample; auto: what it says itself.", "auto"
+    )
+    clip_skip: int = _group("Pictures", "Layer of the text encoders from the end; SDXL's own is 2.", 2, ge=1, le=12)
+    vae: str = _group("Pictures", "VAE in place of the checkpoint's: .safetensors file, folder or hub id.", "")
     ip_adapter: str = _group(
         "Pictures",
         "IP-Adapter weights for SDXL: folder, .safetensors file or hub id (h94/IP-Adapter); empty: none.",
@@ -267,6 +290,18 @@ class Settings(BaseSettings):
         parse_networks(value)
         return value
 
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, value: str) -> str:
+        return value if value == "auto" else known_sampler(value)
+
+    @field_validator("native_size")
+    @classmethod
+    def _native_size(cls, value: int) -> int:
+        if value and (value < 256 or value % 64):
+            raise ValueError("must be a multiple of 64 from 256 on, or 0")
+        return value
+
     @field_validator("loras")
     @classmethod
     def _loras(cls, value: str) -> str:
@@ -348,6 +383,21 @@ def extra_body(value: str) -> dict[str, Any]:
     return fields
 
 
+def known_sampler(value: str) -> str:
+    """A sampler by any of its usual names.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    from imaging.engines.samplers import canonical
+    from imaging.errors import EngineError
+
+    try:
+        return canonical(value)
+    except EngineError as error:
+        raise ValueError(str(error)) from None
+
+
 def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
     """`path=weight,…` → pairs; a weight left out is 1.
 
@@ -361,6 +411,8 @@ def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
             pairs.append((name.strip(), float(weight or 1)))
         except ValueError:
             raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
+        if not math.isfinite(pairs[-1][1]):
+            raise ValueError(f"the weight of {name.strip()!r} must be a finite number")
     return tuple(pairs)
 
 

@@ -45,7 +45,9 @@ def _mini(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
 
 
 def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `model`, and if wanted `loras` (pairs of name and weight), `ip_adapter`, `precision`."""
+    """Options: `model`, and if wanted `loras` (pairs of name and weight), `ip_adapter`, `precision`, `vae`,
+    `clip_skip`, and what a host sets in place of the family's (`imaging.engines.families.Wishes`)."""
+    from imaging.engines.families import Wishes
     from imaging.engines.sdxl import sdxl_engine
 
     loras = [(str(name), float(weight)) for name, weight in options.get("loras", ())]
@@ -57,6 +59,9 @@ def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
         loras=loras,
         ip_adapter=str(adapter) if adapter else None,
         precision=str(options.get("precision", "auto")),
+        vae=options.get("vae"),
+        clip_skip=int(options.get("clip_skip", 2)),
+        wishes=Wishes.of(options),
     )
 
 

@@ -269,6 +269,7 @@ class Abilities:
     seeds: bool = True
     """Whether the same recipe gives the same picture (hosted endpoints often ignore seeds)."""
     vocabulary: Vocabulary | None = None
+    prompt_prefix: str = ""
     prompt_suffix: str = ""
     negative_prompt: str = ""
 

@@ -62,7 +62,7 @@ def adapt(description: str, *, style: str | None, negative: str | None, abilitie
         description: What people and the LLM call the picture.
         style: A preset's name or free words; None for none.
         negative: What must not be in the picture.
-        abilities: The engine's own; says whether it has a vocabulary, and its own suffix and negative.
+        abilities: The engine's own; says whether it has a vocabulary, and its own words before, after and against.
     """
     words = " ".join(description.split())
     unwanted = " ".join((negative or "").split())
@@ -74,7 +74,8 @@ def adapt(description: str, *, style: str | None, negative: str | None, abilitie
         remark = _remark(mapped.changes, len(abilities.vocabulary.things))
         return AdaptedPrompt(mapped.text, _joined(unwanted, abilities.negative_prompt), notes, remark)
     preset, note = _style(style)
-    prompt = _joined(words[:LONGEST_PROMPT], preset.suffix if preset else "", abilities.prompt_suffix)
+    suffix = preset.suffix if preset else ""
+    prompt = _joined(abilities.prompt_prefix, words[:LONGEST_PROMPT], suffix, abilities.prompt_suffix)
     negatives = _joined(unwanted, preset.negative if preset else "", abilities.negative_prompt)
     return AdaptedPrompt(prompt, negatives, (note,) if note else ())
 

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from imaging.engines import hub
 from imaging.engines.from_file import Checkpoint, checkpoint_from
 from imaging.engines.single_file import purpose, read_single_file, unknown_keys
 from imaging.errors import EngineError
 
-BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, EOFError)
+BROKEN = (
+    SafetensorError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+    EOFError,
+)
 """What diffusers, transformers and safetensors raise on unknown or damaged files."""
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 _HALF = ".fp16."

@@ -20,12 +20,19 @@ class TextEncoding:
     depend on who else asks."""
 
     def __init__(
-        self, tokenizers: tuple[Any, Any], encoders: tuple[Any, Any], *, zero_empty: bool, device: torch.device
+        self,
+        tokenizers: tuple[Any, Any],
+        encoders: tuple[Any, Any],
+        *,
+        zero_empty: bool,
+        device: torch.device,
+        clip_skip: int = 2,
     ) -> None:
         self._tokenizers = tokenizers
         self.encoders = encoders
         self._zero_empty = zero_empty
         self._device = device
+        self._clip_skip = clip_skip
         self._cache: OrderedDict[tuple[str, int, bool], Prompt] = OrderedDict()
         self.length = min(int(t.model_max_length) for t in tokenizers)
         """Positions of one chunk, start and end marks included (77 for SDXL)."""
@@ -69,8 +76,8 @@ class TextEncoding:
             states = []
             for row in rows:
                 out = encoder(torch.tensor([row], device=self._device), output_hidden_states=True)
-                # SDXL reads the last layer but one (Podell et al. 2023, section 2.1).
-                states.append(out.hidden_states[-2][0])
+                # SDXL reads the last layer but one (Podell et al. 2023, section 2.1): people's "clip skip 2".
+                states.append(out.hidden_states[-self._clip_skip][0])
                 if encoder is self.encoders[1] and len(states) == 1:
                     pooled = out[0][0]
             parts.append(torch.cat(states))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from imaging.controls.ip_adapter import IpAdapter, encoder_patterns, load_ip_adapter
-from imaging.engines.checkpoints import open_checkpoint
+from imaging.engines.checkpoints import BROKEN, open_checkpoint
 from imaging.engines.encoding import TextEncoding
+from imaging.engines.from_file import vae_from
 from imaging.engines.hub import weights_file
 from imaging.engines.lora import fuse
 from imaging.engines.word_cache import WordCache
@@ -19,6 +20,7 @@ from imaging.errors import EngineError
 
 IP_ADAPTER_FILE = "ip-adapter_sdxl.safetensors"
 LORA_FILE = "pytorch_lora_weights.safetensors"
+VAE_FILE = "diffusion_pytorch_model.safetensors"
 """What is taken where a folder or repository has several."""
 ALIGNED = 64
 """Bytes: where torch's own memory on a CPU begins."""
@@ -91,38 +93,65 @@ def load_parts(
     dtype: torch.dtype,
     loras: Sequence[tuple[str, float]] = (),
     ip_adapter: str | None = None,
+    vae: str | None = None,
+    prediction: str | None = None,
+    clip_skip: int = 2,
 ) -> Parts:
     """Load a checkpoint: a folder in diffusers' layout, one .safetensors file, or a hub id.
 
-    LoRAs and the IP-Adapter are a file, a folder, a hub id, or a hub id with a file's path.
+    LoRAs, the IP-Adapter and the VAE are a file, a folder, a hub id, or a hub id with a file's path.
+
+    Args:
+        vae: In place of the checkpoint's own.
+        prediction: What the UNet answers, where the checkpoint does not say it: `epsilon`, `v_prediction`, `sample`.
+        clip_skip: Which of the text encoders' layers is read, from the end; 2 is what SDXL was trained with.
 
     Raises:
         EngineError: it is not there, not SDXL, or damaged.
     """
-    files = [(weights_file(name, "LoRA", LORA_FILE, _configuration), strength) for name, strength in loras]
-    found = open_checkpoint(model, dtype, exact=bool(files))
+    beside = _beside("adapter_config.json")
+    files = [(weights_file(name, "LoRA", LORA_FILE, beside), strength) for name, strength in loras]
+    other = None if vae is None else _vae(vae, dtype)
+    found = open_checkpoint(model, dtype, exact=bool(files), vae=other)
     encoders = (found.text_encoder, found.text_encoder_2)
     if files:
         fuse(found.unet, encoders, files, dtype)
-    unet, vae = found.unet.to(device, dtype).eval(), found.vae.eval()
+    unet, decoder = found.unet.to(device, dtype).eval(), found.vae.eval()
     # SDXL's own VAE overflows in fp16 and says so in its configuration.
-    vae.to(device, torch.float32 if vae.config.force_upcast or dtype == torch.float32 else dtype)
+    decoder.to(device, torch.float32 if decoder.config.force_upcast or dtype == torch.float32 else dtype)
     for encoder in encoders:
         encoder.to(device, dtype).eval()
-    for module in (unet, vae, *encoders):
+    for module in (unet, decoder, *encoders):
         module.requires_grad_(False)
         _own_memory(module)
-    text = TextEncoding(found.tokenizers, encoders, zero_empty=found.zero_empty, device=device)
+    if any(clip_skip > encoder.config.num_hidden_layers for encoder in encoders):
+        raise EngineError(f"The text encoders have no layer {clip_skip} from the end; set EASEL_CLIP_SKIP lower.")
+    text = TextEncoding(found.tokenizers, encoders, zero_empty=found.zero_empty, device=device, clip_skip=clip_skip)
     adapter = None
     if ip_adapter is not None:
         adapter = load_ip_adapter(unet, weights_file(ip_adapter, "IP-Adapter", IP_ADAPTER_FILE, encoder_patterns))
-    scale = 2 ** (len(vae.config.block_out_channels) - 1)
-    return Parts(unet, vae, text, dict(found.scheduler), device, dtype, adapter, scale)
+    scale = 2 ** (len(decoder.config.block_out_channels) - 1)
+    return Parts(unet, decoder, text, _scheduler(found.scheduler, prediction), device, dtype, adapter, scale)
 
 
-def _configuration(file: str) -> list[str]:
-    """What peft puts beside a LoRA on the hub: how much its changes weigh."""
-    return [f"{file.rpartition('/')[0]}/adapter_config.json".lstrip("/")]
+def _vae(source: str, dtype: torch.dtype) -> Any:
+    file = weights_file(source, "VAE", VAE_FILE, _beside("config.json"))
+    try:
+        return vae_from(file, dtype)
+    except EngineError:
+        raise
+    except BROKEN as error:
+        raise EngineError(f"The VAE {file.name[:80]} cannot be loaded: it is damaged, or none of SDXL's.") from error
+
+
+def _scheduler(config: Mapping[str, Any], prediction: str | None) -> dict[str, Any]:
+    """The checkpoint's noise with what a host says of it."""
+    return dict(config) | ({} if prediction is None else {"prediction_type": prediction})
+
+
+def _beside(name: str) -> Callable[[str], list[str]]:
+    """What lies beside a file on the hub and says how it is read."""
+    return lambda file: [f"{file.rpartition('/')[0]}/{name}".lstrip("/")]
 
 
 def _own_memory(module: torch.nn.Module) -> None:

@@ -72,6 +72,9 @@ def open_runtime(abilities: Abilities, options: EngineOptions) -> Runtime:
         dtype=choose_dtype(device, options.precision),
         loras=options.loras,
         ip_adapter=options.ip_adapter,
+        vae=options.vae,
+        prediction=options.prediction,
+        clip_skip=options.clip_skip,
     )
     return Runtime(abilities, parts, options)
 

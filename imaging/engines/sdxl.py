@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
+from imaging.engines.families import Wishes, recognise, sizes
 from imaging.engines.samplers import SAMPLERS
 from imaging.errors import EngineError
 from imaging.model import Abilities, Recipe
@@ -37,6 +38,9 @@ class EngineOptions:
     """UNet calls that run at once on a CPU, each on a thread of its own; for small models, with `threads` 1."""
     loras: tuple[tuple[str, float], ...] = ()
     ip_adapter: str | None = None
+    vae: str | None = None
+    prediction: str | None = None
+    clip_skip: int = 2
     precision: str = "auto"
     """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.precision.choose_dtype`."""
     max_pictures: int = 8
@@ -102,39 +106,41 @@ def sdxl_engine(
     loras: Sequence[tuple[str, float]] = (),
     ip_adapter: str | None = None,
     precision: str = "auto",
+    vae: str | None = None,
+    clip_skip: int = 2,
+    wishes: Wishes | None = None,
 ) -> SdxlEngine:
-    """An engine for any SDXL checkpoint.
-
-    Few-step checkpoints are known by their names: Turbo, Lightning and LCM get their own number of
-    steps, guidance and sampler.
+    """An engine for any SDXL checkpoint, with the numbers and words of its family (`imaging.engines.families`).
 
     Args:
-        model: A folder in diffusers' layout, one .safetensors file, or a hub id.
+        model: A folder in diffusers' layout, one .safetensors file, a hub id, or that with a file's path.
         home: Folder where measured row caps are kept.
         device: `cpu`, `cuda`, `cuda:1`, `mps`; the best there is if None.
         loras: (file, folder, hub id, or hub id with a file's path; weight), fused into the weights.
         ip_adapter: IP-Adapter weights in the same ways, with their `image_encoder/`; of the published
             repository (`h94/IP-Adapter`) the one for SDXL.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
+        vae: In place of the checkpoint's own, in the same ways.
+        clip_skip: Which layer of the text encoders is read, from the end.
+        wishes: What the host sets; it goes before the family's.
     """
-    name = model.rstrip("/").rsplit("/", 1)[-1].lower()
-    steps, guidance, sampler = 30, 6.0, "euler"
-    if "turbo" in name:
-        steps, guidance, sampler = 4, 1.0, "euler-trailing"
-    elif "lightning" in name:
-        steps, guidance, sampler = 8 if "8step" in name else 4, 1.0, "euler-trailing"
-    elif "lcm" in name:
-        steps, guidance, sampler = 6, 1.5, "lcm"
+    known = recognise(model, [name for name, _ in loras], wishes)
     abilities = Abilities(
         name="sdxl",
         model=model,
         techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter is not None else frozenset()),
-        sizes={"square": (1024, 1024), "wide": (1216, 832), "tall": (832, 1216)},
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        sampler=sampler,
+        sizes=sizes(known.side),
+        num_inference_steps=known.steps,
+        guidance_scale=known.guidance,
+        sampler=known.sampler,
         samplers=SAMPLERS,
         edits_uploads=ip_adapter is not None,
+        prompt_prefix=known.quality if known.first else "",
+        prompt_suffix="" if known.first else known.quality,
+        negative_prompt=known.negative,
     )
-    options = EngineOptions(model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision)
+    options = EngineOptions(
+        model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision,
+        vae=vae, prediction=known.prediction, clip_skip=clip_skip,
+    )  # fmt: skip
     return SdxlEngine(abilities, options)
