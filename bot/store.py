@@ -106,7 +106,7 @@ class SqliteStore:
             raise StoreError(str(error)) from error
         boot = uuid4().hex
         tables = Tables(db, boot, recent_turns=recent_turns, recent_pictures=recent_pictures, spent=spent)
-        return cls(db, files, DatabaseThread(db.conn, executor), tables, Hands(db.conn, boot))
+        return cls(db, files, DatabaseThread(db.conn, executor, tables.spent.undone), tables, Hands(db.conn, boot))
 
     async def close(self) -> None:
         """Wait for what is running, then close the file."""
@@ -264,10 +264,10 @@ class SqliteStore:
     # People and housekeeping
 
     async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:
-        return await self._run(self._tables.spent, sharers, key, since.timestamp())
+        return await self._run(self._tables.spent.sum, sharers, key, since.timestamp())
 
     async def spendings(self, sharers: Sharers, key: str, since: datetime) -> Sequence[tuple[datetime, Amounts]]:
-        return await self._run(self._tables.spendings, sharers, key, since.timestamp())
+        return await self._run(self._tables.spent.each, sharers, key, since.timestamp())
 
     async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
         await self._run(self._tables.spend, at.timestamp(), thread, person, amounts)

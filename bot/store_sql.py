@@ -195,7 +195,7 @@ class Tables(DeletionTables):
             self._insert(first)
             self._insert(second)
             said = Amounts(messages=1, bytes=sum(len(upload.data) for upload, _ in uploads))
-            self._spend(now.timestamp(), incoming.thread, person, said)
+            self.spent.add(now.timestamp(), incoming.thread, person, said)
             return Accepted(claim, second, first)
 
     def _upload(

@@ -6,22 +6,18 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
 from bot import store_rows as rows
+from bot.store_spent import Spent
 from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
-from handlers.quota_rules import Amounts, Sharers, share_key
+from handlers.quota_rules import Amounts
 from imaging.model import Operation
 
 GONE = "(deleted)"
 """What stands where something was deleted for good."""
-SHARED_BY = {Sharers.PERSON: "account", Sharers.CHANNEL: "channel", Sharers.WORKSPACE: "tenant"}
-UNITS = tuple(field.name for field in fields(Amounts))
-
 CACHED = 2048
 
 K = TypeVar("K")
@@ -45,7 +41,7 @@ class PictureTables:
         """`spent` is told what quotas count."""
         self._db: sqlite3.Connection = db.conn
         self._boot = boot
-        self._spent = spent
+        self.spent = Spent(self._db, spent)
         self._recent_turns = recent_turns
         self._recent_pictures = recent_pictures
         # What busy threads read again with every turn. Bounded for all threads together.
@@ -66,6 +62,7 @@ class PictureTables:
             yield self._db
             self._db.execute(commit)
         except BaseException:
+            self.spent.undone()
             if self._db.in_transaction:  # a full disk has already rolled back
                 for statement in undo.split("; "):
                     self._db.execute(statement)
@@ -91,7 +88,7 @@ class PictureTables:
             made = Amounts(bytes=size)
             if picture.operation is not Operation.UPLOAD:
                 made += Amounts(1, picture.device_seconds, picture.metrics.get("cost", 0.0))
-            self._spend(picture.created.timestamp(), picture.thread, picture.person, made)
+            self.spent.add(picture.created.timestamp(), picture.thread, picture.person, made)
         return picture
 
     def _add_picture(self, picture: Picture, name: str) -> None:
@@ -101,16 +98,13 @@ class PictureTables:
         )
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
 
+    def forget_spendings(self, before: float) -> None:
+        with self._transaction():
+            self.spent.forget(before)
+
     def spend(self, at: float, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
         with self._transaction():
-            self._spend(at, thread, person, amounts)
-
-    def _spend(self, at: float, thread: ThreadKey, person: Person, amounts: Amounts) -> None:
-        keys = [rows.clean(share_key(sharers, thread, person)) for sharers in SHARED_BY]
-        columns = ("at", *SHARED_BY.values(), *UNITS)
-        marks = ", ".join("?" * len(columns))
-        self._db.execute(f"INSERT INTO spent ({', '.join(columns)}) VALUES ({marks})", (at, *keys, *astuple(amounts)))
-        self._spent(amounts)
+            self.spent.add(at, thread, person, amounts)
 
     def _pictures(self, thread: ThreadKey, where: str, values: tuple[Any, ...]) -> list[Picture]:
         found = self._db.execute(f"SELECT {rows.PICTURE_COLUMNS} FROM pictures WHERE thread = ? AND {where}", values)
@@ -190,25 +184,3 @@ class PictureTables:
         """Those of `files` that no picture that is there needs."""
         needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
         return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
-
-    def spent(self, sharers: Sharers, key: str, since: float) -> Amounts:
-        sums = ", ".join(f"coalesce(sum({unit}), 0)" for unit in UNITS)
-        where, values = _whose(sharers, key)
-        row = self._db.execute(f"SELECT {sums} FROM spent WHERE {where} at >= ?", (*values, since)).fetchone()
-        return Amounts(*row)
-
-    def spendings(self, sharers: Sharers, key: str, since: float) -> list[tuple[datetime, Amounts]]:
-        where, values = _whose(sharers, key)
-        found = self._db.execute(
-            f"SELECT at, {', '.join(UNITS)} FROM spent WHERE {where} at >= ? ORDER BY at", (*values, since)
-        )
-        return [(datetime.fromtimestamp(at, UTC), Amounts(*amounts)) for at, *amounts in found]
-
-    def forget_spendings(self, before: float) -> None:
-        with self._transaction():
-            self._db.execute("DELETE FROM spent WHERE at < ?", (before,))
-
-
-def _whose(sharers: Sharers, key: str) -> tuple[str, tuple[str, ...]]:
-    """The beginning of a condition, and its values."""
-    return (f"{SHARED_BY[sharers]} = ? AND", (rows.clean(key),)) if sharers in SHARED_BY else ("", ())

@@ -25,9 +25,13 @@ MOST_TOGETHER = 64
 class DatabaseThread:
     """Runs operations in the order in which they came, on one connection."""
 
-    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, undone: Callable[[], None] = lambda: None
+    ) -> None:
+        """`undone` is called on the thread when a transaction of several was rolled back."""
         self._connection = connection
         self._executor = executor
+        self._undone = undone
         self._waiting: list[Item] = []
         self._busy = False
 
@@ -87,11 +91,13 @@ class DatabaseThread:
             for work, future in batch:
                 results.append(self._one(work, future))
                 if not self._connection.in_transaction:  # a full disk has rolled everything back
+                    self._undone()
                     return None
             self._connection.execute("COMMIT")
         except sqlite3.Error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._undone()
             return None
         return results
 
