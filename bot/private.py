@@ -82,27 +82,25 @@ def _open_to_others(root: Path) -> Iterator[Path]:
             continue
         if path.is_dir():
             if path.name in OWN_FOLDERS or path.name.startswith(RESTORING):
-                yield from _folder(path, was_open, depth=3)
+                yield from _folder(path, was_open, top=True)
         elif path.name.startswith(OWN_FILES) and is_open(path):
             yield path
 
 
-def _folder(folder: Path, was_open: bool, depth: int) -> Iterator[Path]:
+def _folder(folder: Path, was_open: bool, *, top: bool = False) -> Iterator[Path]:
     """A folder that was closed, in folders that were closed, kept its files from others: its many files are not
     looked at again at every start."""
-    was_open = was_open or is_open(folder)
     if is_open(folder):
+        was_open = True
         yield folder
+    if not (was_open or top):
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
-            path = Path(entry.path)
-            if entry.is_symlink():
-                continue
             if entry.is_dir(follow_symlinks=False):
-                if depth:
-                    yield from _folder(path, was_open, depth - 1)
-            elif was_open and is_open(path):
-                yield path
+                yield from _folder(Path(entry.path), was_open)
+            elif was_open and not entry.is_symlink() and is_open(Path(entry.path)):
+                yield Path(entry.path)
 
 
 def _shared(root: Path) -> bool:

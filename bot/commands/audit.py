@@ -43,7 +43,7 @@ def lines(connection: sqlite3.Connection, since: float, act: str | None, *, as_j
                 }, ensure_ascii=False))  # fmt: skip
             else:
                 count = f" ×{row.times}" if row.times != 1 else ""
-                who = row.person or "somebody"
+                who = row.person or ("the host" if row.place == audit.HOST else "somebody")
                 told.append(f"{row.at:%Y-%m-%d %H:%M}  {row.act:<8}  {row.what}{count}  {row.place}  {who}")
     if act in (None, SPENDING):
         for day, channel, account, amounts in audit.spending(connection, since):
