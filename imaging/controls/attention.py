@@ -157,7 +157,7 @@ class RowProcessor:
             # The source's map is its queries against its keys; the values stay the target's.
             if query.shape[2] <= edit.self_positions:
                 q_from[edit.target] = k_from[edit.target] = edit.source
-        return _taken(query, q_from), _taken(key, k_from), _taken(value, v_from)
+        return taken(query, q_from), taken(key, k_from), taken(value, v_from)
 
     def _apart(self, control: RowControl, query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> Tensor:
         """Mask-guided MasaCtrl: subject to subject, surroundings to surroundings. Keys and values are lent already."""
@@ -212,8 +212,9 @@ def _heads(states: Tensor, heads: int) -> Tensor:
     return states.view(states.shape[0], -1, heads, states.shape[-1] // heads).transpose(1, 2)
 
 
-def _taken(states: Tensor, rows: list[int]) -> Tensor:
-    if rows == list(range(len(rows))):
+def taken(states: Tensor, rows: list[int]) -> Tensor:
+    """Those rows of [rows, …], in this order."""
+    if rows == list(range(states.shape[0])):
         return states
     return states.index_select(0, _places(tuple(rows), states.device))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from imaging.controls.attention import Probe, RowControl, together
+from imaging.controls.attention import Probe, RowControl, taken, together
 from imaging.controls.control import Standing
 from imaging.engines.loading import Parts
 from imaging.engines.rows import Row
@@ -64,11 +64,12 @@ def advance(parts: Parts, rows: list[Row], *, at_least: int = 1, beside: Executo
         at_least: A UNet call's batch is filled up to this by repeating a row.
         beside: Where the unconditional half runs while the conditional one runs here; None is one call for both.
     """
-    outputs, seen_maps = _predictions(parts, rows, at_least, beside)
+    numbers = _numbers(rows)
+    outputs, seen_maps = _predictions(parts, rows, numbers, at_least, beside)
     # Latents keep full precision whatever the UNet computes in.
     latents = torch.cat([row.latents for row in rows])
-    seen = _column(rows, "seen", latents) * latents + _column(rows, "guessed", latents) * outputs
-    following = _column(rows, "keep", latents) * latents + _column(rows, "model", latents) * outputs
+    seen = numbers.seen * latents + numbers.guessed * outputs
+    following = numbers.keep * latents + numbers.model * outputs
     for index, row in enumerate(rows):
         fresh = row.schedule.noise[row.index]
         one = slice(index, index + 1)
@@ -103,17 +104,19 @@ def _weighted(weights: tuple[float, ...], parts: tuple[Tensor, ...]) -> Tensor:
     return total
 
 
-def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor | None) -> tuple[Tensor, Seen]:
+def _predictions(
+    parts: Parts, rows: list[Row], numbers: _Numbers, at_least: int, beside: Executor | None
+) -> tuple[Tensor, Seen]:
     """Guided prediction of every row, float32 [rows, C, h, w], and what to do with the maps that were seen."""
     if beside is None or not any(row.guided for row in rows):
         layout = _layout(rows)
-        output, seen = _call(parts, rows, layout, at_least)
+        output, seen = _call(parts, rows, numbers, layout, at_least)
         plain, worded = {i: output[p] for i, p in layout.unconditional.items()}, output[len(layout.unconditional) :]
     else:
         first, second = _halves(rows)
-        other = beside.submit(_call, parts, rows, first, at_least)
+        other = beside.submit(_call, parts, rows, numbers, first, at_least)
         try:
-            worded, seen = _call(parts, rows, second, at_least)
+            worded, seen = _call(parts, rows, numbers, second, at_least)
         finally:
             wait([other])  # whatever happened here, nothing may run on when the rows are taken back
         output, _ = other.result()
@@ -127,13 +130,70 @@ def _predictions(parts: Parts, rows: list[Row], at_least: int, beside: Executor 
 
 def noise(row: Row) -> Tensor:
     """Fresh noise like the row's latents, from its own CPU generator."""
-    return torch.randn(row.latents.shape, generator=row.draw).to(row.latents.device)
+    return _onto(torch.randn(row.latents.shape, generator=row.draw), row.latents.device)
 
 
-def _column(rows: list[Row], name: str, like: Tensor) -> Tensor:
-    """[rows, 1, 1, 1]: a number of each row's schedule at its own step."""
-    numbers = [getattr(row.schedule, name)[row.index] for row in rows]
-    return torch.tensor(numbers, device=like.device, dtype=like.dtype).view(-1, 1, 1, 1)
+def _onto(values: Tensor, device: torch.device) -> Tensor:
+    """Values of the host on the device, without waiting for what the device is doing."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """What each row's schedule and size say of a step, [rows, 12] on the device.
+
+    One copy a step, because every copy makes the host and the device wait for each other.
+    """
+
+    table: Tensor
+
+    def column(self, index: int) -> Tensor:
+        return self.table[:, index].view(-1, 1, 1, 1)
+
+    @property
+    def keep(self) -> Tensor:
+        return self.column(0)
+
+    @property
+    def model(self) -> Tensor:
+        return self.column(1)
+
+    @property
+    def seen(self) -> Tensor:
+        return self.column(2)
+
+    @property
+    def guessed(self) -> Tensor:
+        return self.column(3)
+
+    @property
+    def input_scale(self) -> Tensor:
+        return self.column(4)
+
+    @property
+    def times(self) -> Tensor:
+        """[rows]"""
+        return self.table[:, 5]
+
+    @property
+    def sizes(self) -> Tensor:
+        """[rows, 6]: SDXL's time ids (Podell et al. 2023, section 2.2): original size, crop, target size."""
+        return self.table[:, 6:12]
+
+    def of(self, order: Sequence[int]) -> _Numbers:
+        """Those of some rows, in this order."""
+        return _Numbers(taken(self.table, list(order)))
+
+
+def _numbers(rows: list[Row]) -> _Numbers:
+    found = []
+    for row in rows:
+        at, table, recipe = row.index, row.schedule, row.recipe
+        size = (recipe.height, recipe.width)
+        step = (table.keep, table.model, table.seen, table.guessed, table.input_scale, table.timesteps)
+        found.append([*(each[at] for each in step), *size, 0, 0, *size])
+    latents = rows[0].latents
+    return _Numbers(_onto(torch.tensor(found, dtype=latents.dtype), latents.device))
 
 
 Seen: TypeAlias = dict[tuple[int, int], Mapping[str, Probe]]
@@ -141,7 +201,7 @@ Seen: TypeAlias = dict[tuple[int, int], Mapping[str, Probe]]
 
 
 @torch.inference_mode()
-def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tuple[Tensor, Seen]:
+def _call(parts: Parts, rows: list[Row], numbers: _Numbers, layout: _Layout, at_least: int) -> tuple[Tensor, Seen]:
     """One UNet call: float32 [places, C, h, w], and what to do with the maps that it has shown."""
     control, seen = _controls(rows, layout)
     order = layout.order
@@ -153,18 +213,15 @@ def _call(parts: Parts, rows: list[Row], layout: _Layout, at_least: int) -> tupl
     if parts.words is not None:
         control = dataclasses.replace(control, words=parts.words.of(texts))
     latents = torch.cat([rows[index].latents for index in order])
-    scales = [rows[index].schedule.input_scale[rows[index].index] for index in order]
-    latents = latents * torch.tensor(scales, device=latents.device, dtype=latents.dtype).view(-1, 1, 1, 1)
-    times = [rows[index].schedule.timesteps[rows[index].index] for index in order]
-    sizes = [[r.height, r.width, 0, 0, r.height, r.width] for r in (rows[index].recipe for index in order)]
+    step = numbers.of(order)
     output = parts.unet(
-        latents.to(parts.dtype),
-        torch.tensor(times, device=latents.device),
-        timestep_cond=parts.told_guidance([rows[index].recipe.guidance_scale for index in order]),
+        (latents * step.input_scale).to(parts.dtype),
+        step.times,
+        timestep_cond=parts.told_guidance(tuple(rows[index].recipe.guidance_scale for index in order)),
         encoder_hidden_states=torch.stack([each.embeds for each in texts]).to(parts.dtype),
         added_cond_kwargs={
             "text_embeds": torch.stack([each.pooled for each in texts]).to(parts.dtype),
-            "time_ids": torch.tensor(sizes, device=latents.device, dtype=parts.dtype),
+            "time_ids": step.sizes.to(parts.dtype),
         },
         cross_attention_kwargs={"control": control} if control else None,
         return_dict=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,19 +53,21 @@ class Parts:
         """Whether the UNet was taught what guidance does and is told its scale (latent consistency models)."""
         return self.unet.config.get("time_cond_proj_dim") is not None
 
-    def told_guidance(self, scales: Sequence[float]) -> torch.Tensor | None:
-        """What such a UNet is told of each row's guidance, [rows, width]; None for any other.
-
-        Sines and cosines of (scale − 1) · 1000, as of timesteps (Luo et al. 2023, arXiv 2310.04378, their code).
-        """
+    def told_guidance(self, scales: tuple[float, ...]) -> torch.Tensor | None:
+        """What such a UNet is told of each row's guidance, [rows, width]; None for any other."""
         if not self.guides_itself:
             return None
-        half = int(self.unet.config.time_cond_proj_dim) // 2
-        frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
-        angles = (torch.tensor(list(scales), dtype=torch.float32)[:, None] - 1) * 1000 * frequencies
-        told = torch.cat([angles.sin(), angles.cos()], 1)
-        padded = torch.nn.functional.pad(told, (0, int(self.unet.config.time_cond_proj_dim) % 2))
-        return padded.to(self.device, self.dtype)
+        return _told(scales, int(self.unet.config.time_cond_proj_dim), self.device, self.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _told(scales: tuple[float, ...], width: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Sines and cosines of (scale − 1) · 1000, as of timesteps (Luo et al. 2023, arXiv 2310.04378, their code)."""
+    half = width // 2
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
+    angles = (torch.tensor(scales, dtype=torch.float32)[:, None] - 1) * 1000 * frequencies
+    told = torch.nn.functional.pad(torch.cat([angles.sin(), angles.cos()], 1), (0, width % 2))
+    return told.to(device, dtype)
 
 
 def choose_device(wanted: str | None) -> torch.device:

@@ -346,7 +346,7 @@ class Runtime:
         found = self._parts.unet(
             samples.to(device, dtype),
             torch.linspace(900, 100, 32)[:rows].to(device),
-            timestep_cond=self._parts.told_guidance([job.recipe.guidance_scale] * rows),
+            timestep_cond=self._parts.told_guidance((job.recipe.guidance_scale,) * rows),
             encoder_hidden_states=torch.stack([prompt.embeds] * rows).to(device, dtype),
             added_cond_kwargs={
                 "text_embeds": torch.stack([prompt.pooled] * rows).to(device, dtype),

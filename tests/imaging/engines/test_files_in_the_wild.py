@@ -225,12 +225,12 @@ def test_a_unet_that_guides_itself_is_told_the_scale_and_runs_once_a_step(
     unet.load_state_dict(tiny_parts.unet.state_dict(), strict=False)
     unet.save_pretrained(folder / "unet")
     parts = load(folder)
-    told = parts.told_guidance([8.0, 1.5])
+    told = parts.told_guidance((8.0, 1.5))
     stock = StableDiffusionXLPipeline.get_guidance_scale_embedding
     expected = stock(None, torch.tensor([7.0, 0.5]), embedding_dim=32)
     assert told is not None
     assert torch.allclose(told, expected, atol=1e-5)
-    assert tiny_parts.told_guidance([8.0]) is None
+    assert tiny_parts.told_guidance((8.0,)) is None
     engine = sdxl_engine(str(folder), tmp_path, "cpu", precision="float32")
     engine.load()
     seen: list[tuple[int, Tensor]] = []
