@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot import doctor_chats, doctor_discord, doctor_images, doctor_limits, doctor_page, private
+from bot import doctor_chats, doctor_discord, doctor_images, doctor_limits, doctor_page, doctor_uploads, private
 from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
@@ -37,6 +37,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _tokens,
         doctor_limits.examine,
         doctor_page.examine,
+        doctor_uploads.examine,
     )
     findings = [finding for check in checks for finding in check(settings)]
     slow: list[Awaitable[Finding]] = []

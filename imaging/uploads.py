@@ -67,9 +67,11 @@ def _clean(opened: Image.Image, scanned: Scanned, kept_side: int) -> CleanUpload
     notes = []
     if scanned.animated:
         notes.append("The first frame of the animation is used.")
+    large = max(opened.size) > kept_side
+    opened.draft(None, (kept_side, kept_side))  # a JPEG is decoded at a half or less, where that is large enough
     opened.load()
     image = eight_bits(_upright(opened), inverted=white_is_zero(opened))
-    if max(image.size) > kept_side:
+    if large:
         image.thumbnail((kept_side, kept_side), Image.Resampling.LANCZOS)
         notes.append(f"The picture was made smaller, to {image.width} × {image.height} pixels.")
     image = as_rgb(image)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import logs
 from bot.cli import CommandFailed
+from bot.commands.recipe import read_file
 from bot.home import Home
 from bot.pictures import open_studio
 from bot.settings import HOSTED, EngineName, Settings, load_settings
@@ -54,10 +55,7 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         CommandFailed, BadPicture: one sentence.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be read ({error.strerror}).") from None
+    data = read_file(path)
     if data.startswith(b"\x89PNG"):
         return read_recipe(data)
     try:

@@ -59,9 +59,10 @@ def main() -> None:
 
 def _answer(head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     from imaging.errors import BadPicture
-    from imaging.uploads import read_upload
 
     try:
+        from imaging.uploads import read_upload  # may fail too, where a library is missing
+
         clean = read_upload(data, **head)
     except BadPicture as error:
         return {"refused": str(error)}, b""

@@ -210,3 +210,9 @@ def test_a_strangers_recipe_spends_nobodys_money(tmp_path: Path) -> None:
     assert out.returncode == 1
     assert b"may cost you money; say --engine openai" in out.stderr
     assert asked == []
+
+
+def test_a_recipe_is_not_looked_for_in_endless_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for command in (["recipe", "/dev/zero"], ["render", "/dev/zero", "-o", str(tmp_path / "x.png")]):
+        assert main(command) == 1
+        assert "larger than 64 MiB" in capsys.readouterr().err

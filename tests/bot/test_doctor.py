@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import SecretStr
 from safetensors.numpy import save_file
 
-from bot import doctor, doctor_images, doctor_page
+from bot import doctor, doctor_images, doctor_page, doctor_uploads
 from bot.cli import main
 from bot.doctor import endpoint, examine
 from bot.doctor_findings import Finding, Level
@@ -173,6 +173,11 @@ async def test_looking_at_the_disk_follows_no_link_that_somebody_planted(name: s
     assert Probes._disk(Probes(home, None, None, list, lambda: None, min_free_mib=1)) is None  # type: ignore[arg-type]
     assert precious.read_text() == "words"
     assert [path.name for path in home.iterdir()] == [name]
+
+
+def test_pictures_of_people_can_be_opened(settings: Settings) -> None:
+    (finding,) = doctor_uploads.examine(settings)
+    assert finding.level is Level.OK
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from imaging.errors import BadPicture
 from imaging.uploads import KEPT_SIDE, read_upload
@@ -195,6 +195,17 @@ def test_broken_exif_turns_nothing_and_refuses_nothing() -> None:
 def test_large_pictures_are_made_smaller() -> None:
     clean = read_upload(encoded(Image.new("RGB", (4000, 1000)), "PNG"))
     assert (clean.width, clean.height) == (KEPT_SIDE, 512)
+
+
+def test_a_large_jpeg_keeps_its_look_at_half_its_size() -> None:
+    image = Image.linear_gradient("L").resize((4096, 4096)).convert("RGB")
+    image.paste((200, 40, 40), (0, 0, 1024, 1024))
+    clean = read_upload(encoded(image, "JPEG", quality=90))
+    assert (clean.width, clean.height) == (KEPT_SIDE, KEPT_SIDE)
+    assert clean.notes
+    expected = image.resize((KEPT_SIDE, KEPT_SIDE))
+    difference = ImageChops.difference(expected, opened(clean.data))
+    assert max(ImageStat.Stat(difference).mean) < 2
 
 
 def claimed(width: int, height: int) -> bytes:
