@@ -95,7 +95,11 @@ SAID = (
     Said("everybody", "<!here> <!channel|channel> look", "@here @channel look"),
     Said("a person with a name", "for <@U7|ben>", "for @U7"),
     Said("characters that Slack escapes", "1 &lt; 2 &amp;&amp; &lt;image&gt;", "1 < 2 && <image>"),
+    Said("a picture of a kind that Slack does not know", "this", "this",
+         {"subtype": "file_share", "files": [_file(mimetype="")]}, ("F9.png",)),
     # What is no wish
+    Said("a picture that the bot itself has uploaded", "", None,
+         {"subtype": "file_share", "user": None, "bot_id": "B1", "files": [_file()]}),
     *(
         Said(f"the subtype {subtype}", "a red fox", None, {"subtype": subtype})
         for subtype in (

@@ -91,7 +91,7 @@ class ChannelOutlet:
                 view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS, reference=root, mention_author=False
             )
         except discord.HTTPException as error:
-            if error.code != NO_HISTORY:
+            if error.code not in NO_HISTORY:
                 raise
         for file in files:
             file.reset()

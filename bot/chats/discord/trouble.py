@@ -47,8 +47,8 @@ CODES = {
     240000: Trouble.BLOCKED,  # a link that Discord takes for harmful
 }
 
-NO_HISTORY = 160002
-"""A reply needs the permission to read what it answers."""
+NO_HISTORY = frozenset({160002, 160009, 160010})
+"""A reply needs the permission to read what it answers, and none of an age-restricted channel is answered elsewhere."""
 NO_THREAD = frozenset({50001, 160005})
 """Codes that mean that a thread cannot be opened here, besides those of a plain refusal (a title that AutoMod blocks,
 too many threads): answer in the channel instead."""

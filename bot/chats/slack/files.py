@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.retries import TROUBLE, code, is_passing
 from handlers.model import Attachment
+from imaging.decoding.scan import ENDINGS
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,9 @@ def why_not(file: Mapping[str, Any], config: SlackConfig) -> str | None:
     name = name_of(file)
     if file.get("file_access") == "access_denied" or file.get("mode") in ("hidden_by_limit", "tombstone"):
         return f"Slack does not let me open {name}; share it in this channel or send it again."
-    if not str(file.get("mimetype", "")).startswith("image/"):
+    kind = str(file.get("mimetype") or "")
+    # Of some kinds Slack does not know what they are.
+    if not (kind.startswith("image/") or (not kind and name.lower().endswith(ENDINGS))):
         return f"{name} is not a picture; send a PNG, JPEG, WebP or GIF."
     size = file.get("size")
     if isinstance(size, int) and size > config.max_upload_bytes:
