@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it did not work (one sentence on standard error), 2 wrong 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -209,6 +210,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from bot import private
 
+    if hasattr(arguments, "home") or arguments.command == "settings":
+        _tell_settings_file()
     try:
         with private.alone():
             return int(importlib.import_module(arguments.module).run(arguments))
@@ -226,6 +229,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if code is None:
             raise
         return code
+
+
+def _tell_settings_file() -> None:
+    """Say which `.env` speaks: a folder from somewhere may have brought one along."""
+    from bot.env_file import EnvFileError, env_file
+
+    with contextlib.suppress(EnvFileError):  # said where it is read
+        if (read := env_file()) is not None:
+            print(f"easel: settings are read from {read}", file=sys.stderr)
 
 
 def _known(error: Exception) -> int | None:

@@ -14,7 +14,6 @@ from bot.chats import ChatNotStarted
 from bot.chats.rows import WebService
 from bot.cli import CommandFailed
 from bot.collector import settled
-from bot.env_file import env_file
 from bot.settings import load_settings, unknown_names
 
 
@@ -22,8 +21,6 @@ def run(arguments: argparse.Namespace) -> int:
     demo = arguments.command == "demo"
     settings = load_settings(home=arguments.home, web_port=arguments.port)
     logs.set_up("WARNING" if demo and settings.log_level == "INFO" else settings.log_level, settings.log_format)
-    if (read := env_file()) is not None:
-        print(f"easel: {read} was read", file=sys.stderr)
     for sentence in unknown_names():
         print(f"easel: {sentence}", file=sys.stderr)
     names = ["web"] if demo else [row.name for row in CHATS if row.wanted(settings)]

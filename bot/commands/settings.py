@@ -7,7 +7,6 @@ import sys
 
 from pydantic import SecretStr
 
-from bot.env_file import env_file
 from bot.settings import PREFIX, example, load_settings, unknown_names
 
 
@@ -16,8 +15,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(example(), end="")
         return 0
     settings = load_settings()
-    if (read := env_file()) is not None:
-        print(f"easel: {read} was read", file=sys.stderr)
     for sentence in unknown_names():
         print(f"easel: {sentence}", file=sys.stderr)
     for name, value in settings:

@@ -28,14 +28,20 @@ def write(text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_it_is_said_which_file_was_read(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["settings"]) == 0
-    assert "was read" not in capsys.readouterr().err
+def test_every_command_says_which_file_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that came from elsewhere may have brought its own."""
+    commands = (["settings"], ["backup", "b.tar", "--home", "none"], ["audit", "--home", "none"])
+    for command in (*commands, ["render", "none.json", "-o", "o.png"]):
+        main(command)
+        assert "settings are read from" not in capsys.readouterr().err
     path = write("EASEL_LLM_MODEL=fox\n")
-    assert main(["settings"]) == 0
-    said = capsys.readouterr()
-    assert f"easel: {path} was read" in said.err
-    assert "EASEL_LLM_MODEL=fox" in said.out
+    for command in (*commands, ["render", "none.json", "-o", "o.png"]):
+        main(command)
+        said = capsys.readouterr()
+        assert said.err.startswith(f"easel: settings are read from {path}\n")
+        assert str(path) not in said.out
+    main(["settings"])
+    assert "EASEL_LLM_MODEL=fox" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o622, 0o666])
