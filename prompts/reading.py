@@ -233,8 +233,8 @@ class _Reader:
 
     def _count(self) -> int:
         value = self._values.get("count")
-        if not value:
-            return 1
+        if not value or (self._row.body is Body.REFERENCE and "count" not in self._row.attributes):
+            return 1  # nobody wants the same picture chosen or refined twice
         if "count" not in self._row.attributes:
             if read_number(value, _COUNT) not in (None, 1):
                 self._problems.append(

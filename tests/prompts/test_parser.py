@@ -128,6 +128,11 @@ def test_numbers_for_each_picture_of_a_count_are_read_as_meant() -> None:
     assert parse('<image id="5-6" count="2">a fox</image>') == [replace(FOX, id=5, count=2)]
 
 
+@pytest.mark.parametrize("operation", ["select", "refine"])
+def test_a_count_where_it_means_nothing_is_left_out(operation: str) -> None:
+    assert parse(f'<{operation} id="19" count="18">18</{operation}>') == [Directive(Operation(operation), 19, 18)]
+
+
 @pytest.mark.parametrize("body", ["2: a fox, 3 years old", "#2 (the fox)", "image 2.", "[2]", "No. 2"])
 def test_a_caption_behind_the_number_changes_nothing(body: str) -> None:
     assert parse(f"<variation>{body}</variation>") == [Directive(Operation.VARIATION, source=2)]
@@ -203,7 +208,7 @@ def test_quotes_may_hold_a_closing_bracket_and_an_apostrophe() -> None:
         ('<variation style="watercolor">3</variation>', "watercolor"),
         ('<select id="3">the second one</select>', "the second one"),
         ('<edit prev_id="1" count="3">a fox</edit>', "makes one picture"),
-        ("<refine count=two>1</refine>", "makes one picture"),
+        ("<edit prev_id=1 count=two>a fox</edit>", "makes one picture"),
         ("<image size=16:9:3>a fox</image>", "16:9:3"),
         ("<image size=0x1024>a fox</image>", "0x1024"),
     ],
