@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -37,14 +37,17 @@ async def ask_context(endpoint: Endpoint, model: str) -> Context | None:
         async with asyncio.timeout(PATIENCE_S):
             status, body = await endpoint.ask("models")
             row = _row(body, model) if status == 200 else None
-            if row is not None and (tokens := _tokens(row)):
-                return Context(tokens)
+            listed = _tokens(row or {})
             owner = str((row or {}).get("owned_by", "")).casefold()
-            if not endpoint.local and owner not in _OWNERS:
-                return None
-            for ask in [_OWNERS[owner]] if owner in _OWNERS else list(_OWNERS.values()):
+            if owner in _OWNERS:
+                asked = [_OWNERS[owner]]
+            else:
+                asked = list(_OWNERS.values()) if endpoint.local and listed is None else []
+            for ask in asked:
+                # A list may tell of the whole server what its slots share.
                 if (found := await ask(endpoint, model)) is not None:
-                    return found
+                    return replace(found, tokens=min(found.tokens, listed or found.tokens))
+            return Context(listed) if listed else None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         log.debug("the context size of %s is not told: %r", model, error)
     return None

@@ -90,8 +90,12 @@ class Endpoint:
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s)
+            # Servers on this machine like to close a line after each reply; another costs nothing there.
             self._session = aiohttp.ClientSession(
-                timeout=timeout, trust_env=not self.local, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(force_close=self.local),
+                timeout=timeout,
+                trust_env=not self.local,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ UNNAMED: Final = "default"
 """The model's name where the host gave none and the endpoint lists none: servers of one model take any."""
 _PARSED: Final = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai", "x.ai", "deepseek.com")
 """Hosted endpoints that keep thoughts apart and tell nothing of their context."""
+_PATH: Final = re.compile(r"[/~.\\]|[A-Za-z]:[\\/]")
+"""A model's name that is a path of the host; `owner/name` is none."""
 
 
 @dataclass(slots=True)
@@ -101,7 +104,9 @@ class OpenAILanguageModel:
 
     @property
     def name(self) -> str:
-        """What people may call it; never its address."""
+        """What people may call it; never its address, and of a file only its name (llama.cpp lists whole paths)."""
+        if _PATH.match(self._model):
+            return re.split(r"[\\/]", self._model.rstrip("\\/"))[-1]
         return self._model or "the language model"
 
     @property
@@ -189,7 +194,7 @@ class OpenAILanguageModel:
                 hearing.count()
                 if self._context is None and not hearing.ended:
                     self._asking = None  # it may not have been there to be asked
-            log.warning("asking %s again: %s", self._model, sentence)
+            log.warning("asking %s again: %s", self.name, sentence)
             await self._sleep(self._patience.wait(attempt, wait))
             attempt += 1
 
@@ -206,7 +211,7 @@ class OpenAILanguageModel:
         self._context = await asyncio.shield(self._asking)
 
     def _budget(self) -> int:
-        known = [self._context_tokens, self._context and self._context.tokens, self.manner.context]
+        known = [self._context_tokens, self._context and _with_margin(self._context.tokens), self.manner.context]
         return min(tokens for tokens in known if tokens)
 
     def _hearing(self, request: LanguageRequest, manner: Manner) -> Hearing:
@@ -244,16 +249,21 @@ class OpenAILanguageModel:
         return True
 
     def _shorten(self, trial: _Trial, refusal: Refusal) -> bool:
-        """The context size where it is told, else half of what was sent."""
+        """The context size where it is told (less than before in any case), else half of what was sent."""
         body = refusal.asked
         spent = sum(estimate_tokens(str(message["content"])) for message in body.get("messages", ()))
         reply = next((int(body[name]) for name in ("max_tokens", "max_completion_tokens") if body.get(name)), 0)
-        if refusal.limit is not None and refusal.limit < trial.budget:
-            trial.budget = refusal.limit
-        else:
+        if refusal.limit is None:
             trial.budget = min(trial.budget, spent + reply) // 2
+        else:
+            trial.budget = min(_with_margin(refusal.limit), trial.budget * 3 // 4)
         trial.manner = replace(trial.manner, context=trial.budget)
-        log.info("%s takes less than was sent; asked with %d tokens", self._endpoint.host, trial.budget)
+        log.info(
+            "%s takes less than was sent (%s); asked with %d tokens",
+            self._endpoint.host,
+            self._words(refusal),
+            trial.budget,
+        )
         return trial.budget >= 400
 
     def _remember(self, manner: Manner, hearing: Hearing, *, whole: bool = False) -> None:
@@ -297,10 +307,15 @@ class OpenAILanguageModel:
         """The sentence for people; the host reads the endpoint's own in the log."""
         words = "" if refusal.kind is Kind.DECLINED else self._words(refusal)
         log.warning("%s refuses: %s, status %d: %s", self._endpoint.host, refusal.kind.name, refusal.status, words)
-        return refusal.sentence(self._model)
+        return refusal.sentence(self.name)
 
     def _words(self, refusal: Refusal) -> str:
         return refusal.words(self._key)
+
+
+def _with_margin(tokens: int) -> int:
+    """Tokens are estimated, and a chat template adds some of its own."""
+    return tokens * 19 // 20 - 16
 
 
 def _changes(manner: Manner) -> str:

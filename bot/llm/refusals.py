@@ -89,6 +89,7 @@ def _table() -> tuple[tuple[Kind, tuple[int, ...], re.Pattern[str]], ...]:
     )
 
 
+_N_CTX = re.compile(r"\bn_ctx\W{1,4}(\d+)")
 _LIMITS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -97,7 +98,6 @@ _LIMITS: Final = tuple(
         r"> ([\d,]+) maximum",
         r"with ([\d,]+) maximum context",
         r"maximum number of tokens allowed \(?([\d,]+)",
-        r"n_ctx\W{1,4}([\d,]+)",
         r"\(TPM\): Limit ([\d,]+)",
     )
 )
@@ -120,7 +120,7 @@ def read_refusal(status: int, body: Any, headers: Mapping[str, str] | None = Non
     wait = _wait(headers or {}, whole)
     if kind is Kind.QUOTA and status == 429 and wait is not None and wait <= 90:
         kind = Kind.BUSY  # a quota of a minute
-    limit = _limit(whole) if kind is Kind.OVERFLOW else None
+    limit = _limit(said, whole) if kind is Kind.OVERFLOW else None
     return Refusal(kind, status, body, wait, limit)
 
 
@@ -139,8 +139,9 @@ def _code(body: Any, depth: int = 0) -> int:
     return 0
 
 
-def _limit(text: str) -> int | None:
-    for pattern in _LIMITS:
+def _limit(said: str, whole: str) -> int | None:
+    """From the words, else from llama.cpp's own field; another number beside the words (a status) is none."""
+    for pattern, text in [*((pattern, said) for pattern in _LIMITS), (_N_CTX, whole)]:
         if found := pattern.search(text):
             tokens = int(found[1].replace(",", ""))
             if 256 <= tokens < 10**8:

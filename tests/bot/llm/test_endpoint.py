@@ -76,13 +76,17 @@ async def test_a_key_that_cannot_be_one_is_named_before_anything_is_sent() -> No
     assert peer.requests == []
 
 
-async def test_connections_are_kept_for_the_next_message() -> None:
+@pytest.mark.parametrize(("local", "connections"), [(False, 1), (True, 6)])
+async def test_connections_are_kept_where_the_way_is_long(
+    local: bool, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endpoint, "local", local)
     async with EndpointPeer(Quirk("", "", (GOOD,), models={"data": []})) as peer:
         model = OpenAILanguageModel(peer.base_url, "m")
-        for _ in range(5):
+        for _ in range(6):
             [piece async for piece in model.stream(ASK)]
         await model.close()
-    assert len(peer.connections) == 1
+    assert len(peer.connections) == connections
 
 
 async def test_the_context_is_asked_again_of_a_server_that_was_not_there() -> None:
@@ -98,6 +102,18 @@ async def test_the_context_is_asked_again_of_a_server_that_was_not_there() -> No
         await model.close()
     assert context is not None
     assert context.tokens == 900
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("/home/host/models/qwen3-8b.gguf", "qwen3-8b.gguf"), ("C:\\models\\qwen3.gguf", "qwen3.gguf"),
+        ("~/m/x.gguf", "x.gguf"), ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"), ("qwen3:8b", "qwen3:8b"),
+        ("", "the language model"),
+    ],
+)  # fmt: skip
+def test_people_are_told_no_path_of_a_model(model: str, name: str) -> None:
+    assert OpenAILanguageModel("http://127.0.0.1:9/v1", model).name == name
 
 
 async def test_people_are_told_no_address_user_or_password(caplog: pytest.LogCaptureFixture) -> None:
