@@ -14,8 +14,11 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from bot.llm import OpenAILanguageModel
+from bot.llm.manner import Wishes
 from bot.local_llm import EmbeddedLanguageModel, tiny_turn
-from handlers.errors import LanguageModelError
+from bot.local_llm_server import CONTEXT_TOKENS
+from handlers.errors import CutShort, LanguageModelError
 from imaging.model import Operation
 from prompts.request import LanguageRequest, PictureLine, Said
 from prompts.tiny.weights_file import fast_weights
@@ -181,3 +184,30 @@ async def test_the_models_memory_is_in_its_own_process(model: EmbeddedLanguageMo
     await said(model, asking("draw a cat"))
     (child,) = children()
     assert child.memory_info().rss < 700 * 2**20
+
+
+async def test_a_real_server_is_asked_within_its_context_and_named_without_its_path(cache: Path) -> None:
+    process = EmbeddedLanguageModel(cache, adapter=None, on_port=True)
+    used: list[tuple[int, int]] = []
+    try:
+        at = await process.address()
+        model = OpenAILanguageModel(
+            f"{at.url}/v1", "", at.key, wishes=Wishes(8, 0.0), used=lambda read, written: used.append((read, written))
+        )
+        said = ""
+        try:
+            async for piece in model.stream(LanguageRequest(Said("user", "Say hello."), plain=True, max_tokens=8)):
+                said += piece
+        except CutShort:
+            pass
+        context = await model.context()
+        await model.close()
+    finally:
+        await process.close()
+    assert said.strip()
+    assert "/" not in model.name
+    assert context is not None
+    assert context.tokens == CONTEXT_TOKENS
+    [(read, written)] = used
+    assert read > 0
+    assert 0 < written <= 8
