@@ -18,7 +18,8 @@ def examine(settings: Settings) -> Iterable[Finding]:
     locked = bool(settings.web_password.get_secret_value()) or settings.web_login is not Login.NONE
     if settings.web_public_url and not locked:
         yield ok("web page", "closed: Slack's requests alone are taken; EASEL_WEB_PASSWORD or EASEL_WEB_LOGIN opens it")
-    if locked and not loopback(settings.web_host) and not settings.web_public_url.startswith("https://"):
+    others_come = bool(settings.web_public_url) or not loopback(settings.web_host)
+    if locked and others_come and not settings.web_public_url.startswith("https://"):
         yield warning(
             "web page", "others reach it without TLS: put TLS in front of it and set EASEL_WEB_PUBLIC_URL=https://…"
         )

@@ -14,7 +14,7 @@ from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.people import People
 from bot.readiness import Readiness
-from bot.settings import Settings, loopback, proxies
+from bot.settings import Settings, proxies
 from handlers.access import Access, Direct
 from handlers.audit import Audit
 from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
@@ -105,9 +105,9 @@ def web(parts: Parts) -> Service:
             "the page is closed, only Slack's requests are taken: EASEL_WEB_PUBLIC_URL lets others in, "
             "and neither EASEL_WEB_PASSWORD nor EASEL_WEB_LOGIN is set"
         )
-    elif address.password and not address.tls_name and not loopback(settings.web_host):
+    elif address.in_the_clear:
         log.warning(
-            "the page's password travels in the clear: put TLS in front of it and set EASEL_WEB_PUBLIC_URL=https://…"
+            "what opens the page travels in the clear: put TLS in front of it and set EASEL_WEB_PUBLIC_URL=https://…"
         )
     chat = WebChat(
         parts.store,

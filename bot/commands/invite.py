@@ -29,8 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
             _remove(register, arguments.remove)
             note_by_host(home.database, "person removed")
         else:
-            _invite(register, arguments, _base(settings, home))
+            lines = _invite(register, arguments, _base(settings, home))
             note_by_host(home.database, f"invitation as {arguments.role}")
+            print("\n".join(lines))
     if settings.web_login is not Login.INVITATION:
         print("The page does not ask for invitations yet: set EASEL_WEB_LOGIN=invitation, and start it again.")
     return 0
@@ -43,7 +44,7 @@ def _base(settings: Settings, home: Home) -> str:
     return (url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
 
 
-def _invite(register: Register, arguments: argparse.Namespace, base: str) -> None:
+def _invite(register: Register, arguments: argparse.Namespace, base: str) -> list[str]:
     days, many = arguments.days, arguments.many
     if arguments.again:
         member = _known(register, arguments.again)
@@ -53,8 +54,7 @@ def _invite(register: Register, arguments: argparse.Namespace, base: str) -> Non
         name = proper_name(arguments.name) if arguments.name else ""
         made, token = register.invite(House(arguments.role), name, many=many, seconds=days * DAY_S)
         what = f"Invitation {made.id}: it lets {'anybody who has it' if many else 'one person'} in as {made.role}"
-    print(f"{base}/join#{token}")
-    print(f"{what}, for {days} {'day' if days == 1 else 'days'}. It is shown this once.")
+    return [f"{base}/join#{token}", f"{what}, for {days} {'day' if days == 1 else 'days'}. It is shown this once."]
 
 
 def _list(register: Register) -> None:

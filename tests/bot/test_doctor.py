@@ -224,7 +224,8 @@ def test_what_doctor_says_of_the_page(tmp_path: Path) -> None:
     assert said() == []
     assert ["closed: Slack" in line for line in said(web_public_url="https://easel.example", **slack)] == [True]
     password = SecretStr("long enough")
-    assert ["without TLS" in line for line in said(web_host="0.0.0.0", web_password=password)] == [True]
+    for place in ({"web_host": "0.0.0.0"}, {"web_public_url": "http://easel.example"}):
+        assert ["without TLS" in line for line in said(web_password=password, **place)] == [True]
     assert said(web_host="0.0.0.0", web_password=password, web_public_url="https://easel.example") == []
     assert ["easel invite" in line for line in said(web_login="invitation")] == [True]
     register = Register(tmp_path / "people.db")

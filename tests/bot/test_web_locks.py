@@ -19,6 +19,8 @@ from bot import doctor
 from bot.chats.web.slowing import GUESSES_IN_ALL, Guesses, Newcomers
 from bot.memory import Memory
 from bot.settings import parse_networks
+from handlers.limits import Limits
+from handlers.quota_rules import read_rules
 from tests.bot.web_site import NAMES, THREAD, Site
 from tests.waiting import until
 
@@ -146,6 +148,31 @@ async def test_who_drops_the_cookie_stays_the_same_for_limits(tmp_path: Path) ->
     async with page(site):
         assert await accounts(site, "192.0.2.2") == found
     await memory.close()
+
+
+async def test_messages_a_minute_are_those_of_an_address(tmp_path: Path) -> None:
+    site = Site(tmp_path, "the right one")
+    site.limits = Limits(quotas=read_rules("2 messages in 1 min per person"))
+    async with page(site):
+        stream = site.follow(**shown("the right one"))
+        await anext(stream)
+        headers = shown("the right one") | {"X-Easel": "1"}
+        for n in range(4):
+            site.model.scripts.append("Hello.")
+            form = aiohttp.FormData({"text": f"hi {n}"}, default_to_multipart=True)
+            async with (
+                aiohttp.ClientSession(site.chat.url, headers=headers) as guest,  # a new cookie each time
+                guest.post(f"/api/threads/{THREAD}/messages", data=form) as answer,
+            ):
+                assert answer.status == 202
+        finished = 0
+        async with asyncio.timeout(20):
+            async for message in stream:
+                finished += message["type"] == "reply" and message["turn"]["final"]
+                if finished == 2:
+                    break
+        await asyncio.sleep(0.2)
+        assert len(site.model.requests) == 2
 
 
 async def test_only_named_proxies_are_believed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ from bot.readiness import Readiness
 from bot.settings import Login
 from bot.store import SqliteStore
 from handlers.desk import Desk
+from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
 from tests.fakes import FakePictures, FolderFiles, ScriptedModel
 
@@ -40,6 +41,7 @@ class Site:
         self.password = password
         self.memory: Memory | None = None
         self.people: People | None = None
+        self.limits = Limits()
         self.proxy_login = ProxyLogin("Remote-User", frozenset({"root"}), frozenset({"mod"}))
 
     async def start(self) -> None:
@@ -59,7 +61,9 @@ class Site:
             audit=self.store,
         )
         model = MeasuredLanguageModel(self.model, self.metrics)
-        self.desk = Desk(self.store, model, self.pictures, {"web": self.chat}, also_forget=(self.forget_member,))
+        self.desk = Desk(
+            self.store, model, self.pictures, {"web": self.chat}, self.limits, also_forget=(self.forget_member,)
+        )
         await self.chat.start(MeasuredHandlers(self.desk, self.metrics))
         jar = aiohttp.CookieJar(unsafe=True)
         self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})

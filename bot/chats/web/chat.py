@@ -84,6 +84,11 @@ class WebAddress:
         return bool(self.password) or self.login is not Login.NONE
 
     @property
+    def in_the_clear(self) -> bool:
+        """Whether a password or a session comes over a network without TLS, as far as the settings tell."""
+        return self.locked and not self.tls_name and (self.public or not loopback(self.host))
+
+    @property
     def closed(self) -> bool:
         """Whether the page must not be served: others could come in, and there is no lock."""
         return not self.locked and (self.public or not loopback(self.host))
