@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import QuotaUsedUp
-from handlers.model import Person, ThreadKey
+from handlers.model import CommandCall, Person, ThreadKey
 from handlers.quota import Quota
 from handlers.quota_rules import Amounts, Rule, Sharers, Unit, read_rules, rules_for, share_key, span
 from tests.fakes import ANNA, BEN, THREAD, words
@@ -70,6 +71,24 @@ def test_a_line_of_rules_is_read() -> None:
         Rule(Sharers.WORKSPACE, Unit.MONEY, 5, currency="USD"),
     )
     assert read_rules("") == ()
+
+
+def test_everything_that_is_counted_can_be_limited_for_all_and_not_at_all() -> None:
+    text = "60 messages in 1 min in all; 6000 calls a day in all; 2 GB a day per person; 500 MB in 1 h in all"
+    assert read_rules(f"{text}; unlimited calls in 1 h per role 9") == (
+        Rule(Sharers.ALL, Unit.MESSAGES, 60, timedelta(minutes=1)),
+        Rule(Sharers.ALL, Unit.CALLS, 6000),
+        Rule(Sharers.PERSON, Unit.BYTES, 2e9),
+        Rule(Sharers.ALL, Unit.BYTES, 5e8, timedelta(hours=1)),
+        Rule(Sharers.PERSON, Unit.CALLS, math.inf, timedelta(hours=1), "9"),
+    )
+
+
+async def test_no_limit_for_a_role_is_none_and_is_not_told(world: World) -> None:
+    world.tune("1 calls a day per person; unlimited calls a day per role lead")
+    for at in range(3):
+        assert "Hello" in words(await world.say(f"a{at}", "Hello.", person=LEAD))
+    assert "There is no limit." in (await world.desk.command(CommandCall("u", THREAD, LEAD, "usage"))).text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from handlers.model import Action, CommandCall, Incoming, Person, Press, ThreadKey
 from imaging.model import Cancelled, Failed
@@ -177,7 +177,8 @@ class Quotas(RuleBasedStateMachine):
             shutil.rmtree(self.home)
 
 
-TestQuotas = Quotas.TestCase
-TestQuotas.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def test_nobody_gets_past_a_limit_by_any_mix() -> None:
+    slow = [HealthCheck.too_slow]
+    run_state_machine_as_test(
+        Quotas, settings=settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=slow)
+    )
