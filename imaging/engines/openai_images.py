@@ -79,7 +79,7 @@ class OpenAIImagesEngine:
         self._model = model
         self._choosing = threading.Lock()
         self._abilities = abilities_of(model)
-        self._manner = Manner(self._abilities.model, self._abilities.sizes)
+        self._manner = Manner(model or choose(()), self._abilities.sizes)
         self._jobs: dict[str, _Job] = {}
         self._dropped: set[Future[RenderedPicture]] = set()
         self._changed = threading.Event()
@@ -205,6 +205,7 @@ class OpenAIImagesEngine:
                     log.warning("the images endpoint lists no models (%s); %s is asked for", error, choose(()))
                     return choose(())
                 self._model = choose(listed)
+                self._manner = Manner(self._model, abilities_of(self._model).sizes)
                 log.info("no EASEL_IMAGES_MODEL is set; of what the endpoint lists, %s draws", self._model)
             return self._model
 
@@ -250,7 +251,7 @@ class OpenAIImagesEngine:
                 )
                 if learnt is None:
                     raise
-                log.info("the images endpoint refuses a parameter; from now on %s", learnt)
+                log.warning("the images endpoint refuses a parameter; from now on %s", learnt)
         raise AssertionError
 
     def _wanted(self, recipe: Recipe, parent: bytes | None) -> dict[str, Any]:
@@ -275,7 +276,7 @@ class OpenAIImagesEngine:
         if told:
             meaning = meaning_of(0, told, edit=False)
             log.warning("the images endpoint answered with an error inside a success: %s", meaning.host)
-            raise Refused(meaning.sentence.format(model=self._abilities.model), retryable=False)
+            raise Refused(meaning.sentence.format(model=self._model or choose(())), retryable=False)
         raise Refused("The images endpoint answered without a picture; please try again.")
 
     def _decoded(self, data: bytes) -> Image.Image:

@@ -438,6 +438,7 @@ async def test_a_model_is_chosen_of_those_that_the_endpoint_lists(listed: tuple[
         assert done is not None
         assert peer.requests[0]["model"] == done.recipe.model == chosen
         assert read_recipe(done.data).model == chosen
+        assert ("response_format" in peer.requests[0]) is (not chosen.startswith("gpt-image"))
         engine.close()
 
 

@@ -15,6 +15,8 @@ PREFERRED: Final = (
 )  # fmt: skip
 """Where none is set: the first that an endpoint lists; OpenAI's own advice for those that were shut down leads."""
 DEFAULT: Final = PREFERRED[0]
+UNNAMED: Final = "one that the images endpoint lists"
+"""What is said of the model before the endpoint was asked."""
 SHUT_DOWN: Final = {"gpt-image-1": "2026-10-23", "dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
 """At OpenAI, by the notes of its SDK (openai 3.54, `types/image_model.py`); other servers call their models so too."""
 ROOM: Final = 4
@@ -29,14 +31,13 @@ _SQUARE_ONLY = {"square": (1024, 1024), "wide": (1024, 1024), "tall": (1024, 102
 
 
 def abilities_of(model: str) -> Abilities:
-    """What a hosted model can do, from its name; empty: the default's."""
-    model = model or DEFAULT
-    name = model.casefold()
+    """What a hosted model can do, from its name; empty: the default's, under no name."""
+    name = (model or DEFAULT).casefold()
     sizes = _DALLE3_SIZES if "dall-e-3" in name else _SQUARE_ONLY if "dall-e-2" in name else _GPT_SIZES
     edits = "dall-e-3" not in name
     return Abilities(
         name="openai",
-        model=model,
+        model=model or UNNAMED,
         # Looking at the parent's pixels is what these endpoints call an edit.
         techniques=frozenset({Technique.NONE, Technique.IMAGE_TO_IMAGE} if edits else {Technique.NONE}),
         sizes=sizes,
