@@ -8,6 +8,7 @@ from hashlib import sha256
 from handlers.router import Parent, Planned
 from imaging.consistency import decide
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.origins import same_model
 from prompts.adapter import AdaptedPrompt
 from prompts.protocol import Directive
 
@@ -149,7 +150,7 @@ def _base(parent: Parent, abilities: Abilities) -> Recipe | None:
     if parent.recipe is None:
         return None
     base = canonical(parent.recipe)
-    return base if (base.engine, base.model) == (abilities.name, abilities.model) else None
+    return base if base.engine == abilities.name and same_model(base.model, abilities.model) else None
 
 
 def _controlled(recipe: Recipe, control: Control, parent: Parent, base: Recipe | None) -> Built:

@@ -79,6 +79,10 @@ class Recipe:
     notes: tuple[str, ...] = ()
     """What was done to the words: refinement by the LLM, vocabulary substitutions."""
     version: int = 1
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 (hex) of the files that it was made with, by the names of model, LoRAs, VAE and IP-Adapter."""
+    setup: Mapping[str, str] = field(default_factory=dict)
+    """What a host had set of the model: another VAE, prediction or layer of the text encoders."""
 
     def __post_init__(self) -> None:
         # Words come from models and files of anybody; a recipe can always be written down.
@@ -87,23 +91,32 @@ class Recipe:
         object.__setattr__(self, "style", None if self.style is None else plain(self.style))
         object.__setattr__(self, "notes", tuple(map(plain, self.notes)))
         object.__setattr__(self, "loras", tuple((plain(name), strength) for name, strength in self.loras))
+        for name in ("hashes", "setup"):
+            words = {plain(key): plain(value) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, words)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain JSON object; `from_json` is its inverse."""
-        return {name: getattr(self, name) for name in _RECIPE_FIELDS} | {
-            "operation": self.operation.value,
-            "loras": [list(pair) for pair in self.loras],
-            "notes": list(self.notes),
-            "control": None
-            if self.control is None
-            else {
-                "technique": self.control.technique.value,
-                "strength": self.control.strength,
-                "reason": self.control.reason,
-                "options": dict(self.control.options),
-            },
-            "source": None if self.source is None else self.source.to_json(),
-        }
+        """A plain JSON object; `from_json` is its inverse. Fields that older recipes have not are left out where they
+        are empty, so that their pictures have the same bytes again."""
+        newer = {name: dict(getattr(self, name)) for name in _NEWER if getattr(self, name)}
+        return (
+            {name: getattr(self, name) for name in _RECIPE_FIELDS if name not in _NEWER}
+            | newer
+            | {
+                "operation": self.operation.value,
+                "loras": [list(pair) for pair in self.loras],
+                "notes": list(self.notes),
+                "control": None
+                if self.control is None
+                else {
+                    "technique": self.control.technique.value,
+                    "strength": self.control.strength,
+                    "reason": self.control.reason,
+                    "options": dict(self.control.options),
+                },
+                "source": None if self.source is None else self.source.to_json(),
+            }
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -117,6 +130,7 @@ class Recipe:
         return parse_recipe(cls, data)
 
 
+_NEWER = ("hashes", "setup")
 _RECIPE_FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
 
 

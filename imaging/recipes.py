@@ -57,6 +57,11 @@ def _operation(name: str) -> Operation:
         raise ValueError(f"The recipe's operation {name[:40]!r} is unknown.") from None
 
 
+def _words(data: Mapping[str, Any], key: str) -> dict[str, str]:
+    found = _take(data, key, Mapping, optional=True) or {}
+    return {str(name): str(value) for name, value in found.items()}
+
+
 def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
     """Build a recipe of `cls` from a JSON object.
 
@@ -95,4 +100,6 @@ def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
         source_image=_take(data, "source_image", str, optional=True),
         notes=tuple(str(note) for note in notes),
         version=_take(data, "version", int, optional=True) or 1,
+        hashes=_words(data, "hashes"),
+        setup=_words(data, "setup"),
     )

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bot.pictures import open_studio
 from bot.settings import HOSTED, EngineName, Settings, load_settings
 from imaging.files import PictureFiles
 from imaging.model import Cancelled, Done, Failed, ImageRequest, Owner, Recipe, RenderedPicture
+from imaging.origins import differences
 from imaging.outputs import read_recipe
 
 
@@ -29,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         Path(arguments.output).write_bytes(picture.data)
     except OSError as error:
         raise CommandFailed(f"{arguments.output} cannot be written ({error.strerror}).") from None
+    if found := differences(recipe, picture.recipe):
+        print(f"This is not the recipe's picture again: {'; '.join(found)}.", file=sys.stderr)
     return 0
 
 

@@ -120,6 +120,7 @@ def _from_folder(path: Path, name: str, dtype: torch.dtype, exact: bool, vae: An
         tokenizers=(pipe.tokenizer, pipe.tokenizer_2),
         scheduler=dict(pipe.scheduler.config),
         zero_empty=bool(pipe.config.get("force_zeros_for_empty_prompt", True)),
+        path=path,
     )
 
 

@@ -33,6 +33,8 @@ class Checkpoint:
     """Configuration of its noise, under the names of diffusers' schedulers."""
     zero_empty: bool
     """Whether an empty negative prompt is all zeros."""
+    path: Path
+    """The file or folder on this disk."""
 
 
 def checkpoint_from(found: SingleFile, dtype: torch.dtype, *, exact: bool, vae: Any = None) -> Checkpoint:
@@ -65,6 +67,7 @@ def checkpoint_from(found: SingleFile, dtype: torch.dtype, *, exact: bool, vae: 
         tokenizers=_tokenizers(found.config),
         scheduler=_config(found.config / "scheduler" / "scheduler_config.json") | dict(found.scheduler),
         zero_empty=bool(index.get("force_zeros_for_empty_prompt", True)),
+        path=found.path,
     )
 
 

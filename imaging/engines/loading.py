@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,6 +42,8 @@ class Parts:
     ip_adapter: IpAdapter | None
     scale: int
     """Pixels a side of one latent position."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """What was loaded, as it was named → the file or folder on this disk; the model first."""
     words: WordCache | None = None
     """Keys and values of the words, where they are kept between steps."""
 
@@ -114,7 +117,11 @@ def load_parts(
     """
     beside = _beside("adapter_config.json")
     files = [(weights_file(name, "LoRA", LORA_FILE, beside), strength) for name, strength in loras]
-    other = None if vae is None else _vae(vae, dtype)
+    loaded = {name: file for (name, _), (file, _) in zip(loras, files, strict=True)}
+    other = None
+    if vae is not None:
+        loaded[vae] = weights_file(vae, "VAE", VAE_FILE, _beside("config.json"))
+        other = _vae(loaded[vae], dtype)
     found = open_checkpoint(model, dtype, exact=bool(files), vae=other)
     encoders = (found.text_encoder, found.text_encoder_2)
     if files:
@@ -132,13 +139,14 @@ def load_parts(
     text = TextEncoding(found.tokenizers, encoders, zero_empty=found.zero_empty, device=device, clip_skip=clip_skip)
     adapter = None
     if ip_adapter is not None:
-        adapter = load_ip_adapter(unet, weights_file(ip_adapter, "IP-Adapter", IP_ADAPTER_FILE, encoder_patterns))
+        loaded[ip_adapter] = weights_file(ip_adapter, "IP-Adapter", IP_ADAPTER_FILE, encoder_patterns)
+        adapter = load_ip_adapter(unet, loaded[ip_adapter])
     scale = 2 ** (len(decoder.config.block_out_channels) - 1)
-    return Parts(unet, decoder, text, _scheduler(found.scheduler, prediction), device, dtype, adapter, scale)
+    noise = _scheduler(found.scheduler, prediction)
+    return Parts(unet, decoder, text, noise, device, dtype, adapter, scale, {model: found.path, **loaded})
 
 
-def _vae(source: str, dtype: torch.dtype) -> Any:
-    file = weights_file(source, "VAE", VAE_FILE, _beside("config.json"))
+def _vae(file: Path, dtype: torch.dtype) -> Any:
     try:
         return vae_from(file, dtype)
     except EngineError:

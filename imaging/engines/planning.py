@@ -17,6 +17,7 @@ from imaging.engines.samplers import schedule
 from imaging.engines.schedules import Schedule
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.origins import Origin
 from imaging.outputs import open_kept
 
 MAX_GUIDANCE = 50.0
@@ -29,11 +30,14 @@ LARGEST = 4
 class Planner:
     """Makes jobs of recipes. Text is encoded here, off the step loop."""
 
-    def __init__(self, abilities: Abilities, parts: Parts, family: Family, latents: Latents) -> None:
+    def __init__(
+        self, abilities: Abilities, parts: Parts, family: Family, latents: Latents, origin: Origin | None = None
+    ) -> None:
         self._abilities = abilities
         self._parts = parts
         self._family = family
         self._latents = latents
+        self._origin = origin
         self._schedules: dict[tuple[str, int], Schedule] = {}
 
     def plan(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
@@ -56,6 +60,8 @@ class Planner:
     def _named(self, recipe: Recipe) -> Recipe:
         """The recipe with what it needs and every number of its control, so that it renders the same later."""
         recipe = self._noted(trimmed(recipe))
+        if self._origin is not None:
+            recipe = self._origin.stamp(recipe)
         if recipe.control is None:
             return recipe
         options = resolve(recipe.control, self._family, recipe.num_inference_steps)

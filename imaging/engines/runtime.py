@@ -41,6 +41,7 @@ from imaging.engines.turns import Group, groups
 from imaging.engines.word_cache import WordCache
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
+from imaging.origins import Origin, origin, public_name
 from imaging.outputs import preview_bytes
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Runtime:
         self._parts = parts
         self._latents = Latents(parts.vae, parts.scale, free_memory)
         family = options.family.fitted(attention.layer_numbers(parts.unet))
-        self._planner = Planner(abilities, parts, family, self._latents)
+        self._planner = Planner(abilities, parts, family, self._latents, _origin(parts, options))
         self._finisher = Finisher(self._latents)
         self._trails = Trails()
         self._limit = options.max_pictures
@@ -360,6 +361,15 @@ class Runtime:
 
 def _too_large(recipe: Recipe) -> str:
     return f"There is not enough memory for a picture of {recipe.width} × {recipe.height}; ask for a smaller one."
+
+
+def _origin(parts: Parts, options: EngineOptions) -> Origin | None:
+    """What recipes say that pictures are made with."""
+    if not options.recorded or not parts.files:
+        return None
+    setup = {"clip_skip": "" if options.clip_skip == 2 else str(options.clip_skip), "prediction": options.prediction}
+    setup["vae"] = options.vae and public_name(options.vae)
+    return origin(parts.files, options.loras, options.home, {name: said for name, said in setup.items() if said})
 
 
 def _place(parts: Parts, options: EngineOptions) -> str:

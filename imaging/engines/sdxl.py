@@ -13,6 +13,7 @@ from imaging.engines.families import Wishes, recognise, sizes
 from imaging.engines.samplers import SAMPLERS
 from imaging.errors import EngineError
 from imaging.model import Abilities, Recipe
+from imaging.origins import public_name
 from imaging.techniques import techniques
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class EngineOptions:
     vae: str | None = None
     prediction: str | None = None
     clip_skip: int = 2
+    recorded: bool = False
+    """Whether recipes name the files that pictures are made with; those that come with the program need none."""
     precision: str = "auto"
     """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.precision.choose_dtype`."""
     max_pictures: int = 8
@@ -127,7 +130,7 @@ def sdxl_engine(
     known = recognise(model, [name for name, _ in loras], wishes)
     abilities = Abilities(
         name="sdxl",
-        model=model,
+        model=public_name(model),
         techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter is not None else frozenset()),
         sizes=sizes(known.side),
         num_inference_steps=known.steps,
@@ -141,6 +144,6 @@ def sdxl_engine(
     )
     options = EngineOptions(
         model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision,
-        vae=vae, prediction=known.prediction, clip_skip=clip_skip,
+        vae=vae, prediction=known.prediction, clip_skip=clip_skip, recorded=True,
     )  # fmt: skip
     return SdxlEngine(abilities, options)
