@@ -90,6 +90,8 @@ def _disk(settings: Settings) -> Iterable[Finding]:
 
 def _rights(settings: Settings) -> Iterable[Finding]:
     """What other users of this machine can read: words and pictures in the home, tokens in `.env`."""
+    if (link := private.planted(settings.home)) is not None:
+        yield broken("rights", f"{link} is a link that another user made; look into it, then remove it")
     readable = private.readable_by_others(settings.home)
     if readable:
         more = f" and {len(readable) - 1} more" if len(readable) > 1 else ""

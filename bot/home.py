@@ -59,7 +59,9 @@ class Home:
 
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = (self.root / "easel.lock").open("a+")
+            if (link := private.planted(self.root)) is not None:
+                raise CommandFailed(f"{link} is a link that another user made; look into it, then remove it.")
+            lock = os.fdopen(os.open(self.root / "easel.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
         except OSError as error:
             raise CommandFailed(
                 f"{self.root} cannot be written ({error.strerror}); choose another folder with --home or EASEL_HOME."

@@ -53,6 +53,19 @@ def readable_by_others(root: Path) -> list[Path]:
     return list(_open_to_others(root))
 
 
+def planted(root: Path) -> Path | None:
+    """A link in the home, under one of Easel's names, that another user made: what is written there would go where they
+    want it. The host's own links (pictures on another disk) are none."""
+    if not root.is_dir():
+        return None
+    for path in sorted(root.iterdir()):
+        if path.name.startswith((*OWN_FILES, *OWN_FOLDERS)):
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode) and found.st_uid not in (os.geteuid(), 0):
+                return path
+    return None
+
+
 def is_open(path: Path) -> bool:
     """Whether the group or others have any right on it; False where there is nothing, or a link."""
     try:

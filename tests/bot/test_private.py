@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot import doctor, private
-from bot.cli import main
+from bot.cli import CommandFailed, main
 from bot.doctor_findings import Level
 from bot.home import Home
 from bot.settings import load_settings
@@ -139,3 +139,35 @@ def test_doctor_warns_of_what_others_can_read(tmp_path: Path, monkeypatch: pytes
 def test_the_umask_is_the_callers_again(tmp_path: Path) -> None:
     assert main(["backup", str(tmp_path / "b.tar"), "--home", str(tmp_path / "none")]) == 1
     assert os.umask(0o022) == 0o022
+
+
+@pytest.mark.parametrize("name", ["easel.lock", "easel.db", "jobs.db", "memory.db-wal", "pictures", "cache"])
+def test_a_link_that_another_user_planted_is_not_followed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, precious = tmp_path / "home", tmp_path / "precious"
+    root.mkdir()
+    precious.write_text("words")
+    (root / name).symlink_to(precious)
+    if os.geteuid() == 0:
+        os.chown(root / name, 4711, 4711, follow_symlinks=False)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(CommandFailed, match="another user made"), Home(root).claim():
+        pass
+    assert "another user made" in next(iter(doctor._rights(load_settings(home=root)))).sentence
+    assert precious.read_text() == "words"
+
+
+def test_the_hosts_own_links_are_followed_and_a_locks_never(tmp_path: Path) -> None:
+    root = tmp_path / "home"
+    root.mkdir()
+    (tmp_path / "disk").mkdir()
+    (root / "pictures").symlink_to(tmp_path / "disk")
+    with Home(root).claim():
+        pass
+    (root / "easel.lock").unlink()
+    (root / "easel.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(CommandFailed, match="cannot be written"), Home(root).claim():
+        pass
+    assert not (tmp_path / "precious").exists()
