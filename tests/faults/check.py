@@ -18,6 +18,8 @@ from tests.peers.discord_peer import DiscordPeer
 PICTURE = re.compile(r"#\d+: pm(\d+)n(\d+)\b")
 UNDER_WAY = ("e1:stop", "e1:cancel", "thinking…")
 LOST_END = "its end was lost"
+USED_UP = "You have used your"
+"""Said once, for all the pictures of an answer that it keeps from being made."""
 OPEN = {
     "easel.db": ("SELECT count(*) FROM turns WHERE state = 'open'", "SELECT count(*) FROM events WHERE finished = 0"),
     "jobs.db": ("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')",),
@@ -107,7 +109,7 @@ def _check_answer(verdict: Verdict, peer: DiscordPeer, said: Said) -> None:
     missing = said.pictures - len(posted)
     told = text.count("❌") + text.count("🚫") + text.count("-# ⚠️")
     verdict.sentences += missing
-    if missing > told and LOST_END not in text:
+    if missing > told and LOST_END not in text and USED_UP not in text:
         verdict.add("lost", f"{name}: {missing} pictures are missing, {told} sentences: {text!r}")
 
 
