@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from bot.llm.endpoint import within
+
 OFF: Final = frozenset({"none", "off", "disabled", "false", "0"})
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16384}
 """Tokens of thoughts, where an endpoint wants a number."""
@@ -40,7 +42,7 @@ _HOSTED: Final[tuple[tuple[str, Callable[[str], dict[str, Any]]], ...]] = (
 def effort_fields(effort: str, hostname: str, *, local: bool) -> dict[str, Any]:
     """Fields of the request's body. What a server does not know it ignores or refuses by name."""
     for domain, fields in _HOSTED:
-        if hostname == domain or hostname.endswith(f".{domain}"):
+        if within(hostname, domain):
             return fields(effort)
     wanted = "none" if effort in OFF else effort
     if local:  # vLLM, SGLang, llama.cpp hand these to the chat template

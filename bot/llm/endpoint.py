@@ -112,6 +112,11 @@ def is_local(hostname: str) -> bool:
     return address.is_loopback or address.is_private or address.is_link_local
 
 
+def within(hostname: str, *domains: str) -> bool:
+    """Whether a name is one of these domains or lies in one."""
+    return any(hostname == domain or hostname.endswith(f".{domain}") for domain in domains)
+
+
 def _headers(parts: SplitResult, key: str) -> dict[str, str]:
     """Authorization by key, else by the address's own user and password."""
     # Compressed streams come in bursts.
@@ -121,7 +126,7 @@ def _headers(parts: SplitResult, key: str) -> dict[str, str]:
         key = key[7:].strip()
     if key:
         headers["Authorization"] = f"Bearer {key}"
-        if (parts.hostname or "").endswith((".azure.com", ".azure-api.net")):
+        if within(parts.hostname or "", "azure.com", "azure-api.net"):
             headers["api-key"] = key
     elif parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiohttp
 
 from bot.llm.context import Context, ask_context
-from bot.llm.endpoint import Endpoint
+from bot.llm.endpoint import Endpoint, within
 from bot.llm.hearing import BROKE_OFF, Hearing, NothingCame, Refused
 from bot.llm.holding import Holding
 from bot.llm.learnt import Learnt
@@ -126,7 +126,7 @@ class OpenAILanguageModel:
 
     @property
     def _parsed(self) -> bool:
-        return self._endpoint.hostname.endswith(_PARSED)
+        return within(self._endpoint.hostname, *_PARSED)
 
     async def close(self) -> None:
         if self._asking is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.llm import OpenAILanguageModel, Patience
 from bot.llm.efforts import effort_fields
-from bot.llm.endpoint import Endpoint, is_local
+from bot.llm.endpoint import Endpoint, is_local, within
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said
 from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk, refusal
@@ -65,6 +65,14 @@ async def test_a_key_is_sent_as_it_is_meant(key: str, header: str | None) -> Non
         [piece async for piece in model.stream(ASK)]
         await model.close()
     assert peer.headers[0].get("Authorization") == header
+
+
+@pytest.mark.parametrize(
+    ("host", "inside"),
+    [("x.ai", True), ("api.x.ai", True), ("fox.ai", False), ("api.x.ai.example", False), ("", False)],
+)
+def test_a_domain_is_taken_whole(host: str, inside: bool) -> None:
+    assert within(host, "openai.com", "x.ai") is inside
 
 
 async def test_a_key_that_cannot_be_one_is_named_before_anything_is_sent() -> None:
