@@ -20,7 +20,7 @@ BROKEN = (
     SafetensorError,
     OSError,
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
     AttributeError,
     RuntimeError,

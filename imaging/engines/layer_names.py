@@ -31,10 +31,17 @@ _ENDS = {
 UNET, FIRST, SECOND = "unet", "text_encoder", "text_encoder_2"
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
     UNET: ("", "unet.", "lora_unet.", "lycoris.", "diffusion_model.", "model.diffusion_model."),
-    FIRST: ("text_encoder.", "lora_te1.", "lora_te.", "text_encoders.clip_l.transformer.", "clip_l.transformer."),
-    SECOND: ("text_encoder_2.", "lora_te2.", "text_encoders.clip_g.transformer.", "clip_g.transformer."),
+    FIRST: (
+        "text_encoder.",
+        "lora_te1.",
+        "lora_te.",
+        "clip_l.",
+        "clip_l.transformer.",
+        "text_encoders.clip_l.transformer.",
+    ),
+    SECOND: ("text_encoder_2.", "lora_te2.", "clip_g.", "clip_g.transformer.", "text_encoders.clip_g.transformer."),
 }
-"""What stands before a layer's name: peft and diffusers, kohya, LyCORIS, ComfyUI."""
+"""What stands before a layer's name: peft and diffusers, kohya, LyCORIS, OneTrainer, ComfyUI."""
 
 
 def layers(module: Any) -> Iterator[tuple[str, Any]]:

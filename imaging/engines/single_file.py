@@ -48,7 +48,7 @@ PURPOSES: Mapping[int, str] = {
 }
 """Channels that a UNet sees, and what one with so many is for; SDXL's has 4."""
 _HARMLESS = re.compile(
-    r"""model_ema\..*|denoiser\.sigmas|(.*\.)?position_ids|(.*\.)?logit_scale|(.*\.)?attn_mask|loss\..*
+    r"""model_ema\..*|denoiser\..*|global_step|epoch|(.*\.)?position_ids|(.*\.)?logit_scale|(.*\.)?attn_mask|loss\..*
     |first_stage_model\.(loss|model_ema)\..*|conditioner\.embedders\.0\.transformer\.text_projection(\.weight)?
     |(log_one_minus_|sqrt_|sqrt_one_minus_|sqrt_recip_|sqrt_recipm1_)?alphas_cumprod(_prev)?|betas|logvar|lvlb_weights
     |posterior_.*|v_pred|ztsnr|edm_mean|edm_std|edm_vpred\.sigma_(min|max)|(.*\.)?scaled_fp8

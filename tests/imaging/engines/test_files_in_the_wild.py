@@ -81,7 +81,7 @@ SAME: dict[str, Callable[[Tensors], Tensors]] = {
         t | {"model_ema.decay": torch.ones(()), "model_ema.num_updates": torch.ones(())}
     ),
     "tables of the schedule": lambda t: (
-        t | {"denoiser.sigmas": torch.ones(9), "betas": torch.ones(9), "alphas_cumprod": torch.ones(9)}
+        t | {"denoiser.sigmas": torch.ones(9), "betas": torch.ones(9), "global_step": torch.ones(())}
     ),
     "what the encoders need for other ends": lambda t: (
         t | {f"{SECOND}logit_scale": torch.ones(()), f"{FIRST}text_projection.weight": torch.ones(24, 24)}
@@ -133,6 +133,15 @@ def test_what_would_be_passed_over_is_refused(place: Path, plain: Tensors, how: 
     save_file(change(plain), place)
     with pytest.raises(EngineError, match=rf"^The file drawings\.safetensors [^\n]*{says}[^\n]*\.$"):
         load(place)
+
+
+def test_a_file_of_which_blocks_are_missing_gets_a_sentence(tmp_path: Path, plain: Tensors) -> None:
+    """Without a configuration beside it the sizes are read from shapes, which are then not there."""
+    for gone in ("input_blocks.1.", "output_blocks.", "label_emb."):
+        file = tmp_path / "cut.safetensors"
+        save_file({key: value for key, value in plain.items() if not key.startswith(UNET + gone)}, file)
+        with pytest.raises(EngineError, match=r"^The (file|model) cut\.safetensors [^\n]+\.$"):
+            load(file)
 
 
 @pytest.mark.parametrize("name", ["scale_weight", "weight_scale"])

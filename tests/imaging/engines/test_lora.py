@@ -86,7 +86,7 @@ SPELLINGS: list[tuple[int, str, str, tuple[str, str]]] = [
     (0, LINEAR, "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q.", KOHYA),
     (0, LINEAR, "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.", KOHYA),
     (0, OUT, "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_out_0.", KOHYA),
-    # seen: peft's modules renamed by halves (ComfyUI #3494)
+    # Seen in trackers: peft's modules renamed by halves.
     (0, OUT, "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out.0.", KOHYA),
     (0, MIDDLE, "lora_unet_middle_block_1_transformer_blocks_3_ff_net_0_proj.", KOHYA),
     (0, UP, "lora_unet_output_blocks_2_1_proj_in.", KOHYA),
@@ -104,6 +104,10 @@ SPELLINGS: list[tuple[int, str, str, tuple[str, str]]] = [
     (0, LINEAR, f"unet.{LINEAR.replace('.to_q', '.processor.to_q_lora')}.", ("down.weight", "up.weight")),
     (0, OUT, f"{OUT.replace('.to_out.0', '.processor.to_out_lora')}.", ("down.weight", "up.weight")),
     (0, LINEAR, "diffusion_model.input_blocks.4.1.transformer_blocks.0.attn1.to_q.", KOHYA),
+    # OneTrainer: original names under diffusers' prefix, and the encoders by ComfyUI's names.
+    (0, MIDDLE, "unet.middle_block.1.transformer_blocks.3.ff.net.0.proj.", KOHYA),
+    (1, WORDS, f"clip_l.text_model.{WORDS}.", KOHYA),
+    (2, "text_projection", "clip_g.text_projection.", KOHYA),
     (1, WORDS, "lora_te1_text_model_encoder_layers_1_self_attn_q_proj.", KOHYA),
     (1, WORDS, "lora_te_text_model_encoder_layers_1_self_attn_q_proj.", KOHYA),
     (1, WORDS, f"text_encoder.text_model.{WORDS}.", ("lora_linear_layer.down.weight", "lora_linear_layer.up.weight")),
