@@ -146,11 +146,13 @@ def _built_edit(
 
 
 def _base(parent: Parent, abilities: Abilities) -> Recipe | None:
-    """The parent's recipe where this engine can run it again."""
+    """The parent's recipe where this engine can run it again, or never could: a hosted model draws every picture anew,
+    so that its parents keep their size when the endpoint changes its model."""
     if parent.recipe is None:
         return None
     base = canonical(parent.recipe)
-    return base if base.engine == abilities.name and same_model(base.model, abilities.model) else None
+    same = not abilities.seeds or same_model(base.model, abilities.model)
+    return base if base.engine == abilities.name and same else None
 
 
 def _controlled(recipe: Recipe, control: Control, parent: Parent, base: Recipe | None) -> Built:

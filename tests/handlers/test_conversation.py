@@ -319,3 +319,24 @@ async def test_words_that_the_engine_left_out_are_told_beside_the_picture(world:
     await world.pictures.complete(id, Done(rendered(noted)))
     await receiving
     assert "Picture 1: Left out at the end of the prompt: a lighthouse" in words(world.chat.last)
+
+
+@pytest.mark.parametrize(("seeds", "kept"), [(False, True), (True, False)])
+async def test_an_edit_keeps_the_parents_size_when_an_endpoint_has_changed_its_model(
+    world: World, seeds: bool, kept: bool
+) -> None:
+    world.pictures.abilities = replace(world.pictures.abilities, seeds=seeds)
+    world.pictures.held = True
+    world.model.scripts.append('<image size="wide"> a fox </image>')
+    first = asyncio.create_task(world.desk.receive(message("a fox", "e1")))
+    await world.pictures.submitted(1)
+    ((id, request),) = world.pictures.requests.items()
+    await world.pictures.complete(id, Done(rendered(replace(request.recipe, model="the one before"))))
+    await first
+    world.model.scripts.append('<edit prev_id="1"> a red fox </edit>')
+    second = asyncio.create_task(world.desk.receive(message("red", "e2")))
+    await world.pictures.submitted(2)
+    edit = list(world.pictures.requests.values())[1].recipe
+    assert ((edit.width, edit.height) == (request.recipe.width, request.recipe.height)) is kept
+    await world.pictures.complete_all()
+    await second
