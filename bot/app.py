@@ -111,7 +111,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         memory = await Memory.open(home.root / "memory.db", synchronous=settings.synchronous)
         stack.push_async_callback(memory.close)
         people = None
-        if settings.web_login is not Login.NONE:
+        if settings.web_login is not Login.NONE or home.people.exists():
             people = await People.open(home.people)
             stack.push_async_callback(people.close)
         bare, close_model = build_model(settings, home, metrics)

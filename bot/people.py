@@ -30,6 +30,9 @@ SESSION_DAYS = 180
 DEVICE_S = 900.0
 """How long a link for one's own second device is good."""
 MAX_NAME = 40
+INVITED_ID, PROXY_ID = "p-", "login-"
+MEMBER_IDS = (INVITED_ID, PROXY_ID)
+"""How ids of people begin who were signed in; those of guests are hex digits."""
 RESERVED = frozenset({"easel", "guest", "admin", "moderator", "system", "assistant", "user"})
 _TABLES = """
 CREATE TABLE IF NOT EXISTS people (
@@ -218,7 +221,7 @@ class Register:
         return member
 
     def _new(self, by: Invitation, name: str) -> Member:
-        member = Member("p-" + secrets.token_hex(8), name, by.role, by.id)
+        member = Member(INVITED_ID + secrets.token_hex(8), name, by.role, by.id)
         try:
             self._db.execute(
                 "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)",
@@ -270,7 +273,7 @@ class Register:
     # Threads
 
     def rights(self, thread: str) -> ThreadRights | None:
-        """None where nobody owns it: it is older than the login, and the house's."""
+        """None where the thread is not known."""
         row = self._db.execute("SELECT owner, sharing FROM threads WHERE thread = ?", (thread,)).fetchone()
         return None if row is None else ThreadRights(row[0], Sharing(row[1]))
 
@@ -284,6 +287,10 @@ class Register:
         rights = self.rights(thread)
         assert rights is not None
         return rights
+
+    def adopt(self, thread: str, sharing: Sharing) -> None:
+        """Note a thread that is nobody's, unless it is known."""
+        self._db.execute("INSERT OR IGNORE INTO threads VALUES (?, '', ?)", (thread, sharing.value))
 
     def share(self, thread: str, person: str, sharing: Sharing) -> bool:
         """False where the thread is not theirs."""

@@ -246,6 +246,47 @@ async def test_threads_that_are_older_than_the_login_stay_the_houses(tmp_path: P
         await after.stop()
 
 
+async def test_a_lost_register_opens_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, login=Login.INVITATION)
+    await site.start()
+    async with people(site, "Anna") as (anna,):
+        thread = await anna.new_thread()
+        await anna.say(thread, "my secret fox")
+    await site.stop()
+    for path in await asyncio.to_thread(lambda: list(tmp_path.glob("people.db*"))):
+        path.unlink()
+    await site.start()
+    try:
+        async with people(site, "Ben") as (ben,):
+            assert not await ben.sees(thread)
+            assert thread not in await ben.threads()
+            assert await ben.say(thread, "mine") == 404
+    finally:
+        await site.stop()
+
+
+async def test_without_the_login_private_threads_stay_closed(tmp_path: Path) -> None:
+    site = Site(tmp_path, login=Login.INVITATION)
+    await site.start()
+    async with people(site, "Anna") as (anna,):
+        secret, shared = await anna.new_thread(), await anna.new_thread()
+        for thread in (secret, shared):
+            await anna.say(thread, "a fox")
+        await anna.post(f"/api/threads/{shared}/sharing", sharing="house")
+    await site.stop()
+    later = Site(tmp_path)
+    await later.start()
+    guest = Browser(later)
+    try:
+        assert list(await guest.threads()) == [shared]
+        assert [await guest.sees(thread) for thread in (secret, shared, THREAD)] == [False, True, True]
+        assert await guest.say(secret, "mine") == 404
+        assert await guest.say(THREAD, "a fox") == 202
+    finally:
+        await guest.client.close()
+        await later.stop()
+
+
 @pytest.mark.parametrize(("role", "goes"), [(House.MEMBER, False), (House.MODERATOR, True), (House.ADMIN, True)])
 async def test_roles_come_with_the_invitation(site: Site, role: House, goes: bool) -> None:
     async with people(site, "Anna", "Ben", Ben=role) as (anna, ben):

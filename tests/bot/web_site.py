@@ -46,7 +46,7 @@ class Site:
 
     async def start(self) -> None:
         self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
-        if self.address.login is not Login.NONE:
+        if self.address.login is not Login.NONE or await asyncio.to_thread((self.home / "people.db").exists):
             self.people = await People.open(self.home / "people.db")
         self.chat = WebChat(
             self.store,

@@ -176,6 +176,8 @@ class WebChat:
     async def start(self, handlers: Handlers) -> None:
         self._handlers = handlers
         self._secret = await self._address_secret()
+        if self.residents:
+            await self.residents.adopt(self._store)
         pages = Pages(
             self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes,
             self._about.to_json(), self.gate, self.residents,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
 
 from bot.chats.web.visitors import Visitors
-from bot.people import House, Member, People, Register, Sharing, ThreadRights
+from bot.people import MEMBER_IDS, PROXY_ID, House, Member, People, Register, Sharing, ThreadRights
 from bot.settings import Login
 from handlers.model import ThreadKey
 from handlers.ports import Store
 
 R = TypeVar("R")
 SESSION = "easel_session"
+ALL_THREADS = 1_000_000
 NO_THREAD = "There is no such thread."
 
 
@@ -31,12 +33,12 @@ class ProxyLogin:
     def member(self, said: str) -> Member:
         role = House.ADMIN if said in self.admins else House.MODERATOR if said in self.moderators else House.MEMBER
         digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
-        return Member(f"login-{digest}", said.partition("@")[0][:40] or "somebody", role)
+        return Member(f"{PROXY_ID}{digest}", said.partition("@")[0][:40] or "somebody", role)
 
 
 @dataclass(frozen=True, slots=True)
 class Residents:
-    """The page's people. `people` is there unless `login` is NONE."""
+    """The page's people. `people` is there where there is a login, or was one."""
 
     login: Login = Login.NONE
     people: People | None = None
@@ -72,34 +74,54 @@ class Residents:
                 return await self.ask(lambda register: register.session(token)) if token else None
 
     async def enter(self, member: Member | None, key: ThreadKey, store: Store, *, writes: bool) -> ThreadRights | None:
-        """Let somebody into a thread; whoever writes first in a new one owns it. None where it is everybody's.
+        """Let somebody into a thread; whoever writes first in a new one owns it. None where there are only guests.
 
         Raises:
             web.HTTPNotFound: it is not for them, which is told as if it were not there.
             StoreError: the register cannot be read.
         """
-        if member is None:
+        if self.people is None:
             return None
         rights = await self.ask(lambda register: register.rights(key.thread))
+        if member is None:
+            # There was a login once: what was private then is not open to guests now.
+            if rights is not None and rights.sharing is not Sharing.HOUSE:
+                raise web.HTTPNotFound(text=NO_THREAD)
+            return None
         if rights is None:
-            if await store.turns(key, limit=1):
-                return None  # older than the login
-            if not writes:
+            # Nothing is open because nothing is known of it: the register may be a new one.
+            if not writes or await store.turns(key, limit=1):
                 raise web.HTTPNotFound(text=NO_THREAD)
             rights = await self.ask(lambda register: register.own(key.thread, member.id))
         if not rights.seen_by(member.id):
             raise web.HTTPNotFound(text=NO_THREAD)
         return rights
 
+    async def adopt(self, store: Store) -> None:
+        """Decide whose the threads are that the register does not know: those of guests, from before there was a
+        login, are everybody's; where somebody spoke who was signed in (the register was lost), nobody sees them.
+
+        Raises:
+            StoreError: the register or the store cannot be read.
+        """
+        known = await self.ask(Register.all_rights)
+        for row in await store.threads("web", "-", limit=ALL_THREADS):
+            if row.key.thread not in known:
+                people = {turn.person.id for turn in await store.turns(row.key) if turn.person is not None}
+                sharing = Sharing.PRIVATE if any(id.startswith(MEMBER_IDS) for id in people) else Sharing.HOUSE
+                await self.ask(partial(Register.adopt, thread=row.key.thread, sharing=sharing))
+
     async def seen(self, member: Member | None) -> Callable[[str], ThreadRights | None]:
         """Tells a thread's rights where it stands in somebody's list (their own, or the house's), else None."""
-        if member is None:
+        if self.people is None:
             return lambda thread: EVERYBODYS
         rights = await self.ask(Register.all_rights)
 
         def listed(thread: str) -> ThreadRights | None:
-            found = rights.get(thread, EVERYBODYS)
-            return found if found.owner == member.id or found.sharing is Sharing.HOUSE else None
+            found = rights.get(thread, EVERYBODYS if member is None else None)
+            if found is None or found.sharing is Sharing.HOUSE:
+                return found
+            return found if member is not None and found.owner == member.id else None
 
         return listed
 
@@ -109,4 +131,4 @@ class Residents:
 
 
 EVERYBODYS = ThreadRights("", Sharing.HOUSE)
-"""What holds for threads that nobody owns."""
+"""What holds where there are only guests."""

@@ -97,7 +97,7 @@ class Pages:
         """The newest that stand in the list of whoever asks."""
         member = request[MEMBER]
         seen = await self.residents.seen(member)
-        rows = await self.store.threads("web", "-", limit=LISTED if member is None else LOOKED_THROUGH)
+        rows = await self.store.threads("web", "-", limit=LISTED if self.residents.people is None else LOOKED_THROUGH)
         found = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None][:LISTED]
         return web.json_response({"threads": [views.summary(row) | _whose(rights, member) for row, rights in found]})
 
