@@ -29,6 +29,8 @@ class Context:
     tokens: int
     ollama: bool = False
     sure: bool = True
+    template_thinks: bool = False
+    """The chat template knows of thoughts, and may open them itself."""
 
 
 async def ask_context(endpoint: Endpoint, model: str) -> Context | None:
@@ -80,7 +82,7 @@ async def _llama_cpp(endpoint: Endpoint, model: str) -> Context | None:
         return None
     settings = body.get("default_generation_settings")
     tokens = _number(settings.get("n_ctx") if isinstance(settings, dict) else None) or _number(body.get("n_ctx"))
-    return Context(tokens) if tokens else None
+    return Context(tokens, template_thinks="think>" in str(body.get("chat_template", ""))) if tokens else None
 
 
 async def _lm_studio(endpoint: Endpoint, model: str) -> Context | None:

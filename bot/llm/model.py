@@ -165,7 +165,7 @@ class OpenAILanguageModel:
             raise LanguageModelError(Kind.KEY.value)
         await self._choose_model()
         await self._ask_context()
-        trial = _Trial(self.manner, self._budget())
+        trial = _Trial(self._first_manner(), self._budget())
         attempt = 1
         while True:
             hearing = self._hearing(request, trial.manner)
@@ -209,6 +209,12 @@ class OpenAILanguageModel:
         if self._asking is None:
             self._asking = asyncio.create_task(ask_context(self._endpoint, self._model), name="context size")
         self._context = await asyncio.shield(self._asking)
+
+    def _first_manner(self) -> Manner:
+        """As it is known; where nobody knows of thoughts, the chat template's word counts."""
+        manner = self.manner
+        likely = self._context is not None and self._context.template_thinks
+        return replace(manner, opens=True) if manner.opens is None and likely else manner
 
     def _budget(self) -> int:
         known = [self._context_tokens, self._context and _with_margin(self._context.tokens), self.manner.context]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bot.llm import Patience
 from tests.peers.endpoint_peer import (
     DONE,
     GOOD,
@@ -28,6 +29,7 @@ from tests.peers.endpoint_peer import (
 )
 from tests.peers.endpoint_refusals import CONTEXTS, PARAMETERS, REFUSALS
 
+PATIENT = Patience(first_token_s=10.0, idle_s=10.0, backoff_s=0.001)
 DRAFT = "hmm <image> a draft </image>"
 TAG = "Here <image> a fox </image>"
 WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Here."}, "finish_reason": "stop"}]}
@@ -125,6 +127,20 @@ THOUGHTS = [
         "",
         "thought, but said nothing",
         report="vLLM",
+    ),
+    Quirk(
+        "only the closing mark, late, of a template that tells",
+        "llama.cpp",
+        (Answer((chunk("A plan: "), chunk(DRAFT), Pause(1.2), chunk("</think>Here."), STOP, DONE)),),
+        "Here.",
+        models={"data": [{"id": "some-model", "owned_by": "llamacpp"}]},
+        routes={
+            "/props": {
+                "default_generation_settings": {"n_ctx": 6000},
+                "chat_template": "{% if add_generation_prompt %}<think>",
+            }
+        },
+        settings={"patience": PATIENT},
     ),
     Quirk(
         "a Gemma 4 channel",

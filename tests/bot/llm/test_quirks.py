@@ -38,10 +38,8 @@ def build(peer: EndpointPeer, used: list[tuple[int, int]]) -> OpenAILanguageMode
         if peer.quirk.name == "a meter that fails":
             raise ValueError("no meter today")
 
-    settings: dict[str, Any] = {"wishes": Wishes(50), **peer.quirk.settings}
-    return OpenAILanguageModel(
-        peer.base_url, peer.quirk.model, "key", patience=PATIENCE, context_tokens=6000, used=count, **settings
-    )
+    settings: dict[str, Any] = {"wishes": Wishes(50), "patience": PATIENCE, **peer.quirk.settings}
+    return OpenAILanguageModel(peer.base_url, peer.quirk.model, "key", context_tokens=6000, used=count, **settings)
 
 
 @pytest.mark.parametrize("quirk", NAMED)
