@@ -14,34 +14,27 @@ from typing import assert_never
 
 from handlers.audit import Act, note_others
 from handlers.conversation import Conversation, may_cancel
-from handlers.director import parent_of
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
-from handlers.ids import slot_id, turn_id
+from handlers.ids import turn_id
+from handlers.making import Draft, Making, Order, parent_of
 from handlers.model import (
     Action,
     Answer,
     File,
-    PendingJob,
     Picture,
-    PicturePart,
     PictureState,
     Press,
     Role,
-    Session,
     Tally,
     Turn,
     TurnState,
     Vote,
-    owner_of,
 )
 from handlers.recipe_text import recipe_text
-from handlers.recipes import Built, build, seed_of
 from handlers.router import Planned
 from handlers.services import Services
 from imaging.errors import ImagingError
-from imaging.model import Control, ImageRequest, Operation, Technique
-from prompts.adapter import adapt
-from prompts.kinds import concrete
+from imaging.model import Operation
 from prompts.protocol import Directive, render_directive
 
 log = logging.getLogger(__name__)
@@ -165,60 +158,47 @@ class Buttons:
         if await self._store.turn(turn) is not None:
             return Answer("That is under way already.")
         session = await self._store.session(press.thread)
-        slot = slot_id(turn, 0)
-        built = self._build(press, picture, session, seed_of(slot))
-        quota = self._services.quota
         await self._conversation.recall()
-        [share] = await quota.take(press.thread, press.person, [self._services.amounts(built.recipe)])
-        try:
-            number = await self._store.reserve_numbers(press.thread, 1)
-            accepted = await self._store.begin(self._turn(press, picture, built, slot, number), press.event)
-        except BaseException:
-            quota.give_back(share)
-            raise
+        model = self._services.asking(press.thread, press.person)
+        making = Making(self._services, model, session, press.person, turn)
+        async with making.order(await _draft(making, press, picture)) as order:
+            accepted = await self._store.begin(self._turn(press, turn, order), press.event)
         if accepted.turn is None:
-            quota.give_back(share)
+            for share in order.shares:
+                self._services.quota.give_back(share)
             return Answer("That is done already.")
-        self._conversation.keep_aside(accepted.turn, share)
+        for share in order.shares:
+            self._conversation.keep_aside(accepted.turn, share)
         self._spawn(accepted.turn)
-        return Answer(f"Picture {number} is on its way.")
+        return Answer(f"Picture {order.number} is on its way.")
 
-    def _build(self, press: Press, picture: Picture, session: Session, seed: int) -> Built:
-        operation, description = _wanted(press, picture)
-        abilities = self._services.pictures.abilities
-        style = (picture.recipe.style if picture.recipe else None) or session.settings.get("style")
-        if press.action is Action.REDO and picture.recipe is not None:
-            return _again(picture, seed)
-        description = concrete(description, abilities.vocabulary, seed)
-        adapted = adapt(description, style=style, negative=None, abilities=abilities)
-        directive = Directive(operation, source=picture.number, description=description, change=press.change)
-        keep = {"small": True, "large": False}.get(press.change or "")
-        plan = Planned(directive, parent_of(picture))
-        return build(plan, adapted, abilities=abilities, seed=seed, style=style, keep_layout=keep)
-
-    def _turn(self, press: Press, picture: Picture, built: Built, slot: str, number: int) -> Turn:
-        recipe = built.recipe
-        again = press.action is Action.REDO and picture.recipe is not None
-        parents = picture.parents if again else (picture.number,)
-        operation = recipe.operation
-        described = recipe.description if operation in (Operation.IMAGE, Operation.EDIT) else ""
-        source = parents[0] if parents else None
-        tag = Directive(operation, id=number, source=source, description=described, change=press.change)
-        thread = press.thread
-        owner = owner_of(thread, press.person)
+    def _turn(self, press: Press, turn: str, order: Order) -> Turn:
         return Turn(
-            id=turn_id(press),
-            thread=thread,
+            id=turn,
+            thread=press.thread,
             index=0,
             role=Role.ASSISTANT,
             person=press.person,
-            text=render_directive(tag),
+            text=render_directive(order.tag),
             created=self._clock(),
             state=TurnState.OPEN,
-            parts=(PicturePart(slot, number, operation, recipe.description, parents),),
-            jobs=(PendingJob(ImageRequest(slot, recipe, owner), number, built.needs),),
+            parts=order.parts,
+            jobs=order.jobs,
             written=True,
         )
+
+
+async def _draft(making: Making, press: Press, picture: Picture) -> Draft:
+    recipe = picture.recipe
+    if press.action is Action.REDO and recipe is not None:
+        return making.draft_again(picture, recipe)
+    operation, description = _wanted(press, picture)
+    directive = Directive(operation, source=picture.number, description=description, change=press.change)
+    return await making.draft(
+        Planned(directive, parent_of(picture)),
+        style=recipe.style if recipe else None,
+        keep_layout={"small": True, "large": False}.get(press.change or ""),
+    )
 
 
 def _wanted(press: Press, picture: Picture) -> tuple[Operation, str]:
@@ -232,20 +212,6 @@ def _wanted(press: Press, picture: Picture) -> tuple[Operation, str]:
             return Operation.REFINE, picture.description
         case _:
             return Operation.VARIATION, picture.description
-
-
-def _again(picture: Picture, seed: int) -> Built:
-    """The same request with a new seed. An edit that ran beside its parent becomes a free draw of its words:
-    with the parent's seed it would be the same picture, with another it would follow nothing."""
-    assert picture.recipe is not None
-    recipe = picture.recipe
-    technique = recipe.control.technique if recipe.control else Technique.NONE
-    if recipe.source_image is not None:
-        return Built(replace(recipe, seed=seed))
-    if technique is Technique.NONE:
-        return Built(replace(recipe, seed=seed, source=None))
-    control = Control(Technique.NONE, 0.0, "Asked for again: a new draw of the same words.")
-    return Built(replace(recipe, seed=seed, control=control, source=None))
 
 
 async def existing(services: Services, press: Press, number: int) -> Picture:

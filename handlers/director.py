@@ -1,4 +1,4 @@
-"""Carries out one directive of a reply: limits, parents, numbers, recipe, and off it goes."""
+"""Carries out one directive of a reply: what it means here, its place in the answer, and off it goes."""
 
 from __future__ import annotations
 
@@ -7,41 +7,15 @@ from dataclasses import replace
 
 from handlers.assembly import Assembly, Place
 from handlers.errors import UserError
-from handlers.ids import slot_id
-from handlers.model import (
-    NoticePart,
-    PendingJob,
-    Person,
-    Picture,
-    PicturePart,
-    PictureState,
-    SelectPart,
-    Session,
-    owner_of,
-)
+from handlers.making import Making, Order, parent_of
+from handlers.model import NoticePart, Person, PicturePart, PictureState, SelectPart, Session
 from handlers.ports import LanguageModel
-from handlers.recipes import Built, build, seed_of
 from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
 from handlers.services import Services
 from handlers.slots import Slots
-from imaging.model import ImageRequest, Operation, Priority
-from prompts.adapter import adapt
-from prompts.kinds import concrete
 from prompts.protocol import Directive
 
 log = logging.getLogger(__name__)
-
-
-def parent_of(picture: Picture) -> Parent:
-    return Parent(
-        picture.number,
-        picture.operation,
-        picture.description,
-        picture.recipe,
-        picture.sha256,
-        picture.width,
-        picture.height,
-    )
 
 
 class Director:
@@ -59,7 +33,7 @@ class Director:
         current: int | None = None,
     ) -> None:
         self._services = services
-        self._model = model
+        self._making = Making(services, model, session, person, assembly.turn.id)
         # Held while the model writes, so without what only its request needs.
         self._session = replace(session, recent=(), pictures=())
         self._person = person
@@ -137,76 +111,29 @@ class Director:
         self.left_out += plan.directive.count - count
         if count <= 0:
             return
-        built, remark = await self._build(plan, count)
-        wanted = [self._services.amounts(one.recipe) for one in built]
-        shares = await self._services.quota.take(self._session.thread, self._person, wanted)
-        try:
-            first = await self._services.store.reserve_numbers(self._session.thread, count)
-            filled = self._note(plan, first, built, place, remark)
+        draft = await self._making.draft(plan, count=count, first=self._made)
+        async with self._making.order(draft) as order:
+            filled = self._note(order, plan.directive, place)
             try:
                 await self._services.store.save_assistant_turn(self._assembly.stored())
             except UserError:
                 self._assembly.withdraw(filled)
                 raise
-        except BaseException:
-            for share in shares:
-                self._services.quota.give_back(share)
-            raise
-        for job, share in zip(self._assembly.jobs[-count:], shares, strict=True):
+        for job, share in zip(order.jobs, order.shares, strict=True):
             self._slots.start(job, share)
         self._assembly.show()
 
-    async def _build(self, plan: Planned, count: int) -> tuple[list[Built], str | None]:
-        settings = self._session.settings
-        abilities = self._services.pictures.abilities
-        directive = plan.directive
-        description = directive.description or (plan.parent.description if plan.parent else "")
-        style = directive.style or settings.get("style")
-        refine = self._services.refinement.refine
-        words, note = await refine(self._model, description, settings.get("refinement"), abilities)
-        notes = () if note is None else (note,)
-        built: list[Built] = []
-        remark: str | None = None
-        pick = seed_of(self._assembly.turn.id)
-        for at in range(count):
-            number = self._made + at
-            drawn, called = (concrete(text, abilities.vocabulary, pick + number) for text in (words, description))
-            adapted = adapt(drawn, style=style, negative=directive.negative, abilities=abilities)
-            adapted = replace(adapted, notes=(*notes, *adapted.notes))
-            one = replace(plan, directive=replace(directive, description=called))
-            seed = seed_of(slot_id(self._assembly.turn.id, number))
-            built.append(build(one, adapted, abilities=abilities, seed=seed, size=settings.get("size"), style=style))
-            remark = remark or adapted.remark
-        return built, remark
-
-    def _note(self, plan: Planned, first: int, built: list[Built], place: Place | None, remark: str | None) -> Place:
+    def _note(self, order: Order, directive: Directive, place: Place | None) -> Place:
         """Put the placeholders where the tag stood, and let later directives refer to them."""
-        directive = plan.directive
-        owner = owner_of(self._session.thread, self._person)
-        parents = () if plan.parent is None else (plan.parent.number,)
-        parts: list[PicturePart] = []
-        for at, order in enumerate(built):
-            number = first + at
-            slot = slot_id(self._assembly.turn.id, self._made)
-            self._made += 1
-            description = order.recipe.description
-            parts.append(PicturePart(slot, number, directive.operation, description, parents, sentence=remark))
-            job = PendingJob(ImageRequest(slot, order.recipe, owner, Priority.INTERACTIVE), number, order.needs)
-            self._assembly.jobs.append(job)
-            self._parents[number] = Parent(number, directive.operation, description, order.recipe, None)
+        self._made += len(order.parts)
+        self._assembly.jobs.extend(order.jobs)
+        for at, job in enumerate(order.jobs):
+            recipe = job.request.recipe
+            self._parents[job.number] = Parent(job.number, directive.operation, recipe.description, recipe, None)
             if directive.id is not None:
-                self._written[directive.id + at] = number
-        self._current = first + len(built) - 1
-        operation = directive.operation
-        described = built[0].recipe.description if len(built) == 1 else directive.description
-        tag = replace(
-            directive,
-            id=first,
-            source=parents[0] if parents else None,
-            count=len(built),
-            description="" if operation in (Operation.VARIATION, Operation.REFINE) else described,
-        )
-        return self._put(place, *parts, tag=tag)
+                self._written[directive.id + at] = job.number
+        self._current = order.parts[-1].number
+        return self._put(place, *order.parts, tag=order.tag)
 
     def _put(
         self, place: Place | None, *parts: PicturePart | SelectPart | NoticePart, tag: Directive | None = None

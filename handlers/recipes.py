@@ -68,6 +68,31 @@ def build(
             return Built(fresh)
 
 
+def draws_words(plan: Planned, abilities: Abilities) -> bool:
+    """Whether the adapted words are what `build` has drawn; False where the parent's own prompt is drawn again."""
+    if plan.parent is None:
+        return True
+    match plan.directive.operation:
+        case Operation.VARIATION:
+            return _base(plan.parent, abilities) is None
+        case Operation.REFINE:
+            return plan.parent.recipe is None or Technique.IMAGE_TO_IMAGE not in abilities.techniques
+        case _:
+            return True
+
+
+def again(recipe: Recipe, seed: int) -> Built:
+    """The same request with a new seed. An edit that ran beside its parent becomes a free draw of its words:
+    with the parent's seed it would be the same picture, with another it would follow nothing."""
+    technique = recipe.control.technique if recipe.control else Technique.NONE
+    if recipe.source_image is not None:
+        return Built(replace(recipe, seed=seed))
+    if technique is Technique.NONE:
+        return Built(replace(recipe, seed=seed, source=None))
+    control = Control(Technique.NONE, 0.0, "Asked for again: a new draw of the same words.")
+    return Built(replace(recipe, seed=seed, control=control, source=None))
+
+
 def _fresh(
     directive: Directive, adapted: AdaptedPrompt, abilities: Abilities, seed: int, size: str | None, style: str | None
 ) -> Recipe:

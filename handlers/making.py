@@ -1,0 +1,172 @@
+"""The only way to make a picture, whoever asks for it: plan → recipes → quota → numbers → parts, jobs and the tag.
+
+A directive of the language model and a button differ in what they want, and in how the answer is stored. All between
+is here, so that what one of them learns (a remark, a setting of the thread, words written out), the other knows too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from handlers.ids import slot_id
+from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
+from handlers.ports import LanguageModel
+from handlers.quota import Share
+from handlers.recipes import Built, again, build, draws_words, seed_of
+from handlers.router import Parent, Planned
+from handlers.services import Services
+from imaging.model import ImageRequest, Operation, Recipe
+from prompts.adapter import adapt
+from prompts.kinds import concrete
+from prompts.protocol import Directive
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What shall be drawn for one plan; nothing is used up yet."""
+
+    directive: Directive
+    parents: tuple[int, ...]
+    built: tuple[Built, ...]
+    first: int
+    """Which picture of the answer the first one is, from 0."""
+    remark: str | None
+    """One sentence for people on what the engine makes of the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Pictures with numbers and a share of the quota: the reply's parts, their jobs, and what the model will read."""
+
+    number: int
+    """The first picture's."""
+    parts: tuple[PicturePart, ...]
+    jobs: tuple[PendingJob, ...]
+    shares: tuple[Share, ...]
+    """One for each job, in the same order; whoever takes the order gives them back when the jobs end."""
+    tag: Directive
+
+
+def parent_of(picture: Picture) -> Parent:
+    """A stored picture as others are made from it."""
+    return Parent(
+        picture.number,
+        picture.operation,
+        picture.description,
+        picture.recipe,
+        picture.sha256,
+        picture.width,
+        picture.height,
+    )
+
+
+class Making:
+    """For the pictures of one answer."""
+
+    def __init__(self, services: Services, model: LanguageModel, session: Session, person: Person, turn: str) -> None:
+        """
+        Args:
+            model: On the person's account; writes descriptions out where the thread wants that.
+            turn: The id of the answer, after which its pictures' places and seeds are named.
+        """
+        self._services = services
+        self._model = model
+        self._thread = session.thread
+        self._settings = session.settings
+        self._person = person
+        self._turn = turn
+
+    async def draft(
+        self,
+        plan: Planned,
+        *,
+        count: int = 1,
+        first: int = 0,
+        style: str | None = None,
+        keep_layout: bool | None = None,
+    ) -> Draft:
+        """The recipes of one plan.
+
+        Args:
+            count: How many pictures, at least 1.
+            first: How many pictures the answer has already.
+            style: Where the directive names none; without it the thread's.
+            keep_layout: The person's own word on an edit: True keep the layout, False change more.
+        """
+        abilities, settings = self._services.pictures.abilities, self._settings
+        directive = plan.directive
+        description = directive.description or (plan.parent.description if plan.parent else "")
+        style = directive.style or style or settings.get("style")
+        words, note = description, None
+        if draws_words(plan, abilities):
+            refine = self._services.refinement.refine
+            words, note = await refine(self._model, description, settings.get("refinement"), abilities)
+        notes = () if note is None else (note,)
+        built: list[Built] = []
+        remark: str | None = None
+        pick = seed_of(self._turn)
+        for at in range(first, first + count):
+            drawn, called = (concrete(text, abilities.vocabulary, pick + at) for text in (words, description))
+            adapted = adapt(drawn, style=style, negative=directive.negative, abilities=abilities)
+            adapted = replace(adapted, notes=(*notes, *adapted.notes))
+            one = replace(plan, directive=replace(directive, description=called))
+            seed, size = seed_of(slot_id(self._turn, at)), settings.get("size")
+            built.append(
+                build(one, adapted, abilities=abilities, seed=seed, size=size, style=style, keep_layout=keep_layout)
+            )
+            remark = remark or adapted.remark
+        parents = () if plan.parent is None else (plan.parent.number,)
+        return Draft(directive, parents, tuple(built), first, remark)
+
+    def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
+        """The same request once more, with a new seed."""
+        abilities = self._services.pictures.abilities
+        remark = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities).remark
+        directive = Directive(recipe.operation, description=recipe.description)
+        built = again(recipe, seed_of(slot_id(self._turn, 0)))
+        return Draft(directive, picture.parents, (built,), 0, remark)
+
+    @asynccontextmanager
+    async def order(self, draft: Draft) -> AsyncIterator[Order]:
+        """Take quota and numbers for a draft; where the body fails, the quota is given back.
+
+        Raises:
+            QuotaUsedUp: there is not enough for all of it.
+            StoreError: no number can be had.
+        """
+        wanted = [self._services.amounts(one.recipe) for one in draft.built]
+        shares = tuple(await self._services.quota.take(self._thread, self._person, wanted))
+        try:
+            number = await self._services.store.reserve_numbers(self._thread, len(draft.built))
+            yield self._ordered(draft, number, shares)
+        except BaseException:
+            for share in shares:
+                self._services.quota.give_back(share)
+            raise
+
+    def _ordered(self, draft: Draft, number: int, shares: tuple[Share, ...]) -> Order:
+        operation = draft.directive.operation
+        owner = owner_of(self._thread, self._person)
+        parts: list[PicturePart] = []
+        jobs: list[PendingJob] = []
+        for at, one in enumerate(draft.built):
+            slot, recipe = slot_id(self._turn, draft.first + at), one.recipe
+            part = PicturePart(slot, number + at, operation, recipe.description, draft.parents, sentence=draft.remark)
+            parts.append(part)
+            jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))
+        return Order(number, tuple(parts), tuple(jobs), shares, _tag(draft, number))
+
+
+def _tag(draft: Draft, number: int) -> Directive:
+    """The directive with true numbers."""
+    directive, built = draft.directive, draft.built
+    described = built[0].recipe.description if len(built) == 1 else directive.description
+    return replace(
+        directive,
+        id=number,
+        source=draft.parents[0] if draft.parents else None,
+        count=len(built),
+        description="" if directive.operation in (Operation.VARIATION, Operation.REFINE) else described,
+    )
