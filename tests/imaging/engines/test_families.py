@@ -22,7 +22,7 @@ from imaging.engines.sdxl import SdxlEngine, sdxl_engine
 from imaging.errors import EngineError
 from prompts.adapter import adapt
 from tests.imaging.engines import original_names
-from tests.imaging.engines.tiny import recipe, render
+from tests.imaging.engines.tiny import pixels, recipe, render
 
 # As people's files are called: model, LoRAs → families, steps, guidance, sampler, side.
 KNOWN: list[tuple[str, list[str], str, int, float, str, int]] = [
@@ -213,5 +213,5 @@ def test_what_a_host_says_of_a_checkpoint_is_what_it_is(tiny_folder: Path, tmp_p
     for wishes in (Wishes(), Wishes(prediction="v_prediction")):
         found = sdxl_engine(str(tiny_folder), tmp_path, "cpu", precision="float32", wishes=wishes)
         found.load()
-        pictures.append(render(found, {"a": recipe("a fox", num_inference_steps=1, guidance_scale=1.0)})["a"].data)
+        pictures.append(pixels(render(found, {"a": recipe("a fox", num_inference_steps=1, guidance_scale=1.0)})["a"]))
     assert pictures[0] != pictures[1]

@@ -24,7 +24,7 @@ from imaging.engines.single_file import BASE, read_single_file
 from imaging.errors import EngineError
 from imaging.model import Control, Technique
 from tests.imaging.engines import original_names
-from tests.imaging.engines.tiny import recipe, render
+from tests.imaging.engines.tiny import pixels, recipe, render
 
 UNET, VAE, SECOND = "model.diffusion_model.", "first_stage_model.", "conditioner.embedders.1.model."
 FIRST = "conditioner.embedders.0.transformer."
@@ -335,7 +335,7 @@ def test_a_pruned_model_in_one_file_brings_its_own_sizes(tiny_folder: Path, tmp_
     for model in (tmp_path / "small.safetensors", folder):
         engine = sdxl_engine(str(model), tmp_path, "cpu", precision="float32")
         engine.load()
-        pictures.append(render(engine, wanted)["a"].data)
+        pictures.append(pixels(render(engine, wanted)["a"]))
     assert pictures[0] == pictures[1]
 
 

@@ -15,7 +15,7 @@ from imaging.engines.mini import mini_abilities
 from imaging.engines.sdxl import sdxl_engine
 from imaging.errors import EngineError
 from imaging.model import Technique
-from tests.imaging.engines.tiny import recipe, render
+from tests.imaging.engines.tiny import pixels, recipe, render
 
 
 def broken_folder(folder: Path, how: str) -> Path:
@@ -81,7 +81,7 @@ def test_a_lora_is_fused_by_its_weight(tiny_folder: Path, tmp_path: Path) -> Non
     fused = dict(styled.modules()[0].named_modules())[name].weight
     assert torch.allclose(fused, layers[name].weight + 0.5 * up @ down, atol=1e-5)
     wanted = {"a": recipe("a cat")}
-    assert render(styled, wanted)["a"].data != render(plain, wanted)["a"].data
+    assert pixels(render(styled, wanted)["a"]) != pixels(render(plain, wanted)["a"])
 
 
 def test_a_file_that_is_no_lora_is_refused(tiny_folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from imaging.engines.sdxl import sdxl_engine
 from imaging.engines.single_file import BASE, clip_tokenizers, read_single_file
 from imaging.errors import EngineError
 from tests.imaging.engines import original_names
-from tests.imaging.engines.tiny import recipe, render
+from tests.imaging.engines.tiny import pixels, recipe, render
 
 MIDDLE = "model.diffusion_model.middle_block.1.proj_in.weight"
 
@@ -57,7 +57,7 @@ def test_a_file_is_the_same_model_as_its_folder(file: Path, tiny_folder: Path, t
     for engine in engines:
         engine.load()
     wanted = {"a": recipe("a red car", num_inference_steps=2)}
-    first, second = (render(engine, wanted)["a"].data for engine in engines)
+    first, second = (pixels(render(engine, wanted)["a"]) for engine in engines)
     assert first == second
 
 

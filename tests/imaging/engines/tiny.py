@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 
 from imaging.engine import Advance
 from imaging.engines.random_sdxl import SIDE
@@ -76,6 +78,12 @@ def pictures(advances: Iterable[Advance]) -> dict[str, RenderedPicture]:
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     """Largest difference, relative to the largest value of `b`."""
     return float((a - b).abs().max() / b.abs().max())
+
+
+def pixels(picture: RenderedPicture) -> bytes:
+    """What is seen of a picture; its file names the model too."""
+    with Image.open(io.BytesIO(picture.data)) as image:
+        return image.tobytes()
 
 
 def solo_bytes(engine: Renders, wanted: Sequence[Recipe], images: Mapping[str, bytes] | None = None) -> list[bytes]:
