@@ -27,7 +27,7 @@ class Preset:
     tensor: str = ""
     """A tensor that only its files have."""
     flag: str = ""
-    """A fact of a folder's configuration (`_facts`)."""
+    """A fact of a folder's configuration or of a file's tensors (`_facts`)."""
     steps: int | None = None
     guidance: float | None = None
     sampler: str | None = None
@@ -71,10 +71,15 @@ FAMILIES: tuple[Preset, ...] = (
            quality="masterpiece, best quality", negative=_ANIME),
     Preset("Animagine", r"animagine", steps=28, guidance=5.0, sampler="euler_a", first=False,
            quality="masterpiece, high score, great score, absurdres", negative=_ANIME),
-    Preset("SSD-1B", r"ssd.?1b|segmind.?vega|\bkoala\b", steps=30, guidance=7.5, sampler="euler",
+    Preset("SSD-1B", r"ssd.?1b|segmind.?vega|\bkoala\b", flag="pruned", steps=30, guidance=7.5, sampler="euler",
            negative="ugly, blurry, poor quality"),
     SDXL,
 )  # fmt: skip
+
+
+_UNET = "model.diffusion_model.input_blocks.0.0.weight"
+_MIDDLE = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight"
+"""What pruned models lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,8 @@ def _facts(path: Path) -> tuple[frozenset[str], frozenset[str], str]:
             header = read_header(path)
             told = header.get("__metadata__", {})
             title = " ".join(str(told.get(key, "")) for key in ("modelspec.title", "ss_output_name"))
-            return frozenset(header), frozenset(), title
+            pruned = _UNET in header and _MIDDLE not in header
+            return frozenset(header), frozenset({"pruned"} if pruned else ()), title
     except (OSError, ValueError, AttributeError):
         pass
     return frozenset(), frozenset(), ""
@@ -207,6 +213,8 @@ def _flags(folder: Path) -> frozenset[str]:
     scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     if unet.get("time_cond_proj_dim") is not None:
         found.add("time_cond_proj_dim")
+    if unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") != "UNetMidBlock2DCrossAttn":
+        found.add("pruned")
     if "sigma_data" in scheduler:
         found.add("edm")
     return frozenset(found)

@@ -24,6 +24,8 @@ from prompts.adapter import adapt
 from tests.imaging.engines import original_names
 from tests.imaging.engines.tiny import pixels, recipe, render
 
+MIDDLE = "middle_block.1.transformer_blocks.0.attn2.to_k"
+
 # As people's files are called: model, LoRAs → families, steps, guidance, sampler, side.
 KNOWN: list[tuple[str, list[str], str, int, float, str, int]] = [
     ("stabilityai/stable-diffusion-xl-base-1.0", [], "SDXL", 30, 6.0, "euler", 1024),
@@ -82,6 +84,13 @@ def test_tensors_titles_and_configurations_tell_a_family(tiny_folder: Path, tmp_
         save_file({"x": torch.zeros(1)}, file, {key: "my_PonyMix"})
         assert recognise(str(file)).families == ("Pony",)
         assert recognise("base", [str(file)]).families == ("Pony",)
+    unet = "model.diffusion_model."
+    whole = {f"{unet}{name}.weight": torch.zeros(1) for name in ("input_blocks.0.0", MIDDLE)}
+    save_file(whole, file)
+    assert recognise(str(file)).families == ("SDXL",)
+    del whole[f"{unet}{MIDDLE}.weight"]
+    save_file(whole, file)
+    assert recognise(str(file)).families == ("SSD-1B",)
     folder = tmp_path / "some"
     shutil.copytree(tiny_folder, folder, ignore=shutil.ignore_patterns("*.safetensors", "ip"))
     config = folder / "unet" / "config.json"
