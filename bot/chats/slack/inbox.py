@@ -103,7 +103,7 @@ class Inbox:
             if entry is None:
                 log.warning("an unreadable inbox entry is dropped: %s", key)
                 await self._memory.delete(key)
-            else:
+            elif entry.name not in self._under_way:  # what came since the start is no work of an earlier process
                 found.append(entry)
                 await self._keep(entry)
         return found

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.chats.slack.inbox import Entry, Inbox, Kind
 from handlers.errors import StoreError
 from handlers.model import Action, Incoming, Reply, SlotState, TextPart
 from handlers.ports import ChatUnavailable
-from tests.bot.slack.conftest import FOX, World, answers_with_pictures, click
+from tests.bot.slack.conftest import FOX, Memory, World, answers_with_pictures, click
 
 
 async def test_a_mention_becomes_a_turn_in_its_own_thread(world: World) -> None:
@@ -275,3 +276,12 @@ async def test_a_missing_scope_says_how_to_get_it(world: World) -> None:
     reply = Reply("turn-1", world.handlers.received[0].thread, (TextPart("Hello"),), thinking=False, final=True)
     with pytest.raises(ChatUnavailable, match="easel slack manifest"):
         await world.post(thread).finish(reply)
+
+
+async def test_what_comes_while_the_program_starts_is_not_counted_as_taken_up() -> None:
+    memory = Memory()
+    first = Inbox(memory)
+    assert await first.take(Entry("command/T1/tr", Kind.COMMAND, "T1", {}))
+    assert await first.open() == []  # looked into only now
+    [left] = await Inbox(memory).open()
+    assert (left.starts, left.deadly) == (1, False)
