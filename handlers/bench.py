@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.desk import Desk
-from handlers.model import Incoming, Person, Reply, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey
 from handlers.ports import ReplyPost, Store
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
@@ -93,6 +93,9 @@ class _Chat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         raise AssertionError(sentence)
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        raise AssertionError(answer.text)
 
 
 @dataclass(slots=True)

@@ -213,7 +213,7 @@ class Commands:
         everywhere = call.arguments.get("scope") == "everywhere"
         person = call.arguments.get("person")
         runs = self._conversation.runs_of_tenant(call.thread) if everywhere else self._conversation.runs(call.thread)
-        wanted = [run for run in runs if person in (None, run.person.id)]
+        wanted = [run for run in runs if person in (None, run.person.id, run.person.name)]
         mine = [run for run in wanted if may_cancel(call.person, run.person)]
         if wanted and not mine:
             raise NotAllowed("What is under way is somebody else's; they or a moderator can cancel it.")
@@ -254,6 +254,8 @@ class Commands:
         return Answer(f"From now on {where}: {told}.", private=False)
 
     async def _access(self, call: CommandCall) -> Answer:
+        if call.thread.tenant == "-":
+            raise UserError("There are no channels and roles here that I could be switched on or off in.")
         holds = await self._gate.change(call)
         if call.arguments:
             await self._services.audit.note(Act.ADMIN, "access", call.thread, call.person)

@@ -101,7 +101,8 @@ class Conversation:
 
     # Messages
 
-    async def receive(self, incoming: Incoming) -> None:
+    async def receive(self, incoming: Incoming, refusal: UserError | None = None) -> None:
+        """Answer a message, or with a `refusal` say why it cannot be taken; it counts like any other."""
         turn = turn_id(incoming)
         if turn in self._busy or turn in self._closing:
             self._observer.dropped(incoming.thread.chat, "running")
@@ -109,22 +110,22 @@ class Conversation:
         self._busy.add(turn)
         with trace(turn):
             log.info("a message has come in %s", incoming.thread)
-            await self._received(incoming, turn)
+            await self._received(incoming, turn, refusal)
 
-    async def _received(self, incoming: Incoming, turn: str) -> None:
+    async def _received(self, incoming: Incoming, turn: str, refusal: UserError | None) -> None:
         try:
-            await self._receive(incoming, turn)
+            await self._receive(incoming, turn, refusal)
         except UserError as error:
-            await self._refuse(incoming, error)
+            await self.refuse(incoming, error)
         except Exception:
             log.exception("message %s could not be answered", turn)
-            await self._tell(incoming.thread, incoming.person, BROKE)
+            await self.tell(incoming.thread, incoming.person, BROKE)
         finally:
             self._busy.discard(turn)
             if (place := self._kept.pop(turn, None)) is not None:
                 place.leave()
 
-    async def _receive(self, incoming: Incoming, turn: str) -> None:
+    async def _receive(self, incoming: Incoming, turn: str, refusal: UserError | None) -> None:
         if asks_to_stop(incoming.text) and self.runs(incoming.thread):
             await self._stop_word(incoming)
             return
@@ -133,6 +134,8 @@ class Conversation:
             try:
                 await self._admit(incoming, turn, aside)
                 check(incoming, self._services.limits)
+                if refusal is not None:
+                    raise refusal
             except UserError as error:
                 await self._turn_away(incoming, error)
                 return
@@ -185,9 +188,9 @@ class Conversation:
             return
         if not isinstance(error, QuotaUsedUp):
             await self._store.spend(incoming.thread, incoming.person, Amounts(messages=1), self._clock())
-            await self._refuse(incoming, error)
+            await self.refuse(incoming, error)
         elif self._quiet.tell(incoming.person.account_in(incoming.thread.chat), self._clock()):
-            await self._refuse(incoming, error)
+            await self.refuse(incoming, error)
         else:
             await self._services.refused(incoming.thread, incoming.person, error)
         await self._store.finish(incoming.event)
@@ -198,7 +201,7 @@ class Conversation:
         try:
             await self.stop(incoming.thread, incoming.person)
         except UserError as error:
-            await self._refuse(incoming, error)
+            await self.refuse(incoming, error)
         await self._store.finish(incoming.event)
 
     async def stop(self, thread: ThreadKey, person: Person) -> bool:
@@ -223,11 +226,11 @@ class Conversation:
         if mine:
             await asyncio.wait([asyncio.create_task(run.over.wait()) for run in mine], timeout=STOPS_IN_S)
 
-    async def _refuse(self, incoming: Incoming, error: UserError) -> None:
+    async def refuse(self, incoming: Incoming, error: UserError) -> None:
         await self._services.refused(incoming.thread, incoming.person, error)
-        await self._tell(incoming.thread, incoming.person, str(error))
+        await self.tell(incoming.thread, incoming.person, str(error))
 
-    async def _tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
+    async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         if not person.id:
             return
         try:
@@ -257,7 +260,7 @@ class Conversation:
             services=self._services,
             clock=self._clock,
         )
-        tell = partial(self._tell, turn.thread, person)
+        tell = partial(self.tell, turn.thread, person)
         run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
         if place is None and asked is not None:
             place = self._kept.get(turn.id) or self._lines.place(turn.thread, turn.index)

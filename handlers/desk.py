@@ -22,6 +22,7 @@ from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refine, Refinement
 from handlers.services import Forget, Services
+from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
 from imaging.errors import ImagingError
 
@@ -83,11 +84,12 @@ class Desk:
         self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
         self._gate = Gate(store, access or {}, chats)
         self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
+        self._typed = Typed(self.services, self._conversation, chats, self.command)
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def receive(self, incoming: Incoming) -> None:
-        await self._conversation.receive(incoming)
+        await self._typed.receive(incoming)
 
     async def press(self, press: Press) -> Answer:
         try:
@@ -160,7 +162,7 @@ class Desk:
         self._own(self._conversation.take_up(turn), f"reply {turn.id}")
 
     def _spawn_message(self, incoming: Incoming) -> None:
-        self._own(self._conversation.receive(incoming), f"message {incoming.event}")
+        self._own(self.receive(incoming), f"message {incoming.event}")
 
     def _own(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -117,6 +117,10 @@ class Incoming:
     """One sentence for each thing that came with it and that the chat could not take."""
     title: str = ""
     """What the thread is called, where the platform tells."""
+    in_thread: bool = True
+    """False where the place has no session of its own, and none was opened for the message: it is a command."""
+    max_file_bytes: int | None = None
+    """The largest file that an answer to a command can bring there; None: any."""
 
 
 def owner_of(thread: ThreadKey, person: Person) -> Owner:

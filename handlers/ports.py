@@ -64,6 +64,12 @@ class Chat(Protocol):
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """One sentence to that person only, where the platform can; else in the thread."""
 
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        """What a command that came as a message answers, with its files; a private one to that person only.
+
+        Raises:
+            ChatUnavailable: it cannot be said there any more."""
+
 
 class LanguageModel(Protocol):
     """Any language model, by prompting alone."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from handlers.errors import LanguageModelError
-from handlers.model import Incoming, Person, PicturePart, Reply, TextPart, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, PicturePart, Reply, TextPart, ThreadKey
 from handlers.ports import ChatUnavailable, ReplyPost
 from imaging.model import (
     Abilities,
@@ -80,6 +80,7 @@ class FakeChat:
         self.finishes: list[str] = []
         self.opened: list[FakePost] = []
         self.told: list[tuple[str, str]] = []
+        self.answers: list[tuple[CommandCall, Answer]] = []
         self.gone = False
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
@@ -90,6 +91,10 @@ class FakeChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.told.append((person.id, sentence))
+        self.changed()
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        self.answers.append((call, answer))
         self.changed()
 
     @property

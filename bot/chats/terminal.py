@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any, TextIO, assert_never
 
 from handlers.model import (
+    Answer,
+    CommandCall,
+    File,
     Incoming,
     NoticePart,
     Person,
@@ -30,6 +33,8 @@ class Answered:
         self._began = clock()
         self.reply: Reply | None = None
         self.told: list[str] = []
+        self.files: list[str] = []
+        """Where the files of a command's answer were written."""
         self.first_text_s: float | None = None
         self.first_picture_s: float | None = None
 
@@ -62,10 +67,10 @@ class Silent:
 class Screen:
     """Prints words once, in order; a picture that is not there yet holds back what follows it."""
 
-    def __init__(self, save: Callable[[PicturePart], str], out: TextIO = sys.stdout, *, progress: bool = True) -> None:
+    def __init__(self, save: Callable[[PicturePart], str], out: TextIO | None = None, *, progress: bool = True) -> None:
         self._save = save
-        self._out = out
-        self._progress = progress and out.isatty()
+        self._out = out or sys.stdout
+        self._progress = progress and self._out.isatty()
         self._part = 0
         self._chars = 0
         self._status = False
@@ -152,12 +157,17 @@ class TerminalPost:
 
 
 class TerminalChat:
-    """One person at one terminal; `answered` is what the newest message has led to."""
+    """One person at one terminal; `answered` is what the newest message has led to.
+
+    Args:
+        save: Writes a file of an answer; returns where.
+    """
 
     name = "terminal"
 
-    def __init__(self, screen: Callable[[], Screen | Silent]) -> None:
+    def __init__(self, screen: Callable[[], Screen | Silent], save: Callable[[File], str]) -> None:
         self._make_screen = screen
+        self._save = save
         self._screen = screen()
         self.answered = Answered()
 
@@ -173,6 +183,13 @@ class TerminalChat:
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.answered.told.append(sentence)
         self._screen.tell(sentence)
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        files = [self._save(file) for file in answer.files]
+        self.answered.files += files
+        if answer.text:
+            self.answered.told.append(answer.text)
+        self._screen.tell("\n    ".join(filter(None, (answer.text, *files))))
 
 
 def segment(part: ReplyPart) -> dict[str, Any]:

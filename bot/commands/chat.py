@@ -19,10 +19,11 @@ from bot.app import Program, program
 from bot.chats.terminal import Answered, Screen, Silent, TerminalChat, segment
 from bot.cli import CommandFailed
 from bot.settings import load_settings
-from handlers.model import Attachment, Incoming, Person, PicturePart, SlotState, TextPart, ThreadKey
+from handlers.model import Attachment, File, Incoming, Person, PicturePart, SlotState, TextPart, ThreadKey
 
 HELP = """Write what you would like to see, then what to change: "the second one, but at night".
   /attach FILE [words]   bring a picture along
+  /help                  the commands
   /quit                  leave (Ctrl-D does the same)"""
 
 
@@ -67,7 +68,7 @@ class Session:
         user = _user()
         self._person = Person(user, user, admin=True, moderator=True)
         make: Callable[[], Screen | Silent] = Silent if json_lines else (lambda: Screen(self._save))
-        self.chat = TerminalChat(make)
+        self.chat = TerminalChat(make, self._write)
         running.attach(self.chat)
 
     def _save(self, part: PicturePart) -> str:
@@ -81,6 +82,15 @@ class Session:
                 os.link(stored, target)
             except OSError:
                 shutil.copyfile(stored, target)
+        return str(target)
+
+    def _write(self, file: File) -> str:
+        """A file that a command answers with; one of that name from before is kept."""
+        name = Path(Path(file.name).name)
+        names = (name.name, *(f"{name.stem}-{at}{name.suffix}" for at in range(2, 10_000)))
+        target = next(path for path in (self._folder / one for one in names) if not path.exists())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.data)
         return str(target)
 
     async def turn(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
@@ -104,6 +114,7 @@ class Session:
                 for part in answered.parts
                 if isinstance(part, PicturePart) and part.state is SlotState.READY
             ],
+            "files": answered.files,
             "timings": {
                 "first_text_s": _rounded(answered.first_text_s),
                 "first_picture_s": _rounded(answered.first_picture_s),
@@ -134,9 +145,9 @@ class Session:
                 return
             if line in ("", "/help"):
                 print(HELP, flush=True)
-            elif line.startswith("/attach "):
+            if line == "/attach" or line.startswith("/attach "):
                 await self._attach(line.removeprefix("/attach ").strip())
-            else:
+            elif line:
                 await self.turn(line)
 
     async def _attach(self, rest: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
-from handlers.model import Incoming, Person, Reply, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey
 from handlers.ports import LanguageModel, ReplyPost
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
@@ -127,3 +127,6 @@ class OneChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.told.append(sentence)
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        self.told.append(answer.text)

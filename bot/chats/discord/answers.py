@@ -31,18 +31,30 @@ class Answers:
 
     async def give(self, interaction: Interaction, answer: Answer) -> None:
         """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
-        files, problems = await self._fitting(answer.files, upload_limit(interaction))
+        for text, files in await self._pieces(answer, upload_limit(interaction)):
+            await self._send(interaction, text, files, answer.private)
+
+    async def write(self, target: discord.abc.Messageable, answer: Answer, limit: int) -> None:
+        """The same as messages.
+
+        Raises:
+            discord.HTTPException: Discord does not let us.
+        """
+        for text, files in await self._pieces(answer, limit):
+            await target.send(text, files=files, allowed_mentions=NO_MENTIONS)
+
+    async def _pieces(self, answer: Answer, limit: int) -> list[tuple[str, list[discord.File]]]:
+        """An answer as messages that Discord takes: the text of each, and its files, of at most `limit` bytes."""
+        files, problems = await self._fitting(answer.files, limit)
         texts = list(split_text(guarded("\n".join([answer.text, *problems])), MAX_CONTENT))
         if len(texts) > MAX_PIECES:
             files = [discord.File(io.BytesIO(answer.text.encode()), "answer.txt"), *files]
             texts = ["\n".join(["It is long: here it is as a file.", *problems])[:MAX_CONTENT]]
         if files and not texts:
             texts = [""]
-        for index, text in enumerate(texts):
-            last = index == len(texts) - 1
-            await self._send(interaction, text, files[:MAX_FILES] if last else [], answer.private)
-        for start in range(MAX_FILES, len(files), MAX_FILES):
-            await self._send(interaction, "", files[start : start + MAX_FILES], answer.private)
+        pieces: list[tuple[str, list[discord.File]]] = [(text, []) for text in texts[:-1]]
+        pieces += [(text, files[:MAX_FILES]) for text in texts[-1:]]
+        return pieces + [("", files[at : at + MAX_FILES]) for at in range(MAX_FILES, len(files), MAX_FILES)]
 
     async def announce(self, interaction: Interaction, answer: Answer, *, here: bool) -> None:
         """What a command answers to all: a command is acknowledged for its asker only, so it is a message of its own.

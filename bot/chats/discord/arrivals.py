@@ -10,6 +10,7 @@ from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.files import Remote, attached, download, remote
 from bot.chats.discord.health import held_in, lacking_to_answer
 from bot.chats.discord.ids import CHAT, number_of_file
+from bot.chats.discord.outlet import UPLOAD_LIMIT
 from bot.chats.discord.people import NOWHERE, files_of, is_direct, person_of, whereabouts, words_of
 from bot.chats.discord.retry import persist
 from bot.chats.discord.text import shorten
@@ -17,6 +18,7 @@ from bot.chats.discord.threads import chain_name, chain_root, session_of, title_
 from bot.chats.discord.trouble import FAILURES, Trouble, trouble
 from handlers.model import Incoming, Person, ThreadKey
 from handlers.ports import Chat, Handlers
+from handlers.typed import said
 
 log = logging.getLogger(__name__)
 MAX_TOLD = 1000
@@ -105,10 +107,11 @@ class Arrivals:
                 return
             if await self._shut_out(message, person, late=late):
                 return
-            title = title_of(text, person.name)
-            key = await persist(
+            title = title_of(said(text) or text, person.name)
+            beside = said(text) is None and _begins(message) and chain_root(message, self._me) is None
+            key = _here(message) if beside else await persist(
                 lambda: session_of(message, self._me, title), f"message {message.id}", wait_s=self._config.retry_s
-            )
+            )  # fmt: skip
         except FAILURES as error:
             log.warning("message %d in channel %d could not be taken up: %s", message.id, message.channel.id, error)
             if trouble(error) is Trouble.LATER:
@@ -127,6 +130,8 @@ class Arrivals:
                 replies_to=picture_of(message, self._me),
                 problems=got.problems,
                 title=_title(message, text, person.name),
+                in_thread=not beside,
+                max_file_bytes=UPLOAD_LIMIT,
             )
         )
 

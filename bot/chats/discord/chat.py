@@ -33,7 +33,8 @@ from bot.chats.discord.media import Media
 from bot.chats.discord.members import Members
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.outbox import POSTED, SENDING
-from bot.chats.discord.outlet import Tokens, outlet
+from bot.chats.discord.outlet import UPLOAD_LIMIT, Tokens, outlet
+from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
@@ -43,10 +44,15 @@ from bot.chats.discord.trouble import FAILURES
 from bot.chats.discord.views import MessageView, Words
 from handlers.access import Access, Membership
 from handlers.errors import UserError
-from handlers.model import CommandSpec, Incoming, Person, ThreadKey
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
 
 log = logging.getLogger(__name__)
+BESIDE = "I sent it to you as a direct message."
+NOT_DIRECTLY = (
+    "The answer is for you alone, and you take no direct messages from here: choose the command in Discord's own list "
+    "(type / and its name), or allow them."
+)
 DEAF = "Discord's gateway is open but tells nothing; it is being opened again."
 
 
@@ -106,6 +112,21 @@ class DiscordChat:
         except (*FAILURES, ChatUnavailable) as error:
             log.info("%s could not be told a sentence: %s", person.id, error)
             await self._write_to(person, sentence)
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        """A message of a person has no private answer where others are: it is sent to them directly."""
+        if not answer.private and not answer.files:
+            await self.tell(call.thread, call.person, answer.text)
+            return
+        try:
+            user = await self.client.fetch_user(int(call.person.id))
+            await Answers(self.client, self._media).write(user, answer, UPLOAD_LIMIT)
+        except FAILURES as error:
+            log.info("%s takes no direct messages: %s", call.person.id, error)
+            await self.tell(call.thread, call.person, NOT_DIRECTLY)
+            return
+        if call.thread.tenant != NOWHERE:
+            await self.tell(call.thread, call.person, BESIDE)
 
     async def _write_to(self, person: Person, sentence: str) -> None:
         if not person.id.isdecimal():

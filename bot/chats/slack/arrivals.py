@@ -25,6 +25,7 @@ from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.voice import Voice
 from handlers.model import Attachment, ThreadKey, Vote
 from handlers.ports import Handlers, Store
+from handlers.typed import said
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,13 @@ class Arrivals:
             message = replace(message, alone=True)
         message = await self._named(client, message, bot_user)
         attachments, problems = await self.attachments(client, message.team, message.files)
-        await self._places.note(message.key, person)
-        await self._title(message, client)
-        await self._handlers.receive(inbound.incoming(message, person, attachments, problems))
+        incoming = inbound.incoming(message, person, attachments, problems)
+        if said(message.text) is None:  # a command begins no session
+            incoming = replace(incoming, in_thread=message.direct or message.thread_ts is not None)
+        else:
+            await self._places.note(message.key, person)
+            await self._title(message, client)
+        await self._handlers.receive(incoming)
 
     async def _named(self, client: AsyncWebClient, message: Message, bot_user: str) -> Message:
         """With names where Slack wrote ids: the language model knows no ids."""

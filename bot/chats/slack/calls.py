@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.chats.slack import inbound, marks, mrkdwn
 from bot.chats.slack.clients import Clients
-from bot.chats.slack.command_text import BadCommand, read_command
+from bot.chats.slack.command_text import read_command
 from bot.chats.slack.inbox import Entry
 from bot.chats.slack.members import whereabouts
 from bot.chats.slack.people import People
@@ -18,6 +18,7 @@ from bot.chats.slack.places import Places
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.retries import TROUBLE, patiently
 from bot.chats.slack.voice import Voice
+from handlers.command_text import BadCommand
 from handlers.model import Attachment, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import Handlers
 

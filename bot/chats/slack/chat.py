@@ -31,6 +31,8 @@ from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
 from handlers.access import Access, Membership
 from handlers.model import (
+    Answer,
+    CommandCall,
     CommandSpec,
     Incoming,
     NoticePart,
@@ -102,6 +104,12 @@ class SlackChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         await self.voice.tell(thread, person, sentence)
+
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        try:
+            await self.voice.answer(call.thread, call.person, answer)
+        except SlackClientError as error:
+            raise ChatUnavailable(f"Slack does not take it: {error}") from error
 
     # Tasks: owned, logged, ended
 

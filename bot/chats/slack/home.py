@@ -12,13 +12,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack import blocks, inbound, marks, modals, mrkdwn
 from bot.chats.slack.clients import Clients
-from bot.chats.slack.command_text import help_rows
+from bot.chats.slack.command_text import SUBCOMMANDS
 from bot.chats.slack.inbox import Entry
 from bot.chats.slack.members import whereabouts
 from bot.chats.slack.people import People
 from bot.chats.slack.recall import read_reference
 from bot.chats.slack.retries import TROUBLE, code
 from bot.chats.slack.voice import Voice
+from handlers.command_text import help_rows
 from handlers.model import CommandSpec, Person, Picture, PicturePart, ThreadKey
 from handlers.ports import Handlers, Store
 
@@ -52,7 +53,7 @@ def view(
         shown.append(blocks.context("None yet."))
     shown += [{"type": "divider"}, _header("My usage"), blocks.section(_words(usage or "Not known just now."))]
     shown += [{"type": "divider"}, _header("My settings"), _settings(settings, channel)]
-    rows = [f"`{written}` {mrkdwn.escape(summary)}" for written, summary in help_rows(commands).items()]
+    rows = [f"`{written}` {mrkdwn.escape(summary)}" for written, summary in help_rows(commands, SUBCOMMANDS).items()]
     shown += [{"type": "divider"}, _header("Commands")]
     shown += [blocks.section(piece) for piece in mrkdwn.split("\n".join(rows))]
     return {"type": "home", "blocks": shown}

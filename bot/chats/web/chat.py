@@ -10,7 +10,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from bot.chats import ChatNotStarted
 from bot.chats.web import views
 from bot.chats.web.connections import Doorman, room
 from bot.chats.web.events import Hub
+from bot.chats.web.files import MAX_FILE_BYTES, Shelf
 from bot.chats.web.forms import Hands
 from bot.chats.web.residents import ProxyLogin, Residents
 from bot.chats.web.security import LOOPBACK, MEMBER, PERSON, Gate
@@ -44,6 +45,7 @@ from handlers.model import (
     account_of_address,
 )
 from handlers.ports import Handlers, ReplyPost, Store
+from handlers.typed import said
 
 log = logging.getLogger(__name__)
 http_log = logging.getLogger(f"{__name__}.http")
@@ -170,6 +172,7 @@ class WebChat:
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
         self.hands = Hands()
+        self.shelf = Shelf()
         self.hub = Hub()
         self.port = 0
 
@@ -245,6 +248,14 @@ class WebChat:
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.hub.notice(thread.thread, person.id, sentence)
 
+    async def answer(self, call: CommandCall, answer: Answer) -> None:
+        """To the pages that the asker has open in the thread, or to all; files are fetched by their links."""
+        only = call.person.id if answer.private else None
+        links = self.shelf.put(call.person.id, answer.files)
+        files = [views.link(file, link) for file, link in zip(answer.files, links, strict=True)]
+        message = {"type": "answer", "command": call.name, "text": answer.text, "files": files}
+        self.hub.publish(call.thread.thread, f"answer/{call.event}", message, person=only)
+
     def key(self, thread: str) -> ThreadKey:
         """The page's name of a thread as a key.
 
@@ -295,13 +306,18 @@ class WebChat:
 
     def deliver(self, incoming: Incoming) -> None:
         """Hand a message over; it is answered in a task that this chat owns."""
+        incoming = replace(incoming, max_file_bytes=MAX_FILE_BYTES)
+        words = said(incoming.text)
+        if words is None:  # a command is nobody's business but the asker's
+            self._own(self._receive(incoming), f"command {incoming.event}")
+            return
         thread = incoming.thread.thread
         message = {
             "type": "said",
             "event": incoming.event,
             "name": incoming.person.name,
             "person": incoming.person.id,
-            "text": incoming.text,
+            "text": words,
             "uploads": len(incoming.attachments),
         }
         self.hub.open_said(thread, incoming.event, message)

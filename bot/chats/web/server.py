@@ -248,6 +248,15 @@ class Pages:
             headers["Content-Disposition"] = f'attachment; filename="easel-{sha256[:12]}.{ending}"'
         return web.Response(body=data, content_type=kind, headers=headers)
 
+    async def file(self, request: web.Request) -> web.Response:
+        """A file of a command's answer, for whoever gave the command."""
+        file = self.chat.shelf.take(self.chat.person(request).id, request.match_info["token"])
+        if file is None:
+            raise web.HTTPNotFound(text="This file is not kept any more; please give the command again.")
+        name = re.sub(r"[^\w.-]", "_", file.name, flags=re.ASCII)
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+        return web.Response(body=file.data, content_type=file.media_type, headers=headers)
+
     async def preview(self, request: web.Request) -> web.Response:
         preview = self.hub.preview(request.match_info["slot"])
         if preview is None:
@@ -310,6 +319,7 @@ def build(pages: Pages) -> web.Application:
             web.get("/api/threads/{thread}/events", pages.events),
             web.post("/api/threads/{thread}/messages", pages.message),
             web.post("/api/threads/{thread}/press", pages.press),
+            web.get("/api/files/{token}", pages.file),
             web.get("/api/previews/{slot}/{step}", pages.preview),
             web.get("/pictures/{sha256}", pages.picture),
             web.get("/healthz", pages.health),

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from handlers.model import (
     Answer,
+    File,
     NoticePart,
     Picture,
     PicturePart,
@@ -104,6 +105,10 @@ def summary(value: ThreadSummary) -> Json:
         "pictures": value.pictures,
         "updated": value.updated.isoformat(),
     }
+
+
+def link(file: File, address: str) -> Json:
+    return {"name": file.name, "media_type": file.media_type, "url": address, "alt": file.alt}
 
 
 def answer(value: Answer) -> Json:

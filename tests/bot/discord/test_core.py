@@ -20,6 +20,7 @@ from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.quota_rules import read_rules
 from tests.fakes import FakePictures, FolderFiles, Script, ScriptedModel, png
+from tests.slashes import ANSWERED, SAID
 
 CONFIG = DiscordConfig(token="t", shard_count=1, edit_interval_s=0, retry_s=0)
 
@@ -111,6 +112,11 @@ def words(message: discord.Message) -> str:
 
 def names(message: discord.Message) -> list[str]:
     return [attachment.filename.rpartition("-")[0] for attachment in message.attachments]
+
+
+def directly(person: Any) -> list[discord.Message]:
+    """What stands in the direct messages of somebody with the bot, oldest first."""
+    return list(getattr(person, "user", person).dm_channel.history())
 
 
 async def test_people_in_one_thread_are_told_apart_to_the_model(fox: Studio) -> None:
@@ -245,3 +251,36 @@ async def test_what_is_refused_is_one_sentence_in_the_thread(fox: Studio) -> Non
     await fox.say("ann", "hello", "Good day.")
     await fox.people["ann"].send(fox.thread, "​")
     assert "Your message is empty" in words(fox.answer())
+
+
+@pytest.mark.parametrize("direct", [False, True])
+async def test_typed_commands_are_answered_and_no_model_is_asked(studio: Studio, direct: bool) -> None:
+    ann: Any = studio.env.create_user("dora") if direct else studio.people["ann"]
+    if not direct:
+        await studio.say("ann", "hello", "Good day.")
+    asked = len(studio.model.requests)
+    for text, answer in ANSWERED:
+        before = len(directly(ann))
+        await (ann.send_dm(text) if direct else ann.send(studio.thread, text))
+        seen = " ".join(m.content + words(m) for m in directly(ann)[before:])
+        seen += "" if direct else words(studio.answer())
+        assert answer in seen, text
+    assert len(studio.model.requests) == asked
+    for text, meant in SAID:
+        studio.model.scripts.append("Well.")
+        await (ann.send_dm(text) if direct else ann.send(studio.thread, text))
+        assert studio.model.requests[-1].user.text == meant
+
+
+async def test_a_typed_command_opens_no_thread_and_files_come_directly(fox: Studio) -> None:
+    ann, me = fox.people["ann"], fox.chat.client.user.mention  # type: ignore[union-attr]
+    await ann.send(fox.channel, f"{me} /export")
+    assert len(fox.channel.threads) == 1
+    assert "/export is about one thread: give it there." in directly(ann)[-1].content
+    await ann.send(fox.thread, "/export")
+    [file] = directly(ann)[-1].attachments
+    assert "pictures/2.png" in zipfile.ZipFile(io.BytesIO(fox.env.backend.cdn.get(file.url))).namelist()
+    assert "I sent it to you as a direct message" in words(fox.answer())
+    fox.model.scripts.append("A cat, then.")
+    await ann.send(fox.channel, f"{me} /imagine a cat")
+    assert (len(fox.channel.threads), fox.thread.name) == (2, "a cat")

@@ -21,6 +21,7 @@ from bot.chats.slack.manifest import (
     manifest,
     missing_scopes,
 )
+from handlers.command_text import BadCommand
 from handlers.commands import COMMANDS
 from handlers.model import Action, CommandSpec, Option, OptionKind, Person, ThreadKey
 from tests.peers import block_kit
@@ -149,7 +150,7 @@ def test_commands_take_named_and_free_arguments() -> None:
     ],
 )
 def test_a_command_that_cannot_be_read_says_how_to_write_it(text: str, words: str) -> None:
-    with pytest.raises(command_text.BadCommand, match=words.replace("(", r"\(")):
+    with pytest.raises(BadCommand, match=words.replace("(", r"\(")):
         command_text.read_command(text, SPECS)
 
 

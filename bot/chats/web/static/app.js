@@ -31,8 +31,15 @@ function receive(message) {
   else if (message.type === "stored") board.stored(message.event, message.turn);
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
   else if (message.type === "pictures") board.pushed(message);
+  else if (message.type === "answer") answered(message);
   else if (message.type === "notice") toast(message.sentence, "info");
   refresh();
+}
+
+/** What a command answered. After one that deletes, nothing of it may stay in sight. */
+function answered(message) {
+  if (message.command === "forget") open(thread, false);
+  showAnswer(`/${message.command}`, message);
 }
 
 function refresh() {

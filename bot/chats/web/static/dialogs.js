@@ -49,7 +49,7 @@ export function showAnswer(title, answer) {
   const text = el("div", { class: "text" });
   render(text, answer.text);
   const files = answer.files.map((file) => {
-    const address = `data:${file.media_type};base64,${file.data}`;
+    const address = file.url || `data:${file.media_type};base64,${file.data}`;
     return file.media_type.startsWith("image/") ? el("img", { src: address, alt: file.alt }) : el("p", {}, el("a", { href: address, download: file.name }, file.name));
   });
   show(title, false, text, ...files);

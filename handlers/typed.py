@@ -1,0 +1,120 @@
+"""Commands that come as messages: the page and the terminal have no others, and people write them everywhere.
+
+Nothing that begins with a slash is told to the language model unless it plainly is no command
+(`handlers.command_text.named`): a known command runs, any other is refused like a message that cannot be taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from handlers.command_text import BadCommand, find, named, read_arguments
+from handlers.commands import COMMANDS
+from handlers.conversation import Conversation
+from handlers.errors import UserError
+from handlers.intake import asks_to_stop
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind
+from handlers.ports import Chat, ChatUnavailable, Claim
+from handlers.services import Services
+from handlers.writing import BROKE
+
+log = logging.getLogger(__name__)
+
+LEFT_OUT = "What you attached was left out: this command takes no pictures."
+NOTHING = "Nothing is under way in this thread."
+
+
+def said(text: str) -> str | None:
+    """The words of a message that are a turn of the conversation; None when it is a command that is none."""
+    command = named(text)
+    if command is None:
+        return text
+    name, rest = command
+    turns = any(spec.name == name and spec.opens_thread for spec in COMMANDS)
+    return rest if turns and rest and named(rest) is None else None
+
+
+class Typed:
+    """Receives messages; those that are commands it has carried out.
+
+    Args:
+        give: Carries out a command; refusals are answers.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        conversation: Conversation,
+        chats: Mapping[str, Chat],
+        give: Callable[[CommandCall], Awaitable[Answer]],
+    ) -> None:
+        self._services = services
+        self._conversation = conversation
+        self._chats = chats
+        self._give = give
+        self._busy: set[str] = set()
+        """Events of commands that are being carried out."""
+
+    async def receive(self, incoming: Incoming) -> None:
+        command = named(incoming.text)
+        if command is None or self._stops(incoming):
+            await self._conversation.receive(incoming)
+            return
+        try:
+            if asks_to_stop(incoming.text):
+                raise BadCommand(NOTHING)
+            spec = find(command[0], COMMANDS)
+            arguments = read_arguments(spec, command[1])
+            words = _words(spec, arguments)
+            if words is not None and named(words) is not None:
+                raise BadCommand("Please give one command at a time.")
+        except BadCommand as error:
+            await self._conversation.receive(incoming, error)
+            return
+        if words is not None:
+            title = words[:80] if incoming.title else ""
+            await self._conversation.receive(replace(incoming, text=words, title=title))
+        else:
+            await self._command(incoming, spec, arguments)
+
+    def _stops(self, incoming: Incoming) -> bool:
+        return asks_to_stop(incoming.text) and bool(self._conversation.runs(incoming.thread))
+
+    async def _command(self, incoming: Incoming, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
+        if incoming.event in self._busy:
+            return
+        self._busy.add(incoming.event)
+        try:
+            await self._once(incoming, spec, arguments)
+        except ChatUnavailable as error:
+            log.warning("the answer to /%s could not be given: %s", spec.name, error)
+        except UserError as error:
+            await self._conversation.refuse(incoming, error)
+        except Exception:
+            log.exception("the command /%s could not be answered", spec.name)
+            await self._conversation.tell(incoming.thread, incoming.person, BROKE)
+        finally:
+            self._busy.discard(incoming.event)
+
+    async def _once(self, incoming: Incoming, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
+        """Like a message, a command that is delivered again was carried out before."""
+        store = self._services.store
+        if await store.claim(incoming.event) is Claim.FINISHED:
+            return
+        call = CommandCall(
+            incoming.event, incoming.thread, incoming.person, spec.name, arguments,
+            in_thread=incoming.in_thread, max_file_bytes=incoming.max_file_bytes,
+        )  # fmt: skip
+        answer = await self._give(call)
+        if incoming.attachments:
+            answer = replace(answer, text=" ".join(filter(None, (answer.text, LEFT_OUT))))
+        await self._chats[incoming.thread.chat].answer(call, answer)
+        await store.finish(incoming.event)
+
+
+def _words(spec: CommandSpec, arguments: dict[str, str | int]) -> str | None:
+    """The words of a command that is a turn, when it says nothing else."""
+    text = next((option.name for option in spec.options if option.kind is OptionKind.TEXT), "")
+    return str(arguments[text]) if spec.opens_thread and arguments.keys() == {text} else None
