@@ -19,7 +19,7 @@ from bot.chats import rows
 from bot.doctor_findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
 from bot.home import Home
-from bot.settings import EngineName, Settings, unknown_names
+from bot.settings import EngineName, Settings, parse_loras, unknown_names
 
 GIB = 2**30
 ENDPOINT_TIMEOUT_S = 10.0
@@ -178,6 +178,7 @@ def _weights(settings: Settings) -> Iterable[Finding]:
     elif settings.engine is EngineName.SDXL:
         yield _checkpoint(settings.sdxl_model, vae_elsewhere=bool(settings.vae))
         yield _family(settings)
+        yield from _loras(settings)
 
 
 def _embedded_weights() -> Finding:
@@ -190,6 +191,27 @@ def _embedded_weights() -> Finding:
     if not ADAPTER.exists():
         return broken("language model", f"{ADAPTER} is missing; check the project out again")
     return ok("language model", f"the embedded one is there and unchanged ({path.stat().st_size / 2**20:.0f} MiB)")
+
+
+def _loras(settings: Settings) -> Iterable[Finding]:
+    from imaging.engines import hub
+    from imaging.engines.families import read_header
+
+    for name, strength in parse_loras(settings.loras):
+        path = Path(name).expanduser()
+        if path.is_file():
+            try:
+                count = len(read_header(path).keys() - {"__metadata__"})
+            except (OSError, ValueError):
+                yield broken("lora", f"{path} is no readable .safetensors file; get it again")
+                continue
+            yield ok("lora", f"{path.name} is there, with {count} tensors, at strength {strength:g}")
+        elif path.is_dir():
+            yield ok("lora", f"{path.name} is there, at strength {strength:g}")
+        elif hub.is_id(name) or hub.is_file(name):
+            yield warning("lora", f"{name} is no file here; it is fetched from the hub at the first start")
+        else:
+            yield broken("lora", f"EASEL_LORAS names {name}, which is neither a file, a folder nor a hub id")
 
 
 def _family(settings: Settings) -> Finding:

@@ -165,6 +165,16 @@ def test_doctor_says_what_was_recognised(place: Path) -> None:
     assert any("There is no family 'nothing'; there are: Lightning" in each for each in findings)
 
 
+def test_doctor_looks_for_loras(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.safetensors", tmp_path / "bad.safetensors"
+    save_file({"a": torch.zeros(1), "b": torch.zeros(1)}, good)
+    bad.write_bytes(b"no")
+    loras = f"{good}=0.5,{bad},{tmp_path}=2,owner/name/x.safetensors,/nowhere/x.safetensors"
+    found = {each.sentence: str(each.level) for each in _weights(settings(loras=loras)) if each.what == "lora"}
+    assert list(found.values()) == ["ok", "broken", "ok", "warning", "broken"]
+    assert next(iter(found)) == "good.safetensors is there, with 2 tensors, at strength 0.5"
+
+
 @pytest.fixture
 def place(tiny_folder: Path, tmp_path: Path) -> Path:
     shutil.copytree(tiny_folder, tmp_path / "drawings", ignore=shutil.ignore_patterns("*.safetensors", "ip"))
