@@ -33,6 +33,7 @@ from handlers.ports import Chat, LanguageModel
 from handlers.services import Forget
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
+from imaging.tasks import Tasks
 
 if TYPE_CHECKING:
     from bot.local_llm import EmbeddedLanguageModel
@@ -209,10 +210,11 @@ def _warmed(model: EmbeddedLanguageModel) -> Callable[[], Awaitable[None]]:
         with contextlib.suppress(LanguageModelError):
             await model.start()
 
-    starting = asyncio.create_task(start(), name="warm language model")
+    tasks = Tasks()
+    tasks.spawn(start(), "warm language model")
 
     async def close() -> None:
-        await _end(starting)
+        await tasks.close()
         await model.close()
 
     return close
@@ -233,8 +235,9 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
             running.build(names)
             if not await _unless(stop, _start(running, stack)):
                 return
-            tidying = asyncio.create_task(running.housekeeping.run(), name="housekeeping")
-            stack.push_async_callback(_end, tidying)
+            tasks = Tasks()
+            stack.push_async_callback(tasks.close)
+            tasks.spawn(running.housekeeping.run(), "housekeeping")
             web = running.services.get("web")
             if isinstance(web, rows.WebService):
                 running.parts.home.announce(web.chat.host_url)
@@ -265,8 +268,3 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
         for task in (working, stopping):
             task.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

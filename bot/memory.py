@@ -19,6 +19,7 @@ from bot.store_file import sentence_for
 from handlers.errors import StoreError
 from imaging.disk import empty_log
 from imaging.sqlite import open_file, transaction
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -34,6 +35,7 @@ class _File:
         self._executor = executor
         self.unwritten: dict[str, str | None] = {}
         self._writer = asyncio.Lock()
+        self._tasks = Tasks()
         self._writing: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
@@ -47,7 +49,7 @@ class _File:
         except sqlite3.Error as error:
             if not self._refusing:
                 log.warning("what chats remember cannot be written yet: %s", error)
-                self._writing = asyncio.create_task(self._insist(), name="memory")
+                self._writing = self._tasks.spawn(self._insist(), "memory")
 
     async def keep(self, key: str, value: str) -> None:
         """Returns once it is written.
@@ -110,9 +112,7 @@ class _File:
                     await self._write()
 
     async def close(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._tasks.close()
         if self.unwritten:
             try:
                 await self._write()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +34,7 @@ from handlers.services import Services
 from handlers.slots import ENDED, Slots
 from handlers.transcript import language_request
 from handlers.writing import BROKE, Writer
+from imaging.tasks import Tasks
 from imaging.trace import trace
 from prompts.request import LanguageRequest
 
@@ -75,14 +76,11 @@ class Conversation:
         self._left: dict[ThreadKey, list[Turn]] | None = None
         self._kept: dict[str, Place] = {}
         """Places of turns whose message has come again and is on its way to be answered."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def close(self) -> None:
         """Let go of what was taken up after a restart or could not be closed; the next start takes it up again."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.close()
 
     # What is under way
 
@@ -347,14 +345,8 @@ class Conversation:
                     wait = min(2 * wait, 60.0)
 
         self._closing.add(turn.id)
-        task = self._own(insist(), f"close {turn.id}")
+        task = self._tasks.spawn(insist(), f"close {turn.id}")
         task.add_done_callback(lambda _: self._closing.discard(turn.id))
-
-    def _own(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     # After a restart, and for buttons
 
@@ -430,7 +422,7 @@ class Conversation:
                 if place is not None:
                     self._kept[turn.id] = place
                 continue
-            task = self._own(self.take_up(turn, place), f"take up {turn.id}")
+            task = self._tasks.spawn(self.take_up(turn, place), f"take up {turn.id}")
             if place is not None:
                 task.add_done_callback(partial(_leave, place))
             tasks.append(task)

@@ -25,6 +25,7 @@ from handlers.services import Forget, Services
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
 from imaging.errors import ImagingError
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Desk:
         self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
         self._typed = Typed(self.services, self._conversation, chats, self.command)
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def receive(self, incoming: Incoming) -> None:
         await self._typed.receive(incoming)
@@ -140,17 +141,13 @@ class Desk:
 
     async def settle(self) -> None:
         """Wait for the replies that buttons started."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.idle()
 
     async def close(self) -> None:
         """Let go of what buttons and restarts started; the next start takes it up again."""
         await self._conversation.close()
         await asyncio.to_thread(self.services.decoders.close)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.close()
 
     async def prune(self, keep: timedelta) -> Forgotten:
         """Delete what is older than `keep` (retention); call it once a day."""
@@ -165,6 +162,4 @@ class Desk:
         self._own(self.receive(incoming), f"message {incoming.event}")
 
     def _own(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(work, name)

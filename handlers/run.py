@@ -15,6 +15,7 @@ from handlers.model import NoticePart, Person, Turn, TurnState
 from handlers.ports import ChatUnavailable, ReplyPost
 from handlers.services import Services
 from handlers.slots import Slots
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Run:
         self._tell = tell
         self._close_later = close_later
         self._writing: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self.stopped_by: str | None = None
         """Who stopped it."""
         self.phase = Phase.WAITING
@@ -69,7 +71,7 @@ class Run:
             work.close()
             return
         self._writing = asyncio.create_task(work, name=f"write {self.assembly.turn.id}")
-        still = asyncio.create_task(self._still_thinking(), name=f"still {self.assembly.turn.id}")
+        still = self._tasks.spawn(self._still_thinking(), f"still {self.assembly.turn.id}")
         try:
             await self._writing
         except asyncio.CancelledError:

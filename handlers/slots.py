@@ -15,6 +15,7 @@ from handlers.quota import Share
 from handlers.services import Services
 from imaging.errors import ImagingError
 from imaging.model import Cancelled, Done, Failed, Queued, RenderedPicture, Started, Step
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Slots:
         self._store = services.store
         self._pictures = services.pictures
         self._clock = clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._files: dict[int, asyncio.Future[str | None]] = {}
         self._submitted: set[str] = set()
         self._cancelled_by: dict[str, str] = {}
@@ -59,41 +61,37 @@ class Slots:
         again = share is None
         if share is None:
             share = self._services.hold(self._assembly.turn.thread, self._person, job.request.recipe)
-        self._tasks[slot] = asyncio.create_task(self._follow(job, share, again), name=f"slot {slot}")
+        self._following[slot] = self._tasks.spawn(self._follow(job, share, again), f"slot {slot}")
 
     async def join(self) -> None:
         """Wait until every picture has its outcome; a place that nobody follows (any more) gets one too."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        if self._following:
+            await asyncio.wait(self._following.values())
         for part in self._assembly.slots():
             if part.state not in ENDED:
                 self._assembly.update(part.slot, state=SlotState.CANCELLED, sentence="This picture was not made.")
 
     async def abandon(self) -> None:
         """Stop following (shutdown); the jobs go on and a restart follows them again."""
-        running = [task for task in self._tasks.values() if not task.done()]
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running)
+        await self._tasks.close()
 
     async def withdraw(self, by: str) -> list[int]:
         """Cancel all, wait until they are over, and forget them; the numbers of pictures that were made already."""
         await self.cancel(by)
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        made = [self._assembly.slot(slot) for slot in self._tasks]
-        self._tasks.clear()
+        await asyncio.gather(*self._following.values(), return_exceptions=True)
+        made = [self._assembly.slot(slot) for slot in self._following]
+        self._following.clear()
         return [part.number for part in made if part.state is SlotState.READY]
 
     async def cancel(self, by: str, slot: str | None = None) -> bool:
         """Cancel one job, or all that have not ended; False when none was left."""
         await asyncio.sleep(0)  # a task that has not begun would be cancelled without giving its share back
-        names = [name for name in self._tasks if slot in (None, name)]
+        names = [name for name in self._following if slot in (None, name)]
         left = [name for name in names if self._assembly.slot(name).state not in ENDED]
         for name in left:
             self._cancelled_by[name] = by
             if not await self._pictures.cancel(name, by) and name not in self._submitted:
-                self._tasks[name].cancel()
+                self._following[name].cancel()
         return bool(left)
 
     async def _follow(self, job: PendingJob, share: Share, again: bool) -> None:

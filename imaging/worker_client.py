@@ -22,6 +22,7 @@ from imaging import wire
 from imaging.engine_table import EngineSpec
 from imaging.errors import EngineError
 from imaging.model import Recipe, RenderedPicture
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ class SubprocessLink:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._stderr: deque[str] = deque(maxlen=40)
-        self._drain: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     @property
     def pid(self) -> int | None:
@@ -173,7 +174,7 @@ class SubprocessLink:
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
-        self._drain = asyncio.create_task(self._keep_stderr(), name="worker-stderr")
+        self._tasks.spawn(self._keep_stderr(), "worker-stderr")
         hello = await self._unless_dead(wire.read(self._reader))
         if hello is None or hello.kind != "hello":
             raise ConnectionError(f"The worker did not start: {self.last_words()}")
@@ -252,8 +253,7 @@ class SubprocessLink:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        if self._drain is not None:
-            await asyncio.gather(self._drain, return_exceptions=True)
+        await self._tasks.idle()
 
     async def _keep_stderr(self) -> None:
         assert self._process is not None

@@ -22,6 +22,7 @@ from imaging.queue.runner import SILENCE_S, Runner
 from imaging.queue.types import NoObserver, QueueHealth, QueueLimits, QueueObserver, WaitingClass, WorkerHealth
 from imaging.record.patience import Records
 from imaging.record.port import JobRecord, JobState, outcome
+from imaging.tasks import Tasks
 from imaging.worker_client import WorkerTransport
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class JobQueue:
             self._jobs, self._dispatcher, self._records,
             parallel=self._abilities.parallel, deadline_s=self._limits.deadline_s,
         )  # fmt: skip
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(self._part_failed)
         self._problem: str | None = None
 
     @property
@@ -105,22 +106,16 @@ class JobQueue:
             self._jobs.estimates.learn(result.recipe, result.device_seconds)
         for job in await self._records.run(lambda record: record.recover()):
             self._jobs.wait(job)
-        self._tasks = [asyncio.create_task(one.run(), name=f"runner {one.name}") for one in self._runners.values()]
-        self._tasks.append(asyncio.create_task(self._positions.run(), name="queue positions"))
-        for task in self._tasks:
-            task.add_done_callback(self._task_ended)
+        for one in self._runners.values():
+            self._tasks.spawn(one.run(), f"runner {one.name}")
+        self._tasks.spawn(self._positions.run(), "queue positions")
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._problem = "A part of the picture queue has failed; restart the program."
-            log.critical("%s failed", task.get_name(), exc_info=task.exception())
+    def _part_failed(self, _: BaseException) -> None:
+        self._problem = "A part of the picture queue has failed; restart the program."
 
     async def stop(self) -> None:
         """End the workers; what they were drawing goes back and is drawn after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await self._tasks.close()
         await self._records.close()
 
     # What the handlers call

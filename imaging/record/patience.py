@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from imaging.errors import RecordRefused
 from imaging.record.port import JobRecord
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -24,7 +25,7 @@ class Records:
     def __init__(self, record: JobRecord) -> None:
         self._record = record
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
-        self._later: set[asyncio.Task[None]] = set()
+        self._later = Tasks()
         self.problem: str | None = None
         """Why the last transaction failed; None while all is well."""
 
@@ -73,14 +74,10 @@ class Records:
         async def work() -> None:
             await self.insist(call)
 
-        task = asyncio.create_task(work(), name="record later")
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._later.spawn(work(), "record later")
 
     async def close(self) -> None:
         """Wait for what is running, then close the file."""
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
+        await self._later.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._record.close)
         self._thread.shutdown()

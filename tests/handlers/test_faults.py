@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from handlers.errors import LanguageModelError
+from handlers.errors import LanguageModelError, StoreError
 from handlers.model import Action, NoticePart, Press, SlotState, ThreadKey, TurnState
 from imaging.errors import ImagingError
 from imaging.model import Cancelled, Failed, JobEvent, Queued
@@ -160,3 +160,20 @@ async def test_a_quota_holds_for_turns_at_the_same_time(world: World) -> None:
     assert sum(made) == 2
     await asyncio.gather(*(world.desk.receive(message("b", thread=thread, person=BEN)) for thread in threads))
     assert sum([len(await world.store.gallery(thread)) for thread in threads]) == 4
+
+
+async def test_what_ends_a_task_in_the_background_is_in_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("handlers.conversation.CLOSE_AGAIN_S", 0.01)
+    failures: list[Exception] = [StoreError("locked"), OSError("the disk is gone")]
+
+    async def fails(*_: object) -> None:
+        raise failures.pop(0)
+
+    monkeypatch.setattr(world.store, "finish_turn", fails)
+    await world.say("hello", "Hello.")
+    await until(lambda: "failed" in caplog.text)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.getMessage().startswith("close ")
+    assert "the disk is gone" in caplog.text

@@ -38,7 +38,6 @@ from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
-from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.text import plain, shorten
 from bot.chats.discord.trouble import FAILURES
 from bot.chats.discord.views import MessageView, Words
@@ -46,6 +45,7 @@ from handlers.access import Access, Membership
 from handlers.errors import UserError
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 BESIDE = "I sent it to you as a direct message."

@@ -22,9 +22,9 @@ from bot.chats.discord.modals import read_form
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
-from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import CommandSpec
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from bot.chats.discord.endpoints import point
 from bot.chats.discord.health import NO_INTENT
 from bot.chats.discord.pace import Pace
 from bot.chats.discord.trouble import FAILURES
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 BAD_TOKEN = 4004
@@ -35,6 +36,7 @@ class Connection:
         self._message_content = config.message_content
         self.client = make(self._message_content)
         self.problem: str | None = None
+        self._tasks = Tasks(self._failed)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -55,8 +57,7 @@ class Connection:
             ) from None
         except FAILURES as error:
             self._unreachable(error)
-        self._task = asyncio.create_task(self._run(), name="discord connection")
-        self._task.add_done_callback(self._ended)
+        self._task = self._tasks.spawn(self._run(), "discord connection")
 
     async def ended(self) -> None:
         """Wait until it has given up, or was stopped."""
@@ -71,10 +72,8 @@ class Connection:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=AGAIN_S)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.problem = "The connection to Discord has failed; restart the program."
-            log.critical("%s", self.problem, exc_info=error)
+    def _failed(self, _: BaseException) -> None:
+        self.problem = "The connection to Discord has failed; restart the program."
 
     def _prepare(self) -> None:
         point(self.client, self._config)

@@ -12,10 +12,10 @@ from bot.chats.discord.files import remote
 from bot.chats.discord.ids import ButtonId, button_id
 from bot.chats.discord.people import Interaction, files_of, key_of_interaction, member_of, person_of_interaction
 from bot.chats.discord.presses import Presses
-from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.threads import place_of_answer
 from handlers.model import Action, Press, ThreadKey
 from handlers.ports import Handlers
+from imaging.tasks import Tasks
 
 NO_PICTURE = "That message shows no picture."
 MAX_BUTTONS = 25

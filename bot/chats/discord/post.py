@@ -23,11 +23,11 @@ from bot.chats.discord.outlet import Outlet
 from bot.chats.discord.pace import Pace
 from bot.chats.discord.render import fitted, render
 from bot.chats.discord.retry import ATTEMPTS, persist
-from bot.chats.discord.tasks import Tasks
 from bot.chats.discord.trouble import FAILURES, Trouble, trouble, why
 from bot.chats.discord.views import Gallery, MessageView, Words
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 _Step: TypeAlias = Callable[[], Awaitable[None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
@@ -45,6 +45,7 @@ from handlers.model import (
     ThreadKey,
 )
 from handlers.ports import ChatUnavailable, Handlers, Store
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class SlackChat:
         self._inbox = Inbox(memory)
         self._people = People()
         self._members = Members(self.clients, self._people)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._again: set[str] = set()
         self._posts: set[SlackPost] = set()
         self.voice = Voice(self.clients, commands)
@@ -111,22 +112,8 @@ class SlackChat:
         except SlackClientError as error:
             raise ChatUnavailable(f"Slack does not take it: {error}") from error
 
-    # Tasks: owned, logged, ended
-
-    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("slack task %s failed", task.get_name(), exc_info=task.exception())
-
     async def close(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         await asyncio.gather(*(post.abandon() for post in tuple(self._posts)))
         self._posts.clear()
 
@@ -144,7 +131,7 @@ class SlackChat:
 
     def begin(self, entry: Entry, bot_user: str) -> None:
         """Do what was written down."""
-        self.own(self._do(entry, bot_user), f"slack-{entry.kind}-{entry.name}")
+        self._tasks.spawn(self._do(entry, bot_user), f"slack-{entry.kind}-{entry.name}")
 
     async def _do(self, entry: Entry, bot_user: str) -> None:
         try:
@@ -192,7 +179,7 @@ class SlackChat:
             elif self._inbox.begin(entry.name):
                 self._again.add(entry.name)
                 self.begin(entry, user)
-        self.own(self._handlers.resume(self), "slack-resume")
+        self._tasks.spawn(self._handlers.resume(self), "slack-resume")
 
     async def _give_up(self, entry: Entry) -> None:
         log.error("the program ended %d times at %s; it is given up", entry.starts, entry.name)
@@ -200,7 +187,7 @@ class SlackChat:
         where = inbound.read_asker(entry.body, entry.team)
         if where is not None:
             thread, user = where
-            self.own(self.voice.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
+            self._tasks.spawn(self.voice.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
 
     async def _redraw(self, before: Picture) -> None:
         """After a deletion: take the picture out of the message that showed it, and its file out of Slack."""

@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackApiError
 from bot.chats.slack.clients import web_client
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Link:
         self._since = 0.0
         self._greeted: object = None
         self._heard = 0.0
-        self._watcher: asyncio.Task[None] | None = None
+        self._tasks = Tasks(self._watch_failed)
         self.problem: str | None = "Slack is not connected yet."
 
     async def open(self) -> None:
@@ -52,15 +53,16 @@ class Link:
             What slack_sdk and the network raise: Slack cannot be reached now.
         """
         await self._replace()
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._watch(), name="slack-watch")
+        if not self._tasks:
+            self._tasks.spawn(self._watch(), "slack-watch")
 
     async def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
+        await self._tasks.close()
         await self._drop(self._handler)
         self._handler = None
+
+    def _watch_failed(self, _: BaseException) -> None:
+        self.problem = "The connection to Slack is not watched any more; restart the program."
 
     async def _replace(self) -> None:
         """A fresh client with a fresh address; the old one goes when the new one stands, so nothing is missed."""

@@ -27,6 +27,7 @@ from bot.chats.slack.listeners import register
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
 from bot.chats.slack.signed import asks_for_certificate, is_signed
 from handlers.ports import ChatUnavailable
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class SlackService:
         self._install = InstallFlow(self._config, chat.clients, self._served) if self._config.oauth else None
         self._link = Link(self.app, self._config) if self._config.socket_mode else None
         self._problem: str | None = "Slack is not connected yet."
-        self._starting: asyncio.Task[None] | None = None
+        self._tasks = Tasks(self._start_failed)
         register(self.app, chat, self.left)
 
     def _authorize(self) -> Callable[..., Awaitable[Any]]:
@@ -106,7 +107,10 @@ class SlackService:
         except TROUBLE as error:
             self._problem = unreachable(error)
             log.warning("%s", self._problem)
-            self._starting = asyncio.create_task(self._keep_beginning(), name="slack-start")
+            self._tasks.spawn(self._keep_beginning(), "slack-start")
+
+    def _start_failed(self, _: BaseException) -> None:
+        self._problem = "Slack could not be started; restart the program."
 
     async def _begin(self) -> None:
         await self._greet()
@@ -151,9 +155,7 @@ class SlackService:
         return self._problem or (self._link.problem if self._link is not None else None)
 
     async def stop(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.gather(self._starting, return_exceptions=True)
+        await self._tasks.close()
         if self._link is not None:
             await self._link.close()
         await self.chat.close()

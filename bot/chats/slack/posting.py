@@ -26,6 +26,7 @@ from bot.chats.slack.stream import Place, Stream
 from bot.chats.slack.uploads import Bytes, Uploads
 from handlers.model import Reply, TextPart
 from handlers.ports import ChatUnavailable
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class SlackPost:
         self._newest: Reply | None = None
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
+        self._tasks = Tasks()
         self._task: asyncio.Task[None] | None = None
         self._stream = Stream(place)
         self._cuts: list[int] = []
@@ -100,7 +102,7 @@ class SlackPost:
         self._newest = reply
         self._wake.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep_showing(), name=f"slack-post-{self._turn}")
+            self._task = self._tasks.spawn(self._keep_showing(), f"slack-post-{self._turn}")
 
     async def finish(self, reply: Reply) -> str | None:
         self._newest = reply
@@ -122,9 +124,7 @@ class SlackPost:
 
     async def abandon(self) -> None:
         """Stop showing, without an end: the next start takes the answer up again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
         await self._uploads.close()
 
     async def redraw(self, reply: Reply, gone: Collection[str]) -> None:

@@ -46,6 +46,7 @@ from handlers.model import (
 )
 from handlers.ports import Handlers, ReplyPost, Store
 from handlers.typed import said
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 http_log = logging.getLogger(f"{__name__}.http")
@@ -161,7 +162,7 @@ class WebChat:
         self._mounts = mounts
         self._handlers: Handlers | None = None
         self._runner: web.AppRunner | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._ready_slots: dict[str, int] = {}
         self._server: asyncio.Server | None = None
         self.visitors = Visitors(address.proxies)
@@ -222,9 +223,7 @@ class WebChat:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         await self._record()
 
     def health(self) -> str | None:
@@ -384,14 +383,7 @@ class WebChat:
         }
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=f"web {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("%s failed", task.get_name(), exc_info=task.exception())
+        self._tasks.spawn(work, f"web {name}")
 
 
 async def _nothing_wrong() -> Readiness:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.chats.slack.config import Patience
-from bot.chats.slack.link import Refused
+from bot.chats.slack.link import Link, Refused
 from tests.bot.slack.conftest import World
 
 
@@ -132,3 +132,15 @@ async def test_a_token_that_is_taken_back_later_is_told_by_health(world: World) 
     await world.peer.send_event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["UBOT"]}})
     await world.until(lambda: "was removed from Slack" in str(world.service._problem))
     assert "EASEL_SLACK_BOT_TOKEN" in str(await world.service.health())
+
+
+async def test_a_connection_that_is_not_watched_any_more_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Link, "_trouble", breaks)
+    await world.until(lambda: "not watched any more" in (problem(world) or ""), 30)
+    assert "not watched any more" in (await world.service.health() or "")
+    assert "slack-watch failed" in caplog.text

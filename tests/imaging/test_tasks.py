@@ -1,0 +1,81 @@
+"""Every task has an owner that tells what ended it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from imaging.tasks import Tasks
+
+ROOT = Path(__file__).parents[2]
+AWAITED = {
+    "bot/app.py": "the start of the platforms beside the signal to stop; `_unless` waits for both",
+    "bot/benches/start.py": "a measurement waits for it",
+    "bot/chats/discord/members.py": "a question that several share, each of whom is told its error",
+    "bot/chats/slack/people.py": "likewise",
+    "bot/llm/model.py": "likewise",
+    "bot/chats/slack/uploads.py": "its end decides whether the file is tried again, and is logged with that",
+    "handlers/bench.py": "a measurement waits for it",
+    "handlers/conversation.py": "`stop_person` waits for them",
+    "handlers/run.py": "`write` waits for it",
+    "imaging/queue/runner.py": "`_serve` and `_take` wait for them",
+    "imaging/tasks.py": "the owner",
+    "imaging/worker_client.py": "`_unless_dead` waits for them",
+}
+
+
+async def fails() -> None:
+    raise OSError("the disk is gone")
+
+
+async def test_what_ends_a_task_is_logged_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    tasks = Tasks()
+    tasks.spawn(fails(), "the cleaning")
+    await tasks.idle()
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "the cleaning failed")
+    assert record.exc_info is not None
+    assert len(tasks) == 0
+
+
+async def test_an_owner_that_needs_its_task_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[BaseException] = []
+    tasks = Tasks(told.append)
+    tasks.spawn(fails(), "the queue")
+    await tasks.idle()
+    assert [str(error) for error in told] == ["the disk is gone"]
+    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+
+
+async def test_closing_waits_and_lets_nothing_begin(caplog: pytest.LogCaptureFixture) -> None:
+    tasks, seen = Tasks(), []
+
+    async def long() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            seen.append("ended")
+            tasks.spawn(late(), "late")
+
+    async def late() -> None:
+        seen.append("late")
+
+    tasks.spawn(long(), "long")
+    await asyncio.sleep(0)
+    await tasks.close()
+    assert seen == ["ended"]
+    assert len(tasks) == 0
+    assert not caplog.records
+
+
+def test_no_task_is_begun_without_an_owner_unless_it_is_awaited_there() -> None:
+    """A new line in the table needs a reason; `Tasks.spawn` needs none."""
+    files = [path for part in ("bot", "handlers", "imaging", "prompts") for path in (ROOT / part).rglob("*.py")]
+    begin = {
+        path for path in files if any(call in path.read_text("utf-8") for call in ("create_task(", "ensure_future("))
+    }
+    assert {path.relative_to(ROOT).as_posix() for path in begin} == set(AWAITED)
