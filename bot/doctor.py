@@ -306,7 +306,7 @@ _ASK_TORCH = (
 async def device(settings: Settings) -> Finding:
     """Ask torch about its devices, in a process of its own: this one never loads torch."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _ASK_TORCH, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-P", "-c", _ASK_TORCH, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(DEVICE_TIMEOUT_S):

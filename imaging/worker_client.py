@@ -170,7 +170,7 @@ class SubprocessLink:
         with theirs:
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "imaging.worker", str(theirs.fileno()),
+                sys.executable, "-P", "-m", "imaging.worker", str(theirs.fileno()),  # -P: see imaging.decoding.pool
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip

@@ -130,10 +130,11 @@ class _Process:
     def __init__(self, budget: Budget) -> None:
         root = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        # No token of the program's own environment goes along.
+        # No token of the program's own environment goes along; -P: no module from the folder that Easel was started in,
+        # where others may have put one.
         known = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "imaging.decoding.child", str(budget.memory), str(budget.cpu_s)],
+            [sys.executable, "-P", "-m", "imaging.decoding.child", str(budget.memory), str(budget.cpu_s)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={**known, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, start_new_session=True,
         )  # fmt: skip

@@ -43,6 +43,15 @@ def profile(red: tuple[float, float, float], green: tuple[float, float, float], 
     return head.ljust(128, b"\0") + table + body
 
 
+PLANTED = """
+import pathlib, sys
+pathlib.Path(__file__).with_name("ran").touch()
+sys.path.remove(str(pathlib.Path(__file__).parent))
+del sys.modules["json"]
+import json
+"""
+"""A `json.py` that somebody put into a folder: it tells that it ran, beside itself."""
+
 WHITE = (0.9642, 1.0, 0.8249)
 SRGB = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
 """Its primaries, adapted to D50."""

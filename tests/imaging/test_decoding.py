@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from imaging.decoding.pool import TOO_LONG, TOO_MUCH, Budget, Closed, Decoders
 from imaging.errors import BadPicture
 from tests.bombs import BOMBS, encoded, fuzzed, real_webp, seeds
+from tests.imaging.samples import PLANTED
 
 SMALL = seeds()["png"]
 
@@ -98,6 +100,19 @@ def test_nothing_runs_before_the_first_file_or_after_the_end_and_no_token_goes_a
     assert not mine.is_running()
     with pytest.raises(Closed):
         decoders.read_now(SMALL)
+
+
+def test_no_program_is_taken_from_the_folder_that_it_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text(PLANTED)
+    monkeypatch.chdir(tmp_path)
+    decoders = Decoders()
+    try:
+        decoders.read_now(SMALL)
+    finally:
+        decoders.close()
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_one_persons_slow_files_leave_room_for_another() -> None:

@@ -11,6 +11,7 @@ import pytest
 from imaging.engine_table import EngineSpec
 from imaging.worker_client import Finished, Refused, SubprocessWorker, WorkerMessage
 from tests.fakes_engine import recipe
+from tests.imaging.samples import PLANTED
 
 ENGINE = EngineSpec("tests.fakes_engine:make")
 
@@ -40,3 +41,12 @@ async def test_a_picture_that_cannot_be_taken_in_fails_alone_and_the_host_reads_
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert any("stumbles" in line for line in told)
     assert any("KeyError: 'a bug in admission'" in line for line in told)
+
+
+async def test_no_program_is_taken_from_the_folder_that_it_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text(PLANTED)
+    monkeypatch.chdir(tmp_path)
+    await (await SubprocessWorker(ENGINE, tmp_path).open()).close()
+    assert not (tmp_path / "ran").exists()
