@@ -25,6 +25,7 @@ from handlers.model import (
     SlotState,
     Tally,
 )
+from handlers.presentation import progress, words
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
 from handlers.services import Services
@@ -177,13 +178,9 @@ class Commands:
         lines = []
         for run in self._conversation.runs(call.thread):
             for part in run.assembly.slots():
-                if part.state is SlotState.RENDERING:
-                    steps = f" (step {part.step} of {part.total})" if part.total else ""
-                    lines.append(f"Picture {part.number} is being made{steps}: {part.description}")
-                elif part.state is SlotState.WAITING:
-                    before = f"{part.position} before it" if part.position else "next"
-                    eta = f", about {part.eta_s:.0f} s" if part.eta_s is not None else ""
-                    lines.append(f"Picture {part.number} is waiting ({before}{eta}): {part.description}")
+                if part.state in (SlotState.RENDERING, SlotState.WAITING):
+                    doing = "being made" if part.state is SlotState.RENDERING else "waiting"
+                    lines.append(f"Picture {part.number} is {doing} ({words(progress(part))}): {part.description}")
         return Answer("\n".join(lines) or "Nothing is being made in this thread.")
 
     async def _cancel(self, call: CommandCall) -> Answer:

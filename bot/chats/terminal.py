@@ -23,6 +23,7 @@ from handlers.model import (
     ThreadKey,
 )
 from handlers.ports import ReplyPost
+from handlers.presentation import progress, words
 
 
 class Answered:
@@ -117,10 +118,7 @@ class Screen:
     def _show_progress(self, part: PicturePart) -> None:
         if not self._progress:
             return
-        doing = f"step {part.step}/{part.total}" if part.total else "waiting"
-        if part.state is SlotState.WAITING and part.position:
-            doing = f"{part.position} ahead"
-        self._out.write(f"\r\x1b[K#{part.number} {doing} …")
+        self._out.write(f"\r\x1b[K#{part.number} {words(progress(part))} …")
         self._status = True
         self._out.flush()
 

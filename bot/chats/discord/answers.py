@@ -12,10 +12,11 @@ import discord
 from bot.chats.discord.media import Media
 from bot.chats.discord.outlet import NO_MENTIONS
 from bot.chats.discord.people import Interaction
-from bot.chats.discord.text import plain, shorten, split_text
+from bot.chats.discord.text import plain, split_text
 from bot.chats.discord.trouble import FAILURES
 from handlers.links import guarded
 from handlers.model import Answer, File
+from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
 MAX_CONTENT = 2000

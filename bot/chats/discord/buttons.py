@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from discord import ui
 
-from bot.chats.discord.ids import ButtonId, read_menu_value
+from bot.chats.discord.ids import MORE, ButtonId, read_menu_value
 from bot.chats.discord.people import Interaction
 from handlers.model import Action
 
 if TYPE_CHECKING:
     from bot.chats.discord.client import EaselClient
 
-BUTTON = r"e1:(select|vary|edit|refine|redo|undo|recipe|compare|cancel|delete|vote|stop):.*"
-MENU = r"e1:more:.*"
+BUTTON = rf"e1:(?:{'|'.join(map(re.escape, Action))}):.*"
+MENU = rf"e1:{MORE}:.*"
 
 
 class ActionButton(ui.DynamicItem[ui.Button[Any]], template=BUTTON):

@@ -19,12 +19,13 @@ from bot.chats.discord.people import (
     member_of,
     person_of_interaction,
 )
-from bot.chats.discord.text import plain, shorten
+from bot.chats.discord.text import plain
 from bot.chats.discord.threads import chain_name, open_thread, partial_in, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.completion import Completion, complete
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Option, OptionKind, ThreadKey
 from handlers.ports import Handlers, Store
+from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)

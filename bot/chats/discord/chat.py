@@ -38,13 +38,14 @@ from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
-from bot.chats.discord.text import plain, shorten
+from bot.chats.discord.text import plain
 from bot.chats.discord.trouble import FAILURES
 from bot.chats.discord.views import MessageView, Words
 from handlers.access import Access, Membership
 from handlers.errors import UserError
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
+from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)

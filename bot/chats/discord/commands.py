@@ -15,10 +15,10 @@ from discord import app_commands
 
 from bot.chats.discord.config import KeyValue
 from bot.chats.discord.people import Interaction
-from bot.chats.discord.text import shorten
 from handlers.completion import Completion, completes
 from handlers.errors import UserError
 from handlers.model import CommandSpec, Option, OptionKind
+from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
 MAX_CHOICES = 25

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from bot.chats.discord.config import CDN, MIB, DiscordConfig
-from bot.chats.discord.text import shorten
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import Attachment
+from handlers.presentation import shorten
 from imaging.decoding.scan import ENDINGS
 
 DOWNLOAD_S = 60.0

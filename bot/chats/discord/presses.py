@@ -23,13 +23,13 @@ from bot.chats.discord.people import (
     person_of_interaction,
 )
 from bot.chats.discord.post import DiscordPost
-from bot.chats.discord.text import shorten
 from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
 from handlers.intake import going_by
 from handlers.model import Action, Attachment, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
 from handlers.ports import Chat, ChatUnavailable, Handlers, Store
+from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from bot.chats.discord.controls import cancels, controls, group_controls
 from bot.chats.discord.ids import button_id, file_name
-from bot.chats.discord.text import close_fence, plain, shorten, split_text
+from bot.chats.discord.text import close_fence, plain, split_text
 from bot.chats.discord.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
 from handlers.links import guarded
 from handlers.model import (
@@ -26,6 +26,7 @@ from handlers.model import (
     TextPart,
     ThreadKey,
 )
+from handlers.presentation import FAILED, LABELS, progress, shorten, words
 from imaging.model import Operation
 
 MAX_COMPONENTS = 39
@@ -52,7 +53,7 @@ def render(
     if reply.thinking and not reply.final and not blocks:
         blocks = [(Words(THINKING),)]
     if not reply.final:
-        stop = Button("Stop", button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
+        stop = Button(LABELS[Action.STOP], button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
         blocks.append((Buttons((stop,)),))
     views = _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
     # The last words may still grow inside a code block. It is closed only now: messages are filled by what was written,
@@ -153,33 +154,16 @@ def _caption(part: PicturePart, deleted: bool) -> str:
     head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
     match part.state:
         case SlotState.WAITING:
-            return f"⏳ {head}\n-# {waiting(part.position, part.eta_s)}"
+            return f"⏳ {head}\n-# {words(progress(part))}"
         case SlotState.RENDERING:
-            steps = f"step {part.step} of {part.total}" if part.total else "starting"
-            return f"🎨 {head}\n-# {steps}{_about(part.eta_s)}"
+            return f"🎨 {head}\n-# {words(progress(part))}"
         case SlotState.READY:
             remark = f"\n-# {shorten(part.sentence, 200)}" if part.sentence else ""
             return f"{head}{_origin(part)}{remark}"
         case SlotState.FAILED:
-            return f"❌ {head}\n-# {shorten(part.sentence or 'This picture could not be made.', 300)}"
+            return f"❌ {head}\n-# {shorten(part.sentence or FAILED, 300)}"
         case SlotState.CANCELLED:
             return f"-# 🚫 {head} was cancelled"
-
-
-def waiting(position: int | None, eta_s: float | None) -> str:
-    """What a placeholder says: only what is known."""
-    if position is None:
-        return "waiting"
-    ahead = {0: "next", 1: "1 picture before it"}.get(position, f"{position} pictures before it")
-    return ahead + _about(eta_s)
-
-
-def _about(eta_s: float | None) -> str:
-    if eta_s is None:
-        return ""
-    if eta_s < 90:
-        return f", about {max(1, round(eta_s))} s"
-    return f", about {round(eta_s / 60)} min"
 
 
 def _origin(part: PicturePart) -> str:

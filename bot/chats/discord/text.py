@@ -69,12 +69,6 @@ def close_fence(text: str) -> str:
     return text if fence is None else f"{text.rstrip()}\n{fence[1].strip()[:3]}"
 
 
-def shorten(text: str, limit: int) -> str:
-    """One line of at most `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
 def plain(text: str) -> str:
     """Words of a person inside our own markup: nothing in them formats, mentions or misleads."""
     return re.sub(r"([\\*_~`|>\[\]#@<])", r"\\\1", plain_addresses(text))

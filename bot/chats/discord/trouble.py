@@ -8,6 +8,8 @@ from enum import StrEnum
 import aiohttp
 import discord
 
+from handlers.presentation import duration, words
+
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, asyncio.TimeoutError)
 """What talking to Discord may raise."""
 
@@ -74,7 +76,7 @@ def trouble(error: BaseException) -> Trouble:
 def why(error: BaseException) -> str:
     """What keeps an answer from being posted, for the person who waits for it; no end stop."""
     if isinstance(error, discord.RateLimited):
-        return f"slow mode or a limit of Discord lets me write there again in {_time(error.retry_after)} only"
+        return f"slow mode or a limit of Discord lets me write there again in {words(duration(error.retry_after))} only"
     match trouble(error):
         case Trouble.GONE | Trouble.MESSAGE_DELETED:
             return "the place is gone, locked, or I cannot see it any more"
@@ -86,7 +88,3 @@ def why(error: BaseException) -> str:
             return "a filter of the server (AutoMod) blocked its words; a server admin can except my role"
         case _:
             return "Discord refused it"
-
-
-def _time(seconds: float) -> str:
-    return f"{round(seconds)} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from bot.chats.slack import markdown, marks, mrkdwn
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
+from handlers.presentation import FAILED, LABELS, Drawing, Offer, offered, progress, shorten, words
 
 Block = dict[str, Any]
 
@@ -23,21 +24,11 @@ MAX_TEXT = 3_900
 """The fallback text of a message; Slack recommends at most 4,000 characters."""
 ALT_LIMIT = 1_900
 
-LABELS: Mapping[Action, str] = {
-    Action.SELECT: "Select",
-    Action.VARY: "Vary",
-    Action.EDIT: "Edit…",
-    Action.REFINE: "Refine",
-    Action.REDO: "Redo",
-    Action.UNDO: "Undo",
-    Action.RECIPE: "Recipe",
-    Action.COMPARE: "Compare",
-    Action.DELETE: "Delete",
-    Action.VOTE: "Vote",
-    Action.CANCEL: "Cancel",
-}
+SHORT = 120
+"""Characters of a description beside other words."""
 BUTTONS = (Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE, Action.VOTE)
-MENU = (Action.REDO, Action.UNDO, Action.RECIPE, Action.COMPARE, Action.DELETE)
+"""Those of the offered actions that are buttons; the last of the others, as many as fit, are a menu."""
+MAX_MENU = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,58 +61,45 @@ def button(action: Action, number: int, *, style: str | None = None) -> dict[str
     return made | ({"style": style} if style else {})
 
 
-def _menu(number: int) -> dict[str, Any]:
-    options = [{"text": _plain(LABELS[action]), "value": marks.action_id(action, number)} for action in MENU]
+def _menu(offers: Sequence[Offer], number: int) -> dict[str, Any]:
+    options = [{"text": _plain(offer.label), "value": marks.action_id(offer.action, number)} for offer in offers]
     return {"type": "overflow", "action_id": f"easel.menu.{number}", "options": options}
 
 
-def short(text: str, limit: int = 120) -> str:
-    """One line of at most `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def seconds(value: float) -> str:
-    """A duration as people say it."""
-    return f"{max(1, round(value))} s" if value < 90 else f"{round(value / 60)} min"
-
-
-def progress(part: PicturePart) -> str:
+def under_way(part: PicturePart) -> str:
     """What a placeholder says; every number is true when it is shown."""
-    name = f"*#{part.number}* {mrkdwn.escape(short(part.description))}"
-    if part.state is SlotState.RENDERING:
-        bar = ""
-        if part.total:
-            filled = round(10 * part.step / part.total)
-            bar = f" {'▓' * filled}{'░' * (10 - filled)} step {part.step} of {part.total}"
-        return f":art: {name}{bar}"
-    wait = "next" if not part.position else f"{part.position} before it"
-    eta = f", about {seconds(part.eta_s)}" if part.eta_s is not None else ""
-    return f":hourglass_flowing_sand: {name} — {wait}{eta}"
+    name = f"*#{part.number}* {mrkdwn.escape(shorten(part.description, SHORT))}"
+    doing = progress(part)
+    if isinstance(doing, Drawing):
+        filled = round(10 * doing.step / doing.total) if doing.total else 0
+        bar = f" {'▓' * filled}{'░' * (10 - filled)}" if doing.total else " —"
+        return f":art: {name}{bar} {words(doing)}"
+    return f":hourglass_flowing_sand: {name} — {words(doing)}"
 
 
 def _card(part: PicturePart, file_id: str) -> list[Block]:
-    title = f"#{part.number} {short(part.description, 150)}"
+    title = f"#{part.number} {shorten(part.description, 150)}"
     blocks: list[Block] = [
         {
             "type": "image",
             "block_id": marks.card_id(part.number),
             "slack_file": {"id": file_id},
-            "alt_text": short(part.description, ALT_LIMIT) or f"Picture {part.number}",
+            "alt_text": shorten(part.description, ALT_LIMIT) or f"Picture {part.number}",
             "title": _plain(title),
         }
     ]
     if part.sentence:
         blocks.append(context(mrkdwn.escape(part.sentence)))
-    elements = [button(action, part.number) for action in BUTTONS]
-    blocks.append(
-        {"type": "actions", "block_id": f"buttons.{part.number}", "elements": [*elements, _menu(part.number)]}
-    )
+    offers = offered(part)
+    rest = [offer for offer in offers if offer.action not in BUTTONS]
+    placed = [offer for offer in offers if offer.action in BUTTONS] + rest[:-MAX_MENU]
+    elements = [*(button(offer.action, part.number) for offer in placed), _menu(rest[-MAX_MENU:], part.number)]
+    blocks.append({"type": "actions", "block_id": f"buttons.{part.number}", "elements": elements})
     return blocks
 
 
 def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[str]) -> list[Block]:
-    name = f"*#{part.number}* {mrkdwn.escape(short(part.description))}"
+    name = f"*#{part.number}* {mrkdwn.escape(shorten(part.description, SHORT))}"
     match part.state:
         case SlotState.READY if part.slot in refused:
             return [section(f":warning: {name} is drawn, but Slack does not show it; `/easel export` has it.")]
@@ -130,12 +108,12 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
         case SlotState.READY:
             return [context(f":outbox_tray: {name} — uploading")]
         case SlotState.FAILED:
-            return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(part.sentence or "This picture failed."), 3_000))]
+            return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(part.sentence or FAILED), 3_000))]
         case SlotState.CANCELLED:
             return [context(f":no_entry_sign: *#{part.number}* was cancelled.")]
         case SlotState.WAITING | SlotState.RENDERING:
             cancel = {"type": "actions", "block_id": f"{marks.CANCEL}{part.number}"}
-            return [context(progress(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
+            return [context(under_way(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
         case _:
             assert_never(part.state)
 
@@ -148,10 +126,12 @@ def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -
         case PicturePart():
             return [_picture(part, files, refused)]
         case SelectPart(number, description):
-            chosen = f":point_right: *#{number}* is now the current picture: {mrkdwn.escape(short(description))}"
+            chosen = (
+                f":point_right: *#{number}* is now the current picture: {mrkdwn.escape(shorten(description, SHORT))}"
+            )
             return [[context(chosen)]]
         case NoticePart(sentence):
-            return [[context(":information_source: " + mrkdwn.escape(short(sentence, 1_500)))]]
+            return [[context(":information_source: " + mrkdwn.escape(shorten(sentence, 1_500)))]]
         case _:
             assert_never(part)
 
@@ -161,7 +141,7 @@ def _spoken(part: ReplyPart) -> str:
         case TextPart(text):
             return mrkdwn.escape(text)
         case PicturePart():
-            return f"[picture #{part.number}: {mrkdwn.escape(short(part.description))}]"
+            return f"[picture #{part.number}: {mrkdwn.escape(shorten(part.description, SHORT))}]"
         case SelectPart(number, _):
             return f"[picture #{number} selected]"
         case NoticePart(sentence):

@@ -22,6 +22,7 @@ from bot.chats.slack.voice import Voice
 from handlers.command_text import help_rows
 from handlers.model import CommandSpec, Person, Picture, PicturePart, ThreadKey
 from handlers.ports import Handlers, Store
+from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +71,10 @@ def _words(text: str) -> str:
 def _picture(one: Mine, *, images: bool) -> list[blocks.Block]:
     picture = one.picture
     where = f" — <{one.link}|open its thread>" if one.link else ""
-    line = f"*#{picture.number}* {mrkdwn.escape(blocks.short(picture.description))}{where}"
+    line = f"*#{picture.number}* {mrkdwn.escape(shorten(picture.description, blocks.SHORT))}{where}"
     if not images or one.file is None:
         return [blocks.section(line)]
-    alt = blocks.short(picture.description, blocks.ALT_LIMIT) or f"Picture {picture.number}"
+    alt = shorten(picture.description, blocks.ALT_LIMIT) or f"Picture {picture.number}"
     return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, blocks.context(line)]
 
 

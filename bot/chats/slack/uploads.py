@@ -11,12 +11,12 @@ from typing import TypeAlias
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import blocks
 from bot.chats.slack.files import upload
 from bot.chats.slack.recall import Known
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code, is_passing
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
+from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Uploads:
 
         data = await self._bytes(str(part.sha256))
         file_id = await upload(
-            await self._client(), f"easel-{part.number}.{_kind(data)}", data, blocks.short(part.description, 990),
+            await self._client(), f"easel-{part.number}.{_kind(data)}", data, shorten(part.description, 990),
             known=known.sent.get(part.slot), note=note, poll_s=self._poll_s,
         )  # fmt: skip
         known.files[part.slot] = file_id

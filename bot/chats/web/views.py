@@ -15,10 +15,12 @@ from handlers.model import (
     Reply,
     ReplyPart,
     SelectPart,
+    SlotState,
     TextPart,
     Turn,
 )
 from handlers.ports import ThreadSummary
+from handlers.presentation import DOING, FAILED, Drawing, offered, progress, words
 
 Json = dict[str, Any]
 
@@ -36,19 +38,31 @@ def part(value: ReplyPart) -> Json:
                 "description": value.description,
                 "parents": list(value.parents),
                 "state": value.state.value,
-                "position": value.position,
-                "eta_s": value.eta_s,
+                "status": status(value),
+                "offers": [
+                    {"action": offer.action.value, "label": offer.label, "entry": offer.told}
+                    for offer in offered(value)
+                ],
                 "step": value.step,
                 "total": value.total,
                 "preview": None if value.preview is None else f"/api/previews/{value.slot}/{value.step}",
                 "sha256": value.sha256,
-                "sentence": value.sentence,
+                "sentence": value.sentence or (FAILED if value.state is SlotState.FAILED else None),
             }
         case SelectPart():
             return {"kind": "select", "number": value.number, "description": value.description}
         case NoticePart():
             return {"kind": "notice", "text": value.sentence}
     assert_never(value)
+
+
+def status(value: PicturePart) -> str:
+    """How far an unfinished picture is."""
+    doing = progress(value)
+    said = words(doing)
+    if isinstance(doing, Drawing):
+        return f"{DOING.get(doing.operation, 'Drawing')} · {said}"
+    return said[0].upper() + said[1:]
 
 
 def reply(value: Reply) -> Json:

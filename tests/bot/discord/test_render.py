@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from bot.chats.discord.ids import ButtonId, read_menu_value
 from bot.chats.discord.layout import layout
-from bot.chats.discord.render import MAX_COMPONENTS, MAX_TEXT, components, render, waiting
-from bot.chats.discord.text import close_fence, plain, shorten, split_text
+from bot.chats.discord.render import MAX_COMPONENTS, MAX_TEXT, components, render
+from bot.chats.discord.text import close_fence, plain, split_text
 from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
 from handlers.model import NoticePart, PicturePart, Reply, SelectPart, SlotState, TextPart, ThreadKey
+from handlers.presentation import shorten
 from imaging.model import Operation
 
 KEY = ThreadKey("discord", "1", "2" * 19, "3" * 19)
@@ -116,13 +117,6 @@ def test_a_message_that_is_full_does_not_change_while_the_answer_grows(text: str
 def test_a_code_block_that_still_grows_shows_as_one() -> None:
     assert close_fence("Look:\n```py\nx = 1") == "Look:\n```py\nx = 1\n```"
     assert close_fence("Look:\n```py\nx = 1\n```\ndone") == "Look:\n```py\nx = 1\n```\ndone"
-
-
-def test_placeholders_say_only_what_is_known() -> None:
-    assert waiting(None, None) == "waiting"
-    assert waiting(0, None) == "next"
-    assert waiting(1, 0.2) == "1 picture before it, about 1 s"
-    assert waiting(7, 300.0) == "7 pictures before it, about 5 min"
 
 
 def test_a_reply_to_which_nothing_was_said_is_not_empty() -> None:

@@ -89,13 +89,13 @@ def test_a_long_reply_becomes_several_messages_and_no_card_is_torn() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (PicturePart("s", 3, Operation.IMAGE, "a fox", position=2, eta_s=40.0), "2 before it, about 40 s"),
+        (PicturePart("s", 3, Operation.IMAGE, "a fox", position=2, eta_s=40.0), "2 pictures before it, about 40 s"),
         (PicturePart("s", 3, Operation.IMAGE, "a fox", position=0), "next"),
         (PicturePart("s", 3, Operation.IMAGE, "a fox", state=SlotState.RENDERING, step=5, total=20), "step 5 of 20"),
     ],
 )
 def test_placeholders_say_where_the_job_stands(state: PicturePart, words: str) -> None:
-    assert words in blocks.progress(state)
+    assert words in blocks.under_way(state)
 
 
 @given(texts)

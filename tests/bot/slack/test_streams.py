@@ -198,7 +198,7 @@ async def test_pictures_appear_where_their_tags_stood_each_once_with_its_bytes(w
     post.show(reply_to(world, TextPart("Here ")))
     await world.peer.until(lambda: bool(world.peer.streams))
     post.show(reply_to(world, TextPart("Here it is: "), replace(FOX, position=2)))
-    await world.peer.until(lambda: any("2 before it" in str(m.get("blocks")) for m in world.peer.messages))
+    await world.peer.until(lambda: any("2 pictures before it" in str(m.get("blocks")) for m in world.peer.messages))
     done = replace(FOX, state=SlotState.READY, sha256="abc")
     await post.finish(reply_to(world, TextPart("Here it is: "), done, TextPart("Like it?"), final=True))
     (answer,) = world.peer.answers(thread)

@@ -7,19 +7,8 @@ function dots() {
   return icon;
 }
 
-const DOING = { image: "Drawing", edit: "Editing", variation: "Varying", refine: "Refining" };
-
-export function statusOf(part) {
-  if (part.state === "rendering") {
-    const doing = DOING[part.operation] || "Drawing";
-    return part.total ? `${doing} · step ${part.step} of ${part.total}` : `${doing} …`;
-  }
-  const ahead = part.position === null || part.position === undefined ? "Waiting"
-    : part.position === 0 ? "Next in line" : `${part.position} ahead of this one`;
-  return part.eta_s ? `${ahead} · about ${duration(part.eta_s)}` : ahead;
-}
-
-const duration = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`);
+/** Those of a picture's actions that are buttons; the others stand in its menu. */
+const PLACED = ["select", "vary", "edit", "refine"];
 
 export class Card {
   /** `act(action, picture, part)` is called for every button. */
@@ -41,7 +30,7 @@ export class Card {
     this.key = key;
     if (gone) this.#sentence("gone", "This picture was deleted.");
     else if (part.state === "ready") this.#ready(part, isCurrent);
-    else if (part.state === "failed") this.#sentence("failed", part.sentence || "This picture could not be made.");
+    else if (part.state === "failed") this.#sentence("failed", part.sentence);
     else if (part.state === "cancelled") this.#sentence("gone", part.sentence || "Cancelled.");
     else this.#waiting(part);
   }
@@ -54,9 +43,7 @@ export class Card {
     this.#kind(kind);
     const badge = el("span", { class: "badge" }, `#${this.part.number}`);
     const caption = el("figcaption", {}, this.part.description);
-    const actions = el("div", { class: "actions" });
-    if (kind === "failed") actions.append(this.#button("redo", "Try again"));
-    this.node.replaceChildren(badge, el("div", { class: "frame" }, sentence), caption, actions);
+    this.node.replaceChildren(badge, el("div", { class: "frame" }, sentence), caption);
   }
 
   #waiting(part) {
@@ -65,12 +52,12 @@ export class Card {
       this.frame = el("div", { class: "frame" });
       this.status = el("div", { class: "status" });
       this.progress = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
-      const cancel = this.#button("cancel", "Cancel");
+      const buttons = part.offers.map((offer) => this.#button(offer.action, offer.label));
       this.node.replaceChildren(el("span", { class: "badge" }, `#${part.number}`), this.frame,
-        el("figcaption", {}, part.description), el("div", { class: "actions" }, cancel));
+        el("figcaption", {}, part.description), el("div", { class: "actions" }, ...buttons));
       this.frame.append(this.status, this.progress);
     }
-    this.status.textContent = statusOf(part);
+    this.status.textContent = part.status;
     this.progress.hidden = !part.total;
     if (part.total) this.progress.value = part.step / part.total;
     if (part.preview) this.#preview(part.preview);
@@ -84,27 +71,22 @@ export class Card {
 
   #ready(part, isCurrent) {
     this.#kind("");
-    const upload = part.operation === "upload";
     const picture = el("img", { src: pictureUrl(part.sha256), alt: part.description, decoding: "async" });
     const frame = el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
-    const select = this.#button("select", "Select");
-    select.setAttribute("aria-pressed", String(isCurrent));
-    const actions = el("div", { class: "actions" }, select, this.#button("vary", "Vary"), this.#button("edit", "Edit…"),
-      this.#button("refine", "Refine"), this.#menu(part, upload));
+    const placed = part.offers.filter((offer) => PLACED.includes(offer.action));
+    const actions = el("div", { class: "actions" }, ...placed.map((offer) => this.#button(offer.action, offer.label)), this.#menu(part));
+    actions.querySelector("[data-action=select]")?.setAttribute("aria-pressed", String(isCurrent));
     this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
       part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
   }
 
-  #menu(part, upload) {
+  #menu(part) {
     const box = el("div", {});
-    if (!upload) box.append(this.#button("redo", "Redo with a new seed"));
-    if (part.parents.length) box.append(this.#button("compare", "Compare with its parent"), this.#button("undo", "Undo: back to its parent"));
-    box.append(this.#button("talk", "Talk about this one"));
-    if (!upload) box.append(this.#button("recipe", "Recipe"));
-    box.append(el("a", { href: `${pictureUrl(part.sha256)}?download`, download: `easel-${part.number}.png` }, "Download"));
-    const remove = this.#button("delete", "Delete");
-    remove.classList.add("danger");
-    box.append(remove);
+    const entries = part.offers.filter((offer) => !PLACED.includes(offer.action)).map((offer) => this.#button(offer.action, offer.entry));
+    const last = entries.filter((entry) => entry.dataset.action === "delete");
+    for (const entry of last) entry.classList.add("danger");
+    box.append(...entries.filter((entry) => !last.includes(entry)), this.#button("talk", "Talk about this one"),
+      el("a", { href: `${pictureUrl(part.sha256)}?download`, download: `easel-${part.number}.png` }, "Download"), ...last);
     const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `More for picture ${part.number}`, title: "More" }, dots()), box);
     menu.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && menu.open) { menu.open = false; menu.firstChild.focus(); event.stopPropagation(); }

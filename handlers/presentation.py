@@ -1,0 +1,162 @@
+"""What people are shown of pictures and of waiting for them, as values: one decision for all chats.
+
+Chats choose where it stands and how it looks; `words` says it in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from handlers.model import Action, PicturePart, SlotState
+from imaging.model import Operation
+
+SECONDS_UP_TO = 90
+"""Longer ones are told in minutes."""
+FAILED = "This picture could not be made."
+"""Where nobody knows more."""
+
+
+class When(StrEnum):
+    """What has to be there before an action makes sense."""
+
+    READY = "ready"
+    """A picture."""
+    PARENT = "parent"
+    """A picture that was made from another."""
+    DRAWN = "drawn"
+    """A picture that nobody brought."""
+    GROWING = "growing"
+    """A picture that is not there yet."""
+    ANSWER = "answer"
+    """An answer that still grows; no picture's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action as people are offered it: `label` on a button, `entry` where there is room for more words."""
+
+    action: Action
+    when: When
+    label: str
+    entry: str = ""
+
+    @property
+    def told(self) -> str:
+        return self.entry or self.label
+
+
+OFFERS: tuple[Offer, ...] = (
+    Offer(Action.SELECT, When.READY, "Select"),
+    Offer(Action.VARY, When.READY, "Vary"),
+    Offer(Action.EDIT, When.READY, "Edit…"),
+    Offer(Action.REFINE, When.READY, "Refine"),
+    Offer(Action.VOTE, When.READY, "Vote", "Vote for it"),
+    Offer(Action.REDO, When.DRAWN, "Redo", "Redo with a new seed"),
+    Offer(Action.RECIPE, When.DRAWN, "Recipe"),
+    Offer(Action.UNDO, When.PARENT, "Undo", "Undo: back to its parent"),
+    Offer(Action.COMPARE, When.PARENT, "Compare", "Compare with its parent"),
+    Offer(Action.DELETE, When.READY, "Delete"),
+    Offer(Action.CANCEL, When.GROWING, "Cancel"),
+    Offer(Action.STOP, When.ANSWER, "Stop"),
+)
+"""In the order of menus."""
+LABELS: Mapping[Action, str] = {offer.action: offer.label for offer in OFFERS}
+
+
+def offered(part: PicturePart) -> tuple[Offer, ...]:
+    """What can be done with a picture as it stands now."""
+    fits = {
+        When.READY: part.state is SlotState.READY,
+        When.PARENT: part.state is SlotState.READY and bool(part.parents),
+        When.DRAWN: part.state is SlotState.READY and part.operation is not Operation.UPLOAD,
+        When.GROWING: part.state in (SlotState.WAITING, SlotState.RENDERING),
+        When.ANSWER: False,
+    }
+    return tuple(offer for offer in OFFERS if fits[offer.when])
+
+
+class Unit(StrEnum):
+    SECONDS = "s"
+    MINUTES = "min"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """About how long something takes; `count` is 1 or more."""
+
+    count: int
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`before` pictures run before this one, as far as that is known."""
+
+    before: int | None
+    eta: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Step `step` of `total`; 0 of 0 before the first."""
+
+    operation: Operation
+    step: int
+    total: int
+    eta: Duration | None = None
+
+
+Progress: TypeAlias = Waiting | Drawing
+
+
+def duration(seconds: float) -> Duration:
+    if seconds < SECONDS_UP_TO:
+        return Duration(max(1, round(seconds)), Unit.SECONDS)
+    return Duration(round(seconds / 60), Unit.MINUTES)
+
+
+def progress(part: PicturePart) -> Progress:
+    """How far a picture is that is not there yet; only what is known."""
+    eta = None if part.eta_s is None else duration(part.eta_s)
+    if part.state is SlotState.RENDERING:
+        return Drawing(part.operation, part.step, part.total, eta)
+    return Waiting(part.position, eta)
+
+
+# In English
+
+DOING: Mapping[Operation, str] = {
+    Operation.EDIT: "Editing",
+    Operation.VARIATION: "Varying",
+    Operation.REFINE: "Refining",
+}
+"""What is done to a picture; `Drawing` for all others."""
+
+
+def words(value: Progress | Duration) -> str:
+    """A value in words, without capitals or full stop."""
+    match value:
+        case Duration(count, unit):
+            return f"{count} {unit}"
+        case Waiting(before, eta):
+            if before is None:
+                return "waiting" + _about(eta)
+            ahead = {0: "next", 1: "1 picture before it"}.get(before, f"{before} pictures before it")
+            return ahead + _about(eta)
+        case Drawing(_, step, total, eta):
+            return (f"step {step} of {total}" if total else "starting") + _about(eta)
+        case _:
+            assert_never(value)
+
+
+def _about(eta: Duration | None) -> str:
+    return "" if eta is None else f", about {words(eta)}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """One line of at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

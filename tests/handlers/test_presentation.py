@@ -1,0 +1,130 @@
+"""What is shown of pictures: the same decision in every chat."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.chats.discord.buttons import ActionButton
+from bot.chats.discord.controls import controls, group_controls
+from bot.chats.discord.ids import button_id
+from bot.chats.discord.render import render as discord_render
+from bot.chats.discord.views import Buttons, Menu, Words
+from bot.chats.slack import blocks, marks
+from bot.chats.terminal import Screen
+from bot.chats.web import views
+from handlers.model import Action, PicturePart, Reply, SlotState, ThreadKey
+from handlers.presentation import LABELS, OFFERS, Waiting, duration, offered, progress, shorten, words
+from imaging.model import Operation
+
+KEY = ThreadKey("discord", "1", "2", "3")
+ROOT = PicturePart("s", 1, Operation.IMAGE, "a fox", state=SlotState.READY, sha256="ab")
+CHILD = replace(ROOT, number=2, operation=Operation.EDIT, parents=(1,))
+UPLOAD = replace(ROOT, number=3, operation=Operation.UPLOAD)
+WAITING = replace(ROOT, number=4, state=SlotState.WAITING, sha256=None)
+PARTS = (ROOT, CHILD, UPLOAD, WAITING)
+
+
+def on_discord(part: PicturePart) -> set[Action]:
+    found: set[str] = set()
+    for view in discord_render(Reply("t", KEY, (part,), thinking=False, final=True)):
+        for block in view.blocks:
+            if isinstance(block, Buttons):
+                found |= {button.id.split(":")[1] for button in block.items}
+            elif isinstance(block, Menu):
+                found |= {value.split(":")[0] for _, value in block.entries}
+    return set(map(Action, found))
+
+
+def on_slack(part: PicturePart) -> set[Action]:
+    [message] = blocks.render(Reply("t", KEY, (part,)), {part.slot: "F"})
+    elements = [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
+    ids = [element["action_id"] for element in elements if element["type"] == "button"]
+    ids += [option["value"] for element in elements for option in element.get("options", ())]
+    found = [marks.read_action_id(id) for id in ids]
+    return {mark.action for mark in found if mark is not None}
+
+
+def on_the_page(part: PicturePart) -> set[Action]:
+    return {Action(offer["action"]) for offer in views.part(part)["offers"]}
+
+
+@pytest.mark.parametrize("part", PARTS, ids=["drawn", "edited", "brought", "waiting"])
+def test_a_picture_offers_the_same_in_every_chat(part: PicturePart) -> None:
+    wanted = {offer.action for offer in offered(part)}
+    assert on_discord(part) == on_slack(part) == on_the_page(part) == wanted
+
+
+def test_what_is_offered_makes_sense() -> None:
+    assert not {Action.UNDO, Action.COMPARE} & on_the_page(ROOT)
+    assert {Action.UNDO, Action.COMPARE, Action.REDO, Action.VOTE} <= on_the_page(CHILD)
+    assert not {Action.REDO, Action.RECIPE} & on_the_page(UPLOAD)
+    assert on_the_page(WAITING) == {Action.CANCEL}
+    for state in (SlotState.FAILED, SlotState.CANCELLED):
+        assert offered(replace(ROOT, state=state)) == ()
+
+
+def test_every_action_is_in_the_table_once_and_discord_knows_its_button() -> None:
+    assert sorted(offer.action for offer in OFFERS) == sorted(Action)
+    assert set(LABELS) == set(Action)
+    template: Any = ActionButton.__discord_ui_compiled_template__
+    for action in Action:
+        assert template.fullmatch(button_id(action, KEY, 1))
+    assert not template.fullmatch(button_id(Action.VARY, KEY, 1).replace("vary", "varied"))
+
+
+def test_a_group_offers_for_each_picture_what_it_offers_alone() -> None:
+    parts = [ROOT, CHILD, UPLOAD]
+    shown = {
+        value if isinstance(block, Menu) else ":".join((id.split(":")[1], id.split(":")[4]))
+        for block in group_controls(parts, KEY)
+        for id, value in (
+            ((entry[1], entry[1]) for entry in block.entries)
+            if isinstance(block, Menu)
+            else ((button.id, button.id) for button in block.items)  # type: ignore[union-attr]
+        )
+    }
+    assert shown == {f"{offer.action}:{part.number}" for part in parts for offer in offered(part)}
+    assert all(len(block.entries) <= 25 for block in group_controls(parts * 2, KEY) if isinstance(block, Menu))
+    assert list(controls(ROOT, KEY))
+
+
+@pytest.mark.parametrize(
+    ("before", "eta_s", "told"),
+    [
+        (None, None, "waiting"),
+        (0, None, "next"),
+        (1, 0.2, "1 picture before it, about 1 s"),
+        (2, 89.0, "2 pictures before it, about 89 s"),
+        (7, 300.0, "7 pictures before it, about 5 min"),
+    ],
+)
+def test_waiting_is_told_in_the_same_words_in_every_chat(before: int | None, eta_s: float | None, told: str) -> None:
+    part = replace(WAITING, position=before, eta_s=eta_s)
+    assert words(progress(part)) == told
+    [view] = discord_render(Reply("t", KEY, (part,), thinking=False, final=True))
+    assert any(told in block.text for block in view.blocks if isinstance(block, Words))
+    assert blocks.under_way(part).endswith(f" — {told}")
+    assert views.part(part)["status"].casefold() == told
+    out = io.StringIO()
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    Screen(str, out).show(Reply("t", KEY, (part,), thinking=False))
+    assert told in out.getvalue()
+
+
+def test_drawing_is_told_in_steps() -> None:
+    part = replace(WAITING, state=SlotState.RENDERING, operation=Operation.EDIT)
+    assert words(progress(part)) == "starting"
+    part = replace(part, step=3, total=10, eta_s=4.0)
+    assert words(progress(part)) == "step 3 of 10, about 4 s"
+    assert views.part(part)["status"] == "Editing · step 3 of 10, about 4 s"
+    assert "▓▓▓░░░░░░░ step 3 of 10" in blocks.under_way(part)
+
+
+def test_durations_and_short_lines() -> None:
+    assert [words(duration(s)) for s in (0.0, 89.4, 90.0, 3600.0)] == ["1 s", "89 s", "2 min", "60 min"]
+    assert words(Waiting(3)) == "3 pictures before it"
+    assert shorten("a  long\nline of words", 10) == "a long li…"
