@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from handlers.answering import Answering
 from handlers.audit import Act, note_others
-from handlers.conversation import Conversation, may_cancel
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
 from handlers.ids import turn_id
 from handlers.making import Draft, Making, Order, parent_of
@@ -31,7 +31,9 @@ from handlers.model import (
     Vote,
 )
 from handlers.recipe_text import recipe_text
+from handlers.recovery import Recovery
 from handlers.router import Planned
+from handlers.runs import Runs, may_cancel
 from handlers.services import Services
 from imaging.errors import ImagingError
 from imaging.model import Operation
@@ -48,13 +50,17 @@ class Buttons:
     def __init__(
         self,
         services: Services,
-        conversation: Conversation,
+        runs: Runs,
+        answering: Answering,
+        recovery: Recovery,
         spawn: Callable[[Turn], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._services = services
         self._store = services.store
-        self._conversation = conversation
+        self._runs = runs
+        self._answering = answering
+        self._recovery = recovery
         self._spawn = spawn
         self._clock = clock
 
@@ -68,7 +74,7 @@ class Buttons:
             case Action.CANCEL:
                 return await self._cancel(press)
             case Action.STOP:
-                stopped = await self._conversation.stop(press.thread, press.person)
+                stopped = await self._runs.stop(press.thread, press.person)
                 return Answer("Stopped." if stopped else OVER)
         picture = await self._picture(press)
         match press.action:
@@ -98,7 +104,7 @@ class Buttons:
     # At once
 
     async def _cancel(self, press: Press) -> Answer:
-        for run in self._conversation.runs(press.thread):
+        for run in self._runs.of_thread(press.thread):
             for part in run.assembly.slots():
                 if press.slot not in (None, part.slot) or press.picture not in (None, part.number):
                     continue
@@ -158,7 +164,7 @@ class Buttons:
         if await self._store.turn(turn) is not None:
             return Answer("That is under way already.")
         session = await self._store.session(press.thread)
-        await self._conversation.recall()
+        await self._recovery.recall()
         model = self._services.asking(press.thread, press.person)
         making = Making(self._services, model, session, press.person, turn)
         async with making.order(await _draft(making, press, picture)) as order:
@@ -167,8 +173,7 @@ class Buttons:
             for share in order.shares:
                 self._services.quota.give_back(share)
             return Answer("That is done already.")
-        for share in order.shares:
-            self._conversation.keep_aside(accepted.turn, share)
+        self._answering.keep_aside(accepted.turn, order.shares)
         self._spawn(accepted.turn)
         return Answer(f"Picture {order.number} is on its way.")
 

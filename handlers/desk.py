@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from handlers.access import Access, Gate
+from handlers.answering import Answering
 from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit, note_gone
 from handlers.buttons import Buttons
@@ -16,11 +17,14 @@ from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
 from handlers.model import Action, Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.notices import Notices
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
 from handlers.quota import Quota
 from handlers.quota_rules import Amounts
+from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
+from handlers.runs import Runs
 from handlers.services import Forget, Services
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
@@ -81,11 +85,15 @@ class Desk:
             store, model, pictures, limits, quota, at_once, refine, observer, tuple(also_forget),
             decoders or Decoders(), audit or NoAudit(),
         )  # fmt: skip
-        self._conversation = Conversation(self.services, chats, clock)
-        self._buttons = Buttons(self.services, self._conversation, self._spawn, clock)
+        self._runs = Runs(self.services.audit)
+        notices = Notices(self.services, chats)
+        self._answering = Answering(self.services, chats, self._runs, notices, clock)
+        self._recovery = Recovery(self.services, self._answering, self._runs)
+        conversation = Conversation(self.services, self._runs, notices, self._answering, self._recovery, clock)
+        self._buttons = Buttons(self.services, self._runs, self._answering, self._recovery, self._spawn, clock)
         self._gate = Gate(store, access or {}, chats)
-        self._commands = Commands(self.services, self._conversation, self._spawn_message, self._gate, clock)
-        self._typed = Typed(self.services, self._conversation, chats, self.command)
+        self._commands = Commands(self.services, conversation, self._spawn_message, self._gate, clock)
+        self._typed = Typed(self.services, conversation, self._runs, notices, chats, self.command)
         self._clock = clock
         self._tasks = Tasks()
 
@@ -132,12 +140,12 @@ class Desk:
         return refused
 
     async def resume(self, chat: Chat) -> None:
-        await self._conversation.resume(chat)
+        await self._recovery.resume(chat)
 
     @property
     def busy(self) -> int:
         """How many replies are under way or waiting; 0 when it is safe to go."""
-        return self._conversation.busy
+        return len(self._runs.busy)
 
     async def settle(self) -> None:
         """Wait for the replies that buttons started."""
@@ -145,7 +153,8 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of what buttons and restarts started; the next start takes it up again."""
-        await self._conversation.close()
+        await self._recovery.close()
+        await self._answering.close()
         await asyncio.to_thread(self.services.decoders.close)
         await self._tasks.close()
 
@@ -156,10 +165,7 @@ class Desk:
         return gone
 
     def _spawn(self, turn: Turn) -> None:
-        self._own(self._conversation.take_up(turn), f"reply {turn.id}")
+        self._tasks.spawn(self._recovery.take_up(turn), f"reply {turn.id}")
 
     def _spawn_message(self, incoming: Incoming) -> None:
-        self._own(self.receive(incoming), f"message {incoming.event}")
-
-    def _own(self, work: Coroutine[None, None, None], name: str) -> None:
-        self._tasks.spawn(work, name)
+        self._tasks.spawn(self.receive(incoming), f"message {incoming.event}")

@@ -16,7 +16,9 @@ from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.intake import asks_to_stop
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind
+from handlers.notices import Notices
 from handlers.ports import Chat, ChatUnavailable, Claim
+from handlers.runs import Runs
 from handlers.services import Services
 from handlers.writing import BROKE
 
@@ -47,11 +49,15 @@ class Typed:
         self,
         services: Services,
         conversation: Conversation,
+        runs: Runs,
+        notices: Notices,
         chats: Mapping[str, Chat],
         give: Callable[[CommandCall], Awaitable[Answer]],
     ) -> None:
         self._services = services
         self._conversation = conversation
+        self._runs = runs
+        self._notices = notices
         self._chats = chats
         self._give = give
         self._busy: set[str] = set()
@@ -80,7 +86,7 @@ class Typed:
             await self._command(incoming, spec, arguments)
 
     def _stops(self, incoming: Incoming) -> bool:
-        return asks_to_stop(incoming.text) and bool(self._conversation.runs(incoming.thread))
+        return asks_to_stop(incoming.text) and bool(self._runs.of_thread(incoming.thread))
 
     async def _command(self, incoming: Incoming, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
         if incoming.event in self._busy:
@@ -91,10 +97,10 @@ class Typed:
         except ChatUnavailable as error:
             log.warning("the answer to /%s could not be given: %s", spec.name, error)
         except UserError as error:
-            await self._conversation.refuse(incoming, error)
+            await self._notices.refuse(incoming, error)
         except Exception:
             log.exception("the command /%s could not be answered", spec.name)
-            await self._conversation.tell(incoming.thread, incoming.person, BROKE)
+            await self._notices.tell(incoming.thread, incoming.person, BROKE)
         finally:
             self._busy.discard(incoming.event)
 

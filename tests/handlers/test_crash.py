@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from handlers.conversation import DEADLY, DEADLY_FILES
+from handlers.answering import DEADLY
+from handlers.conversation import DEADLY_FILES
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from handlers.hands import Work
@@ -177,7 +178,7 @@ async def test_open_turns_that_cannot_be_read_at_first_are_taken_up_later(
     answering = asyncio.create_task(world.desk.receive(message("one", "one")))
     await world.chat.until(world.chat.shows("x"))
     await crash(world, answering)
-    monkeypatch.setattr("handlers.conversation.RETRY_S", 0.01)
+    monkeypatch.setattr("handlers.recovery.RETRY_S", 0.01)
     locked = StoreError("The database is locked by another program; close it and ask again.")
     reads = [locked, locked]
     honest = world.store.open_turns

@@ -29,7 +29,7 @@ async def test_many_threads_and_people_at_once_all_get_their_own_answer(world: W
         assert [turn.state for turn in turns] == [TurnState.DONE] * 6
         assert sorted(picture.number for picture in await world.store.gallery(thread)) == [1, 2, 3]
     assert world.desk.busy == 0
-    assert len(world.desk._conversation._lines) == 0
+    assert world.desk._answering.lines == 0
 
 
 async def test_a_database_that_locks_while_the_answer_is_written(world: World) -> None:
@@ -58,7 +58,7 @@ async def test_a_database_that_locks_while_the_answer_is_written(world: World) -
 async def test_an_answer_whose_end_cannot_be_stored_is_closed_when_it_can_be(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.conversation.CLOSE_AGAIN_S", 0.01)
+    monkeypatch.setattr("handlers.answering.CLOSE_AGAIN_S", 0.01)
     other = sqlite3.connect(world.home / "easel.db", isolation_level=None)
     go_on = asyncio.Event()
     world.model.scripts.append(["Here ", go_on, "you are."])
@@ -165,7 +165,7 @@ async def test_a_quota_holds_for_turns_at_the_same_time(world: World) -> None:
 async def test_what_ends_a_task_in_the_background_is_in_the_log(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("handlers.conversation.CLOSE_AGAIN_S", 0.01)
+    monkeypatch.setattr("handlers.answering.CLOSE_AGAIN_S", 0.01)
     failures: list[Exception] = [StoreError("locked"), OSError("the disk is gone")]
 
     async def fails(*_: object) -> None:

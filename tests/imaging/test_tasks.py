@@ -19,7 +19,7 @@ AWAITED = {
     "bot/llm/model.py": "likewise",
     "bot/chats/slack/uploads.py": "its end decides whether the file is tried again, and is logged with that",
     "handlers/bench.py": "a measurement waits for it",
-    "handlers/conversation.py": "`stop_person` waits for them",
+    "handlers/runs.py": "`stop_person` waits for them",
     "handlers/run.py": "`write` waits for it",
     "imaging/queue/runner.py": "`_serve` and `_take` wait for them",
     "imaging/tasks.py": "the owner",

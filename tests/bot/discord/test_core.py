@@ -196,7 +196,7 @@ async def test_who_may_delete_is_looked_at_when_it_is_pressed(fox: Studio) -> No
 async def test_buttons_work_on_after_a_restart_of_everything(fox: Studio) -> None:
     message = fox.answer()
     chat = build_discord(CONFIG, fox.desk, fox.store, COMMANDS, InMemoryKeyValue())
-    fox.desk._conversation._chats["discord"] = chat  # type: ignore[index]
+    fox.desk._answering._chats["discord"] = chat  # type: ignore[index]
     await fox.env.restart_bot(chat.client)
     await fox.people["ann"].click(message, label="Vary")
     assert names(await fox.done()) == ["picture-3"]
