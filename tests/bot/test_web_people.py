@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.chats.web.slowing import PEOPLE_AN_HOUR
 from bot.cli import main
 from bot.people import DAY_S, House, NotInvited, Register, proper_name
 from bot.settings import Login, parse_networks
@@ -132,9 +133,21 @@ async def test_a_link_is_used_once_and_looking_at_it_uses_nothing_up(site: Site)
         await browser.client.close()
 
 
+async def test_one_address_becomes_so_many_people_and_no_more(site: Site) -> None:
+    """Each has limits of their own, and one cookie would do for all."""
+    assert site.people is not None
+    _, token = await site.people.ask(lambda register: register.invite(many=True))
+    browser = Browser(site)
+    came = [(await browser.post("/api/join", token=token, name=f"Anna {at}"))[0] for at in range(PEOPLE_AN_HOUR + 5)]
+    assert 0 < came.count(201) <= PEOPLE_AN_HOUR
+    assert set(came[came.count(201) :]) == {429}
+    assert len(await site.people.ask(Register.people)) == came.count(201)
+    await browser.client.close()
+
+
 async def test_names_are_told_apart(site: Site) -> None:
     async with people(site, "Anna"):
-        for name in ("anna", " ANNA ", "Ａｎｎａ"):
+        for name in ("anna", " ANNA ", "Ａｎｎａ", "Anna\ufe0f", "An\u034fna", "Anna\u2800"):
             with pytest.raises(AssertionError):
                 await invited(site, name)
 
@@ -171,7 +184,10 @@ def test_links_expire_are_revoked_and_sessions_end(tmp_path: Path) -> None:
     register.close()
 
 
-@pytest.mark.parametrize("name", ["", "  ", "\u200b", "x" * 41, "easel", "EASEL", "a\nb\x07", "\ud800"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "\u200b", "x" * 41, "easel", "EASEL", "a\nb\x07", "\ud800", "Easel\ufe0f", "\u2800", " \u3164 \u115f"],
+)
 def test_a_name_that_misleads_is_not_to_be_had(name: str) -> None:
     with pytest.raises(NotInvited):
         proper_name(name)

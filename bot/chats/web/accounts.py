@@ -60,6 +60,7 @@ class Accounts:
     async def join(self, request: web.Request) -> web.Response:
         token = await self._token(request)
         name = str((await json_object(request)).get("name") or "")
+        self.chat.gate.admit_joining(request)
         try:
             member, session = await self.residents.ask(lambda register: register.join(token, name))
         except NotInvited as error:

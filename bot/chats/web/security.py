@@ -30,6 +30,7 @@ _PERSON = re.compile(r"[A-Za-z0-9_-]{16,64}")
 PERSON: web.RequestKey[str] = web.RequestKey("person", str)
 MEMBER: web.RequestKey[Member | None] = web.RequestKey("member", Member)
 TLS: web.RequestKey[bool] = web.RequestKey("tls", bool)
+TOO_MANY_NEW = "Too many new people came from where you are; please come back later."
 BROKE = "Something went wrong; please try again."
 SIGNED_PATHS = ("/slack/",)
 """Requests of a platform, which carry its signature; whoever handles them checks it."""
@@ -100,7 +101,17 @@ class Gate:
         if request.path.startswith(SIGNED_PATHS) or request.method in ("GET", "HEAD") or self.is_owner(request):
             return
         if not self.newcomers.admits(*self._whence(request)):
-            raise web.HTTPTooManyRequests(text="Too many new people came from where you are; please come back later.")
+            raise web.HTTPTooManyRequests(text=TOO_MANY_NEW)
+
+    def admit_joining(self, request: web.Request) -> None:
+        """Let somebody use an invitation: one for many makes as many people, each with limits of their own, as it is
+        used, whatever cookie is shown.
+
+        Raises:
+            web.HTTPTooManyRequests: too many new ones came from there.
+        """
+        if not self.newcomers.admits(self.visitors.address(request), secrets.token_hex(8)):
+            raise web.HTTPTooManyRequests(text=TOO_MANY_NEW)
 
     def by_tls(self, request: web.BaseRequest) -> bool:
         """Whether the browser came by https, as far as settings and proxies of ours tell."""

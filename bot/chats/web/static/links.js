@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 
 const PLAIN = /^https?:\/\/(\[[0-9a-f:.]+\]|[^\s/?#:@%\\[\]]+)(:\d{1,5})?([/?#]\S*)?$/i;
-const LIKE_AN_ADDRESS = /[./\\@。·‧∙⋅•∕⁄⧸][\p{L}\p{N}_]|\/\//u;
+const LIKE_AN_ADDRESS = /[./\\@。·‧∙⋅•ꓸ܁܂⸳꘎∕⁄⧸╱⟋][\p{L}\p{N}_]|\/\/|[╱⟋]{2}/u;
 /** Characters that turn the direction of what follows, an address too. */
 export const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
 const ASCII = /^[\x00-\x7f]*$/;
@@ -15,7 +15,7 @@ function destination(address) {
 
 /** Whether somebody who reads `label` may take the link for one to another place than `goal`. */
 function lies(label, goal) {
-  const words = label.normalize("NFKC").replace(/[\p{Cf}\p{Cc}]/gu, "").trim();
+  const words = label.normalize("NFKC").replace(/[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/gu, "").trim();
   if (!words) return true;
   if (!LIKE_AN_ADDRESS.test(words.replace(/\s+/g, ""))) return false;
   const written = label.trim();
