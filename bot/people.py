@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from bot.store_file import sentence_for
 from handlers.errors import StoreError, UserError
+from handlers.links import without_fillers
 from imaging.disk import empty_log
 
 R = TypeVar("R")
@@ -115,7 +116,9 @@ def proper_name(name: str) -> str:
     Raises:
         NotInvited: it is empty, too long, reserved, or made of what cannot be seen.
     """
-    name = " ".join(unicodedata.normalize("NFKC", name[:1000]).split())
+    # Two names that look the same are one: what nobody sees is left out, and what turns or splits words is refused.
+    shown = without_fillers(unicodedata.normalize("NFKC", name[:1000]))
+    name = " ".join(unicodedata.normalize("NFKC", shown).split())  # a filler kept a letter and its accent apart
     if not name or any(unicodedata.category(sign).startswith("C") for sign in name):
         raise NotInvited("Say what others shall call you.")
     if len(name) > MAX_NAME:

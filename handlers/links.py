@@ -17,7 +17,11 @@ GAP = "\u200b"
 
 _ADDRESS = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\s/?#:@%\\\[\]]+)(:\d{1,5})?([/?#]\S*)?", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_.\-]+|\[[0-9a-f:.]+\]")
-_LIKE_AN_ADDRESS = re.compile(r"[./\\@。·‧∙⋅•∕⁄⧸]\w|//")
+_LIKE_AN_ADDRESS = re.compile(r"[./\\@。·‧∙⋅•ꓸ܁܂⸳꘎∕⁄⧸╱⟋]\w|//|[╱⟋]{2}")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What has no shape of its own and is a letter or a mark to Unicode: selectors, fillers, joiners."""
 _MASKED = re.compile(r"\[([^\[\]\n\\]{1,300})\]\((https?://[^\s()<>]{1,2000})\)", re.IGNORECASE)
 _OPENS_A_LINK = re.compile(r"\](?=\()")
 _DEFINITION = re.compile(r"^([ \t>*+\-\d.)]{0,20}\[(?:[^\[\]\\]|\\.){0,999}\])(?=:)", re.MULTILINE | re.DOTALL)
@@ -112,6 +116,10 @@ def _ascii_host(written: str) -> str | None:
 
 def _visible(label: str) -> str:
     """What is seen of it: look-alike forms as what they look like, without invisible characters."""
-    return "".join(
-        c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) not in ("Cf", "Cc")
-    ).strip()
+    shown = without_fillers(unicodedata.normalize("NFKC", label))
+    return "".join(c for c in shown if unicodedata.category(c) not in ("Cf", "Cc")).strip()
+
+
+def without_fillers(text: str) -> str:
+    """Without letters and marks that nobody sees; words with and without them look the same."""
+    return _UNSEEN.sub("", text)

@@ -26,6 +26,10 @@ NOT_THERE: Final = "The picture could not be fetched from the images endpoint; p
 _LOCAL_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _CHUNK: Final = 1 << 16
 _NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_GLOBAL: Final = ipaddress.IPv6Network("2000::/3")
+"""What is given out in the world (RFC 4291); outside of it lie IPv4 addresses in old spellings, sites and tests."""
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
+"""Of protocols (RFC 6890), and of a cloud's own service; older Pythons count most of it as public."""
 Allowed = Callable[[str], bool]
 
 
@@ -104,9 +108,10 @@ def is_public(address: str) -> bool:
         inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
         if any(ip in network for network in _NAT64):
             inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if any(each is not None and not each.is_global for each in inner):
+        elif ip not in _GLOBAL:
             return False
-    return ip.is_global and not ip.is_multicast
+        return ip.is_global and not any(each is not None and not is_public(str(each)) for each in inner)
+    return ip not in _PROTOCOLS and ip.is_global and not ip.is_multicast
 
 
 def _literal(host: str) -> str | None:
