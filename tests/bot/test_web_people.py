@@ -378,6 +378,25 @@ async def test_guests_can_be_forgotten_too(tmp_path: Path) -> None:
 # A login proxy
 
 
+async def test_a_foreign_name_for_this_machine_brings_no_header(tmp_path: Path) -> None:
+    """A name that somebody lets lead here (DNS rebinding) would let their script say who it is."""
+    site = Site(tmp_path, login=Login.PROXY, proxies=PROXY, names=frozenset({"easel.example"}))
+    await site.start()
+    try:
+        for host, status in (
+            ("evil.example", 403), ("evil.example.", 403), ("evil.example:8765", 403),
+            ("easel.example.evil.example", 403),
+            ("easel.example", 200), ("EASEL.example:443", 200), ("127.0.0.1:8765", 200), ("[::1]:8765", 200),
+            ("localhost", 200), ("easel_backend", 200),
+        ):  # fmt: skip
+            browser = Browser(site, **{"Remote-User": "root", "Host": host})
+            assert (await browser.get("/api/me"))[0] == status, host
+            assert (await browser.get("/healthz"))[0] == 200, host
+            await browser.client.close()
+    finally:
+        await site.stop()
+
+
 async def test_a_login_proxy_is_believed_where_it_is_named(tmp_path: Path) -> None:
     site = Site(tmp_path, login=Login.PROXY, proxies=PROXY)
     await site.start()

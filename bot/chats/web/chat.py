@@ -168,7 +168,8 @@ class WebChat:
         self.visitors = Visitors(address.proxies)
         self.gate = Gate(
             frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
-            address.closed, address.alone, address.tls_name, visitors=self.visitors, refused=self.refused,
+            told_by_header=address.login is Login.PROXY, closed=address.closed, alone=address.alone,
+            tls_name=address.tls_name, visitors=self.visitors, refused=self.refused,
         )  # fmt: skip
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)

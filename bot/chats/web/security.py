@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import logging
 import math
 import re
@@ -59,6 +60,8 @@ class Gate:
     password: str = ""
     names: frozenset[str] = frozenset()
     """Public names: a proxy may ask under another one for a page that was opened under these."""
+    told_by_header: bool = False
+    """Who somebody is comes in a header, which a script under another name of this machine could write too."""
     closed: bool = False
     """Nothing is served but signed requests and health: others can reach the page, and no lock is on it. Not by the
     name that was asked for: a proxy may put this machine's own in its place."""
@@ -85,7 +88,7 @@ class Gate:
         if self.closed and request.path not in OPEN_PATHS:
             raise web.HTTPForbidden(text="The page is closed here: it has a public address and no password.")
         # A foreign name that resolves to this machine (DNS rebinding) must not reach the page.
-        if self.hosts and _name(request.host) not in self.hosts:
+        if self._is_foreign(_name(request.host), request.path):
             raise web.HTTPForbidden(text="This address is not one that Easel answers to (EASEL_WEB_PUBLIC_URL).")
         if request.method not in ("GET", "HEAD") and not self._same_origin(request):
             raise web.HTTPForbidden(text="The request came from another site.")
@@ -140,6 +143,14 @@ class Gate:
     def is_owner(self, request: web.Request) -> bool:
         """Whether whoever asks sits at this machine, and nobody else comes."""
         return self.alone and direct(request)
+
+    def _is_foreign(self, name: str, path: str) -> bool:
+        if self.hosts:
+            return name not in self.hosts
+        # A proxy may ask under a name of its own, of one word as a rule; nobody else can have such a name look here.
+        if not self.told_by_header or not self.names or path in OPEN_PATHS:
+            return False
+        return _is_domain(name) and name not in self.names
 
     def _whence(self, request: web.Request) -> tuple[str, str]:
         return self.visitors.address(request), request[PERSON]
@@ -200,6 +211,15 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _is_domain(name: str) -> bool:
+    """Whether it is a name that anybody could own, and let lead to this machine."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "." in name
+    return False
 
 
 def _netloc(origin: str) -> str:
