@@ -93,7 +93,7 @@ class Desk:
         self._buttons = Buttons(self.services, self._runs, self._answering, self._recovery, self._spawn, clock)
         self._gate = Gate(store, access or {}, chats)
         self._commands = Commands(self.services, conversation, self._spawn_message, self._gate, clock)
-        self._typed = Typed(self.services, conversation, self._runs, notices, chats, self.command)
+        self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock
         self._tasks = Tasks()
 
@@ -113,8 +113,11 @@ class Desk:
             return Answer(BROKE)
 
     async def command(self, call: CommandCall) -> Answer:
+        return await self._command(call, counts=call.name in WORK)
+
+    async def _command(self, call: CommandCall, *, counts: bool = False) -> Answer:
         try:
-            if call.name in WORK:
+            if counts:
                 await self.services.quota.spend(call.thread, call.person, MESSAGE)
             return await self._commands.command(call)
         except (UserError, ImagingError) as error:

@@ -13,11 +13,12 @@ from dataclasses import replace
 from handlers.command_text import BadCommand, find, named, read_arguments
 from handlers.commands import COMMANDS
 from handlers.conversation import Conversation
-from handlers.errors import UserError
+from handlers.errors import QuotaUsedUp, UserError
 from handlers.intake import asks_to_stop
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind
 from handlers.notices import Notices
 from handlers.ports import Chat, ChatUnavailable, Claim
+from handlers.quota_rules import Amounts
 from handlers.runs import Runs
 from handlers.services import Services
 from handlers.writing import BROKE
@@ -25,6 +26,9 @@ from handlers.writing import BROKE
 log = logging.getLogger(__name__)
 
 LEFT_OUT = "What you attached was left out: this command takes no pictures."
+MESSAGE = Amounts(messages=1)
+FREE = frozenset({"cancel"})
+"""What ends work never counts; all else that is typed is a message."""
 NOTHING = "Nothing is under way in this thread."
 
 
@@ -42,7 +46,7 @@ class Typed:
     """Receives messages; those that are commands it has carried out.
 
     Args:
-        give: Carries out a command; refusals are answers.
+        give: Carries out a command, which is counted here; refusals are answers.
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class Typed:
         self._busy.add(incoming.event)
         try:
             await self._once(incoming, spec, arguments)
+        except QuotaUsedUp as error:
+            await self._conversation.receive(incoming, error)
         except ChatUnavailable as error:
             log.warning("the answer to /%s could not be given: %s", spec.name, error)
         except UserError as error:
@@ -109,6 +115,8 @@ class Typed:
         store = self._services.store
         if await store.claim(incoming.event) is Claim.FINISHED:
             return
+        if spec.name not in FREE:
+            await self._services.quota.spend(incoming.thread, incoming.person, MESSAGE)
         call = CommandCall(
             incoming.event, incoming.thread, incoming.person, spec.name, arguments,
             in_thread=incoming.in_thread, max_file_bytes=incoming.max_file_bytes,

@@ -103,6 +103,16 @@ async def test_unknown_commands_count_as_messages(world: World) -> None:
     assert len(world.chat.told) == 4  # one says when there are more; the rest is silence
 
 
+async def test_typed_commands_are_messages_but_for_what_ends_work(world: World) -> None:
+    world.tune("3 messages a day per person")
+    for text in ("/help", "/export", "/usage", "/help", "/gallery", "/export"):
+        await world.desk.receive(message(text, f"e-{len(world.chat.told)}-{text}-{len(world.chat.answers)}"))
+    assert [call.name for call, _ in world.chat.answers] == ["help", "export", "usage"]
+    assert len(world.chat.told) == 1
+    await world.desk.receive(message("/cancel"))
+    assert world.chat.answers[-1][0].name == "cancel"
+
+
 async def test_a_command_that_breaks_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(_: str) -> None:
         raise StoreError("The disk is full.")
