@@ -132,7 +132,8 @@ def _pairs(spec: CommandSpec, rest: str, writing: Writing) -> dict[str, str]:
         given[option.name] = _bare(words)
     left = " ".join(filter(None, free))
     open_ = [option for option in spec.options if option.name not in given]
-    if left and not open_:
+    # "size wide" names an option without its colon: it is no style of that name.
+    if left and (not open_ or left.split()[0].lower() in options):
         raise refused(left)
     if left:
         given[open_[0].name] = _bare(left)

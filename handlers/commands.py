@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.audit import Act, note_gone, note_others
+from handlers.command_text import help_rows
 from handlers.conversation import Conversation, may_cancel
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
@@ -303,9 +304,7 @@ class Commands:
             '"the second one", "make it blue", "more like 3" and "refine it" work as the buttons do, and '
             '"stop" stops me. Attach a picture to use it.',
         ]
-        for spec in COMMANDS:
-            options = " ".join(f"[{option.name}]" for option in spec.options)
-            lines.append(f"/{spec.name}{' ' + options if options else ''}: {spec.summary}")
+        lines += [f"{written}: {summary}" for written, summary in help_rows(COMMANDS).items()]
         return Answer("\n".join(lines))
 
 
