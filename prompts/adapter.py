@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from imaging.model import Abilities
-from prompts.nearest import Substitution, into_vocabulary
+from prompts.nearest import Mapped, into_vocabulary
 
 LONGEST_PROMPT: Final = 2000
 """Characters; text encoders read far less."""
@@ -71,7 +71,9 @@ def adapt(description: str, *, style: str | None, negative: str | None, abilitie
         notes = tuple(f"{change.said} was drawn as {change.drawn}" for change in mapped.changes)
         if style:
             notes = (*notes, f"the style {style} was left out: the bundled model has one look")
-        remark = _remark(mapped.changes, len(abilities.vocabulary.things))
+        if mapped.left_out:
+            notes = (*notes, f"{mapped.left_out} was left out")
+        remark = _remark(mapped, len(abilities.vocabulary.things))
         return AdaptedPrompt(mapped.text, _joined(unwanted, abilities.negative_prompt), notes, remark)
     preset, note = _style(style)
     suffix = preset.suffix if preset else ""
@@ -105,13 +107,16 @@ def _joined(*parts: str) -> str:
     return out
 
 
-def _remark(changes: tuple[Substitution, ...], known: int) -> str | None:
-    told = [change for change in changes if not change.synonym]
-    if not told:
+def _remark(mapped: Mapped, known: int) -> str | None:
+    told = [change for change in mapped.changes if not change.synonym]
+    parts = [f"your {mapped.left_out} is none of them and is left out"] if mapped.left_out else []
+    if told:
+        listed = [f"{_article(change.drawn)} for your {change.said}" for change in told[:3]]
+        text = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+        parts.append(f"here is the nearest, {text}")
+    if not parts:
         return None
-    listed = [f"{_article(change.drawn)} for your {change.said}" for change in told[:3]]
-    text = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-    return f"The bundled model knows {known} things; here is the nearest, {text}; connect SDXL for anything."
+    return f"The bundled model knows {known} things; {'; '.join(parts)}; connect SDXL for anything."
 
 
 def _article(word: str) -> str:

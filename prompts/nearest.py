@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from imaging.model import Vocabulary
-from imaging.words import FUNCTION, head_noun, split_words
+from imaging.words import FUNCTION, MEDIA, head_noun, split_words
 
 LONGEST: Final = 120
 """Words of a description that are looked at; a small model's encoder reads fewer."""
 _PHRASE = 3
 _SIMILAR = 0.84
 _SHORTEST_TYPO = 5
+_VAGUE = frozenset({"something", "anything", "someone", "somebody", "thing", "things", "scene", "world"})
+"""Subjects that nobody misses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Substitution:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A description in the vocabulary's words, and what was replaced."""
+    """A description in the vocabulary's words, what was replaced, and its subject where that is not drawn."""
 
     text: str
     changes: tuple[Substitution, ...] = ()
+    left_out: str | None = None
 
 
 def into_vocabulary(description: str, vocabulary: Vocabulary) -> Mapped:
@@ -52,6 +55,14 @@ class _Mapper:
 
     def map(self, description: str) -> Mapped:
         words = split_words(description)[:LONGEST]
+        if not self._knows_any(words):
+            return self._stand_in(words)
+        return replace(self._map(words), left_out=self._missing(words))
+
+    def _knows_any(self, words: list[str]) -> bool:
+        return any(self._phrase(words, at)[1] for at in range(len(words)))
+
+    def _map(self, words: list[str]) -> Mapped:
         out: list[str] = []
         changes: list[Substitution] = []
         at = 0
@@ -68,8 +79,6 @@ class _Mapper:
             elif words[at] in self.words:
                 out.append(words[at])
             at += size
-        if words and not any(change for change in changes) and not any(word in self.names for word in out):
-            self._stand_in(words, out, changes)
         return Mapped(_with_articles(out), tuple(dict.fromkeys(changes)))
 
     def _phrase(self, words: list[str], at: int) -> tuple[int, str | None]:
@@ -106,13 +115,23 @@ class _Mapper:
         known = self.vocabulary
         return word in known.things or (word in known.understood and known.nearest[word] in known.things)
 
-    def _stand_in(self, words: list[str], out: list[str], changes: list[Substitution]) -> None:
-        """Nothing of it is known: draw the thing whose name is most like it, and say so."""
-        said = head_noun(words) or words[0]
+    def _missing(self, words: list[str]) -> str | None:
+        """The subject, when there is no word for it nor for anything that it is said to be."""
+        said = head_noun(words)
+        if not said or said in self.words or said in MEDIA or said in _VAGUE:
+            return None
+        return None if self._knows_any(words[: words.index(said) + 1]) else said
+
+    def _stand_in(self, words: list[str]) -> Mapped:
+        """Nothing of it is known: the thing whose name is most like it, with what else was said of it."""
+        said = head_noun(words) or "".join(words[:1])
         near = difflib.get_close_matches(said, self.vocabulary.things, 1, 0.0)
-        if near:
-            out[:] = ["a", near[0]]
-            changes.append(Substitution(said, near[0]))
+        if not said or not near:
+            return self._map(words)
+        at = words.index(said)
+        article = () if FUNCTION & {*words[:at]} else ("a",)
+        mapped = self._map([*words[:at], *article, near[0], *words[at + 1 :]])
+        return replace(mapped, changes=(Substitution(said, near[0]), *mapped.changes))
 
 
 def _singulars(phrase: str) -> tuple[str, ...]:

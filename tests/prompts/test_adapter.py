@@ -91,6 +91,30 @@ def test_something_is_drawn_for_what_is_quite_unknown() -> None:
     assert remark is not None
 
 
+@pytest.mark.parametrize(("said", "drawn"), [("a big red zzowlz", "a big red owl"), ("zzowlz", "an owl")])
+def test_what_is_known_of_it_is_drawn_with_its_stand_in(said: str, drawn: str) -> None:
+    prompt, remark = closed(said)
+    assert prompt == drawn
+    assert "an owl for your zzowlz" in (remark or "")
+
+
+def test_a_subject_that_is_not_drawn_is_told() -> None:
+    adapted = adapt("a red teapot next to a kitten", style=None, negative=None, abilities=CLOSED)
+    assert "teapot was left out" in adapted.notes
+    assert adapted.remark == (
+        "The bundled model knows 6 things; your teapot is none of them and is left out; connect SDXL for anything."
+    )
+    assert closed("a teapot by the ocean")[1] == (
+        "The bundled model knows 6 things; your teapot is none of them and is left out; here is the nearest, a beach "
+        "for your ocean; connect SDXL for anything."
+    )
+
+
+@pytest.mark.parametrize("said", ["a cat logo", "a photo at night with a cat", "something by a boat", "red, a cat"])
+def test_nobody_is_told_of_words_that_only_say_how(said: str) -> None:
+    assert closed(said)[1] is None
+
+
 def test_a_closed_engine_gets_no_style() -> None:
     assert closed("a cat", "watercolor") == ("a cat", None)
 
