@@ -274,7 +274,6 @@ class Abilities:
     num_inference_steps: int
     guidance_scale: float
     sampler: str
-    samplers: frozenset[str] = frozenset()
     edits_uploads: bool = False
     """Whether a picture that a person brought can be edited by instruction or as an image prompt."""
     refine_scale: float = 1.5

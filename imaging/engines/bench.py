@@ -18,7 +18,6 @@ from typing import Any
 from imaging.controls.settings import MINI, SDXL
 from imaging.cpu import cores
 from imaging.engines.mini import mini_abilities
-from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
 from imaging.mini import WEIGHTS
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
@@ -93,7 +92,7 @@ def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
     ):
         if name not in models:
             continue
-        abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, steps, 4.0, "euler", SAMPLERS)
+        abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, steps, 4.0, "euler")
         options = EngineOptions(str(weights), folder / name, family, "cpu", 1)
         engine = SdxlEngine(abilities, options)
         engine.load()

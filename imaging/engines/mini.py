@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from imaging.controls.settings import MINI
-from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
 from imaging.errors import EngineError
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
@@ -50,7 +49,6 @@ def mini_abilities() -> Abilities:
             num_inference_steps=int(defaults["num_inference_steps"]),
             guidance_scale=float(defaults["guidance_scale"]),
             sampler=str(defaults.get("sampler", "euler")),
-            samplers=SAMPLERS,
             edits_uploads=ip_adapter,
             refine_scale=float(defaults.get("refine_scale", 1.5)),
             vocabulary=_vocabulary(words),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
 from imaging.engines.families import Wishes, recognise, sizes
-from imaging.engines.samplers import SAMPLERS
 from imaging.errors import EngineError
 from imaging.model import Abilities, Recipe
 from imaging.origins import public_name
@@ -136,7 +135,6 @@ def sdxl_engine(
         num_inference_steps=known.steps,
         guidance_scale=known.guidance,
         sampler=known.sampler,
-        samplers=SAMPLERS,
         edits_uploads=ip_adapter is not None,
         prompt_prefix=known.quality if known.first else "",
         prompt_suffix="" if known.first else known.quality,

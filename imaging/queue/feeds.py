@@ -15,7 +15,6 @@ class Feed:
         self._newest: JobEvent | None = None
         self._version = 0
         self._changed = asyncio.Event()
-        self.listeners = 0
 
     @property
     def newest(self) -> JobEvent | None:
@@ -36,16 +35,12 @@ class Feed:
 
     async def listen(self) -> AsyncIterator[JobEvent]:
         seen = 0
-        self.listeners += 1
-        try:
-            while True:
-                changed = self._changed
-                if self._version != seen and self._newest is not None:
-                    seen = self._version
-                    yield self._newest
-                    if self.ended:
-                        return
-                else:
-                    await changed.wait()
-        finally:
-            self.listeners -= 1
+        while True:
+            changed = self._changed
+            if self._version != seen and self._newest is not None:
+                seen = self._version
+                yield self._newest
+                if self.ended:
+                    return
+            else:
+                await changed.wait()

@@ -249,11 +249,9 @@ class DiscordChat:
             None if client.intents.message_content else NO_INTENT,
         ]
         connected = client.is_ready() and not client.is_closed() and not client.down
-        latency = client.latency if connected else None
         return Health(
             connected=connected,
             problems=(*filter(None, problems), *server_problems(client), *self._without_commands.values()),
             invite=invite_link(client.application_id) if client.application_id else "",
             servers=len(client.guilds),
-            latency_s=latency,
         )

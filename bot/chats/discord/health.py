@@ -45,7 +45,6 @@ class Health:
     problems: tuple[str, ...] = ()
     invite: str = ""
     servers: int = 0
-    latency_s: float | None = None
 
 
 def invite_link(application: int) -> str:

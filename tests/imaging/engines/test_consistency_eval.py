@@ -15,7 +15,6 @@ from imaging.engines.consistency_sweep import best, settings
 from imaging.engines.edit_pairs import GROUPS, EditPair, edit_pairs
 from imaging.engines.mini import mini_engine
 from imaging.engines.random_sdxl import SIDE
-from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
 from imaging.mini.sprites import SETS, TINTABLE
 from imaging.mini.world import Figure, Scene, draw
@@ -107,7 +106,7 @@ def test_a_sweep_tries_only_what_the_engine_offers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_figure_is_there_for_any_sdxl_checkpoint(tiny_folder: Path, tmp_path: Path) -> None:
-    abilities = Abilities("sdxl", "tiny", BUILT_IN, {"square": (SIDE, SIDE)}, 2, 4.0, "euler", SAMPLERS)
+    abilities = Abilities("sdxl", "tiny", BUILT_IN, {"square": (SIDE, SIDE)}, 2, 4.0, "euler")
     engine = SdxlEngine(abilities, EngineOptions(str(tiny_folder), tmp_path, device="cpu", threads=1))
     engine.load()
     found = consistency_eval.run(engine, pairs=4, chains=1)

@@ -22,14 +22,13 @@ from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
 from imaging.engines.random_sdxl import SIDE, WIDTHS
 from imaging.engines.rows import Job
-from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER
 from imaging.engines.turns import Group
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from tests.imaging.engines.tiny import edit, recipe, relative
 
 CLOSE = 1e-4
-ABILITIES = Abilities("tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler", SAMPLERS)
+ABILITIES = Abilities("tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler")
 
 
 def picture(seed: int) -> bytes:
