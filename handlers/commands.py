@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
+from handlers.at_once import AtOnce
 from handlers.audit import Act, note_gone, note_others
 from handlers.command_text import help_rows
 from handlers.conversation import Conversation, may_cancel
@@ -132,6 +133,7 @@ class Commands:
         self._conversation = conversation
         self._receive = receive
         self._clock = clock
+        self._exports = AtOnce(1)  # all pictures of a thread lie in memory meanwhile, twice
         self._handlers: dict[str, Handler] = {spec.name: getattr(self, f"_{spec.name}") for spec in COMMANDS}
 
     async def command(self, call: CommandCall) -> Answer:
@@ -273,13 +275,14 @@ class Commands:
         return Answer("\n".join(lines))
 
     async def _export(self, call: CommandCall) -> Answer:
-        exported = await export_files(
-            self._store,
-            call.thread,
-            name=f"easel-{self._clock():%Y-%m-%d}",
-            most=self._services.limits.export_pictures,
-            max_bytes=call.max_file_bytes,
-        )
+        async with self._exports.room(call.person.account_in(call.thread.chat)):
+            exported = await export_files(
+                self._store,
+                call.thread,
+                name=f"easel-{self._clock():%Y-%m-%d}",
+                most=self._services.limits.export_pictures,
+                max_bytes=call.max_file_bytes,
+            )
         return Answer(" ".join(["Here is this thread.", *exported.remarks]), exported.files)
 
     async def _forget(self, call: CommandCall) -> Answer:

@@ -8,8 +8,12 @@ import json
 import re
 import zipfile
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from handlers.commands import COMMANDS
+from handlers.export_parts import Exported, export_files
 from handlers.model import CommandCall, Person, SlotState, ThreadKey
 from imaging.model import Recipe
 from tests.fakes import ANNA, BEN, THREAD, message, pictures, words
@@ -109,6 +113,26 @@ async def test_a_quota_counts_only_what_was_made_and_says_when_it_renews(world: 
     assert "00:00 UTC" in words(reply)
     reply = await world.say("d", "<image> a fox </image>", person=BEN)
     assert pictures(reply)[0].state is SlotState.READY
+
+
+async def test_exports_lie_in_memory_one_after_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = most = 0
+
+    async def counted(*args: Any, **options: Any) -> Exported:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        try:
+            return await export_files(*args, **options)
+        finally:
+            inside -= 1
+
+    monkeypatch.setattr("handlers.commands.export_files", counted)
+    await world.say("a fox", "Here <image> a red fox </image>")
+    calls = [CommandCall(f"c{at}", THREAD, who, "export") for at in range(5) for who in (ANNA, BEN)]
+    answers = await asyncio.gather(*map(world.desk.command, calls))
+    assert all(answer.files for answer in answers)
+    assert most == 1
 
 
 async def test_an_export_has_pictures_recipes_transcript_and_a_page_of_its_own(world: World) -> None:
