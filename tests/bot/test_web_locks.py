@@ -227,6 +227,20 @@ async def test_uploads_on_their_way_in_hold_so_much_and_no_more(tmp_path: Path) 
         assert await site.say("look", ("a.png", b"x" * 60_000)) == 202
 
 
+async def test_uploads_count_until_their_message_is_answered(tmp_path: Path) -> None:
+    """Whoever sends files faster than they are opened would fill the memory with those that wait."""
+    async with page(Site(tmp_path)) as site:
+        site.chat.hands._each = 150_000
+        goes_on = asyncio.Event()
+        site.model.scripts.append(["Well", goes_on, "."])
+        assert await site.say("look", ("a.png", b"x" * 100_000)) == 202
+        await until(lambda: bool(site.model.requests))
+        assert await site.say("look", ("a.png", b"x" * 100_000)) == 503
+        goes_on.set()
+        await until(lambda: site.chat.hands.held == 0)
+        assert await site.say("look", ("a.png", b"x" * 100_000)) == 202
+
+
 # What strangers are told
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -304,12 +305,16 @@ class WebChat:
                 await self._memory.put("secret", kept)
         return kept.encode()
 
-    def deliver(self, incoming: Incoming) -> None:
-        """Hand a message over; it is answered in a task that this chat owns."""
+    def deliver(self, incoming: Incoming, held: AbstractContextManager[object]) -> None:
+        """Hand a message over; it is answered in a task that this chat owns.
+
+        Args:
+            held: Left when the message's files are no longer in memory.
+        """
         incoming = replace(incoming, max_file_bytes=MAX_FILE_BYTES)
         words = said(incoming.text)
         if words is None:  # a command is nobody's business but the asker's
-            self._own(self._receive(incoming), f"command {incoming.event}")
+            self._own(self._receive(incoming, held), f"command {incoming.event}")
             return
         thread = incoming.thread.thread
         message = {
@@ -321,12 +326,13 @@ class WebChat:
             "uploads": len(incoming.attachments),
         }
         self.hub.open_said(thread, incoming.event, message)
-        self._own(self._receive(incoming), f"message {incoming.event}")
+        self._own(self._receive(incoming, held), f"message {incoming.event}")
 
-    async def _receive(self, incoming: Incoming) -> None:
+    async def _receive(self, incoming: Incoming, held: AbstractContextManager[object]) -> None:
         assert self._handlers is not None
         try:
-            await self._handlers.receive(incoming)
+            with held:
+                await self._handlers.receive(incoming)
         finally:
             self.hub.close_said(incoming.thread.thread, incoming.event)
         await self.publish_pictures(incoming.thread)

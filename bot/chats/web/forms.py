@@ -24,7 +24,8 @@ FIELDS = {"text": MAX_TEXT * 4, "event": 256, "replies_to": 32}
 MAX_NUMBER = 10**9
 HELD = 512 * 2**20
 HELD_EACH = 256 * 2**20
-"""Bytes of uploads on their way in, in all and from one address; a message has 80 MiB at most as things are set."""
+"""Bytes of uploads until their messages are answered, in all and from one address; a message has 80 MiB at most as
+things are set."""
 UNREADABLE = (
     ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError
 )  # fmt: skip
@@ -32,7 +33,8 @@ UNREADABLE = (
 
 
 class Hands:
-    """What uploads that are still coming in may hold in memory together, in bytes."""
+    """What uploads that are still coming in, or whose messages are being answered, may hold in memory together, in
+    bytes."""
 
     def __init__(self, most: int = HELD, each: int = HELD_EACH) -> None:
         """

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -192,13 +193,13 @@ class Pages:
     async def message(self, request: web.Request) -> web.Response:
         """Take a message (multipart: text, event, replies_to, files); 202 at once, the answer comes as events."""
         key = await self._enter(request, writes=True)
-        with self.chat.hands.for_one(self.chat.visitors.address(request)) as take:
+        with ExitStack() as held:
+            take = held.enter_context(self.chat.hands.for_one(self.chat.visitors.address(request)))
             fields, files = await message_form(request, self.max_upload_bytes, take)
-        replies_to = fields.get("replies_to", "")
-        event = fields.get("event", "")
-        person = self.chat.person(request)
-        self.chat.deliver(
-            Incoming(
+            replies_to = fields.get("replies_to", "")
+            event = fields.get("event", "")
+            person = self.chat.person(request)
+            incoming = Incoming(
                 event=f"web:{person.id}:{event if _EVENT.fullmatch(event) else secrets.token_urlsafe(12)}",
                 thread=key,
                 person=person,
@@ -206,7 +207,7 @@ class Pages:
                 attachments=tuple(files),
                 replies_to=number(int(replies_to)) if _DIGITS.fullmatch(replies_to) else None,
             )
-        )
+            self.chat.deliver(incoming, held.pop_all())
         return web.json_response({"accepted": True}, status=202)
 
     async def press(self, request: web.Request) -> web.Response:
