@@ -86,6 +86,20 @@ async def test_who_takes_too_long_is_shown_out(tmp_path: Path, sends: bytes) -> 
         await until(lambda: site.chat.doorman.connections == 0)
 
 
+@pytest.mark.parametrize(("sends", "told"), [(HEAD + b"\r\n", False), (HEAD, True)], ids=["answered", "a head"])
+async def test_the_log_counts_no_browser_that_only_fell_silent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sends: bytes, told: bool
+) -> None:
+    async with page(tmp_path, patience=HASTY) as site:
+        silent = await Stranger.comes(site, sends)
+        with contextlib.suppress(ConnectionError):
+            await silent.reader.read()
+        await until(lambda: site.chat.doorman.connections == 0)
+        silent.leave()
+        await asyncio.sleep(2 * HASTY.look_s)
+        assert ("connections dropped" in caplog.text) is told
+
+
 async def test_who_reads_too_slowly_is_shown_out(tmp_path: Path) -> None:
     async with page(tmp_path, patience=HASTY) as site:
         digest = FolderFiles(tmp_path / "pictures").put(b"\x89PNG" + bytes(30_000_000))

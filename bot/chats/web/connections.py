@@ -25,6 +25,8 @@ BUSY = (
 )
 TELL_S = 60.0
 """Between two lines in the log about the same trouble."""
+IDLE = "asked nothing more"
+"""How every browser's connections end: no trouble, and no line in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,9 @@ class Connection(asyncio.Protocol):
             return None
         took = now - self._since
         if self._body is None:
-            if took > (patience.head_s if self._came else patience.idle_s):
+            if not self._came:
+                return IDLE if took > patience.idle_s else None
+            if took > patience.head_s:
                 return "asked nothing"
         elif not self._body() and took > patience.grace_s and self._came < patience.pace * (took - patience.grace_s):
             return "sent too slowly"
@@ -224,7 +228,8 @@ class Doorman:
             _less(self._addresses, connection.address)
 
     def _show_out(self, connection: Connection, why: str) -> None:
-        self._drop(why)
+        if why != IDLE:
+            self._drop(why)
         self.leave(connection)
         connection.transport.abort()
 
