@@ -129,6 +129,10 @@ async def test_people_come_in_by_invitation_and_share_what_they_want(tmp_path: P
         process = await easel("invite", *words, **settings)
         return (await process.communicate())[0].decode().splitlines()[0]
 
+    async def slow(route: Any) -> None:
+        await asyncio.sleep(1.5)
+        await route.continue_()
+
     async with running("serve", **settings) as address, async_playwright() as tools:
         browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

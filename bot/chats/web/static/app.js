@@ -116,7 +116,8 @@ async function fresh() {
   try { open(await api.newThread()); $("message").focus(); } catch (error) { toast(error.message); }
 }
 
-const composer = new Composer(20, (text, files, about) => api.send(thread, text, files, about));
+// Whoever is quicker than the page's start has their words sent once there is a thread for them.
+const composer = new Composer(20, async (text, files, about) => { await started; return api.send(thread, text, files, about); });
 
 $("new-thread").addEventListener("click", fresh);
 $("stop").addEventListener("click", stop);
@@ -145,4 +146,4 @@ async function start() {
   return fresh();
 }
 
-start();
+const started = start();
