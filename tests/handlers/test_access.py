@@ -12,9 +12,12 @@ from handlers.access import Access, AgeRestricted, Direct, Membership, from_sett
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from handlers.model import CommandCall, Person, ThreadKey, Whereabouts
-from tests.fakes import ANNA, THREAD
+from tests.fakes import ANNA
+from tests.fakes import THREAD as PAGE
 from tests.handlers.conftest import World
 
+THREAD = replace(PAGE, tenant="s0")
+"""In a server: where there is none, there are no channels and roles either."""
 ADA = Person("u9", "Ada", admin=True)
 PAINTER = replace(ANNA, roles=("painters",))
 HERE = Whereabouts(THREAD)
