@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             note_by_host(home.database, "person removed")
         else:
             lines = _invite(register, arguments, _base(settings, home))
-            note_by_host(home.database, f"invitation as {arguments.role}")
+            note_by_host(home.database, f"invitation as {arguments.role}", first=True)
             print("\n".join(lines))
     if settings.web_login is not Login.INVITATION:
         print("The page does not ask for invitations yet: set EASEL_WEB_LOGIN=invitation, and start it again.")

@@ -25,7 +25,11 @@ from handlers.model import Action, CommandCall, Person, Press, Whereabouts
 from handlers.quota_rules import read_rules
 from imaging.files import PictureFiles
 from tests.bot.web_site import Site
-from tests.fakes import ANNA, BEN, THREAD, FakeChat, FakePictures, ScriptedModel, message
+from tests.fakes import ANNA, BEN, FakeChat, FakePictures, ScriptedModel, message
+from tests.fakes import THREAD as PAGE
+
+THREAD = replace(PAGE, tenant="s0")
+"""In a server: where there is none, there are no channels and roles either."""
 
 MODERATOR = Person("mod", "Mo", moderator=True, admin=True)
 SECRET = "zebra"
@@ -62,7 +66,7 @@ def press(person: Person, action: Action, number: int) -> Press:
 async def a_day(place: Place) -> None:
     """Two pictures and one refused; one deleted by its maker, one by a moderator; who may where is changed."""
     for at in range(3):
-        await place.desk.receive(message(f"a {SECRET}, please", f"e{at}", ANNA))
+        await place.desk.receive(message(f"a {SECRET}, please", f"e{at}", ANNA, THREAD))
     await place.desk.press(press(BEN, Action.DELETE, 1))
     await place.desk.press(press(ANNA, Action.DELETE, 1))
     await place.desk.press(press(MODERATOR, Action.DELETE, 2))
@@ -209,12 +213,10 @@ async def test_who_is_not_let_in_on_the_page_is_in_it(tmp_path: Path) -> None:
 
 
 def test_the_hosts_invitations_are_in_it(tmp_path: Path) -> None:
-    from bot.store_file import connect
-
     home = str(tmp_path)
-    assert main(["invite", "--home", home]) == 0  # before the first start there is no record, and no need of one
-    assert not (tmp_path / "easel.db").exists()
-    connect(tmp_path / "easel.db").close()
+    assert main(["invite", "--role", "admin", "--home", home]) == 0  # before the first start, too
     assert main(["invite", "--role", "moderator", "--home", home]) == 0
     with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
-        assert [(row.act, row.what) for row in audit.rows(connection, 0)] == [("admin", "invitation as moderator")]
+        found = {(row.act, row.what) for row in audit.rows(connection, 0)}
+    assert found == {("admin", "invitation as admin"), ("admin", "invitation as moderator")}
+    assert (tmp_path / "easel.db").stat().st_mode & 0o077 == 0

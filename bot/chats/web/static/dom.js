@@ -29,7 +29,8 @@ export function toast(sentence, kind = "error") {
   const close = el("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: () => node.remove() }, "✕");
   node.append(close);
   $("toasts").append(node);
-  setTimeout(() => node.remove(), kind === "error" ? 12000 : 6000);
+  // What only confirms does not cover the newest picture for long.
+  setTimeout(() => node.remove(), kind === "error" ? 12000 : 3000);
 }
 
 export const pictureUrl = (sha256) => `/pictures/${sha256}`;
