@@ -24,7 +24,7 @@ from bot.pictures import Studio, open_studio
 from bot.probes import Probes
 from bot.quotas import quotas
 from bot.settings import Login, Settings
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
 from handlers.limits import Limits
@@ -36,7 +36,7 @@ from imaging.queue import JobQueue
 from imaging.tasks import Tasks
 
 if TYPE_CHECKING:
-    from bot.local_llm import EmbeddedLanguageModel
+    from bot.llm.embedded import EmbeddedLanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def build_model(
     """The configured language model, and how to let it go."""
     used = metrics.used if metrics is not None else _uncounted
     if not settings.llm_base_url:
-        from bot.local_llm import EmbeddedLanguageModel
+        from bot.llm.embedded import EmbeddedLanguageModel
 
         embedded = EmbeddedLanguageModel(home.models, used=used)
         return embedded, _warmed(embedded)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.store_file import connect
+from bot.store.file import connect
 from handlers.audit import Act
 from handlers.model import Person, ThreadKey
 

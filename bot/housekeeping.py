@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import timedelta
 
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from imaging.errors import RecordRefused

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from bot.store_file import sentence_for
+from bot.store.file import sentence_for
 from handlers.errors import StoreError
 from imaging.disk import empty_log
 from imaging.sqlite import open_file, transaction

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from bot.store_file import sentence_for
+from bot.store.file import sentence_for
 from handlers.errors import StoreError, UserError
 from handlers.links import without_fillers
 from imaging.disk import empty_log

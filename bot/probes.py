@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bot.chats.rows import Service
 from bot.readiness import Readiness
-from bot.store import SqliteStore
-from bot.store_file import sentence_for
+from bot.store.file import sentence_for
+from bot.store.store import SqliteStore
 from handlers.errors import StoreError
 from imaging.errors import RecordRefused
 from imaging.queue import JobQueue

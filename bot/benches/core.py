@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.collector import settled
 from bot.evals.noop import Folder
 from bot.figures import Report, Row
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.bench import turns_figures
 
 

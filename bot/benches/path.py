@@ -14,7 +14,7 @@ from bot.evals.noop import OneChat
 from bot.figures import Report, Row
 from bot.pictures import open_studio
 from bot.settings import load_settings
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, Person, ThreadKey
 from imaging.files import PictureFiles

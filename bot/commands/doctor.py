@@ -7,8 +7,8 @@ import asyncio
 import json
 from pathlib import Path
 
-from bot.doctor import examine
-from bot.doctor_findings import Level, broken
+from bot.doctor.doctor import examine
+from bot.doctor.findings import Level, broken
 from bot.settings import SettingsError, load_settings
 
 _MARK = {Level.OK: "ok     ", Level.WARNING: "warning", Level.BROKEN: "BROKEN "}

@@ -10,7 +10,7 @@ from bot import audit
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.settings import load_settings
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.export import export_session
 from handlers.model import ThreadKey
 from imaging.files import PictureFiles

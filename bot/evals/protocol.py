@@ -30,7 +30,7 @@ from bot.evals.untrained import untrained
 from bot.figures import Report, Row
 from bot.home import Home
 from bot.settings import load_settings
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Reply, SelectPart, SlotState, ThreadKey
 from prompts.protocol import Directive, Operation, parse

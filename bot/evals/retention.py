@@ -95,7 +95,7 @@ async def measure(arguments: argparse.Namespace) -> Report:
 
 async def apart(home: Home, questions: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, float]:
     """What prompt and adapter do alone, for the embedded model."""
-    from bot.local_llm import EmbeddedLanguageModel
+    from bot.llm.embedded import EmbeddedLanguageModel
 
     figures: dict[str, float] = {}
     model, close = await untrained(home, "prompt")

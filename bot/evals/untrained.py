@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.home import Home
-from bot.llm import OpenAILanguageModel
-from bot.local_llm import EmbeddedLanguageModel
-from bot.local_llm_server import CONTEXT_TOKENS
+from bot.llm.embedded import EmbeddedLanguageModel
+from bot.llm.embedded_server import CONTEXT_TOKENS
+from bot.llm.model import OpenAILanguageModel
 from handlers.ports import LanguageModel
 
 KINDS = ("prompt", "format")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.doctor_findings import Finding, broken, ok, warning
+from bot.doctor.findings import Finding, broken, ok, warning
 from bot.home import Home
 from bot.llm.build import endpoint_model
 from bot.llm.context import Context

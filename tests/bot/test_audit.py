@@ -16,7 +16,7 @@ import pytest
 from bot import audit
 from bot.cli import main
 from bot.home import Home
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.access import Access
 from handlers.audit import Act
 from handlers.desk import Desk
@@ -178,7 +178,7 @@ async def test_a_record_that_refuses_stops_nobody(tmp_path: Path, caplog: pytest
 
 def test_the_hosts_own_acts_are_in_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    from bot.store_file import connect
+    from bot.store.file import connect
 
     with Home(home).claim():
         connect(home / "easel.db").close()

@@ -15,7 +15,7 @@ from bot.cli import CommandFailed, main
 from bot.commands.backup import backup, restore
 from bot.home import Home
 from bot.memory import Memory
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from imaging.files import PictureFiles
 from imaging.model import ImageRequest, Owner

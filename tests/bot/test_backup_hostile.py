@@ -19,7 +19,7 @@ from bot.backups.reading import restore_backup
 from bot.cli import CommandFailed, main
 from bot.commands.backup import backup, restore
 from bot.home import Home
-from bot.store_file import connect
+from bot.store.file import connect
 from imaging.files import PictureFiles
 
 PICTURE = b"some picture's bytes"

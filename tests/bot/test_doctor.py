@@ -14,10 +14,13 @@ from aiohttp import web
 from pydantic import SecretStr
 from safetensors.numpy import save_file
 
-from bot import doctor, doctor_images, doctor_page, doctor_uploads
 from bot.cli import main
-from bot.doctor import endpoint, examine
-from bot.doctor_findings import Finding, Level
+from bot.doctor import doctor
+from bot.doctor import images as doctor_images
+from bot.doctor import page as doctor_page
+from bot.doctor import uploads as doctor_uploads
+from bot.doctor.doctor import endpoint, examine
+from bot.doctor.findings import Finding, Level
 from bot.people import Register
 from bot.probes import Probes
 from bot.settings import Settings, load_settings

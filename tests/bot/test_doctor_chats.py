@@ -11,11 +11,12 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.oauth.installation_store import Bot
 
-from bot import doctor_chats, doctor_discord
 from bot.chats.slack.clients import Installations
 from bot.chats.slack.manifest import SCOPES
 from bot.cli import main
-from bot.doctor_findings import Level
+from bot.doctor import chats as doctor_chats
+from bot.doctor import discord as doctor_discord
+from bot.doctor.findings import Level
 from bot.settings import Settings, load_settings
 from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot import doctor_discord
-from bot.doctor_findings import Finding, Level
+from bot.doctor import discord as doctor_discord
+from bot.doctor.findings import Finding, Level
 from bot.settings import load_settings
 from tests.peers.discord_peer import GUILD, TOKEN, DiscordPeer
 

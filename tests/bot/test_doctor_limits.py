@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.doctor_findings import Level
-from bot.doctor_limits import examine
+from bot.doctor.findings import Level
+from bot.doctor.limits import examine
 from bot.settings import load_settings
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.quota_rules import Amounts
 from imaging.files import PictureFiles
 from tests.fakes import ANNA, THREAD

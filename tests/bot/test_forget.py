@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.memory import Memory
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.model import Person, Picture, ThreadKey
 from imaging.files import PictureFiles
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique

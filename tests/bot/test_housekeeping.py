@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.housekeeping import Housekeeping, sweep
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles

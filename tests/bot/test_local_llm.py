@@ -14,10 +14,10 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from bot.llm import OpenAILanguageModel
+from bot.llm.embedded import EmbeddedLanguageModel, tiny_turn
+from bot.llm.embedded_server import CONTEXT_TOKENS
 from bot.llm.manner import Wishes
-from bot.local_llm import EmbeddedLanguageModel, tiny_turn
-from bot.local_llm_server import CONTEXT_TOKENS
+from bot.llm.model import OpenAILanguageModel
 from handlers.errors import CutShort, LanguageModelError
 from imaging.model import Operation
 from prompts.request import LanguageRequest, PictureLine, Said
@@ -51,7 +51,7 @@ async def model(cache: Path) -> AsyncIterator[EmbeddedLanguageModel]:
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "bot.local_llm_server" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process().children() if "bot.llm.embedded_server" in " ".join(p.cmdline())]
 
 
 def test_a_request_is_reduced_to_what_the_tiny_model_reads() -> None:
@@ -142,7 +142,7 @@ async def test_closing_ends_the_process_and_the_next_turn_starts_one(cache: Path
 async def test_the_process_ends_when_its_parent_is_killed(cache: Path, tmp_path: Path) -> None:
     code = (
         "import asyncio, pathlib, sys\n"
-        "from bot.local_llm import EmbeddedLanguageModel\n"
+        "from bot.llm.embedded import EmbeddedLanguageModel\n"
         "async def main():\n"
         "    model = EmbeddedLanguageModel(pathlib.Path(sys.argv[1]))\n"
         "    await model.start()\n"

@@ -13,7 +13,7 @@ import pytest
 
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.metrics import Metrics
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
 from handlers.limits import Limits

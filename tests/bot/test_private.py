@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor, private
+from bot import private
 from bot.cli import CommandFailed, main
-from bot.doctor_findings import Level
+from bot.doctor import doctor
+from bot.doctor.findings import Level
 from bot.home import Home
 from bot.settings import load_settings
 

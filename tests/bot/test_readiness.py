@@ -13,12 +13,13 @@ from typing import cast
 import pytest
 from aiohttp import web
 
-from bot import doctor, probes
+from bot import probes
 from bot.chats.rows import Service
-from bot.doctor_findings import Level
+from bot.doctor import doctor
+from bot.doctor.findings import Level
 from bot.home import Home
 from bot.probes import Probes
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue

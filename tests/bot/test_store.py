@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from bot.migrations import MIGRATIONS, first_tables
-from bot.store import SqliteStore, restore, sentence_for
+from bot.store.migrations import MIGRATIONS, first_tables
+from bot.store.store import SqliteStore, restore, sentence_for
 from handlers.errors import StoreError
 from handlers.model import (
     NoticePart,

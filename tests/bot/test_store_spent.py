@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from bot.migrations import migrate
-from bot.store import SqliteStore
-from bot.store_spent import Spent
+from bot.store.migrations import migrate
+from bot.store.spent import Spent
+from bot.store.store import SqliteStore
 from handlers.errors import StoreError
 from handlers.model import Person, ThreadKey
 from handlers.quota_rules import Amounts, Sharers, share_key

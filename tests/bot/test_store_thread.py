@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store_thread import DatabaseThread
+from bot.store.thread import DatabaseThread
 
 
 @pytest.fixture

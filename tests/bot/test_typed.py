@@ -15,7 +15,7 @@ import pytest
 
 from bot.chats.web.files import Shelf
 from bot.commands import chat as command
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import File
 from tests.bot.web_site import Site

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import doctor
 from bot.chats.web.slowing import GUESSES_IN_ALL, Guesses, Newcomers
+from bot.doctor import doctor
 from bot.memory import Memory
 from bot.settings import parse_networks
 from handlers.limits import Limits

@@ -18,7 +18,7 @@ from bot.metrics import Metrics
 from bot.people import People
 from bot.readiness import Readiness
 from bot.settings import Login
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey

@@ -18,7 +18,7 @@ from bot.backups.reading import restore_backup
 from bot.backups.writing import write_backup
 from bot.cli import CommandFailed
 from bot.home import Home
-from bot.store_file import connect
+from bot.store.file import connect
 from imaging.files import PictureFiles
 from tests.fuzz import damaged, fuzzed
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.model import Person, Reply, ThreadKey

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.bench import turns_figures
 from handlers.ports import Store
 from tests.fakes import FolderFiles

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.llm import Patience
+from bot.llm.patience import Patience
 from tests.peers.endpoint_peer import (
     DONE,
     GOOD,

@@ -27,7 +27,7 @@ from bot.chats.discord.build import build_discord
 from bot.collector import settled
 from bot.figures import machine
 from bot.memory import Memory
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.model import Incoming, Person, TextPart, ThreadKey, TurnState

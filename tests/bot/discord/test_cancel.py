@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.chats.discord import DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from tests.bot.discord.wire import MENTION

@@ -14,7 +14,7 @@ import pytest
 
 from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.limits import Limits

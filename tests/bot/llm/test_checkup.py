@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor
-from bot.doctor_findings import Finding, Level
+from bot.doctor import doctor
+from bot.doctor.findings import Finding, Level
 from bot.home import Home
 from bot.llm.learnt import KEPT_S, Learnt
 from bot.llm.manner import Manner

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.llm import OpenAILanguageModel, Patience
 from bot.llm.efforts import effort_fields
 from bot.llm.endpoint import Endpoint, is_local, within
+from bot.llm.model import OpenAILanguageModel
+from bot.llm.patience import Patience
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said
 from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk, refusal

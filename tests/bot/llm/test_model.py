@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.llm import CHARS_PER_TOKEN, OpenAILanguageModel, Patience
+from bot.llm.hearing import CHARS_PER_TOKEN
+from bot.llm.model import OpenAILanguageModel
+from bot.llm.patience import Patience
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said
 from tests.peers.endpoint_peer import GOOD, EndpointPeer, Quirk

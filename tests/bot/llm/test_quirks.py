@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.llm import OpenAILanguageModel, Patience
 from bot.llm.manner import Wishes
-from bot.store import SqliteStore
+from bot.llm.model import OpenAILanguageModel
+from bot.llm.patience import Patience
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
 from prompts.request import LanguageRequest, Said

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.store import SqliteStore
+from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Person, ThreadKey
 from tests.bot.slack.conftest import World

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bot.doctor import _weights
+from bot.doctor.doctor import _weights
 from bot.pictures import engine_spec, recognised
 from bot.settings import Settings, SettingsError, load_settings
 from imaging.engine_table import build_engine

@@ -1,4 +1,4 @@
-"""What was spent, row by row, and its sums; see `bot.store_sql`.
+"""What was spent, row by row, and its sums; see `bot.store.tables`.
 
 A server's or everybody's day can have a hundred thousand rows, and every message asks for its sum. So the last sums
 are remembered: a new one adds the rows that have come since, and takes off those that the window has left.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 
-from bot import store_rows as rows
+from bot.store import rows
 from handlers.model import Person, ThreadKey
 from handlers.quota_rules import Amounts, Sharers, share_key
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 
-from bot.doctor_findings import Finding, ok, warning
+from bot.doctor.findings import Finding, ok, warning
 from bot.home import Home
 from bot.quotas import must_be_bounded, quotas
 from bot.settings import Settings

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 
-from bot.doctor_findings import Finding, broken, ok, warning
+from bot.doctor.findings import Finding, broken, ok, warning
 from bot.home import Home
 from bot.people import Register
 from bot.settings import Login, Settings, loopback

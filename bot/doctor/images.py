@@ -6,7 +6,7 @@ import datetime
 import json
 from typing import Any
 
-from bot.doctor_findings import Finding, broken, ok, warning
+from bot.doctor.findings import Finding, broken, ok, warning
 from bot.settings import Settings
 from imaging.engines.images_api.models import choose, shut_down
 

@@ -21,11 +21,11 @@ from uuid import uuid4
 
 from sqlite_utils import Database
 
-from bot.store_file import connect, restore, sentence_for
-from bot.store_hands import Hands
-from bot.store_sql import Tables, ThreadRow
-from bot.store_sql_deletion import Heir
-from bot.store_thread import DatabaseThread
+from bot.store.deletion import Heir
+from bot.store.file import connect, restore, sentence_for
+from bot.store.hands import Hands
+from bot.store.tables import Tables, ThreadRow
+from bot.store.thread import DatabaseThread
 from handlers.audit import Act
 from handlers.errors import StoreError
 from handlers.model import (

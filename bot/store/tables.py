@@ -1,4 +1,4 @@
-"""The database's transactions, synchronous; `bot.store` runs them on its one thread.
+"""The database's transactions, synchronous; `bot.store.store` runs them on its one thread.
 
 Every statement goes through an index, and a session's query is bounded, so that turn 500 of a thread
 costs what turn 5 costs.
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot import store_rows as rows
-from bot.store_sql_deletion import DeletionTables
-from bot.store_sql_pictures import keep
+from bot.store import rows
+from bot.store.deletion import DeletionTables
+from bot.store.pictures import keep
 from handlers.model import (
     Incoming,
     Picture,

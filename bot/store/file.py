@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from bot.migrations import migrate
+from bot.store.migrations import migrate
 from handlers.errors import StoreError
 from imaging.disk import Trouble, trouble
 from imaging.sqlite import open_file

@@ -1,4 +1,4 @@
-"""The embedded model's own process: ``python -m bot.local_llm_server``.
+"""The embedded model's own process: ``python -m bot.llm.embedded_server``.
 
 It reads one line of JSON from standard input (where the files are, threads, the key that callers must
 show), writes one line of JSON to standard output (the address, or what went wrong) and serves until standard input

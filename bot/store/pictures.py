@@ -1,4 +1,4 @@
-"""Transactions on pictures and on what one person has made; see `bot.store_sql`."""
+"""Transactions on pictures and on what one person has made; see `bot.store.tables`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from bot import store_rows as rows
-from bot.store_spent import Spent
+from bot.store import rows
+from bot.store.spent import Spent
 from handlers.model import Person, Picture, Tally, ThreadKey, Turn, Vote
 from handlers.quota_rules import Amounts
 from imaging.model import Operation

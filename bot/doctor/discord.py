@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.chats.rows import access
-from bot.doctor_chats import ask
-from bot.doctor_findings import Finding, broken, ok, warning
+from bot.doctor.chats import ask
+from bot.doctor.findings import Finding, broken, ok, warning
 from bot.settings import Settings
 
 MESSAGE_CONTENT = 1 << 18 | 1 << 19

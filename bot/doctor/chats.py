@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable
 from typing import Any
 
-from bot.doctor_findings import Finding, Level, broken, ok, warning
+from bot.doctor.findings import Finding, Level, broken, ok, warning
 from bot.settings import Settings
 
 TIMEOUT_S = 10.0

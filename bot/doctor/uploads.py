@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from bot.doctor_findings import Finding, broken, ok
+from bot.doctor.findings import Finding, broken, ok
 from bot.settings import Settings
 from imaging.decoding.pool import Decoders
 from imaging.errors import BadPicture

@@ -14,9 +14,15 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot import doctor_chats, doctor_discord, doctor_images, doctor_limits, doctor_page, doctor_uploads, private
+from bot import private
 from bot.chats import rows
-from bot.doctor_findings import Finding, Level, broken, ok, warning
+from bot.doctor import chats as doctor_chats
+from bot.doctor import discord as doctor_discord
+from bot.doctor import images as doctor_images
+from bot.doctor import limits as doctor_limits
+from bot.doctor import page as doctor_page
+from bot.doctor import uploads as doctor_uploads
+from bot.doctor.findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras, unknown_names

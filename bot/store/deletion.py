@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot import audit
-from bot import store_rows as rows
-from bot.store_sql_pictures import GONE, PictureTables
+from bot.store import rows
+from bot.store.pictures import GONE, PictureTables
 from handlers.audit import Act
 from handlers.model import Person, ThreadKey
 from handlers.ports import Forgotten

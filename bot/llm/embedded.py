@@ -337,11 +337,11 @@ class EmbeddedLanguageModel:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "bot.local_llm_server",
+            "bot.llm.embedded_server",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
         )
         # Nobody else may enter a folder that is made this way.
         self._folder = (

@@ -1,0 +1,1 @@
+"""`easel doctor`: each part of the program checked by a file of its own."""

@@ -1,0 +1,1 @@
+"""Conversations, pictures and what people spent, in SQLite: `store` is what others talk to."""
