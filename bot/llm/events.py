@@ -130,5 +130,7 @@ def _is_page(text: str) -> bool:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return {}  # nothing that anybody means; how deep is too deep depends on who is calling
+    except ValueError:
         return Malformed(text[:200], page=False)

@@ -113,7 +113,7 @@ class Hearing:
         try:
             piece = read_piece(event)
         except RecursionError:
-            raise Refused(Refusal(Kind.TROUBLE, 0)) from None
+            return []
         if piece.error is not None:
             raise Refused(read_refusal(0, {"error": piece.error}))
         self._note(piece)

@@ -47,7 +47,8 @@ import json, pathlib, tempfile
 import numpy, io
 from PIL import Image
 from imaging.engines import random_sdxl
-from imaging.engines.sdxl import BUILT_IN, SAMPLERS, EngineOptions, SdxlEngine
+from imaging.engines.samplers import SAMPLERS
+from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
 from imaging.queue.estimates import Estimates
 from imaging.model import Abilities, Technique
 from tests.imaging.engines.tiny import edit, recipe, render
@@ -55,7 +56,7 @@ from tests.imaging.engines.tiny import edit, recipe, render
 folder = pathlib.Path(tempfile.mkdtemp())
 random_sdxl.build(folder)
 side = random_sdxl.SIDE
-abilities = Abilities("sdxl", "tiny", BUILT_IN, {"square": (side, side)}, 4, 5.0, "euler", SAMPLERS)
+abilities = Abilities("sdxl", "tiny", BUILT_IN, {"square": (side, side)}, 4, 5.0, "euler")
 engine = SdxlEngine(abilities, EngineOptions(str(folder), folder, device="cpu", threads=1))
 engine.load()
 parent = recipe("a red car")
