@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.store.file import connect
 from handlers.audit import Act
 from handlers.model import Person, ThreadKey
 
@@ -106,16 +105,9 @@ def _clean(value: str | int) -> str | int:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def note_by_host(database: Path, what: str, *, first: bool = False) -> None:
-    """Write down what was done at the host's terminal, also while a program runs; it hinders nothing.
-
-    Args:
-        first: Whether this may come before the first start: the database is then made, where else none is.
-    """
-    if first and not database.exists():
-        with contextlib.suppress(sqlite3.Error, OSError):
-            connect(database).conn.close()
-    address = f"file:{database}?mode=rw"
+def note_by_host(database: Path, what: str) -> None:
+    """Write down what was done at the host's terminal, also while a program runs; it hinders nothing."""
+    address = f"file:{database}?mode=rw"  # where there is no database yet, none is made
     with (
         contextlib.suppress(sqlite3.Error),
         closing(sqlite3.connect(address, uri=True, timeout=2)) as connection,

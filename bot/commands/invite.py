@@ -13,6 +13,7 @@ from bot.cli import CommandFailed
 from bot.home import Home
 from bot.people import DAY_S, House, Invitation, Member, Register, proper_name
 from bot.settings import Login, Settings, load_settings
+from bot.store.file import connect
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
             note_by_host(home.database, "person removed")
         else:
             lines = _invite(register, arguments, _base(settings, home))
-            note_by_host(home.database, f"invitation as {arguments.role}", first=True)
+            if not home.database.exists():  # an invitation may come before the first start
+                connect(home.database).close()
+            note_by_host(home.database, f"invitation as {arguments.role}")
             print("\n".join(lines))
     if settings.web_login is not Login.INVITATION:
         print("The page does not ask for invitations yet: set EASEL_WEB_LOGIN=invitation, and start it again.")

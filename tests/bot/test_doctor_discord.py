@@ -32,7 +32,7 @@ def explained(found: Finding) -> bool:
 
 def test_what_the_page_quotes_is_what_the_program_says() -> None:
     files = [
-        ROOT / "bot" / "doctor_discord.py",
+        ROOT / "bot" / "doctor" / "discord.py",
         ROOT / "handlers" / "run.py",
         *(ROOT / "bot/chats/discord").glob("*.py"),
     ]
