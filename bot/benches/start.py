@@ -65,7 +65,7 @@ async def _watch(pid: int) -> dict[str, float]:
             for child in parent.children(recursive=True):
                 size, line = child.memory_info().rss / MIB, " ".join(child.cmdline())
                 worker = max(worker, size) if "imaging" in line else worker
-                model = max(model, size) if "local_llm" in line else model
+                model = max(model, size) if "embedded_server" in line else model
             await asyncio.sleep(0.05)
     except psutil.NoSuchProcess:
         pass
