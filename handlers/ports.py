@@ -24,6 +24,7 @@ from handlers.model import (
     Vote,
     Whereabouts,
 )
+from handlers.moderation.model import Finding, Subject
 from handlers.quota_rules import Amounts, Sharers
 from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
@@ -83,6 +84,24 @@ class LanguageModel(Protocol):
         Raises:
             handlers.errors.LanguageModelError: with the sentence for the user; chunks that came
                 before it stay valid."""
+
+
+class ModeratorUnavailable(Exception):
+    """A moderator cannot say: it is down, slow, or answers nonsense. The text is for the host's log."""
+
+
+class Moderator(Protocol):
+    """Looks at words and pictures. Any number of them together; the strictest wins."""
+
+    @property
+    def name(self) -> str:
+        """One word, for logs and metrics."""
+
+    async def look(self, subject: Subject) -> Sequence[Finding]:
+        """What it finds in the subject; nothing in a kind of subject that it does not judge.
+
+        Raises:
+            ModeratorUnavailable: it cannot say now."""
 
 
 class Claim(StrEnum):
