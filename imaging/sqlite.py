@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 
@@ -31,14 +31,38 @@ def open_file(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -
     return connection
 
 
+def open_present(
+    path: Path, *, write: bool = False, immutable: bool = False, busy_s: float = 2.0
+) -> sqlite3.Connection:
+    """A file that is there, as it is: to look at it, or with `write` to change a row. None is made.
+
+    Args:
+        immutable: Nobody writes it meanwhile; no log is looked for beside it.
+
+    Raises:
+        sqlite3.Error: it is not there or cannot be opened.
+    """
+    # As an address, because only one can ask for these modes; a folder may be called `what?` or `50%`.
+    options = f"mode={'rw' if write else 'ro'}{'&immutable=1' if immutable else ''}"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=busy_s)
+
+
+def copy_to(connection: sqlite3.Connection, target: Path) -> None:
+    """A copy of the whole database, also while others write it (SQLite's online backup)."""
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction: committed at the end of the block, rolled back where it fails."""
-    connection.execute("BEGIN IMMEDIATE")
+    """A write transaction, or a part of the one that is open: kept at the end of the block, undone where it fails."""
+    inner = connection.in_transaction
+    connection.execute("SAVEPOINT part" if inner else "BEGIN IMMEDIATE")
     try:
         yield connection
-        connection.execute("COMMIT")
+        connection.execute("RELEASE part" if inner else "COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk has rolled back already
-            connection.execute("ROLLBACK")
+            for statement in ("ROLLBACK TO part", "RELEASE part") if inner else ("ROLLBACK",):
+                connection.execute(statement)
         raise

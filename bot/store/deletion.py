@@ -1,16 +1,17 @@
-"""Transactions that delete for good: one person's data on request, and what is old."""
+"""What deletes for good: one person's data on request, and what is old; see `bot.store.tables`."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot import audit
 from bot.store import rows
-from bot.store.pictures import GONE, PictureTables
-from handlers.audit import Act
+from bot.store.pictures import GONE, Pictures
+from bot.store.turns import Turns
 from handlers.model import Person, ThreadKey
 from handlers.ports import Forgotten
 
@@ -34,8 +35,13 @@ class Heir:
         return (self.thread, self.number)
 
 
-class DeletionTables(PictureTables):
-    """One transaction a method. Not thread-safe."""
+class Deletion:
+    """On one connection, over the parts that hold what people made. Not thread-safe."""
+
+    def __init__(self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures) -> None:
+        self._db = connection
+        self._turns = turns
+        self._pictures = pictures
 
     def heirs(self, chat: str, tenant: str, person: Person) -> list[Heir]:
         """What was made from a person's pictures by others, each thread's in the order of its numbers."""
@@ -57,16 +63,6 @@ class DeletionTables(PictureTables):
                 heirs.append(Heir(thread, number, sha256, bare, state == "ready"))
         return heirs
 
-    def orphaned(self, thread: ThreadKey, parents: Sequence[int]) -> bool:
-        """Whether one of these pictures has been forgotten."""
-        marks = ",".join("?" * len(parents))
-        row = self._db.execute(
-            f"SELECT 1 FROM pictures WHERE thread = ? AND number IN ({marks}) AND recipe IS NULL "
-            f"AND description = '{GONE}' LIMIT 1",
-            (rows.clean(str(thread)), *parents),
-        ).fetchone()
-        return row is not None
-
     def forget(
         self, chat: str, tenant: str, person: Person, renewed: Mapping[tuple[str, int], tuple[str, Mapping[str, Any]]]
     ) -> tuple[Forgotten, list[str]] | None:
@@ -81,33 +77,24 @@ class DeletionTables(PictureTables):
             None, and nothing is done, when an heir has come that is not among them.
         """
         key = _key(chat, tenant, person)
-        with self._transaction():
-            heirs = self.heirs(chat, tenant, person)
-            if any(heir.key not in renewed for heir in heirs):
-                return None
-            pictures = self._db.execute(
-                "SELECT thread, number, sha256 FROM pictures WHERE person_id = ?", (key,)
-            ).fetchall()
-            turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
-            self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
-            self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
-            audit.forget(self._db, chat, tenant, person)
-            self._erase("person_id = ?", (key,))
-            self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
-            self._blank_events(turns, person)
-            for heir in heirs:
-                self._renew(heir, *renewed[heir.key])
-            threads = tuple(sorted({thread for thread, _, _ in pictures} | {thread for _, thread, _ in turns}))
-            files = [sha for _, _, sha in pictures] + [heir.sha256 for heir in heirs]
-            return Forgotten(len(turns), len(pictures), threads), self.unneeded(files)
-
-    def note(self, at: float, act: Act, what: str, thread: ThreadKey | None, person: Person | None, times: int) -> None:
-        with self._transaction() as connection:
-            audit.add(connection, at, act, what, thread, person, times)
-
-    def forget_acts(self, before: float) -> int:
-        with self._transaction() as connection:
-            return audit.prune(connection, before)
+        heirs = self.heirs(chat, tenant, person)
+        if any(heir.key not in renewed for heir in heirs):
+            return None
+        pictures = self._db.execute(
+            "SELECT thread, number, sha256 FROM pictures WHERE person_id = ?", (key,)
+        ).fetchall()
+        turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
+        self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
+        self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
+        audit.forget(self._db, chat, tenant, person)
+        self._erase("person_id = ?", (key,))
+        self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
+        self._blank_events(turns, person)
+        for heir in heirs:
+            self._renew(heir, *renewed[heir.key])
+        threads = tuple(sorted({thread for thread, _, _ in pictures} | {thread for _, thread, _ in turns}))
+        files = [sha for _, _, sha in pictures] + [heir.sha256 for heir in heirs]
+        return Forgotten(len(turns), len(pictures), threads), self._pictures.unneeded(files)
 
     def _blank_turns(self, key: str, turns: Sequence[tuple[str, str, str]], mine: set[tuple[str, int]]) -> None:
         self._db.execute(
@@ -144,8 +131,8 @@ class DeletionTables(PictureTables):
             )
 
     def _erase(self, where: str, values: tuple[Any, ...]) -> None:
-        self._known_pictures.clear()
-        self._known_turns.clear()
+        self._pictures.known.clear()
+        self._turns.known.clear()
         self._db.execute(
             "UPDATE threads SET pictures = pictures - "
             f"(SELECT count(*) FROM pictures p WHERE p.thread = threads.key AND p.state = 'ready' AND p.{where}) "
@@ -158,19 +145,18 @@ class DeletionTables(PictureTables):
 
     def prune(self, before: float) -> tuple[Forgotten, list[str]]:
         """Delete what was made before a moment; counters stay, so no number is used again."""
-        with self._transaction():
-            files = self._db.execute(
-                "SELECT sha256 FROM pictures WHERE created < ? AND state = 'ready'", (before,)
-            ).fetchall()
-            self._erase("created < ?", (before,))
-            pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
-            turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
-            self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
-            self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
-            self._db.execute(
-                "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
-            )
-            return Forgotten(turns, pictures), self.unneeded([row[0] for row in files])
+        files = self._db.execute(
+            "SELECT sha256 FROM pictures WHERE created < ? AND state = 'ready'", (before,)
+        ).fetchall()
+        self._erase("created < ?", (before,))
+        pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
+        turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
+        self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
+        self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
+        self._db.execute(
+            "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
+        )
+        return Forgotten(turns, pictures), self._pictures.unneeded([row[0] for row in files])
 
 
 def _key(chat: str, tenant: str, person: Person) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -10,7 +11,7 @@ from sqlite_utils import Database
 from bot.store.migrations import migrate
 from handlers.errors import StoreError
 from imaging.disk import Trouble, trouble
-from imaging.sqlite import open_file
+from imaging.sqlite import copy_to, open_file, open_present
 
 
 def sentence_for(error: OSError | sqlite3.Error) -> str:
@@ -47,19 +48,12 @@ def restore(backup: Path, path: Path) -> None:
         StoreError: the backup is no database of ours.
     """
     try:
-        source = sqlite3.connect(f"file:{backup}?mode=ro", uri=True)
-        try:
+        with closing(open_present(backup)) as source:
             if source.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                 raise StoreError("The backup is damaged; choose another one.")
             source.execute("SELECT 1 FROM turns LIMIT 1")
             for suffix in ("-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            target = sqlite3.connect(path)
-            try:
-                source.backup(target)
-            finally:
-                target.close()
-        finally:
-            source.close()
+            copy_to(source, path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError("The backup is not a database of Easel; choose another file.") from error

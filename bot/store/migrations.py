@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from bot import audit
 from handlers.model import Person
+from imaging.sqlite import transaction
 
 SCHEMA = """
 CREATE TABLE events (
@@ -158,11 +159,6 @@ def migrate(db: Database) -> None:
     if version > len(MIGRATIONS):
         raise ValueError("The database was written by a newer version of Easel; start that version.")
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        db.conn.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db.conn):
             step(db)
             db.conn.execute(f"PRAGMA user_version = {number}")
-        except BaseException:
-            db.conn.execute("ROLLBACK")
-            raise
-        db.conn.execute("COMMIT")

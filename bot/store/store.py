@@ -16,16 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 from sqlite_utils import Database
 
-from bot.store.deletion import Heir
+from bot import audit
+from bot.store.database_thread import DatabaseThread
 from bot.store.file import connect, restore, sentence_for
-from bot.store.hands import Hands
-from bot.store.tables import Tables, ThreadRow
-from bot.store.thread import DatabaseThread
+from bot.store.picture_files import Files, bare_copy, renamed, with_recipe
+from bot.store.tables import Tables
+from bot.store.threads import ThreadRow
 from handlers.audit import Act
 from handlers.errors import StoreError
 from handlers.model import (
@@ -44,22 +45,13 @@ from handlers.model import (
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
 from imaging.disk import empty_log
-from imaging.errors import BadPicture
-from imaging.model import Recipe
+from imaging.sqlite import copy_to, transaction
 
 __all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Files(Protocol):
-    """Where picture bytes lie, by SHA-256; `imaging.files.PictureFiles` is one."""
-
-    def put(self, data: bytes) -> str: ...
-    def get(self, sha256: str) -> bytes: ...
-    def delete(self, sha256: str) -> object: ...
 
 
 def _uncounted(amounts: Amounts) -> None:
@@ -69,12 +61,11 @@ def _uncounted(amounts: Amounts) -> None:
 class SqliteStore:
     """Implements `handlers.ports.Store`. Open it with `await SqliteStore.open(...)`, close it with `close()`."""
 
-    def __init__(self, db: Database, files: Files, thread: DatabaseThread, tables: Tables, hands: Hands) -> None:
+    def __init__(self, db: Database, files: Files, thread: DatabaseThread, tables: Tables) -> None:
         self._db = db
         self._files = files
         self._thread = thread
         self._tables = tables
-        self._hands = hands
 
     @classmethod
     async def open(
@@ -104,14 +95,13 @@ class SqliteStore:
         except ValueError as error:
             executor.shutdown()
             raise StoreError(str(error)) from error
-        boot = uuid4().hex
-        tables = Tables(db, boot, recent_turns=recent_turns, recent_pictures=recent_pictures, spent=spent)
-        return cls(db, files, DatabaseThread(db.conn, executor, tables.spent.undone), tables, Hands(db.conn, boot))
+        tables = Tables(db.conn, uuid4().hex, recent_turns=recent_turns, recent_pictures=recent_pictures, spent=spent)
+        return cls(db, files, DatabaseThread(db.conn, executor, tables.undone), tables)
 
     async def close(self) -> None:
         """Wait for what is running, then close the file."""
         with contextlib.suppress(StoreError):
-            await self._run(self._hands.let_go, _now().timestamp())
+            await self._run(self._tables.hands.let_go, _now().timestamp())
         await self._thread.close()
 
     async def _run(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -119,6 +109,15 @@ class SqliteStore:
             return await self._thread.run(lambda: work(*args, **kwargs))
         except (sqlite3.Error, OSError) as error:
             raise StoreError(sentence_for(error)) from error
+
+    async def _write(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """All of it or nothing."""
+
+        def whole() -> R:
+            with transaction(self._db.conn):
+                return work(*args, **kwargs)
+
+        return await self._run(whole)
 
     async def _beside(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """File work, in a thread of its own: syncing a picture to the disk must not hold up the database."""
@@ -136,85 +135,85 @@ class SqliteStore:
     # Messages and turns
 
     async def take_in_hand(self, work: str) -> int:
-        return await self._run(self._hands.take, work, _now().timestamp())
+        return await self._run(self._tables.hands.take, work, _now().timestamp())
 
     async def put_down(self, work: str) -> None:
-        await self._run(self._hands.put_down, work)
+        await self._run(self._tables.hands.put_down, work)
 
     async def claim(self, event: str) -> Claim:
-        return await self._run(self._tables.claim, event, _now().timestamp())
+        return await self._write(self._tables.events.claim, event, _now().timestamp())
 
     async def finish(self, event: str) -> None:
-        await self._run(self._tables.finish, event)
+        await self._write(self._tables.events.finish, event)
 
     async def accept(self, incoming: Incoming, *, asked: str, turn: str, uploads: Sequence[Upload]) -> Accepted:
         stored: list[tuple[Upload, str]] = []
         try:
             for upload in uploads:
                 stored.append((upload, await self._beside(self._files.put, upload.data)))
-            return await self._run(self._tables.accept, incoming, asked, turn, stored, _now())
+            return await self._write(self._tables.intake.accept, incoming, asked, turn, stored, _now())
         except StoreError:
             await self._drop([sha for _, sha in stored])
             raise
 
     async def begin(self, turn: Turn, event: str) -> Accepted:
-        return await self._run(self._tables.begin, turn, event, _now())
+        return await self._write(self._tables.intake.begin, turn, event, _now())
 
     async def add_user_turn(self, incoming: Incoming, turn: str) -> Turn:
         asked = Turn(turn, incoming.thread, 0, Role.USER, incoming.person, incoming.text, _now())
-        return await self._run(self._tables.add_turn, asked, asked.created, incoming.title or incoming.text[:80])
+        return await self._write(self._tables.turns.add, asked, asked.created, incoming.title or incoming.text[:80])
 
     async def open_assistant_turn(self, thread: ThreadKey, turn: str, answers: str | None) -> Turn:
         opened = Turn(turn, thread, 0, Role.ASSISTANT, None, "", _now(), TurnState.OPEN, answers=answers)
-        return await self._run(self._tables.add_turn, opened, opened.created)
+        return await self._write(self._tables.turns.add, opened, opened.created)
 
     async def save_assistant_turn(self, turn: Turn) -> None:
-        await self._run(self._tables.save_turn, turn, finish=False)
+        await self._write(self._tables.intake.save, turn, finish=False)
 
     async def finish_turn(self, turn: Turn) -> None:
-        await self._run(self._tables.save_turn, turn, finish=True)
+        await self._write(self._tables.intake.save, turn, finish=True)
 
     async def turn(self, turn: str) -> Turn | None:
-        return await self._run(self._tables.turn, turn)
+        return await self._run(self._tables.turns.get, turn)
 
     async def open_turns(self) -> Sequence[Turn]:
-        return await self._run(self._tables.open_turns)
+        return await self._run(self._tables.turns.open)
 
     async def turns(self, thread: ThreadKey, *, limit: int | None = None) -> Sequence[Turn]:
-        return await self._run(self._tables.turns, thread, limit)
+        return await self._run(self._tables.turns.of_thread, thread, limit)
 
     # Threads
 
     async def session(self, thread: ThreadKey) -> Session:
-        return await self._run(self._tables.session, thread)
+        return await self._run(self._tables.sessions.read, thread)
 
     async def reserve_numbers(self, thread: ThreadKey, count: int) -> int:
-        return await self._run(self._tables.reserve_numbers, thread, count, _now().timestamp())
+        return await self._write(self._tables.threads.reserve_numbers, thread, count, _now().timestamp())
 
     async def select(self, thread: ThreadKey, number: int) -> None:
-        await self._run(self._tables.select, thread, number)
+        await self._write(self._tables.threads.select, thread, number)
 
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadRow]:
-        return await self._run(self._tables.threads, chat, tenant, limit)
+        return await self._run(self._tables.threads.newest, chat, tenant, limit)
 
     async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
-        await self._run(self._tables.choose, scope, settings)
+        await self._write(self._tables.choices.choose, scope, settings)
 
     async def chosen(self, scope: str) -> Mapping[str, str]:
-        return await self._run(self._tables.chosen, scope)
+        return await self._run(self._tables.choices.chosen, scope)
 
     # Pictures
 
     async def add_picture(self, picture: Picture, data: bytes) -> Picture:
         recipe = picture.recipe
         of_others = recipe is not None and recipe.source is not None and bool(picture.parents)
-        if recipe and of_others and await self._run(self._tables.orphaned, picture.thread, picture.parents):
+        if recipe and of_others and await self._run(self._tables.pictures.orphaned, picture.thread, picture.parents):
             # Its parent was forgotten while it was drawn: so are the parent's words inside it.
             recipe = replace(recipe, source=None)
-            picture, data = replace(picture, recipe=recipe), await self._beside(_with_recipe, data, recipe)
+            picture, data = replace(picture, recipe=recipe), await self._beside(with_recipe, data, recipe)
         sha = await self._beside(self._files.put, data)
         try:
-            stored = await self._run(self._tables.add_picture, replace(picture, sha256=sha), len(data))
+            stored = await self._write(self._tables.pictures.add, replace(picture, sha256=sha), len(data))
         except StoreError:
             await self._drop([sha])
             raise
@@ -226,7 +225,7 @@ class SqliteStore:
         """Delete files that no picture needs: what a failed transaction would leave behind."""
 
         def work() -> None:
-            for sha in self._tables.unneeded(files):
+            for sha in self._tables.pictures.unneeded(files):
                 self._files.delete(sha)
 
         with contextlib.suppress(StoreError):
@@ -234,32 +233,34 @@ class SqliteStore:
 
     async def unneeded(self, files: Sequence[str]) -> list[str]:
         """Those of `files` that no picture needs."""
-        return await self._run(self._tables.unneeded, files)
+        return await self._run(self._tables.pictures.unneeded, files)
 
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None:
-        return await self._run(self._tables.picture, thread, number)
+        return await self._run(self._tables.pictures.get, thread, number)
 
     async def picture_bytes(self, sha256: str) -> bytes:
         return await self._beside(self._files.get, sha256)
 
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
-        return await self._run(self._tables.gallery, thread, limit)
+        return await self._run(self._tables.pictures.gallery, thread, limit)
 
     async def made_by(self, chat: str, tenant: str, person: Person, *, limit: int = 20) -> Sequence[Picture]:
-        return await self._run(self._tables.made_by, chat, tenant, person, limit)
+        return await self._run(self._tables.pictures.made_by, chat, tenant, person, limit)
 
     async def delete_picture(self, thread: ThreadKey, number: int) -> None:
         def work() -> None:
-            for sha in self._tables.delete_picture(thread, number):
+            with transaction(self._db.conn):
+                unneeded = self._tables.pictures.delete(thread, number)
+            for sha in unneeded:
                 self._files.delete(sha)
 
         await self._run(work)
 
     async def vote(self, vote: Vote) -> bool:
-        return await self._run(self._tables.vote, vote, _now().timestamp())
+        return await self._write(self._tables.votes.vote, vote, _now().timestamp())
 
     async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
-        return await self._run(self._tables.votes, thread)
+        return await self._run(self._tables.votes.tallies, thread)
 
     # People and housekeeping
 
@@ -270,25 +271,26 @@ class SqliteStore:
         return await self._run(self._tables.spent.each, sharers, key, since.timestamp())
 
     async def spend(self, thread: ThreadKey, person: Person, amounts: Amounts, at: datetime) -> None:
-        await self._run(self._tables.spend, at.timestamp(), thread, person, amounts)
+        await self._write(self._tables.spent.add, at.timestamp(), thread, person, amounts)
 
     async def note(self, act: Act, what: str, thread: ThreadKey | None, person: Person | None, times: int = 1) -> None:
         """See `handlers.audit.Audit`."""
         at = _now().timestamp()
         try:
-            await self._run(self._tables.note, at, act, what, thread, person, times)
+            await self._write(audit.add, self._db.conn, at, act, what, thread, person, times)
         except StoreError as error:
             log.warning("%s (%s) is not in the audit record: %s", what, act, error)
 
     async def forget_acts(self, before: float) -> int:
         """Of the audit record, what is older than a Unix time; returns how many rows."""
-        return await self._run(self._tables.forget_acts, before)
+        return await self._write(audit.prune, self._db.conn, before)
 
     async def forget_spendings(self) -> None:
         """Those that no quota counts any more; and what a log still holds because somebody read when it was deleted."""
 
         def work() -> None:
-            self._tables.forget_spendings((_now() - LONGEST).timestamp())
+            with transaction(self._db.conn):
+                self._tables.spent.forget((_now() - LONGEST).timestamp())
             empty_log(self._db.conn)
 
         await self._alone(work)
@@ -298,14 +300,15 @@ class SqliteStore:
         names: dict[str, str] = {}
         while True:
             # Files are written beside the database; an heir that comes meanwhile has its turn in the next round.
-            for heir in await self._run(self._tables.heirs, chat, tenant, person):
+            for heir in await self._run(self._tables.deletion.heirs, chat, tenant, person):
                 if heir.key not in renewed:
-                    recipe = _renamed(heir.recipe, names)
-                    names[heir.sha256] = sha = await self._bare_copy(heir, recipe)
+                    recipe = renamed(heir.recipe, names)
+                    names[heir.sha256] = sha = await self._beside(bare_copy, self._files, heir, recipe)
                     renewed[heir.key] = (sha, recipe)
 
             def work() -> Forgotten | None:
-                done = self._tables.forget(chat, tenant, person, renewed)
+                with transaction(self._db.conn):
+                    done = self._tables.deletion.forget(chat, tenant, person, renewed)
                 if done is None:
                     return None
                 self._erase(done[1])
@@ -315,24 +318,10 @@ class SqliteStore:
             if forgotten is not None:
                 return forgotten
 
-    async def _bare_copy(self, heir: Heir, recipe: Mapping[str, Any]) -> str:
-        """The name of the heir's file with this recipe inside."""
-        if not heir.ready:
-            return heir.sha256
-
-        def work() -> str:
-            try:
-                data = self._files.get(heir.sha256)
-                return self._files.put(_with_recipe(data, Recipe.from_json(recipe)))
-            except (BadPicture, ValueError, FileNotFoundError) as error:
-                log.warning("picture %d of %s keeps its file: %s", heir.number, heir.thread, error)
-                return heir.sha256
-
-        return await self._beside(work)
-
     async def prune(self, before: datetime) -> Forgotten:
         def work() -> Forgotten:
-            forgotten, files = self._tables.prune(before.timestamp())
+            with transaction(self._db.conn):
+                forgotten, files = self._tables.deletion.prune(before.timestamp())
             self._erase(files)
             return forgotten
 
@@ -348,11 +337,7 @@ class SqliteStore:
 
         def work() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            target = sqlite3.connect(path)
-            try:
-                self._db.conn.backup(target)
-            finally:
-                target.close()
+            copy_to(self._db.conn, path)
 
         await self._alone(work)
 
@@ -362,23 +347,16 @@ class SqliteStore:
         Raises:
             StoreError: it cannot.
         """
-        await self._alone(self._tables.probe)
+
+        def work() -> None:
+            with transaction(self._db.conn):
+                self._tables.threads.probe()
+
+        await self._alone(work)
 
     async def check(self) -> str:
         """`ok`, or what SQLite's integrity check says."""
         return await self._alone(lambda: str(self._db.conn.execute("PRAGMA integrity_check").fetchone()[0]))
-
-
-def _with_recipe(data: bytes, recipe: Recipe) -> bytes:
-    from imaging.outputs import with_recipe  # decoders are loaded when they are needed
-
-    return with_recipe(data, recipe)
-
-
-def _renamed(recipe: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
-    """The recipe with the new names of files that were written again."""
-    image = recipe.get("source_image")
-    return {**recipe, "source_image": names.get(image, image)} if isinstance(image, str) else recipe
 
 
 def _now() -> datetime:

@@ -35,6 +35,7 @@ from handlers.model import (
 from handlers.ports import Claim
 from handlers.quota_rules import Amounts, Sharers, share_key
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
+from imaging.sqlite import transaction
 from tests.fakes import ANNA, BEN, THREAD, FolderFiles, message, png
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -320,6 +321,37 @@ async def test_a_person_counts_once_over_all_tenants_and_also_when_forgotten(sto
     key = share_key(Sharers.PERSON, ThreadKey("discord", "9", "c", "t"), ANNA)
     assert (await store.spent(Sharers.PERSON, key, NOW)).pictures == 3
     assert not (await store.spent(Sharers.PERSON, share_key(Sharers.PERSON, THREAD, ANNA), NOW)).pictures
+
+
+async def test_what_was_read_of_a_transaction_that_was_undone_is_not_remembered(store: SqliteStore) -> None:
+    taken = await number(store)
+
+    def half() -> None:
+        store._tables.pictures.add(picture(taken, description="never stored"), 1)
+        assert store._tables.sessions.read(THREAD).pictures[0].description == "never stored"
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def whole() -> None:
+        with transaction(store._db.conn):
+            half()
+
+    for run in (store._run, store._alone):
+        with pytest.raises(StoreError):
+            await run(whole)
+        await store.add_picture(picture(taken), png(1))
+        assert [one.description for one in (await store.session(THREAD)).pictures] == [f"fox {taken}"]
+        taken = await number(store)
+        await store.prune(NOW + timedelta(days=1))
+
+
+async def test_where_the_chosen_picture_is_gone_the_newest_is_meant(store: SqliteStore) -> None:
+    old, new = await store.reserve_numbers(THREAD, 2), 2
+    await store.add_picture(picture(old), png(1))
+    await store.add_picture(picture(new, created=NOW + timedelta(days=1)), png(2))
+    await store.select(THREAD, old)
+    assert (await store.session(THREAD)).current == old
+    await store.prune(NOW + timedelta(hours=1))
+    assert (await store.session(THREAD)).current == new
 
 
 async def test_an_account_is_kept_with_a_turn_for_the_next_start(store: SqliteStore) -> None:

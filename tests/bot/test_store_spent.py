@@ -95,13 +95,12 @@ async def test_what_was_rolled_back_is_not_remembered(tmp_path: Path) -> None:
     assert (await store.spent(Sharers.ALL, "", now)).messages == 1
 
     def half() -> None:
-        with store._tables._transaction():
-            store._tables.spent.add(now.timestamp(), THREAD, ANNA, Amounts(messages=5))
-            assert store._tables.spent.sum(Sharers.ALL, "", now.timestamp()).messages == 6
-            raise sqlite3.OperationalError("database or disk is full")
+        store._tables.spent.add(now.timestamp(), THREAD, ANNA, Amounts(messages=5))
+        assert store._tables.spent.sum(Sharers.ALL, "", now.timestamp()).messages == 6
+        raise sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(StoreError):
-        await store._run(half)
+        await store._write(half)
     assert (await store.spent(Sharers.ALL, "", now)).messages == 1
     await store.spend(THREAD, ANNA, Amounts(messages=1), now)
     assert (await store.spent(Sharers.ALL, "", now)).messages == 2

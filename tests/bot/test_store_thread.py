@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store.thread import DatabaseThread
+from bot.store.database_thread import DatabaseThread
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class DatabaseThread:
     def __init__(
         self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, undone: Callable[[], None] = lambda: None
     ) -> None:
-        """`undone` is called on the thread when a transaction of several was rolled back."""
+        """`undone` is called on the thread when something failed and was rolled back."""
         self._connection = connection
         self._executor = executor
         self._undone = undone
@@ -45,7 +45,15 @@ class DatabaseThread:
 
     async def alone(self, work: Callable[[], R]) -> R:
         """An operation outside any transaction (a backup, a checkpoint)."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+        def alone() -> R:
+            try:
+                return work()
+            except BaseException:
+                self._undone()
+                raise
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, alone)
 
     async def close(self) -> None:
         """Finish what is waiting, then close the connection."""
@@ -101,10 +109,10 @@ class DatabaseThread:
             return None
         return results
 
-    @staticmethod
-    def _one(work: Callable[[], Any], future: asyncio.Future[Any]) -> Result:
-        # Operations open their own savepoint where they write; see `PictureTables._transaction`.
+    def _one(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> Result:
+        # Operations that write open a transaction of their own, inside this one a part of it.
         try:
             return future, work(), None
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+            self._undone()
             return future, None, error

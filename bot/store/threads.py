@@ -1,0 +1,108 @@
+"""Threads, their counters and their current picture; see `bot.store.tables`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.store import rows
+from handlers.model import Picture, ThreadKey
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """A row of the threads list."""
+
+    key: ThreadKey
+    title: str
+    turns: int
+    pictures: int
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a thread says of its pictures as a whole."""
+
+    next_number: int
+    selected: int | None
+    selected_before: int | None
+    """The next number at that moment: a later picture overrules the choice."""
+
+    def current(self, pictures: Sequence[Picture]) -> int | None:
+        """Of the newest pictures, by number, the one that "it" means."""
+        newest = pictures[-1].number if pictures else None
+        before = self.selected_before
+        if self.selected is None or newest is None or (before is not None and newest >= before):
+            return newest
+        return self.selected
+
+
+class Threads:
+    """On one connection. Not thread-safe."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def touch(self, key: ThreadKey, now: float, title: str = "") -> str:
+        """Make a thread, or note that it was used just now; returns its name in the tables."""
+        name = rows.clean(str(key))
+        self._db.execute(
+            "INSERT INTO threads (key, chat, tenant, channel, thread, title, updated) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET updated = excluded.updated, "
+            "title = CASE WHEN threads.title = '' THEN excluded.title ELSE threads.title END",
+            (name, key.chat, key.tenant, rows.clean(key.channel), rows.clean(key.thread), rows.clean(title), now),
+        )
+        return name
+
+    def take_numbers(self, name: str, count: int) -> int:
+        """The first of `count` fresh picture numbers."""
+        return self._take(name, "next_number", count)
+
+    def take_turns(self, name: str, count: int) -> int:
+        """The index of the first of `count` fresh turns, from 1."""
+        return self._take(name, "turns", count) + 1
+
+    def _take(self, name: str, column: str, count: int) -> int:
+        row = self._db.execute(
+            f"UPDATE threads SET {column} = {column} + ? WHERE key = ? RETURNING {column}", (count, name)
+        ).fetchone()
+        return int(row[0]) - count
+
+    def reserve_numbers(self, thread: ThreadKey, count: int, now: float) -> int:
+        return self.take_numbers(self.touch(thread, now), count)
+
+    def select(self, thread: ThreadKey, number: int) -> None:
+        # Pictures whose number was given out before this choice do not overrule it when they arrive.
+        self._db.execute(
+            "UPDATE threads SET selected = ?, selected_before = next_number WHERE key = ?",
+            (number, rows.clean(str(thread))),
+        )
+
+    def probe(self) -> None:
+        """Ask to write; nothing is."""
+        self._db.execute("UPDATE threads SET updated = updated WHERE key = ''")
+
+    def counters(self, name: str) -> Counters | None:
+        """None where the thread is not known."""
+        row = self._db.execute(
+            "SELECT next_number, selected, selected_before FROM threads WHERE key = ?", (name,)
+        ).fetchone()
+        return None if row is None else Counters(*row)
+
+    def key(self, name: str) -> ThreadKey:
+        row = self._db.execute("SELECT chat, tenant, channel, thread FROM threads WHERE key = ?", (name,)).fetchone()
+        return ThreadKey(*row)
+
+    def newest(self, chat: str, tenant: str, limit: int) -> list[ThreadRow]:
+        found = self._db.execute(
+            "SELECT channel, thread, title, turns, pictures, updated FROM threads "
+            "WHERE chat = ? AND tenant = ? ORDER BY updated DESC LIMIT ?",
+            (chat, tenant, limit),
+        )
+        return [
+            ThreadRow(ThreadKey(chat, tenant, r[0], r[1]), r[2], r[3], r[4], datetime.fromtimestamp(r[5], UTC))
+            for r in found
+        ]
