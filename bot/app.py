@@ -8,12 +8,13 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import private
-from bot.chats import rows
-from bot.chats.rows import Parts, Service
+from bot.chats.discord.declaration import DISCORD
+from bot.chats.slack.declaration import SLACK
+from bot.chats.web.declaration import WEB
 from bot.home import Home
 from bot.housekeeping import Housekeeping
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
@@ -21,13 +22,14 @@ from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.people import People
 from bot.pictures import Studio, open_studio
+from bot.platforms import Parts, Platform, Service
 from bot.probes import Probes
-from bot.quotas import quotas
+from bot.quotas import limits
 from bot.settings import Login, Settings
 from bot.store.store import SqliteStore
+from handlers.access import Access
 from handlers.desk import Desk
 from handlers.errors import LanguageModelError
-from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
 from handlers.ports import Chat, LanguageModel
 from handlers.services import Forget
@@ -41,21 +43,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRow:
-    """A platform: when it is wanted, and how it is built."""
-
-    name: str
-    wanted: Callable[[Settings], bool]
-    build: Callable[[Parts], Service]
-
-
-# A new platform is one row here and one module in bot/chats. The web page is last: others may add routes to it.
-CHATS = (
-    ChatRow("discord", lambda s: bool(s.discord_token.get_secret_value()), rows.discord),
-    ChatRow("slack", rows.wants_slack, rows.slack),
-    ChatRow("web", lambda s: True, rows.web),
+# A new platform is one row here and one package in bot/chats. The web page is last: others may add routes to it.
+CHATS: tuple[Platform, ...] = (
+    DISCORD,
+    SLACK,
+    WEB,
 )
+
+
+def others_come(settings: Settings) -> bool:
+    """Whether anybody but who sits at the machine can be here."""
+    return any(row.brings_others(settings) for row in CHATS)
+
+
+def access(settings: Settings) -> dict[str, Access]:
+    """Where and for whom whoever runs the program lets it work, by chat."""
+    return {row.name: row.access(settings) for row in CHATS if row.access is not None}
 
 
 class Program:
@@ -88,8 +91,8 @@ class Program:
         wanted = set(names)
         for row in CHATS:
             if row.name in wanted:
-                mounts = [service.mount for service in self.services.values() if isinstance(service, rows.SlackRunner)]
-                service = row.build(replace(self.parts, mounts=mounts))
+                routes = {name: it.routes for name, it in self.services.items() if it.routes is not None}
+                service = row.build(replace(self.parts, routes=routes))
                 self.services[row.name] = service
                 self.attach(service.chat)
 
@@ -122,18 +125,9 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
         metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
-        limits = Limits(
-            message_chars=settings.max_message_chars,
-            pictures_per_reply=settings.max_pictures_per_reply,
-            quotas=quotas(settings),
-            picture_price=settings.picture_price,
-            call_price=settings.call_price,
-            answers_at_once=settings.answers_at_once,
-            answers_per_person=settings.answers_per_person,
-        )
         desk = Desk(
-            store, model, studio.queue, chats, limits,
-            refinement=settings.refine_prompts, access=rows.access(settings),
+            store, model, studio.queue, chats, limits(settings, others_come(settings)),
+            refinement=settings.refine_prompts, access=access(settings),
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_member(people)),
             audit=store,
@@ -238,9 +232,8 @@ async def serve(settings: Settings, names: Iterable[str], started: Callable[[Pro
             tasks = Tasks()
             stack.push_async_callback(tasks.close)
             tasks.spawn(running.housekeeping.run(), "housekeeping")
-            web = running.services.get("web")
-            if isinstance(web, rows.WebService):
-                running.parts.home.announce(web.chat.host_url)
+            for address in filter(None, (service.host_url for service in running.services.values())):
+                running.parts.home.announce(address)
             started(running)
             await stop.wait()
             log.info("stopping")

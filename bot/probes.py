@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bot.chats.rows import Service
+from bot.platforms import Service
 from bot.readiness import Readiness
 from bot.store.file import sentence_for
 from bot.store.store import SqliteStore

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 from bot.doctor.doctor import examine
-from bot.doctor.findings import Level, broken
 from bot.settings import SettingsError, load_settings
+from imaging.findings import Level, broken
 
 _MARK = {Level.OK: "ok     ", Level.WARNING: "warning", Level.BROKEN: "BROKEN "}
 

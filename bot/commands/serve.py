@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from bot import logs
 from bot.app import CHATS, Program, serve
 from bot.chats import ChatNotStarted
-from bot.chats.rows import WebService
 from bot.cli import CommandFailed
 from bot.collector import settled
 from bot.settings import load_settings, unknown_names
@@ -29,13 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     def started(running: Program) -> None:
         stack.enter_context(settled())
-        web = running.services["web"]
-        assert isinstance(web, WebService)
+        url = next(service.url for service in running.services.values() if service.url)
         where = ", ".join(names)
-        print(f"Easel is at {web.chat.url}" + ("" if demo else f" (on: {where})"), flush=True)
+        print(f"Easel is at {url}" + ("" if demo else f" (on: {where})"), flush=True)
         print("Stop it with Ctrl-C; a second start goes on where this one ended.", flush=True)
         if demo and not arguments.no_browser:
-            webbrowser.open(web.chat.url)
+            webbrowser.open(url)
 
     try:
         with stack:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -15,17 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot import private
-from bot.chats import rows
-from bot.doctor import chats as doctor_chats
-from bot.doctor import discord as doctor_discord
+from bot.app import CHATS
 from bot.doctor import images as doctor_images
 from bot.doctor import limits as doctor_limits
-from bot.doctor import page as doctor_page
 from bot.doctor import uploads as doctor_uploads
-from bot.doctor.findings import Finding, Level, broken, ok, warning
 from bot.env_file import env_file
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras, unknown_names
+from imaging.findings import Finding, Level, broken, ok, warning
 
 GIB = 2**30
 ENDPOINT_TIMEOUT_S = 10.0
@@ -40,9 +36,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _rights,
         _database,
         _weights,
-        _tokens,
         doctor_limits.examine,
-        doctor_page.examine,
         doctor_uploads.examine,
     )
     findings = [finding for check in checks for finding in check(settings)]
@@ -51,19 +45,13 @@ async def examine(settings: Settings) -> list[Finding]:
     found = Home(settings.home).running()
     if found is not None:
         findings += await running(found)
-    else:
-        findings += _port(settings)
     if settings.engine is not EngineName.OPENAI:
         slow.append(device(settings))
     if settings.llm_base_url:
         several.append(language_model(settings))
     if settings.engine is EngineName.OPENAI:
         slow.append(doctor_images.examine(settings))
-    wrong = {finding.what for finding in findings if finding.level is Level.BROKEN}
-    if settings.discord_token.get_secret_value():
-        several.append(doctor_discord.examine(settings))
-    if "slack" not in wrong:
-        slow += doctor_chats.slack_questions(settings)
+    several += [row.examine(settings) for row in CHATS if row.wanted(settings)]
     singles, lists = await asyncio.gather(asyncio.gather(*slow), asyncio.gather(*several))
     return [*findings, *singles, *(finding for found in lists for finding in found)]
 
@@ -130,23 +118,6 @@ def _database(settings: Settings) -> Iterable[Finding]:
             yield broken("database", f"{path} is damaged ({answer}); move it away and `easel restore` a backup")
     if not home.database.exists():
         yield ok("database", "none yet; the first start makes it")
-
-
-def _port(settings: Settings) -> Iterable[Finding]:
-    host, port = settings.web_host, settings.web_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            yield warning(
-                "web page",
-                f"port {port} on {host} cannot be used now ({error.strerror}); another program has it: "
-                "choose another with --port or EASEL_WEB_PORT",
-            )
-            return
-    yield ok("web page", f"port {port} on {host} is free")
 
 
 async def running(url: str) -> list[Finding]:
@@ -246,11 +217,6 @@ def _checkpoint(name: str, *, vae_elsewhere: bool) -> Finding:
     if hub.is_id(name) or hub.is_file(name):
         return warning("picture model", f"{name} is no file here; it is fetched from the hub at the first start")
     return broken("picture model", f"EASEL_SDXL_MODEL={name} is neither a file, a folder nor a hub id (owner/name)")
-
-
-def _tokens(settings: Settings) -> Iterable[Finding]:
-    if rows.wants_slack(settings):
-        yield from (broken("slack", problem.rstrip(".")) for problem in rows.slack_config(settings).problems())
 
 
 async def language_model(settings: Settings) -> list[Finding]:

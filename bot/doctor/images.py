@@ -6,9 +6,9 @@ import datetime
 import json
 from typing import Any
 
-from bot.doctor.findings import Finding, broken, ok, warning
 from bot.settings import Settings
 from imaging.engines.images_api.models import choose, shut_down
+from imaging.findings import Finding, broken, ok, warning
 
 TIMEOUT_S = 20.0
 WHAT = "images endpoint"

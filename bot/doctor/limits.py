@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 
-from bot.doctor.findings import Finding, ok, warning
+from bot.app import others_come
 from bot.home import Home
 from bot.quotas import must_be_bounded, quotas
 from bot.settings import Settings
 from handlers.quota_rules import Amounts, Rule, Sharers, Unit
+from imaging.findings import Finding, ok, warning
 
 FOR = {
     Sharers.PERSON: "per person",
@@ -24,7 +25,8 @@ FOR = {
 
 def examine(settings: Settings) -> Iterable[Finding]:
     """Look at the rules, and at what the database has of today."""
-    rules = [rule for rule in quotas(settings) if rule.amount < math.inf]
+    others = others_come(settings)
+    rules = [rule for rule in quotas(settings, others) if rule.amount < math.inf]
     if not rules:
         yield ok("limits", "none: nobody but you can come, and nothing costs money")
         return
@@ -32,7 +34,7 @@ def examine(settings: Settings) -> Iterable[Finding]:
     bounded = {rule.unit for rule in rules if rule.sharers is Sharers.ALL}
     if Unit.MONEY in bounded:
         bounded |= {Unit.PICTURES, Unit.CALLS}
-    for unit in sorted(must_be_bounded(settings) - bounded):
+    for unit in sorted(must_be_bounded(settings, others) - bounded):
         yield warning("limits", f"nothing bounds what all people together take of {unit.value}: see EASEL_QUOTAS")
     today = _today(settings)
     if today is not None:

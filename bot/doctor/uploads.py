@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from bot.doctor.findings import Finding, broken, ok
 from bot.settings import Settings
 from imaging.decoding.pool import Decoders
 from imaging.errors import BadPicture
+from imaging.findings import Finding, broken, ok
 
 _HEAD = struct.pack("<IHHIIiiHHIIiiII", 54 + 192, 0, 0, 54, 40, 8, 8, 1, 24, 0, 192, 0, 0, 0, 0)
 ONE_PICTURE = b"BM" + _HEAD + b"\x80" * 192

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.doctor.findings import Finding, broken, ok, warning
 from bot.home import Home
 from bot.llm.build import endpoint_model
 from bot.llm.context import Context
@@ -12,6 +11,7 @@ from bot.llm.model import OpenAILanguageModel
 from bot.llm.refusals import Kind
 from bot.settings import Settings
 from handlers.errors import CutShort, LanguageModelError
+from imaging.findings import Finding, broken, ok, warning
 from prompts.request import LanguageRequest, Said
 
 WHAT = "language model"

@@ -14,16 +14,16 @@ from aiohttp import web
 from pydantic import SecretStr
 from safetensors.numpy import save_file
 
+from bot.chats.web import checkup as page
 from bot.cli import main
 from bot.doctor import doctor
 from bot.doctor import images as doctor_images
-from bot.doctor import page as doctor_page
 from bot.doctor import uploads as doctor_uploads
 from bot.doctor.doctor import endpoint, examine
-from bot.doctor.findings import Finding, Level
 from bot.people import Register
 from bot.probes import Probes
 from bot.settings import Settings, load_settings
+from imaging.findings import Finding, Level
 
 
 @asynccontextmanager
@@ -220,7 +220,7 @@ async def test_an_images_endpoint_that_sends_elsewhere_is_not_followed(tmp_path:
 
 def test_what_doctor_says_of_the_page(tmp_path: Path) -> None:
     def said(**settings: Any) -> list[str]:
-        found = doctor_page.examine(Settings(home=tmp_path, **settings))
+        found = page.page(Settings(home=tmp_path, **settings))
         return [f"{finding.level}: {finding.sentence}" for finding in found]
 
     slack = {"slack_bot_token": SecretStr("xoxb-1"), "slack_signing_secret": SecretStr("x")}

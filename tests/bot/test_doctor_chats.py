@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.oauth.installation_store import Bot
 
+from bot.chats.discord import checkup as discord
+from bot.chats.slack import checkup as slack
 from bot.chats.slack.clients import Installations
 from bot.chats.slack.manifest import SCOPES
 from bot.cli import main
-from bot.doctor import chats as doctor_chats
-from bot.doctor import discord as doctor_discord
-from bot.doctor.findings import Level
 from bot.settings import Settings, load_settings
+from imaging.findings import Level
 from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer
 
 
@@ -36,7 +36,7 @@ def settings(home: Path, **changes: Any) -> Settings:
 async def test_slack_is_asked(tmp_path: Path, token: str, scopes: str, level: Level, said: str) -> None:
     async with SlackPeer() as peer:
         peer.scopes = scopes
-        found = await doctor_chats.slack(
+        found = await slack.bot_token(
             settings(tmp_path, slack_bot_token=SecretStr(token), slack_api_base=peer.api_base)
         )
     assert (found.what, found.level) == ("slack", level)
@@ -47,8 +47,8 @@ async def test_a_platform_that_cannot_be_reached_is_no_fault_of_the_token(tmp_pa
     nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
     token = SecretStr("x")
     found = [
-        *await doctor_discord.examine(settings(tmp_path, discord_token=token, discord_api_base=nowhere)),
-        await doctor_chats.slack(settings(tmp_path, slack_bot_token=token, slack_api_base=nowhere)),
+        *await discord.examine(settings(tmp_path, discord_token=token, discord_api_base=nowhere)),
+        await slack.bot_token(settings(tmp_path, slack_bot_token=token, slack_api_base=nowhere)),
     ]
     assert [finding.level for finding in found] == [Level.WARNING] * 2
     assert all("cannot be reached" in finding.sentence for finding in found)
@@ -64,7 +64,7 @@ async def test_a_platform_that_cannot_be_reached_is_no_fault_of_the_token(tmp_pa
 )
 async def test_slack_is_asked_for_a_socket(tmp_path: Path, token: str, level: Level, said: str) -> None:
     async with SlackPeer() as peer:
-        found = await doctor_chats.slack_socket(
+        found = await slack.socket_mode(
             settings(tmp_path, slack_app_token=SecretStr(token), slack_api_base=peer.api_base)
         )
         assert peer.connections == 0  # asked for, not used
@@ -91,18 +91,18 @@ async def test_every_installed_workspace_is_asked_about(tmp_path: Path) -> None:
             tmp_path, slack_signing_secret=SecretStr("s"), slack_client_id="1.2",
             slack_client_secret=SecretStr("c"), slack_api_base=peer.api_base, web_public_url="https://easel.example/",
         )  # fmt: skip
-        (question,) = doctor_chats.slack_questions(given)
+        (question,) = slack.questions(given)
         none = await question
         assert "open https://easel.example/slack/install" in none.sentence
 
         installed(tmp_path, "T1")
         installed(tmp_path, "T2", "xoxb-long-ago", expires_in_s=-60)
-        good = await doctor_chats.slack_workspaces(given)
+        good = await slack.workspaces(given)
         assert good.level is Level.OK
         assert good.sentence.endswith("needed: 1; 1 more get a fresh token from `easel serve`")
 
         installed(tmp_path, "T3", "xoxb-wrong", expires_in_s=3_600)
-        bad = await doctor_chats.slack_workspaces(given)
+        bad = await slack.workspaces(given)
         assert bad.level is Level.BROKEN
         assert "refuses the token of workspace Team T3 (invalid_auth)" in bad.sentence
 
@@ -113,9 +113,9 @@ async def test_what_is_asked_of_slack_is_what_is_set(tmp_path: Path) -> None:
             tmp_path, slack_bot_token=SecretStr(BOT_TOKEN), slack_app_token=SecretStr(APP_TOKEN),
             slack_api_base=peer.api_base,
         )  # fmt: skip
-        found = [await question for question in doctor_chats.slack_questions(both)]
+        found = [await question for question in slack.questions(both)]
     assert [finding.what for finding in found] == ["slack", "slack socket"]
-    assert doctor_chats.slack_questions(settings(tmp_path)) == []
+    assert slack.questions(settings(tmp_path)) == []
 
 
 def test_the_manifest_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.doctor import discord as doctor_discord
-from bot.doctor.findings import Finding, Level
+from bot.chats.discord import checkup as doctor_discord
 from bot.settings import load_settings
+from imaging.findings import Finding, Level
 from tests.peers.discord_peer import GUILD, TOKEN, DiscordPeer
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def explained(found: Finding) -> bool:
 
 def test_what_the_page_quotes_is_what_the_program_says() -> None:
     files = [
-        ROOT / "bot" / "doctor" / "discord.py",
+        ROOT / "bot" / "chats" / "discord" / "checkup.py",
         ROOT / "handlers" / "run.py",
         *(ROOT / "bot/chats/discord").glob("*.py"),
     ]

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.doctor.findings import Level
 from bot.doctor.limits import examine
 from bot.settings import load_settings
 from bot.store.store import SqliteStore
 from handlers.quota_rules import Amounts
 from imaging.files import PictureFiles
+from imaging.findings import Level
 from tests.fakes import ANNA, THREAD
 
 

@@ -14,9 +14,9 @@ import pytest
 from bot import private
 from bot.cli import CommandFailed, main
 from bot.doctor import doctor
-from bot.doctor.findings import Level
 from bot.home import Home
 from bot.settings import load_settings
+from imaging.findings import Level
 
 
 @pytest.fixture(autouse=True)

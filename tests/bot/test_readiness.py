@@ -14,14 +14,14 @@ import pytest
 from aiohttp import web
 
 from bot import probes
-from bot.chats.rows import Service
 from bot.doctor import doctor
-from bot.doctor.findings import Level
 from bot.home import Home
+from bot.platforms import Service
 from bot.probes import Probes
 from bot.store.store import SqliteStore
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
+from imaging.findings import Level
 from imaging.queue import JobQueue
 from imaging.record.sqlite import open_record
 from tests.fakes_worker import ScriptedWorker

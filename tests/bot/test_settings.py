@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.rows import access
+from bot.app import access, others_come
 from bot.quotas import quotas
 from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
 from handlers.quota_rules import Sharers, Unit
@@ -162,7 +162,10 @@ def test_loopback_hosts_are_known(host: str, expected: bool) -> None:
 
 def test_quotas_of_both_settings_hold(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, pictures_per_day=9, quotas="2 pictures in 1 h per channel")
-    assert [(rule.sharers.value, rule.amount) for rule in quotas(settings)] == [("person", 9), ("channel", 2)]
+    assert [(rule.sharers.value, rule.amount) for rule in quotas(settings, others_come(settings))] == [
+        ("person", 9),
+        ("channel", 2),
+    ]
 
 
 PUBLIC = {"web_public_url": "https://easel.example", "web_password": "x" * 12}
@@ -185,7 +188,8 @@ PAID = {"engine": "openai", "images_base_url": "https://images.example/v1"}
 def test_where_others_come_or_money_flows_something_is_limited(
     tmp_path: Path, given: dict[str, str], units: set[Unit]
 ) -> None:
-    rules = quotas(load_settings(home=tmp_path, **given))
+    settings = load_settings(home=tmp_path, **given)
+    rules = quotas(settings, others_come(settings))
     assert {rule.unit for rule in rules} == units
     for unit in units:  # for each person and for all together
         assert {rule.sharers for rule in rules if rule.unit is unit} == {Sharers.PERSON, Sharers.ALL}
@@ -193,7 +197,7 @@ def test_where_others_come_or_money_flows_something_is_limited(
 
 def test_the_hosts_quota_takes_the_place_of_the_default_for_the_same(tmp_path: Path) -> None:
     said = "5 calls a day per person; unlimited messages in 1 h in all; 9 messages in 1 min per role staff"
-    rules = quotas(load_settings(home=tmp_path, discord_token="x", quotas=said))
+    rules = quotas(load_settings(home=tmp_path, discord_token="x", quotas=said), others=True)
     found = {(rule.sharers.value, rule.unit.value, rule.role): rule.amount for rule in rules}
     assert found["person", "calls", None] == 5
     assert found["all", "calls", None] == 6000

@@ -25,6 +25,7 @@ class Tree:
     def add(self, path: str, text: str) -> None:
         """A new file."""
         assert not (self.root / path).exists(), path
+        (self.root / path).parent.mkdir(exist_ok=True)
         (self.root / path).write_text(text, encoding="utf-8")
         self.touched.add(path)
 
@@ -37,9 +38,17 @@ class Tree:
 
     def run(self, script: str) -> str:
         """What a script prints that runs in this tree."""
-        environment = os.environ | {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"}
+        return self._run("-c", script)
+
+    def easel(self, *arguments: str, **settings: str) -> str:
+        """What the program of this tree prints, with these settings (names without their prefix)."""
+        return self._run("-m", "bot", *arguments, **{f"EASEL_{name.upper()}": it for name, it in settings.items()})
+
+    def _run(self, *arguments: str, **more: str) -> str:
+        environment = {name: it for name, it in os.environ.items() if not name.startswith("EASEL_")}
+        environment |= {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"} | more
         done = subprocess.run(
-            [sys.executable, "-c", script], cwd=self.root, env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=120
         )
-        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
         return done.stdout

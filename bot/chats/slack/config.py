@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
+from bot.platforms import ids
+from bot.settings import Settings
+
 API_BASE = "https://slack.com/api/"
 
 
@@ -51,6 +54,20 @@ class SlackConfig:
     max_files: int = 4
     """Files that are fetched of one message."""
     patience: Patience = field(default_factory=Patience)
+
+    @classmethod
+    def of(cls, settings: Settings) -> SlackConfig:
+        return cls(
+            bot_token=settings.slack_bot_token.get_secret_value() or None,
+            app_token=settings.slack_app_token.get_secret_value() or None,
+            signing_secret=settings.slack_signing_secret.get_secret_value() or None,
+            client_id=settings.slack_client_id or None,
+            client_secret=settings.slack_client_secret.get_secret_value() or None,
+            api_base=settings.slack_api_base,
+            public_url=settings.web_public_url,
+            workspaces_allowed=ids(settings.slack_workspaces_allowed),
+            max_upload_bytes=settings.max_upload_mb * 2**20,
+        )
 
     @property
     def socket_mode(self) -> bool:

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -144,7 +144,7 @@ class WebChat:
         readiness: Callable[[], Awaitable[Readiness]] | None = None,
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
-        mounts: Sequence[Callable[[web.Application], None]] = (),
+        routes: Mapping[str, Callable[[web.Application], None]] | None = None,
         memory: Memory | None = None,
         people: People | None = None,
         proxy_login: ProxyLogin | None = None,
@@ -160,7 +160,7 @@ class WebChat:
         self._readiness = readiness or _nothing_wrong
         self._metrics = metrics
         self._about = about or About()
-        self._mounts = mounts
+        self._routes = routes or {}
         self._handlers: Handlers | None = None
         self._runner: web.AppRunner | None = None
         self._tasks = Tasks()
@@ -171,6 +171,7 @@ class WebChat:
             frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
             told_by_header=address.login is Login.PROXY, closed=address.closed, alone=address.alone,
             tls_name=address.tls_name, visitors=self.visitors, refused=self.refused,
+            signed=tuple(f"/{chat}/" for chat in self._routes),
         )  # fmt: skip
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
@@ -189,8 +190,8 @@ class WebChat:
             self._about.to_json(), self.gate, self.residents,
         )  # fmt: skip
         server = build(pages)
-        for mount in self._mounts:
-            mount(server)
+        for add_routes in self._routes.values():
+            add_routes(server)
         # Nothing of a browser comes compressed, and small bodies that unfold to large ones never do.
         self._runner = web.AppRunner(
             server, access_log=None, shutdown_timeout=2.0, auto_decompress=False, logger=http_log

@@ -33,8 +33,6 @@ MEMBER: web.RequestKey[Member | None] = web.RequestKey("member", Member)
 TLS: web.RequestKey[bool] = web.RequestKey("tls", bool)
 TOO_MANY_NEW = "Too many new people came from where you are; please come back later."
 BROKE = "Something went wrong; please try again."
-SIGNED_PATHS = ("/slack/",)
-"""Requests of a platform, which carry its signature; whoever handles them checks it."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 WAYS_IN = frozenset({"/", "/join", "/api/join", "/api/invitation"})
 """What is served on a page with a login before somebody is signed in: the empty page, and how to sign in."""
@@ -74,6 +72,8 @@ class Gate:
     visitors: Visitors = field(default_factory=Visitors)
     guesses: Guesses = field(default_factory=Guesses)
     newcomers: Newcomers = field(default_factory=Newcomers)
+    signed: tuple[str, ...] = ()
+    """What the paths of platforms' requests begin with; those carry a signature, and whoever handles them checks it."""
     refused: Callable[[str], None] = lambda what: None
     """Told, in a few words, of who was not let in."""
 
@@ -83,7 +83,7 @@ class Gate:
         Raises:
             web.HTTPException: 403 for a foreign host or origin, 401 for a missing password, 429 for who guesses.
         """
-        if request.path.startswith(SIGNED_PATHS):
+        if request.path.startswith(self.signed):
             return
         if self.closed and request.path not in OPEN_PATHS:
             raise web.HTTPForbidden(text="The page is closed here: it has a public address and no password.")
@@ -95,13 +95,17 @@ class Gate:
         if self.password and request.path not in OPEN_PATHS:
             self._ask_password(request)
 
+    def for_strangers(self, path: str) -> bool:
+        """Whether it is served before somebody is signed in."""
+        return path in OPEN_PATHS | WAYS_IN or path.startswith(("/static/", "/t/", *self.signed))
+
     def admit(self, request: web.Request) -> None:
         """Let a guest write.
 
         Raises:
             web.HTTPTooManyRequests: too many new ones came from there.
         """
-        if request.path.startswith(SIGNED_PATHS) or request.method in ("GET", "HEAD") or self.is_owner(request):
+        if request.path.startswith(self.signed) or request.method in ("GET", "HEAD") or self.is_owner(request):
             return
         if not self.newcomers.admits(*self._whence(request)):
             raise web.HTTPTooManyRequests(text=TOO_MANY_NEW)
@@ -248,7 +252,7 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
                 gate.check(request)
                 request[MEMBER] = await residents.who(request)
                 if request[MEMBER] is None:
-                    if residents and not _for_strangers(request.path) and not gate.may_measure(request):
+                    if residents and not gate.for_strangers(request.path) and not gate.may_measure(request):
                         raise web.HTTPUnauthorized(text=residents.way_in)
                     gate.admit(request)
             except web.HTTPException as error:
@@ -280,10 +284,6 @@ def _note(gate: Gate, request: web.Request, status: int) -> None:
 
 
 _REFUSALS = {401: "a wrong password", 403: "another site or name", 429: "too many tries"}
-
-
-def _for_strangers(path: str) -> bool:
-    return path in OPEN_PATHS | WAYS_IN or path.startswith(("/static/", "/t/", *SIGNED_PATHS))
 
 
 def _route(request: web.Request) -> str:

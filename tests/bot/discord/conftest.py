@@ -9,8 +9,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
+from bot.chats.discord.chat import DiscordChat
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue
 from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store
 from tests.bot.discord.wire import Process
 from tests.peers.discord_peer import DiscordPeer

@@ -22,8 +22,8 @@ from typing import Any
 
 import psutil
 
-from bot.chats.discord import DiscordConfig
 from bot.chats.discord.build import build_discord
+from bot.chats.discord.config import DiscordConfig
 from bot.collector import settled
 from bot.figures import machine
 from bot.memory import Memory

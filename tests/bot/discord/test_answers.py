@@ -13,7 +13,7 @@ import discord
 import pytest
 from PIL import Image
 
-from bot.chats.discord import DiscordConfig
+from bot.chats.discord.config import DiscordConfig
 from handlers.model import NoticePart, Reply, Role, SlotState, TextPart, ThreadKey, Turn, TurnState
 from handlers.ports import ChatUnavailable
 from tests.bot.discord.conftest import World

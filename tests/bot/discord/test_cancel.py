@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bot.chats.discord import DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue
 from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk

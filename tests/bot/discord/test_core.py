@@ -12,8 +12,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
+from bot.chats.discord.chat import DiscordChat
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue
 from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk

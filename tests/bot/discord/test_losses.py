@@ -9,7 +9,7 @@ import pytest
 from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
-from bot.chats.discord import DiscordConfig
+from bot.chats.discord.config import DiscordConfig
 from handlers.model import TextPart
 from handlers.ports import ChatUnavailable
 from tests.bot.discord.conftest import World

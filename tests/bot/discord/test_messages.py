@@ -6,7 +6,7 @@ import discord
 import pytest
 from simcord.builders import ChannelHandle
 
-from bot.chats.discord import DiscordConfig
+from bot.chats.discord.config import DiscordConfig
 from handlers.access import Access, AgeRestricted
 from handlers.model import TextPart
 from tests.bot.discord.conftest import World

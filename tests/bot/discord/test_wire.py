@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chats.discord import DiscordRefused
+from bot.chats.discord.connection import DiscordRefused
 from bot.chats.discord.outbox import Outbox
 from bot.chats.discord.render import render
 from handlers.model import Action, Reply, TextPart

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from bot.chats.discord import DiscordChat, DiscordConfig, InMemoryKeyValue
 from bot.chats.discord.build import build_discord
+from bot.chats.discord.chat import DiscordChat
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue
 from handlers.model import PicturePart, Reply, ReplyPart, ThreadKey
 from tests.bot.discord.fakes import SPECS, FakeHandlers, FakeStore, as_store, ready
 from tests.peers.discord_peer import BOT, CHANNEL, TOKEN, DiscordPeer

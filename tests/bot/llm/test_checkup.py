@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.doctor import doctor
-from bot.doctor.findings import Finding, Level
 from bot.home import Home
 from bot.llm.learnt import KEPT_S, Learnt
 from bot.llm.manner import Manner
 from bot.settings import SettingsError, load_settings
+from imaging.findings import Finding, Level
 from tests.peers.endpoint_peer import DONE, GOOD, Answer, EndpointPeer, Quirk, chunk, error, refusal
 from tests.peers.endpoint_refusals import listed
 

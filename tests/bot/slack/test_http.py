@@ -21,13 +21,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from slack_sdk.signature import SignatureVerifier
 
-from bot.chats import ChatNotStarted, rows
+from bot.chats import ChatNotStarted
+from bot.chats.slack import declaration
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.clients import Installations
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.install import SignedStates
 from bot.chats.slack.listen import SlackService
 from bot.chats.slack.manifest import SCOPES
+from bot.platforms import Parts
 from bot.settings import Settings
 from handlers.model import Action
 from handlers.ports import ChatUnavailable, Handlers, Store
@@ -387,7 +389,7 @@ def slack_of(tmp_path: Path, **settings: Any) -> Any:
         settings=Settings(_env_file=None, **settings), handlers=Recorder(), store=FewThings(),
         memory=SimpleNamespace(corner=lambda _: Memory()), home=SimpleNamespace(root=tmp_path),
     )  # fmt: skip
-    return rows.slack(cast(rows.Parts, parts))
+    return declaration.build(cast(Parts, parts))
 
 
 def test_the_settings_say_how_it_connects(tmp_path: Path) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterable
 from contextlib import closing
 
-from bot.doctor.findings import Finding, broken, ok, warning
 from bot.home import Home
 from bot.people import Register
 from bot.settings import Login, Settings, loopback
 from handlers.errors import StoreError
+from imaging.findings import Finding, broken, ok, warning
 
 
-def examine(settings: Settings) -> Iterable[Finding]:
+async def examine(settings: Settings) -> list[Finding]:
+    found = [] if Home(settings.home).running() is not None else [port(settings)]
+    return [*found, *page(settings)]
+
+
+def page(settings: Settings) -> Iterable[Finding]:
     """Look at the settings and, with invitations, at who is invited."""
     locked = bool(settings.web_password.get_secret_value()) or settings.web_login is not Login.NONE
     if settings.web_public_url and not locked:
@@ -42,3 +48,20 @@ def _invited(home: Home) -> Iterable[Finding]:
         yield warning("web page", "nobody was let in yet, and no invitation is open: easel invite")
     else:
         yield ok("web page", f"people who have come in by invitation: {people}")
+
+
+def port(settings: Settings) -> Finding:
+    """Whether it can listen where it is told to; asked where no program uses the home now."""
+    host, port = settings.web_host, settings.web_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return warning(
+                "web page",
+                f"port {port} on {host} cannot be used now ({error.strerror}); another program has it: "
+                "choose another with --port or EASEL_WEB_PORT",
+            )
+    return ok("web page", f"port {port} on {host} is free")

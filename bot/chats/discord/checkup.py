@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.chats.rows import access
-from bot.doctor.chats import ask
-from bot.doctor.findings import Finding, broken, ok, warning
+from bot.platforms import ids
+from bot.questions import ask
 from bot.settings import Settings
+from imaging.findings import Finding, broken, ok, warning
 
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
 """Application flags: the privileged intent, granted (above 100 servers) or switched on."""
@@ -37,7 +37,7 @@ async def examine(settings: Settings) -> list[Finding]:
                 warning("discord", f"Discord answers {status} to a question about the application; try again later")
             ]
         _, servers, _ = await ask("GET", f"{base}/users/@me/guilds?limit=200", headers)
-        allowed = access(settings)["discord"].allow_tenants
+        allowed = ids(settings.discord_servers_allowed)
         found = [_application(app), *_uninvited(app, servers, allowed), *_servers(servers, int(app["id"]))]
         return found + await _scopes(base, headers, int(app["id"]), servers)
     except OSError as error:

@@ -1,36 +1,42 @@
-"""What doctor asks of Slack (and how it asks anybody): is the token good, and may it do what Easel needs?"""
+"""What doctor asks of Slack: is the token good, and may it do what Easel needs?"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Any
 
-from bot.doctor.findings import Finding, Level, broken, ok, warning
+from bot.chats.slack.config import SlackConfig
+from bot.questions import ask
 from bot.settings import Settings
+from imaging.findings import Finding, Level, broken, ok, warning
 
-TIMEOUT_S = 10.0
+
+async def examine(settings: Settings) -> list[Finding]:
+    """What is wrong with the settings, else what Slack says of them."""
+    if problems := SlackConfig.of(settings).problems():
+        return [broken("slack", problem.rstrip(".")) for problem in problems]
+    return await asyncio.gather(*questions(settings))
 
 
-def slack_questions(settings: Settings) -> list[Awaitable[Finding]]:
+def questions(settings: Settings) -> list[Awaitable[Finding]]:
     """What can be asked of Slack with what is set: bot token, app-level token, or installed workspaces."""
     found: list[Awaitable[Finding]] = []
     if settings.slack_app_token.get_secret_value():
-        found.append(slack_socket(settings))
+        found.append(socket_mode(settings))
     elif settings.slack_client_id and settings.slack_client_secret.get_secret_value():
-        return [slack_workspaces(settings)]
+        return [workspaces(settings)]
     if settings.slack_bot_token.get_secret_value():
-        found.insert(0, slack(settings))
+        found.insert(0, bot_token(settings))
     return found
 
 
-async def slack(settings: Settings) -> Finding:
+async def bot_token(settings: Settings) -> Finding:
     """Ask Slack who the bot token is, and compare its scopes with the manifest's."""
-    return await _slack_token(settings, settings.slack_bot_token.get_secret_value(), "EASEL_SLACK_BOT_TOKEN")
+    return await _token(settings, settings.slack_bot_token.get_secret_value(), "EASEL_SLACK_BOT_TOKEN")
 
 
-async def _slack_token(settings: Settings, token: str, named: str) -> Finding:
+async def _token(settings: Settings, token: str, named: str) -> Finding:
     from bot.chats.slack.manifest import missing_scopes
 
     base = settings.slack_api_base.rstrip("/")
@@ -55,7 +61,7 @@ async def _slack_token(settings: Settings, token: str, named: str) -> Finding:
     return ok("slack", f"the token is good: {who.get('team')}, with every scope that is needed")
 
 
-async def slack_socket(settings: Settings) -> Finding:
+async def socket_mode(settings: Settings) -> Finding:
     """Ask Slack for a Socket Mode address, without using it."""
     base = settings.slack_api_base.rstrip("/")
     headers = {"Authorization": f"Bearer {settings.slack_app_token.get_secret_value()}"}
@@ -74,7 +80,7 @@ async def slack_socket(settings: Settings) -> Finding:
     )
 
 
-async def slack_workspaces(settings: Settings) -> Finding:
+async def workspaces(settings: Settings) -> Finding:
     """Look at every workspace that installed the app."""
     from bot.chats.slack.clients import installed_teams
 
@@ -85,8 +91,7 @@ async def slack_workspaces(settings: Settings) -> Finding:
     # A token that expired while nobody served is renewed by the next `easel serve`; Slack would only say that it did.
     asked = [bot for bot in bots if not (bot.bot_refresh_token and (bot.bot_token_expires_at or 0) < time.time())]
     looks = [
-        _slack_token(settings, str(bot.bot_token), f"the token of workspace {bot.team_name or bot.team_id}")
-        for bot in asked
+        _token(settings, str(bot.bot_token), f"the token of workspace {bot.team_name or bot.team_id}") for bot in asked
     ]
     findings = await asyncio.gather(*looks)
     bad = [finding for finding in findings if finding.level is not Level.OK]
@@ -94,29 +99,3 @@ async def slack_workspaces(settings: Settings) -> Finding:
         return next((finding for finding in bad if finding.level is Level.BROKEN), bad[0])
     resting = f"; {len(bots) - len(asked)} more get a fresh token from `easel serve`" if len(asked) < len(bots) else ""
     return ok("slack", f"workspaces with every scope that is needed: {len(asked)}{resting}")
-
-
-async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
-    """Status, JSON (an empty object if it is none) and headers in lower case.
-
-    Raises:
-        OSError: nothing answers.
-    """
-    import aiohttp
-
-    try:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as client,
-            client.request(method, address, headers=headers, allow_redirects=False) as answer,
-        ):
-            try:
-                body = await answer.json(content_type=None)
-            except ValueError:
-                body = {}
-            names = {name.lower(): value for name, value in answer.headers.items()}
-            return answer.status, body if isinstance(body, dict | list) else {}, names
-    except TimeoutError:
-        raise OSError(f"no answer within {TIMEOUT_S:.0f} s") from None
-    except aiohttp.ClientError as error:
-        raise OSError(str(error) or type(error).__name__) from None

@@ -1,0 +1,33 @@
+"""One question over HTTP, as doctor asks platforms and endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TIMEOUT_S = 10.0
+
+
+async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+    """Status, JSON (an empty object if it is none) and headers in lower case.
+
+    Raises:
+        OSError: nothing answers.
+    """
+    import aiohttp
+
+    try:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as client,
+            client.request(method, address, headers=headers, allow_redirects=False) as answer,
+        ):
+            try:
+                body = await answer.json(content_type=None)
+            except ValueError:
+                body = {}
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            return answer.status, body if isinstance(body, dict | list) else {}, names
+    except TimeoutError:
+        raise OSError(f"no answer within {TIMEOUT_S:.0f} s") from None
+    except aiohttp.ClientError as error:
+        raise OSError(str(error) or type(error).__name__) from None
