@@ -14,7 +14,6 @@ from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.at_once import AtOnce
 from handlers.audit import Act, note_gone, note_others
 from handlers.command_text import help_rows
-from handlers.conversation import Conversation, may_cancel
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
 from handlers.model import (
@@ -30,6 +29,7 @@ from handlers.model import (
 from handlers.presentation import progress, words
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
+from handlers.runs import Runs, may_cancel
 from handlers.services import Services
 from handlers.slots import ENDED
 from imaging.model import Operation
@@ -122,7 +122,7 @@ class Commands:
     def __init__(
         self,
         services: Services,
-        conversation: Conversation,
+        runs: Runs,
         receive: Callable[[Incoming], None],
         gate: Gate,
         clock: Callable[[], datetime],
@@ -130,7 +130,7 @@ class Commands:
         self._services = services
         self._store = services.store
         self._gate = gate
-        self._conversation = conversation
+        self._runs = runs
         self._receive = receive
         self._clock = clock
         self._exports = AtOnce(1)  # all pictures of a thread lie in memory meanwhile, twice
@@ -179,7 +179,7 @@ class Commands:
 
     async def _queue(self, call: CommandCall) -> Answer:
         lines = []
-        for run in self._conversation.runs(call.thread):
+        for run in self._runs.of_thread(call.thread):
             for part in run.assembly.slots():
                 if part.state in (SlotState.RENDERING, SlotState.WAITING):
                     doing = "being made" if part.state is SlotState.RENDERING else "waiting"
@@ -191,7 +191,7 @@ class Commands:
             return await self._stop_all(call)
         wanted = call.arguments.get("picture")
         cancelled, foreign = [], False
-        for run in self._conversation.runs(call.thread):
+        for run in self._runs.of_thread(call.thread):
             for part in run.assembly.slots():
                 if wanted not in (None, part.number) or part.state in ENDED:
                     continue
@@ -212,7 +212,7 @@ class Commands:
         """End answers, also those that still wait for their turn: of a thread or everywhere here, of one or all."""
         everywhere = call.arguments.get("scope") == "everywhere"
         person = call.arguments.get("person")
-        runs = self._conversation.runs_of_tenant(call.thread) if everywhere else self._conversation.runs(call.thread)
+        runs = self._runs.of_tenant(call.thread) if everywhere else self._runs.of_thread(call.thread)
         wanted = [run for run in runs if person in (None, run.person.id, run.person.name)]
         mine = [run for run in wanted if may_cancel(call.person, run.person)]
         if wanted and not mine:
@@ -291,7 +291,7 @@ class Commands:
                 "This deletes your messages, the answers to them and your pictures in every thread, for good. "
                 "To do it, give the command again with confirm: yes."
             )
-        await self._conversation.stop_person(call.thread, call.person)
+        await self._runs.stop_person(call.thread, call.person)
         gone = await self._store.forget(call.thread.chat, call.thread.tenant, call.person)
         for forget in self._services.also_forget:
             await forget(call.thread, call.person, gone.threads)

@@ -13,19 +13,16 @@ from handlers.errors import QuotaUsedUp, UserError
 from handlers.hands import Work, in_hand
 from handlers.ids import asked_id, turn_id
 from handlers.intake import Brought, asks_to_stop, check, read_uploads
-from handlers.model import Incoming, Person, ThreadKey
+from handlers.model import Incoming
 from handlers.notices import Notices
 from handlers.ports import Claim
 from handlers.quota import Quiet
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
-from handlers.run import Run
-from handlers.runs import Runs, may_cancel
+from handlers.runs import Runs
 from handlers.services import Services
 from handlers.writing import BROKE
 from imaging.trace import trace
-
-__all__ = ["Conversation", "may_cancel"]
 
 log = logging.getLogger(__name__)
 
@@ -57,22 +54,6 @@ class Conversation:
         self._clock = clock
         self._quiet = Quiet()
 
-    # What commands ask of it
-
-    def runs(self, thread: ThreadKey) -> list[Run]:
-        """The replies under way in a thread or waiting for their turn there, oldest first."""
-        return self._runs.of_thread(thread)
-
-    def runs_of_tenant(self, thread: ThreadKey) -> list[Run]:
-        """The same in all threads of a thread's server or workspace."""
-        return self._runs.of_tenant(thread)
-
-    async def stop_person(self, thread: ThreadKey, person: Person) -> None:
-        """Stop everything of one person in the workspace of `thread`, and wait until it is over."""
-        await self._runs.stop_person(thread, person)
-
-    # Messages
-
     async def receive(self, incoming: Incoming, refusal: UserError | None = None) -> None:
         """Answer a message, or with a `refusal` say why it cannot be taken; it counts like any other."""
         turn = turn_id(incoming)
@@ -82,9 +63,9 @@ class Conversation:
         self._runs.busy.add(turn)
         with trace(turn):
             log.info("a message has come in %s", incoming.thread)
-            await self._take_telling_failures(incoming, turn, refusal)
+            await self._receive_or_tell(incoming, turn, refusal)
 
-    async def _take_telling_failures(self, incoming: Incoming, turn: str, refusal: UserError | None) -> None:
+    async def _receive_or_tell(self, incoming: Incoming, turn: str, refusal: UserError | None) -> None:
         try:
             await self._take(incoming, turn, refusal)
         except UserError as error:

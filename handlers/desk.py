@@ -92,7 +92,7 @@ class Desk:
         conversation = Conversation(self.services, self._runs, notices, self._answering, self._recovery, clock)
         self._buttons = Buttons(self.services, self._runs, self._answering, self._recovery, self._spawn, clock)
         self._gate = Gate(store, access or {}, chats)
-        self._commands = Commands(self.services, conversation, self._spawn_message, self._gate, clock)
+        self._commands = Commands(self.services, self._runs, self._spawn_message, self._gate, clock)
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock
         self._tasks = Tasks()
