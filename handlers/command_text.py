@@ -18,6 +18,8 @@ _NAME = re.compile(r"[^\W\d_][\w-]*")
 _BEHIND = re.compile(r"@\S*|[.,:;!?]+")
 """What may hang on a command's name and means nothing: whom it is for, punctuation."""
 _ID = re.compile(r"[A-Z0-9]{2,30}")
+_MEANT = 0.85
+"""How alike a word and an option's name are (0 to 1) when the name was meant."""
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»"}
 _NUMBERS = frozenset({OptionKind.NUMBER, OptionKind.PICTURE})
 
@@ -132,8 +134,9 @@ def _pairs(spec: CommandSpec, rest: str, writing: Writing) -> dict[str, str]:
         given[option.name] = _bare(words)
     left = " ".join(filter(None, free))
     open_ = [option for option in spec.options if option.name not in given]
-    # "size wide" names an option without its colon: it is no style of that name.
-    if left and (not open_ or left.split()[0].lower() in options):
+    # "size wide" names an option without its colon, "sizee:wide" none at all: they are no styles of that name.
+    begins = re.match(r"\w*", left.lower())
+    if left and (not open_ or (begins and get_close_matches(begins[0], options, n=1, cutoff=_MEANT))):
         raise refused(left)
     if left:
         given[open_[0].name] = _bare(left)
@@ -180,6 +183,7 @@ def usage(spec: CommandSpec, writing: Writing = TYPED) -> str:
     return f"write {writing.prefix}{' '.join([spec.name, *parts])}"
 
 
-def help_rows(specs: Sequence[CommandSpec], writing: Writing = TYPED) -> Mapping[str, str]:
-    """Each command as people write it, and what it does."""
-    return {usage(spec, writing).removeprefix("write "): spec.summary for spec in specs}
+def help_rows(specs: Sequence[CommandSpec], writing: Writing = TYPED, *, admin: bool) -> Mapping[str, str]:
+    """Each command as people write it, and what it does; what is refused to all but admins is told to them alone."""
+    open_ = [spec for spec in specs if admin or not spec.admin_only]
+    return {usage(spec, writing).removeprefix("write "): spec.summary for spec in open_}

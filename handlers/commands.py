@@ -254,7 +254,7 @@ class Commands:
         return Answer(f"From now on {where}: {told}.", private=False)
 
     async def _access(self, call: CommandCall) -> Answer:
-        if call.thread.tenant == "-":
+        if not call.thread.has_tenant:
             raise UserError("There are no channels and roles here that I could be switched on or off in.")
         holds = await self._gate.change(call)
         if call.arguments:
@@ -302,12 +302,13 @@ class Commands:
         )
 
     async def _help(self, call: CommandCall) -> Answer:
+        rows = help_rows(COMMANDS, admin=call.person.admin and call.thread.has_tenant)
         lines = [
             "Tell me what you would like to see; every message in a thread goes on from what is there. "
             '"the second one", "make it blue", "more like 3" and "refine it" work as the buttons do, and '
             '"stop" stops me. Attach a picture to use it.',
         ]
-        lines += [f"{written}: {summary}" for written, summary in help_rows(COMMANDS).items()]
+        lines += [f"{written}: {summary}" for written, summary in rows.items()]
         return Answer("\n".join(lines))
 
 

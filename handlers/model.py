@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from imaging.model import ImageRequest, Operation, Owner, Recipe
 
+NOWHERE = "-"
+"""Stands in a `ThreadKey` where there is no server or workspace, or no thread yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
@@ -21,7 +24,7 @@ class ThreadKey:
     chat: str
     """`web`, `terminal`, `discord`, `slack`."""
     tenant: str
-    """Workspace, server, or `-` where there is none."""
+    """Workspace, server, or `NOWHERE`."""
     channel: str
     thread: str
 
@@ -32,6 +35,11 @@ class ThreadKey:
     def channel_scope(self) -> str:
         """Names the thread's channel: the scope of settings that hold for all its threads."""
         return "/".join((self.chat, self.tenant, self.channel))
+
+    @property
+    def has_tenant(self) -> bool:
+        """Whether it is in a server or workspace, with channels and roles; else it is nobody's but who talks there."""
+        return self.tenant != NOWHERE
 
     @property
     def tenant_scope(self) -> str:
@@ -423,6 +431,7 @@ class CommandSpec:
     opens_thread: bool = False
     """The command's text is a turn: the chat opens (or uses) a thread and it is answered there."""
     admin_only: bool = False
+    """For admins of a server or workspace, and so for nobody where there is none."""
     in_session: bool = False
     """It is about one thread's pictures, so it makes no sense outside of one."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from imaging.model import Vocabulary
-from imaging.words import FUNCTION, MEDIA, head_noun, split_words
+from imaging.words import FUNCTION, MEDIA, PREPOSITIONS, head_noun, split_words
 
 LONGEST: Final = 120
 """Words of a description that are looked at; a small model's encoder reads fewer."""
@@ -156,7 +156,7 @@ def _with_articles(words: list[str]) -> str:
                 continue
             word = "an" if following[0] in "aeiou" else "a"
         out.append(word)
-    while out and out[-1] in FUNCTION:
+    while out and out[-1] in FUNCTION | PREPOSITIONS:
         out.pop()
     while out and out[0] == "of":  # what it was a picture of
         out.pop(0)

@@ -270,8 +270,11 @@ class FolderFiles:
         (self.root / name).write_bytes(data)
         return name
 
+    def path(self, sha256: str) -> Path:
+        return self.root / sha256
+
     def get(self, sha256: str) -> bytes:
-        return (self.root / sha256).read_bytes()
+        return self.path(sha256).read_bytes()
 
     def delete(self, sha256: str) -> None:
         (self.root / sha256).unlink(missing_ok=True)

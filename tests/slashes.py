@@ -11,6 +11,8 @@ ANSWERED = (
     ("/settings style: pixel art size:wide", "size: wide"),
     ("/settings size:huge", "size must be one of"),
     ("/settings size", "does not take “size”; write /settings [style:…] [size:…]"),
+    ("/settings sizee wide", "does not take “sizee wide”"),
+    ("/settings sizee:wide", "does not take “sizee:wide”"),
     ("/settings Size wide", "does not take “Size wide”"),
     ("/cancel person Guest 1a2b", "does not take “person Guest 1a2b”"),
     ("/cancel person:Guest 1a2b", "Nothing is under way"),

@@ -82,7 +82,13 @@ async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> N
             page.set_default_timeout(180_000)
             page.on("pageerror", lambda error: errors.append(str(error)))
             await page.goto(demo)
-            await page.get_by_label("Message", exact=True).fill("draw a penguin in the snow")
+            # What is refused comes back into the box, to be mended.
+            box = page.get_by_label("Message", exact=True)
+            await box.fill("/settings sizee wide")
+            await page.keyboard.press("Enter")
+            await page.get_by_text("does not take “sizee wide”").wait_for()
+            assert await box.input_value() == "/settings sizee wide"
+            await box.fill("draw a penguin in the snow")
             await page.keyboard.press("Enter")
             picture = page.locator(".card button.frame img").first
             await picture.wait_for()

@@ -34,6 +34,8 @@ class Answered:
         self._began = clock()
         self.reply: Reply | None = None
         self.told: list[str] = []
+        self.refused = False
+        """Something was told that is no answer."""
         self.files: list[str] = []
         """Where the files of a command's answer were written."""
         self.first_text_s: float | None = None
@@ -180,6 +182,7 @@ class TerminalChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.answered.told.append(sentence)
+        self.answered.refused = True
         self._screen.tell(sentence)
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:

@@ -19,7 +19,18 @@ from bot.app import Program, program
 from bot.chats.terminal import Answered, Screen, Silent, TerminalChat, segment
 from bot.cli import CommandFailed
 from bot.settings import load_settings
-from handlers.model import Attachment, File, Incoming, Person, PicturePart, SlotState, TextPart, ThreadKey
+from handlers.model import (
+    NOWHERE,
+    Attachment,
+    File,
+    Incoming,
+    Person,
+    PicturePart,
+    SlotState,
+    TextPart,
+    ThreadKey,
+    TurnState,
+)
 
 HELP = """Write what you would like to see, then what to change: "the second one, but at night".
   /attach FILE [words]   bring a picture along
@@ -52,7 +63,7 @@ async def _run(arguments: argparse.Namespace, settings: Any, lines: list[str] | 
         else:
             for line in lines:
                 await session.turn(line)
-    return 0
+    return 1 if session.nothing_worked else 0
 
 
 class Session:
@@ -62,8 +73,9 @@ class Session:
         self._running = running
         self._json = json_lines
         self._turn = 0
+        self._failed = 0
         self._name = secrets.token_hex(6)
-        self._thread = ThreadKey("terminal", "-", "local", self._name)
+        self._thread = ThreadKey("terminal", NOWHERE, "local", self._name)
         self._folder = running.parts.home.root / "terminal" / self._name
         user = _user()
         self._person = Person(user, user, admin=True, moderator=True)
@@ -100,8 +112,24 @@ class Session:
         event = f"terminal:{self._name}:{self._turn}"
         incoming = Incoming(event, self._thread, self._person, text, attachments)
         await self._running.parts.handlers.receive(incoming)
+        self._failed += await self._has_failed(answered)
         if self._json:
             print(json.dumps(await self._object(answered), ensure_ascii=False), flush=True)
+
+    @property
+    def nothing_worked(self) -> bool:
+        """Whether there were messages and every one of them failed."""
+        return 0 < self._turn == self._failed
+
+    async def _has_failed(self, answered: Answered) -> bool:
+        """Whether a message was refused, the model gave it no answer, or none of its pictures could be made."""
+        if answered.reply is None:
+            return answered.refused
+        pictures = [part for part in answered.parts if isinstance(part, PicturePart)]
+        if pictures:
+            return all(part.state is SlotState.FAILED for part in pictures)
+        turn = await self._running.parts.store.turn(answered.reply.turn)
+        return turn is not None and turn.state in (TurnState.FAILED, TurnState.DECLINED)
 
     async def _object(self, answered: Answered) -> dict[str, Any]:
         total = answered.elapsed()

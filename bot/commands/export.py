@@ -12,7 +12,7 @@ from bot.home import Home
 from bot.settings import load_settings
 from bot.store.store import SqliteStore
 from handlers.export import export_session
-from handlers.model import ThreadKey
+from handlers.model import NOWHERE, ThreadKey
 from imaging.files import PictureFiles
 
 
@@ -48,7 +48,7 @@ async def listing(home: Home) -> list[str]:
     """One line a thread of the chats on this machine: key, number of pictures, title."""
     store = await SqliteStore.open(home.database, PictureFiles(home.pictures))
     try:
-        rows = [row for chat in ("web", "terminal") for row in await store.threads(chat, "-", limit=1000)]
+        rows = [row for chat in ("web", "terminal") for row in await store.threads(chat, NOWHERE, limit=1000)]
     finally:
         await store.close()
     return [f"{row.key}\t{row.pictures} pictures\t{row.title}" for row in rows]

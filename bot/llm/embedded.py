@@ -176,6 +176,7 @@ class EmbeddedLanguageModel:
             user=request.user.text,
             language=request.language,
             descriptions={p.id: harmless(p.description, MAX_DESCRIPTION) for p in turn.pictures},
+            current=next((p.id for p in turn.pictures if p.current), None),
         )
         reply = TaggedReply(replace(context, doubt=True))
         async for chunk in self._command(turn, reply):

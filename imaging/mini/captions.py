@@ -92,6 +92,10 @@ ENDINGS = (
     "emoji style", "vector art", "colorful", "simple style",
 )  # fmt: skip
 SMALL, BIG = ("small", "tiny", "little"), ("big", "large", "huge")
+LINKS = ("and", "next to", "beside", "with", "near", "together with")
+"""Between two things whose sides are not said."""
+ARRANGED = ("on the left side", "to the right of", "in the center", "in the middle", "on a plain background")
+"""What the templates below say of places."""
 COLOUR_WORDS = {"gray": ("gray", "grey")}
 
 
@@ -99,7 +103,7 @@ def words_beside_things() -> frozenset[str]:
     """Every word that captions use for anything but the things themselves and their colours."""
     tables = (PLACES, BARE, TIMES, WEATHER)
     phrases = [phrase for table in tables for values in table.values() for phrase in values]
-    phrases += [*POSES, *FILLERS, *OPENINGS, *ENDINGS, *SMALL, *BIG]
+    phrases += [*POSES, *FILLERS, *OPENINGS, *ENDINGS, *SMALL, *BIG, *LINKS, *ARRANGED]
     return frozenset(word for phrase in phrases for word in phrase.split())
 
 
@@ -145,7 +149,7 @@ def _pair(rng: random.Random, left: str, right: str) -> str:
             )
         )
     first, second = (left, right) if rng.random() < 0.5 else (right, left)
-    link = rng.choice(("and", "next to", "beside", "with", "near", "together with"))
+    link = rng.choice(LINKS)
     return f"{first} {link} {second}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
 from prompts.tiny.glossary import foreign_language
+from prompts.tiny.resolve import undoes
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
 from prompts.tiny.wish import asks_for_change, copied, kept_wish, removes
 
@@ -41,6 +42,8 @@ class ReplyContext:
     language: str | None = None
     descriptions: Mapping[int, str] = field(default_factory=dict)
     """Of the thread's pictures, by number: an edit that would say the same again gets the wish itself."""
+    current: int | None = None
+    """The picture that is talked about, where there is one: going back to it is going nowhere."""
     doubt: bool = False
     """Whether an edit that says nothing new, to a message that orders no change, may be doubted (`copied`)."""
 
@@ -62,6 +65,8 @@ class TaggedReply:
         self._head: _Head | None = None
         self._talks = False
         self._edited: set[int] = set()
+        self._told = False
+        """There is nothing to be done, and that is said."""
         self.is_reply = False
         """The whole line said `reply`: an answer in words is wanted and this object wrote nothing."""
         self.copied = False
@@ -82,7 +87,7 @@ class TaggedReply:
                 self.is_reply = True
             else:
                 yield self._say("unclear")
-        elif not self._tags and not self._talks:
+        elif not self._tags and not self._talks and not self._told:
             yield " " + self._say("unclear")
         elif self._limited:
             yield " " + self._say("limit", n=self._context.max_count)
@@ -215,6 +220,10 @@ class TaggedReply:
 
     def _point(self, name: str, target: int, count: int) -> Iterator[str]:
         if name == "select":
+            if target == self._context.current and undoes(english(self._context.user, MAX_USER)):
+                yield from self._intro("nothing", i=target)
+                self._told = True
+                return
             yield from self._intro("select", i=target)
             self._tags += 1
             yield f" <select>{target}</select>"

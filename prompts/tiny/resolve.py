@@ -72,12 +72,18 @@ def resolve(message: str, pictures: Sequence[TinyPicture]) -> Targets:
         others = others_named(text, pictures, current, current.id)
         if others:
             return Targets((current.id, *others))
-    if _UNDO.search(text) and not _DEFINITE_CURRENT.search(text):
+    if undoes(text):
         back = _ancestor(text, current, pictures)
         return Targets((back,), (back,)) if back is not None else Targets((current.id,))
     person = _by_pronoun(text, pictures, current)
     loose = _loosely(text, pictures)
     return Targets((person or current.id,), (loose,) if loose else ())
+
+
+def undoes(message: str) -> bool:
+    """Whether a message (in English words) wants a change taken back."""
+    text = " ".join(message.lower().split())
+    return _UNDO.search(text) is not None and _DEFINITE_CURRENT.search(text) is None
 
 
 _DEFINITE_CURRENT = re.compile(r"^(?:i )?(?:really )?(?:like|love|keep)\b")

@@ -17,6 +17,7 @@ from bot.chats.web.files import Shelf
 from bot.commands import chat as command
 from bot.store.store import SqliteStore
 from handlers.desk import Desk
+from handlers.errors import Declined, LanguageModelError
 from handlers.model import File
 from tests.bot.web_site import Site
 from tests.fakes import FakePictures, FolderFiles, ScriptedModel
@@ -67,6 +68,17 @@ async def test_the_page_shows_what_is_no_command_as_it_was_meant(site: Site) -> 
         assert site.model.requests[-1].user.text == meant
 
 
+@pytest.mark.parametrize("text", ["/settings sizee wide", "/nothing", "x" * 9_000])
+async def test_a_message_that_is_refused_is_named_so_that_the_page_gives_it_back(site: Site, text: str) -> None:
+    stream = site.follow()
+    await heard(stream, "snapshot")
+    await site.say(text, event="my-own-name")
+    async with asyncio.timeout(20):
+        notice = await anext(message async for message in stream if message["type"] == "notice")
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert notice["event"].endswith(":my-own-name")
+
+
 async def test_an_export_is_fetched_from_the_page_by_who_asked_for_it_alone(site: Site) -> None:
     site.model.scripts.append('One <image id="1"> a fox </image>')
     await site.say("a fox")
@@ -114,7 +126,8 @@ class Terminal:
     def __init__(self, home: Path, store: SqliteStore, files: FolderFiles, *, json_lines: bool) -> None:
         self.model = ScriptedModel()
         self.chats: dict[str, Any] = {}
-        self.desk = Desk(store, self.model, FakePictures(), self.chats)
+        self.pictures = FakePictures()
+        self.desk = Desk(store, self.model, self.pictures, self.chats)
         parts = SimpleNamespace(home=SimpleNamespace(root=home), handlers=self.desk, store=store)
         running = SimpleNamespace(parts=parts, files=files, attach=lambda chat: self.chats.__setitem__(chat.name, chat))
         self.session = command.Session(cast(Any, running), json_lines=json_lines)
@@ -158,6 +171,40 @@ async def test_the_terminal_writes_an_export_to_a_file(
         assert "transcript.md" in zipfile.ZipFile(path.strip()).namelist()
     assert first != second
     assert terminal.session.chat.answered.files == [second.strip()]
+    await terminal.desk.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "failed"),
+    [
+        ([], False),
+        (["hello"], False),
+        (["/usage"], False),
+        (["/nothing"], True),
+        (["/nothing", "hello"], False),
+        (["broken"], True),
+        (["declined"], True),
+        (["no picture"], True),
+        (["broken", "no picture", "/settings sizee wide"], True),
+        (["broken", "a picture"], False),
+    ],
+)
+async def test_a_script_tells_when_every_message_failed(
+    tmp_path: Path, store: SqliteStore, script: list[str], failed: bool
+) -> None:
+    terminal = Terminal(tmp_path, store, FolderFiles(tmp_path / "pictures"), json_lines=True)
+    replies: dict[str, Any] = {
+        "hello": "Hello.",
+        "broken": [LanguageModelError("It is off.")],
+        "declined": ["Well", Declined("It does not want to.")],
+        "no picture": "One <image> a failing fox </image>",
+        "a picture": "One <image> a fox </image>",
+    }
+    terminal.model.scripts += [replies[text] for text in script if text in replies]
+    terminal.pictures.fail_words = {"failing": "The renderer broke."}
+    for text in script:
+        await terminal.session.turn(text)
+    assert terminal.session.nothing_worked is failed
     await terminal.desk.close()
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from handlers.commands import COMMANDS
 from handlers.export_parts import Exported, export_files
-from handlers.model import CommandCall, Person, SlotState, ThreadKey
+from handlers.model import NOWHERE, CommandCall, Person, SlotState, ThreadKey
 from imaging.model import Recipe
 from tests.fakes import ANNA, BEN, THREAD, message, pictures, words
 from tests.handlers.conftest import World
 
 ADMIN = Person("u9", "Ada", admin=True)
+SERVER = ThreadKey("web", "s1", "home", "t1")
 
 
 async def give(
@@ -39,9 +40,19 @@ def test_every_row_fits_the_platforms() -> None:
             assert all(type(choice) is str for choice in option.choices)  # discord.py takes no members of enums
 
 
-async def test_help_lists_every_command(world: World) -> None:
-    text = await give(world, "help")
-    assert all(f"/{spec.name}" in text for spec in COMMANDS)
+@pytest.mark.parametrize(
+    ("person", "thread", "admin"),
+    [(ADMIN, SERVER, True), (ANNA, SERVER, False), (ADMIN, ThreadKey("terminal", NOWHERE, "local", "t"), False)],
+)
+async def test_help_lists_every_command_that_is_not_refused(
+    world: World, person: Person, thread: ThreadKey, admin: bool
+) -> None:
+    text = await give(world, "help", person, thread)
+    assert {spec.name for spec in COMMANDS if f"/{spec.name}" in text} == {
+        spec.name for spec in COMMANDS if admin or not spec.admin_only
+    }
+    refused = await give(world, "access", person, thread)
+    assert refused.startswith("I work in every channel") == admin
     assert "no command" in await give(world, "nonsense")
 
 

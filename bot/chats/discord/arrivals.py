@@ -11,11 +11,11 @@ from bot.chats.discord.files import Remote, attached, download, remote
 from bot.chats.discord.health import held_in, lacking_to_answer
 from bot.chats.discord.ids import CHAT, number_of_file
 from bot.chats.discord.outlet import UPLOAD_LIMIT
-from bot.chats.discord.people import NOWHERE, files_of, is_direct, person_of, whereabouts, words_of
+from bot.chats.discord.people import files_of, is_direct, person_of, whereabouts, words_of
 from bot.chats.discord.retry import persist
 from bot.chats.discord.threads import chain_name, chain_root, session_of, title_of
 from bot.chats.discord.trouble import FAILURES, Trouble, trouble
-from handlers.model import Incoming, Person, ThreadKey
+from handlers.model import NOWHERE, Incoming, Person, ThreadKey
 from handlers.ports import Chat, Handlers
 from handlers.presentation import shorten
 from handlers.typed import said

@@ -17,9 +17,9 @@ import discord
 
 from bot.chats.discord.config import KeyValue
 from bot.chats.discord.ids import CHAT
-from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
+from handlers.model import NOWHERE
 from handlers.ports import Store
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,6 @@ from bot.chats.discord.members import Members
 from bot.chats.discord.menus import Menus
 from bot.chats.discord.outbox import POSTED, SENDING
 from bot.chats.discord.outlet import UPLOAD_LIMIT, Tokens, outlet
-from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.post import DiscordPost
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.reactions import Reactions
@@ -126,7 +125,7 @@ class DiscordChat:
             log.info("%s takes no direct messages: %s", call.person.id, error)
             await self.tell(call.thread, call.person, NOT_DIRECTLY)
             return
-        if call.thread.tenant != NOWHERE:
+        if call.thread.has_tenant:
             await self.tell(call.thread, call.person, BESIDE)
 
     async def _write_to(self, person: Person, sentence: str) -> None:

@@ -11,10 +11,9 @@ import discord
 
 from bot.chats.discord.files import attached
 from bot.chats.discord.ids import CHAT
-from handlers.model import Person, ThreadKey, Whereabouts
+from handlers.model import NOWHERE, Person, ThreadKey, Whereabouts
 
 Interaction: TypeAlias = discord.Interaction[Any]
-NOWHERE = "-"
 
 
 def person_of(user: discord.User | discord.Member, permissions: discord.Permissions | None = None) -> Person:
@@ -62,7 +61,7 @@ def whereabouts(key: ThreadKey, channel: object) -> Whereabouts:
         key,
         frozenset(around),
         age_restricted=bool(check()) if callable(check) else False,
-        direct=isinstance(channel, (discord.DMChannel, discord.GroupChannel)) or key.tenant == NOWHERE,
+        direct=isinstance(channel, (discord.DMChannel, discord.GroupChannel)) or not key.has_tenant,
     )
 
 

@@ -15,7 +15,6 @@ from bot.chats.discord.ids import ButtonId, number_of_file
 from bot.chats.discord.modals import Filled, edit_form
 from bot.chats.discord.outlet import Tokens
 from bot.chats.discord.people import (
-    NOWHERE,
     Interaction,
     files_of,
     key_of_interaction,
@@ -27,7 +26,18 @@ from bot.chats.discord.threads import message_in, open_thread, title_of
 from bot.chats.discord.trouble import FAILURES
 from handlers.errors import UserError
 from handlers.intake import going_by
-from handlers.model import Action, Attachment, Incoming, Picture, PicturePart, PictureState, Press, Reply, ThreadKey
+from handlers.model import (
+    NOWHERE,
+    Action,
+    Attachment,
+    Incoming,
+    Picture,
+    PicturePart,
+    PictureState,
+    Press,
+    Reply,
+    ThreadKey,
+)
 from handlers.ports import Chat, ChatUnavailable, Handlers, Store
 from handlers.presentation import shorten
 from imaging.tasks import Tasks

@@ -8,9 +8,8 @@ import discord
 
 from bot.chats.discord.health import held_in, may_open_threads
 from bot.chats.discord.ids import CHAT, ButtonId
-from bot.chats.discord.people import NOWHERE
 from bot.chats.discord.trouble import NO_THREAD, THREAD_EXISTS, Trouble, trouble
-from handlers.model import ThreadKey
+from handlers.model import NOWHERE, ThreadKey
 from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bot.chats.slack import inbound, marks, mrkdwn
+from bot.chats.slack import inbound, mrkdwn
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.command_text import read_command
 from bot.chats.slack.inbox import Entry
@@ -19,7 +19,7 @@ from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.retries import TROUBLE, patiently
 from bot.chats.slack.voice import Voice
 from handlers.command_text import BadCommand
-from handlers.model import Attachment, CommandSpec, Incoming, Person, ThreadKey
+from handlers.model import NOWHERE, Attachment, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import Handlers
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Calls:
         channel = str(body.get("channel_id") or "")
         person = await self._people.of(await self._clients.of(team), team, str(body.get("user_id") or ""))
         url = str(body.get("response_url") or "")
-        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        here = ThreadKey("slack", team, channel, NOWHERE)
         try:
             spec, arguments = read_command(str(body.get("text") or ""), self._commands)
         except BadCommand as error:
@@ -70,7 +70,7 @@ class Calls:
     ) -> None:  # fmt: skip
         url = str(body.get("response_url") or "")
         thread = await self._places.latest(here.tenant, here.channel, person)
-        if spec.in_session and thread.thread == marks.NOWHERE:
+        if spec.in_session and thread.thread == NOWHERE:
             await self._voice.tell(here, person, NO_SESSION, url)
             return
         about_thread = spec.in_session or (spec.name == "settings" and arguments.get("scope", "thread") == "thread")

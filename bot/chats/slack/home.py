@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -20,7 +21,7 @@ from bot.chats.slack.recall import read_reference
 from bot.chats.slack.retries import TROUBLE, code
 from bot.chats.slack.voice import Voice
 from handlers.command_text import help_rows
-from handlers.model import CommandSpec, Person, Picture, PicturePart, ThreadKey
+from handlers.model import NOWHERE, CommandSpec, Person, Picture, PicturePart, ThreadKey
 from handlers.ports import Handlers, Store
 from handlers.presentation import shorten
 
@@ -44,9 +45,9 @@ class Mine:
 
 def view(
     mine: Sequence[Mine], usage: str, settings: Mapping[str, str], channel: str, commands: Sequence[CommandSpec], *,
-    images: bool = True,
+    admin: bool = False, images: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """A `views.publish` payload within 100 blocks. `images=False`: in words only."""
+    """A `views.publish` payload within 100 blocks, for an `admin` of the workspace. `images=False`: in words only."""
     shown: list[blocks.Block] = [_header("Easel"), blocks.section(START), {"type": "divider"}, _header("My pictures")]
     for one in mine:
         shown += _picture(one, images=images)
@@ -54,7 +55,8 @@ def view(
         shown.append(blocks.context("None yet."))
     shown += [{"type": "divider"}, _header("My usage"), blocks.section(_words(usage or "Not known just now."))]
     shown += [{"type": "divider"}, _header("My settings"), _settings(settings, channel)]
-    rows = [f"`{written}` {mrkdwn.escape(summary)}" for written, summary in help_rows(commands, SUBCOMMANDS).items()]
+    usages = help_rows(commands, SUBCOMMANDS, admin=admin)
+    rows = [f"`{written}` {mrkdwn.escape(summary)}" for written, summary in usages.items()]
     shown += [{"type": "divider"}, _header("Commands")]
     shown += [blocks.section(piece) for piece in mrkdwn.split("\n".join(rows))]
     return {"type": "home", "blocks": shown}
@@ -104,7 +106,7 @@ class HomePage:
         """Bring a person's home page up to date. `channel` is their conversation with the bot."""
         client = await self._clients.of(team)
         person = await self._people.of(client, team, user)
-        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        here = ThreadKey("slack", team, channel, NOWHERE)
         if (refused := await self._handlers.refusal(whereabouts(here), person)) is not None:
             await client.views_publish(user_id=user, view={"type": "home", "blocks": [blocks.section(_words(refused))]})
             return
@@ -112,15 +114,14 @@ class HomePage:
         call = inbound.command_call({"trigger_id": f"home-{user}"}, self._rows["usage"], {}, here, person)
         usage = await self._handlers.command(call)
         settings = (await self._store.session(here)).settings
-        made = view(mine, self._voice.words(usage.text), settings, channel, self._commands)
+        home = partial(view, mine, self._voice.words(usage.text), settings, channel, self._commands, admin=person.admin)
         try:
-            await client.views_publish(user_id=user, view=made)
+            await client.views_publish(user_id=user, view=home())
         except SlackApiError as error:
             if code(error) not in ("invalid_blocks", "invalid_arguments"):
                 raise
             log.info("home page of %s without pictures: %s", user, error)
-            plain = view(mine, self._voice.words(usage.text), settings, channel, self._commands, images=False)
-            await client.views_publish(user_id=user, view=plain)
+            await client.views_publish(user_id=user, view=home(images=False))
 
     async def _mine(self, client: AsyncWebClient, picture: Picture) -> Mine:
         turn = await self._store.turn(picture.turn)
@@ -144,7 +145,7 @@ class HomePage:
     # Settings
 
     async def open_settings(self, channel: str, trigger: str, team: str, user: str, client: AsyncWebClient) -> None:
-        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        here = ThreadKey("slack", team, channel, NOWHERE)
         if await self._refused(here, await self._people.of(client, team, user)):
             return
         settings = (await self._store.session(here)).settings
@@ -171,10 +172,10 @@ class HomePage:
             return
         given, _ = modals.read_settings(body, self._rows["settings"])
         person = await self._people.of(await self._clients.of(team), team, user)
-        if await self._refused(ThreadKey("slack", team, channel, marks.NOWHERE), person):
+        if await self._refused(ThreadKey("slack", team, channel, NOWHERE), person):
             return
         owner = Person(person.id, person.name, admin=True, roles=person.roles)  # of one's own direct messages
-        here = ThreadKey("slack", team, channel, marks.NOWHERE)
+        here = ThreadKey("slack", team, channel, NOWHERE)
         call = inbound.command_call(
             {"trigger_id": entry.name}, self._rows["settings"], {**given, "scope": "channel"}, here, owner
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.chats.slack import marks, written
-from handlers.model import Attachment, CommandCall, CommandSpec, Incoming, Person, Press, ThreadKey
+from handlers.model import NOWHERE, Attachment, CommandCall, CommandSpec, Incoming, Person, Press, ThreadKey
 
 Payload = Mapping[str, Any]
 
@@ -141,7 +141,7 @@ def read_asker(body: Payload, team: str) -> tuple[ThreadKey, str] | None:
         return None
     channel = text_at(body, "channel") or text_at(body, "channel", "id") or text_at(body, "channel_id")
     thread = text_at(body, "thread_ts") or text_at(body, "ts")
-    nowhere = ThreadKey("slack", team, channel or user, thread or marks.NOWHERE)
+    nowhere = ThreadKey("slack", team, channel or user, thread or NOWHERE)
     return read_place(body, team) or nowhere, user
 
 
@@ -186,5 +186,5 @@ def command_call(
     body: Payload, spec: CommandSpec, arguments: dict[str, str | int], thread: ThreadKey, person: Person
 ) -> CommandCall:
     event = f"slack/{thread.tenant}/{thread.channel}/command/{body.get('trigger_id') or ''}"
-    in_thread = thread.thread != marks.NOWHERE
+    in_thread = thread.thread != NOWHERE
     return CommandCall(event, thread, person, spec.name, arguments, in_thread=in_thread)

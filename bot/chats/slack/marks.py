@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.model import Action
+from handlers.model import NOWHERE, Action
 
 METADATA_TYPE = "easel_reply"
 EDIT_VIEW = "easel.edit"
@@ -19,7 +19,6 @@ HOME_SETTINGS = "easel.home.settings"
 """The button on App Home that opens it."""
 DIRECT = "dm"
 """The thread of a conversation that has none: direct messages without the agent view."""
-NOWHERE = "-"
 """No thread: a command in a channel without a session."""
 _ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
 

@@ -7,13 +7,13 @@ from collections import OrderedDict
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import inbound, marks
+from bot.chats.slack import inbound
 from bot.chats.slack.inbound import Message
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.retries import TROUBLE, is_passing
 from bot.chats.slack.status import mark_session
 from bot.chats.slack.stream import Place
-from handlers.model import Person, ThreadKey
+from handlers.model import NOWHERE, Person, ThreadKey
 
 log = logging.getLogger(__name__)
 LAST = "slack/last/"
@@ -50,10 +50,10 @@ class Places:
 
     async def latest(self, team: str, channel: str, person: Person) -> ThreadKey:
         """The thread that a slash command means, which has none of its own: the latest one of who gave it in that
-        channel, else of anybody; `marks.NOWHERE` where there is no session yet."""
+        channel, else of anybody; `NOWHERE` where there is no session yet."""
         where = f"{LAST}{team}/{channel}"
         found = await self._memory.get(f"{where}/{person.id}") or await self._memory.get(where)
-        return ThreadKey("slack", team, channel, found or marks.NOWHERE)
+        return ThreadKey("slack", team, channel, found or NOWHERE)
 
     async def has_threads(self, client: AsyncWebClient, message: Message) -> bool:
         """Whether a direct message begins a conversation of its own, as in the agent view. Where the app has no

@@ -24,7 +24,7 @@ from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
 from handlers.errors import UserError
 from handlers.intake import going_by
-from handlers.model import Action, Answer, Attachment, Incoming, Person, Picture, Press, ThreadKey
+from handlers.model import NOWHERE, Action, Answer, Attachment, Incoming, Person, Picture, Press, ThreadKey
 from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Presses:
         if target is not None:
             await self._edit(entry.name, form, *target, person, client)
             return
-        where = about.thread if about is not None else ThreadKey("slack", team, person.id, marks.NOWHERE)
+        where = about.thread if about is not None else ThreadKey("slack", team, person.id, NOWHERE)
         if await self._refused(where, person):
             return
         brought = (*form.files, *(about.files if about is not None else ()))
@@ -163,7 +163,7 @@ class Presses:
     # Shortcuts
 
     async def new_picture(self, trigger: str, user: str, team: str, client: AsyncWebClient) -> None:
-        nowhere = Press("", ThreadKey("slack", team, user, marks.NOWHERE), Person(user, user), Action.EDIT)
+        nowhere = Press("", ThreadKey("slack", team, user, NOWHERE), Person(user, user), Action.EDIT)
         await self._open(modals.new_view(self._config.max_files), trigger, client, nowhere)
 
     async def edit_message(self, body: Mapping[str, Any], team: str, bot_user: str, client: AsyncWebClient) -> None:

@@ -11,6 +11,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from bot.readiness import Readiness
 from bot.settings import Login, Network, loopback
 from handlers.audit import Act, Audit, NoAudit
 from handlers.model import (
+    NOWHERE,
     Answer,
     CommandCall,
     Incoming,
@@ -56,8 +58,9 @@ http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc
 
 RECORD_S = 1.0
 """Between a refusal and its line in the host's record."""
-PAGE = ThreadKey("web", "-", "web", "")
+PAGE = ThreadKey("web", NOWHERE, "web", "")
 """Where it happens, for the record."""
+_RECEIVED: ContextVar[str | None] = ContextVar("the message that this task receives", default=None)
 THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
 
@@ -248,7 +251,7 @@ class WebChat:
         return WebPost(self, thread, turn)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
-        self.hub.notice(thread.thread, person.id, sentence)
+        self.hub.notice(thread.thread, person.id, sentence, _RECEIVED.get())
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """To the pages that the asker has open in the thread, or to all; files are fetched by their links."""
@@ -266,7 +269,7 @@ class WebChat:
         """
         if not THREAD.fullmatch(thread):
             raise web.HTTPNotFound(text="There is no such thread.")
-        return ThreadKey("web", "-", "web", thread)
+        return ThreadKey("web", NOWHERE, "web", thread)
 
     def person(self, request: web.Request) -> Person:
         """Who is signed in, else whoever holds the cookie. The id is not the cookie itself: ids are seen by others,
@@ -331,6 +334,7 @@ class WebChat:
 
     async def _receive(self, incoming: Incoming, held: AbstractContextManager[object]) -> None:
         assert self._handlers is not None
+        _RECEIVED.set(incoming.event)
         try:
             with held:
                 await self._handlers.receive(incoming)

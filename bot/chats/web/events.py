@@ -103,10 +103,11 @@ class Hub:
             if person is None or subscriber.person == person:
                 subscriber.put(key, message)
 
-    def notice(self, thread: str, person: str, sentence: str) -> None:
-        """One sentence to one person; sentences never replace each other."""
+    def notice(self, thread: str, person: str, sentence: str, event: str | None) -> None:
+        """One sentence to one person, about the message `event` if about any; sentences never replace each other."""
         self._notices += 1
-        self.publish(thread, f"notice/{self._notices}", {"type": "notice", "sentence": sentence}, person=person)
+        message = {"type": "notice", "sentence": sentence, "event": event}
+        self.publish(thread, f"notice/{self._notices}", message, person=person)
 
     def keep_preview(self, slot: str, step: int, data: bytes) -> None:
         self._previews[slot] = Preview(step, data)

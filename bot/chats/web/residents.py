@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.chats.web.visitors import Visitors
 from bot.people import MEMBER_IDS, PROXY_ID, House, Member, People, Register, Sharing, ThreadRights
 from bot.settings import Login
-from handlers.model import ThreadKey
+from handlers.model import NOWHERE, ThreadKey
 from handlers.ports import Store
 
 R = TypeVar("R")
@@ -105,7 +105,7 @@ class Residents:
             StoreError: the register or the store cannot be read.
         """
         known = await self.ask(Register.all_rights)
-        for row in await store.threads("web", "-", limit=ALL_THREADS):
+        for row in await store.threads("web", NOWHERE, limit=ALL_THREADS):
             if row.key.thread not in known:
                 people = {turn.person.id for turn in await store.turns(row.key) if turn.person is not None}
                 sharing = Sharing.PRIVATE if any(id.startswith(MEMBER_IDS) for id in people) else Sharing.HOUSE

@@ -24,7 +24,7 @@ from bot.chats.web.security import MEMBER, Gate
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.errors import UserError
-from handlers.model import Action, Incoming, Press, ThreadKey
+from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
 from handlers.ports import Store
 from imaging.places import without_places
 
@@ -98,7 +98,9 @@ class Pages:
         """The newest that stand in the list of whoever asks."""
         member = request[MEMBER]
         seen = await self.residents.seen(member)
-        rows = await self.store.threads("web", "-", limit=LISTED if self.residents.people is None else LOOKED_THROUGH)
+        rows = await self.store.threads(
+            "web", NOWHERE, limit=LISTED if self.residents.people is None else LOOKED_THROUGH
+        )
         found = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None][:LISTED]
         return web.json_response({"threads": [views.summary(row) | _whose(rights, member) for row, rights in found]})
 

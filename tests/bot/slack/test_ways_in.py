@@ -11,7 +11,7 @@ import pytest
 from bot.chats.slack import marks
 from bot.chats.slack.members import whereabouts
 from handlers.access import Access, Direct, Gate
-from handlers.model import Action, Person, ThreadKey
+from handlers.model import NOWHERE, Action, Person, ThreadKey
 from handlers.ports import Store
 from tests.bot.slack.conftest import World, click, slash, submitted, words_of
 from tests.bot.slack.test_forms import brought, opened, ours, shortcut
@@ -182,5 +182,5 @@ async def test_without_the_scope_nobody_is_let_in_by_a_channel_and_the_host_is_t
 async def test_whom_slack_does_not_know_comes_in_nowhere_directly(world: World) -> None:
     world.peer.people["U1"] = {"error": "user_not_found"}
     access = gate(world, direct=Direct.MEMBERS)
-    where = whereabouts(ThreadKey("slack", TEAM, "DU1", marks.NOWHERE))
+    where = whereabouts(ThreadKey("slack", TEAM, "DU1", NOWHERE))
     assert "very busy" in str(await access.refusal(where, Person("U1", "U1")))

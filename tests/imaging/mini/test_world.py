@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 
+from imaging.engines.mini import mini_abilities
 from imaging.mini import DEFAULTS, VOCABULARY, backgrounds, captions, evaluate, export, judge, sprites, world
+from imaging.words import split_words
+from prompts.nearest import into_vocabulary
 
 
 def scenes(n: int, seed: int = 0, held_out: bool = False) -> list[world.Scene]:
@@ -119,6 +123,16 @@ def test_vocabulary_and_defaults_belong_to_the_bundled_weights() -> None:
     if known["model"] == export.NAME:
         assert known == export.vocabulary()
         assert defaults == export.defaults()
+
+
+def test_every_word_of_the_captions_is_kept_in_descriptions() -> None:
+    known = mini_abilities().vocabulary
+    assert known is not None
+    rng, lost = random.Random(2), Counter[str]()
+    for scene in scenes(3000, held_out=True):
+        said = captions.caption(rng, scene)
+        lost.update({*split_words(said)} - {*split_words(into_vocabulary(said, known).text)})
+    assert {word for word, times in lost.items() if times > 5} == {"grey"}  # it is "gray" to the model
 
 
 def test_words_of_the_world_are_what_export_writes() -> None:

@@ -58,6 +58,18 @@ def test_the_tags_of_a_command_carry_the_next_free_numbers(line: str, tags: list
     assert [m[0] for m in TAG.finditer(reply_to(line))] == tags
 
 
+@pytest.mark.parametrize(
+    ("said", "current", "tags"),
+    [("undo", 1, []), ("undo that, please", 1, []), ("mach das rückgängig", 1, []), ("undo", 2, ["<select>1</select>"]),
+     ("the first one", 1, ["<select>1</select>"])],
+)  # fmt: skip
+def test_undoing_where_nothing_can_be_undone_is_told(said: str, current: int, tags: list[str]) -> None:
+    reply = reply_to("select 1", ReplyContext(3, user=said, descriptions={1: "a fox"}, current=current))
+    assert [m[0] for m in TAG.finditer(reply)] == tags
+    language = foreign_language(said) or "en"
+    assert (reply == SENTENCES[language]["nothing"][0].format(i=1)) == (not tags)
+
+
 def test_a_reply_command_writes_nothing_and_says_so() -> None:
     reply = TaggedReply(CONTEXT)
     assert not [*reply.feed("rep"), *reply.feed("ly"), *reply.finish()]

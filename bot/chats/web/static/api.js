@@ -14,7 +14,7 @@ async function call(path, options = {}) {
   return response.json();
 }
 
-const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+export const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export const threads = () => call("/api/threads").then((data) => data.threads);
 export const newThread = () => call("/api/threads", { method: "POST" }).then((data) => data.id);
@@ -29,9 +29,10 @@ export const deviceLink = () => post("/api/me/link");
 export const share = (thread, sharing) => post(`/api/threads/${thread}/sharing`, { sharing });
 export const about = () => call("/api/about");
 
-export function send(thread, text, files, repliesTo) {
+/** Send a message under a name of its own (`event`), by which notices about it tell that they mean it. */
+export function send(thread, event, text, files, repliesTo) {
   const form = new FormData();
-  form.append("event", unique());
+  form.append("event", event);
   form.append("text", text);
   if (repliesTo) form.append("replies_to", String(repliesTo));
   for (const file of files) form.append("file", file, file.name || "picture.png");

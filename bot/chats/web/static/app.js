@@ -32,7 +32,7 @@ function receive(message) {
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
   else if (message.type === "pictures") board.pushed(message);
   else if (message.type === "answer") answered(message);
-  else if (message.type === "notice") toast(message.sentence, "info");
+  else if (message.type === "notice") toast(message.sentence, composer.giveBack(message.event) ? "error" : "info");
   refresh();
 }
 
@@ -117,7 +117,7 @@ async function fresh() {
 }
 
 // Whoever is quicker than the page's start has their words sent once there is a thread for them.
-const composer = new Composer(20, async (text, files, about) => { await started; return api.send(thread, text, files, about); });
+const composer = new Composer(20, async (event, text, files, about) => { await started; return api.send(thread, event, text, files, about); });
 
 $("new-thread").addEventListener("click", fresh);
 $("stop").addEventListener("click", stop);

@@ -1,4 +1,5 @@
 // The message box: text, reference pictures (button, drop, paste), and what the message is about.
+import { unique } from "./api.js";
 import { $, el, toast } from "./dom.js";
 
 const MAX_FILES = 4;
@@ -9,6 +10,7 @@ export class Composer {
     this.submit = submit;
     this.files = [];
     this.about = null;
+    this.sent = null;
     this.text = $("message");
     this.#listen();
     this.#fit();
@@ -64,16 +66,27 @@ export class Composer {
   async #send() {
     const text = this.text.value.trim();
     if (!text && !this.files.length) return;
-    const draft = { text: this.text.value, files: this.files, about: this.about };
+    const draft = this.sent = { event: unique(), text: this.text.value, files: this.files, about: this.about };
     [this.text.value, this.files, this.about] = ["", [], null];
     this.#chips();
     try {
-      await this.submit(text, draft.files, draft.about);
+      await this.submit(draft.event, text, draft.files, draft.about);
     } catch (error) {
-      // Nothing that somebody wrote is lost: it goes back into the box.
-      if (!this.text.value) [this.text.value, this.files, this.about] = [draft.text, draft.files, draft.about];
-      this.#chips();
+      this.#refill(draft);
       toast(error.message);
     }
+  }
+
+  /** A message was refused after it had been sent: where it is the last one, it can be mended. Whether it is ours. */
+  giveBack(event) {
+    if (!this.sent || !event?.endsWith(`:${this.sent.event}`)) return false;
+    this.#refill(this.sent);
+    return true;
+  }
+
+  /** Nothing that somebody wrote is lost: it goes back into the box, unless something else stands there. */
+  #refill(draft) {
+    if (!this.text.value && !this.files.length) [this.text.value, this.files, this.about] = [draft.text, draft.files, draft.about];
+    this.#chips();
   }
 }
