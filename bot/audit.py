@@ -17,6 +17,7 @@ from pathlib import Path
 
 from handlers.audit import Act
 from handlers.model import Person, ThreadKey
+from imaging.sqlite import open_present
 
 MOST_ROWS = 500_000
 """More are not kept, whatever their age: about 60 MB."""
@@ -107,10 +108,6 @@ def _clean(value: str | int) -> str | int:
 
 def note_by_host(database: Path, what: str) -> None:
     """Write down what was done at the host's terminal, also while a program runs; it hinders nothing."""
-    address = f"file:{database}?mode=rw"  # where there is no database yet, none is made
-    with (
-        contextlib.suppress(sqlite3.Error),
-        closing(sqlite3.connect(address, uri=True, timeout=2)) as connection,
-        connection,
-    ):
+    # Where there is no database yet, none is made.
+    with contextlib.suppress(sqlite3.Error), closing(open_present(database, write=True)) as connection, connection:
         add(connection, time.time(), Act.ADMIN, what, None, None)

@@ -23,6 +23,7 @@ from bot.store.file import sentence_for
 from handlers.errors import StoreError, UserError
 from handlers.links import without_fillers
 from imaging.disk import empty_log
+from imaging.sqlite import open_file, transaction
 
 R = TypeVar("R")
 DAY_S = 86400.0
@@ -142,11 +143,9 @@ class Register:
         """
         self._clock = clock
         try:
-            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA secure_delete = ON")
+            self._db = open_file(path, synchronous="FULL", busy_s=5.0)
             self._db.executescript(_TABLES)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path}: {sentence_for(error)}") from error
 
     def close(self) -> None:
@@ -203,18 +202,12 @@ class Register:
         Raises:
             NotInvited: the link is not good, or the name cannot be had.
         """
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        session = secrets.token_urlsafe(24)
+        with transaction(self._db):
             found = self.invitation(token)
             member = self._known(found.person) if found.person else self._new(found, proper_name(name or found.name))
             self._db.execute("UPDATE invitations SET used = used + 1 WHERE id = ?", (found.id,))
-            session = secrets.token_urlsafe(24)
             self._db.execute("INSERT INTO sessions VALUES (?, ?, ?)", (_hash(session), member.id, self._clock()))
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         return member, session
 
     def _known(self, person: str) -> Member:
@@ -262,15 +255,12 @@ class Register:
 
     def remove(self, person: str) -> None:
         """Sign somebody out everywhere and forget their name. What they made keeps its rights."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(
-            "UPDATE invitations SET name = '' WHERE many = 0 AND id = (SELECT invitation FROM people WHERE id = ?)",
-            (person,),
-        )
-        self._db.execute("DELETE FROM sessions WHERE person = ?", (person,))
-        self._db.execute("DELETE FROM people WHERE id = ?", (person,))
-        self._db.execute("DELETE FROM invitations WHERE person = ?", (person,))
-        self._db.execute("COMMIT")
+        of_theirs = "many = 0 AND id = (SELECT invitation FROM people WHERE id = ?)"
+        with transaction(self._db):
+            self._db.execute(f"UPDATE invitations SET name = '' WHERE {of_theirs}", (person,))
+            self._db.execute("DELETE FROM sessions WHERE person = ?", (person,))
+            self._db.execute("DELETE FROM people WHERE id = ?", (person,))
+            self._db.execute("DELETE FROM invitations WHERE person = ?", (person,))
         empty_log(self._db)
 
     # Threads

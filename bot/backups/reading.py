@@ -34,6 +34,7 @@ from bot.backups.contents import (
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.private import RESTORING
+from imaging.sqlite import open_present
 
 KEEP_FREE = 64 * 2**20
 """Bytes of disk that a restore leaves free."""
@@ -198,7 +199,7 @@ def _problem(database: Path) -> str | None:
     """Why a database cannot be used; None when it can. Easel's have tables and indexes only: views and triggers would
     be somebody else's program."""
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as connection:
+        with closing(open_present(database, immutable=True)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
             said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])

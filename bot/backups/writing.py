@@ -20,6 +20,7 @@ from bot.backups import sealed
 from bot.backups.contents import DATABASES, FIRST, LAST, PASSING_TOKENS, WITH_TOKENS, Contents, last
 from bot.cli import CommandFailed, version
 from bot.home import Home
+from imaging.sqlite import copy_to, open_present
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,13 @@ def _pour(home: Home, target: sealed.Writes, *, tokens: bool) -> Written:
 
 
 def _copy(source: Path, target: Path, *, tokens: bool) -> Path:
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
-        closing(sqlite3.connect(target, isolation_level=None)) as writing,
-    ):
-        reading.backup(writing)
-        if not tokens and source.name == "memory.db":
+    with closing(open_present(source, busy_s=5)) as reading:
+        copy_to(reading, target)
+    if not tokens and source.name == "memory.db":
+        with closing(open_present(target, write=True)) as writing:
             writing.execute("PRAGMA secure_delete = ON")
-            writing.execute(PASSING_TOKENS)
+            with writing:
+                writing.execute(PASSING_TOKENS)
             writing.execute("VACUUM")  # what was deleted before lies in free pages no longer
     return target
 
@@ -125,7 +125,7 @@ def _workspaces(slack: Path) -> int:
     if not slack.exists():
         return 0
     try:
-        with closing(sqlite3.connect(slack)) as connection:
+        with closing(open_present(slack, busy_s=5)) as connection:
             return int(connection.execute("SELECT count(DISTINCT team_id) FROM slack_bots").fetchone()[0])
     except sqlite3.OperationalError:
         return 0  # nobody has installed the app yet

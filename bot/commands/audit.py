@@ -12,6 +12,7 @@ from bot import audit
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.settings import load_settings
+from imaging.sqlite import open_present
 
 DAY_S = 86_400.0
 SPENDING = "spending"
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandFailed(f"There is nothing in {home.root} yet.")
     since = time.time() - arguments.days * DAY_S
     try:
-        with closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(open_present(home.database, busy_s=5)) as connection:
             for line in lines(connection, since, arguments.act, as_json=arguments.json):
                 print(line)
     except sqlite3.Error as error:

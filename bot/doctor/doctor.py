@@ -22,6 +22,7 @@ from bot.env_file import env_file
 from bot.home import Home
 from bot.settings import EngineName, Settings, parse_loras, unknown_names
 from imaging.findings import Finding, Level, broken, ok, warning
+from imaging.sqlite import open_present
 
 GIB = 2**30
 ENDPOINT_TIMEOUT_S = 10.0
@@ -108,7 +109,7 @@ def _database(settings: Settings) -> Iterable[Finding]:
         if not path.exists():
             continue
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as connection:
+            with closing(open_present(path)) as connection:
                 answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         except sqlite3.Error as error:
             answer = str(error)

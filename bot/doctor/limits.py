@@ -14,6 +14,7 @@ from bot.quotas import must_be_bounded, quotas
 from bot.settings import Settings
 from handlers.quota_rules import Amounts, Rule, Sharers, Unit
 from imaging.findings import Finding, ok, warning
+from imaging.sqlite import open_present
 
 FOR = {
     Sharers.PERSON: "per person",
@@ -57,7 +58,7 @@ def _today(settings: Settings) -> Amounts | None:
     if not path.exists():
         return None
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as connection:
+        with closing(open_present(path)) as connection:
             row = connection.execute(f"SELECT {sums} FROM spent WHERE at >= ?", (midnight.timestamp(),)).fetchone()
     except sqlite3.Error:
         return None  # it is of an older version, or doctor says what is wrong with it elsewhere

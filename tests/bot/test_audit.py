@@ -176,8 +176,9 @@ async def test_a_record_that_refuses_stops_nobody(tmp_path: Path, caplog: pytest
     await place.close()
 
 
-def test_the_hosts_own_acts_are_in_it(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+@pytest.mark.parametrize("name", ["home", "what? 50%41#"])
+def test_the_hosts_own_acts_are_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    home = tmp_path / name
     from bot.store.file import connect
 
     with Home(home).claim():
@@ -190,6 +191,9 @@ def test_the_hosts_own_acts_are_in_it(tmp_path: Path) -> None:
     assert found == [("admin", "backup", "-")]
     with closing(sqlite3.connect(tmp_path / "new" / "easel.db")) as connection:
         assert [row.what for row in audit.rows(connection, 0)] == ["restore"]
+    capsys.readouterr()
+    assert main(["audit", "--home", str(home)]) == 0
+    assert "backup" in capsys.readouterr().out
 
 
 async def test_who_is_not_let_in_on_the_page_is_in_it(tmp_path: Path) -> None:

@@ -72,3 +72,11 @@ def test_a_folder_may_have_any_name(path: Path, tmp_path: Path, folder: str) -> 
         with pytest.raises(sqlite3.OperationalError):
             open_present(home / "none.db", write=write)
     assert sorted(file.name for file in home.iterdir() if file.suffix == ".db") == ["easel.db"]
+
+
+def test_databases_are_opened_in_one_place() -> None:
+    root = Path(__file__).parents[2]
+    sources = [path for room in ("bot", "handlers", "prompts", "imaging") for path in (root / room).rglob("*.py")]
+    assert sources
+    opening = [path.relative_to(root).as_posix() for path in sources if "sqlite3.connect(" in path.read_text("utf-8")]
+    assert opening == ["imaging/sqlite.py"]
