@@ -27,7 +27,7 @@ BLEND_FROM = 0.2
 NUMBERS: Mapping[str, Numbers] = {
     # Section 4: 0.8 and 0.4 at a strength of 0.8.
     "sdxl": {"cross_share": 1.0, "self_share": 0.5, "local_blend": 0.3, "self_shrink": 16, "blend_shrink": 16},
-    # Its words act through tokens of padding (imaging/mini/reader.py), so their own maps show no place for LocalBlend.
+    # Its words act through tokens of padding (training/mini/reader.py), so their own maps show no place for LocalBlend.
     "mini": {"cross_share": 1.0, "self_share": 0.75, "local_blend": 0.0, "self_shrink": 1, "blend_shrink": 1},
 }
 """`cross_share`, `self_share`: share of the steps with lent maps at strength 1; `local_blend`: threshold, 0–1, 0 is

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 
 from imaging.consistency import adjust
+from imaging.difference import change
 from imaging.engines.latents import Latents
 from imaging.engines.rows import Job
-from imaging.measure import change
 from imaging.model import Operation, Recipe, RenderedPicture
 from imaging.outputs import encode_picture
 

@@ -1,6 +1,6 @@
-"""The bundled picture model: its weights, what they know, and the scripts that made them.
+"""The bundled picture model: its weights, what they know, and how they want to be run (docs/mini-model.md).
 
-Importing this package does no work and loads no library; the training modules import torch themselves.
+Importing this package does no work and loads no library.
 """
 
 from pathlib import Path

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prompts.tiny.glossary import gloss
+from prompts.lexicon.glossary import gloss
 
 OperationName = Literal["image", "edit", "variation", "select", "refine"]
 Size = Literal["square", "wide", "tall"]

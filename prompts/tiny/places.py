@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prompts.tiny.data import words as w
+from prompts.lexicon import words as w
 from prompts.tiny.format import TinyPicture
 from prompts.tiny.telling import stem, words_of
 

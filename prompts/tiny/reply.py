@@ -10,8 +10,8 @@ import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from prompts.lexicon.glossary import foreign_language
 from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
-from prompts.tiny.glossary import foreign_language
 from prompts.tiny.resolve import undoes
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
 from prompts.tiny.wish import asks_for_change, copied, kept_wish, removes

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from prompts.tiny.data import words as w
-from prompts.tiny.data.phrases import words
+from prompts.lexicon import words as w
+from prompts.lexicon.words import words
 from prompts.tiny.format import TinyPicture
 
 _DEFINITE = re.compile(

@@ -30,6 +30,6 @@ def test_killed_at_every_moment_every_message_has_one_answer(
 def test_without_the_tests_the_command_says_what_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bot.benches.checkout.ROOT", tmp_path)
+    monkeypatch.setattr("measure.checkout.ROOT", tmp_path)
     assert main(["bench", "faults", "--runs", "1"]) == 1
     assert "run this command from a checkout" in capsys.readouterr().err

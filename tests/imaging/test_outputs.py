@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from imaging.difference import change
 from imaging.errors import BadPicture
-from imaging.measure import change
 from imaging.model import Control, Operation, Recipe, Technique
 from imaging.outputs import (
     RECIPE_KEY,

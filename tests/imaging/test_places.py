@@ -14,7 +14,7 @@ TOLD = {"UserError", "LanguageModelError", "UnreadableUpload", "ChatUnavailable"
         "NoticePart", "Answer", "_Refused"}  # fmt: skip
 """What carries a sentence to people as it is. `EngineError` and what workers say go through `without_places`."""
 PLACES = ("url", "path", "address", "token", "api_key", "home", "folder", "host", "secret")
-ELSEWHERE = {"bot/evals", "bot/benches", "bot/commands"}
+ELSEWHERE = {"bot/commands"}
 """At the host's terminal."""
 
 

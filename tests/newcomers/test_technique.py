@@ -46,7 +46,7 @@ SCRIPT = """
 import json, pathlib, tempfile
 import numpy, io
 from PIL import Image
-from imaging.engines import random_sdxl
+from measure.engine import random_sdxl
 from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
 from imaging.queue.estimates import Estimates

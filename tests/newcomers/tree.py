@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("bot", "handlers", "prompts", "imaging", "tests")
+PACKAGES = ("bot", "handlers", "prompts", "imaging", "measure", "tests")
 
 
 class Tree:

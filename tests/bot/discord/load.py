@@ -25,12 +25,12 @@ import psutil
 from bot.chats.discord.build import build_discord
 from bot.chats.discord.config import DiscordConfig
 from bot.collector import settled
-from bot.figures import machine
 from bot.memory import Memory
 from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.model import Incoming, Person, TextPart, ThreadKey, TurnState
+from measure.report import machine
 from prompts.request import LanguageRequest
 from tests.fakes import FakePictures, FolderFiles
 from tests.peers import discord_shapes as shapes

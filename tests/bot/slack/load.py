@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from bot.figures import machine
+from measure.report import machine
 from tests.bot.slack.program import Program
 from tests.peers.openai_peer import OpenAIPeer, Reply
 from tests.peers.slack_peer import APP_TOKEN, BOT_TOKEN, SlackPeer

@@ -20,7 +20,7 @@ from imaging.controls.attention import (
 from imaging.controls.prompt import Prompt
 from imaging.controls.prompt_to_prompt import Alignment, align
 from imaging.engines.loading import Parts
-from imaging.engines.random_sdxl import WIDTHS
+from measure.engine.random_sdxl import WIDTHS
 
 SOURCE, TARGET, OTHER = 0, 1, 2
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from imaging.controls.settings import MINI
-from imaging.engines import random_sdxl
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.mini import mini_engine
 from imaging.engines.sdxl import EngineOptions, SdxlEngine
 from imaging.mini import WEIGHTS
+from measure.engine import random_sdxl
 
 torch.set_num_threads(1)
 

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imaging.difference import ssim
 from imaging.engines.loading import Parts
 from imaging.engines.mini import mini_abilities
 from imaging.engines.runtime import Runtime
 from imaging.engines.sdxl import EngineOptions
-from imaging.measure import ssim
 from tests.imaging.engines.tiny import drain, recipe
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

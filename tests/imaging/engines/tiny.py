@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from imaging.engine import Advance
-from imaging.engines.random_sdxl import SIDE
 from imaging.model import Control, Operation, Recipe, RenderedPicture, Technique
+from measure.engine.random_sdxl import SIDE
 
 
 class Renders(Protocol):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.lexicon.glossary import foreign_language, gloss
 from prompts.tiny.format import parse_command
-from prompts.tiny.glossary import foreign_language, gloss
 from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply, to_reply
 from prompts.tiny.sentences import SENTENCES, size_wanted
 from tests.prompts.tiny.test_format import commands

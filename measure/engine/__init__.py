@@ -1,0 +1,1 @@
+"""The picture engine against stock pipelines: time, memory and work as ratios."""

@@ -1,0 +1,1 @@
+"""The queue without an engine: who waits how long, and what a durable record costs."""
