@@ -63,7 +63,7 @@ def test_a_recipe_comes_back_out_of_its_png_and_bytes_repeat() -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_with_a_sentence(data: bytes) -> None:
-    for read in (read_recipe, lambda it: shrink_to(it, 10), lambda it: contact_sheet([("x", it)])):
+    for read in (read_recipe, lambda it: shrink_to(it, 7), lambda it: contact_sheet([("x", it)])):
         with pytest.raises(BadPicture, match=r"\.$"):
             read(data)
 
@@ -73,7 +73,7 @@ def test_files_that_somebody_put_into_the_store_are_refused_before_they_cost_any
     """A restored backup may hold anything under a picture's name."""
     data = BOMBS[bomb]()
     for read in (
-        lambda it: shrink_to(it, 10),
+        lambda it: shrink_to(it, 7),
         lambda it: contact_sheet([("x", it)]),
         lambda it: with_recipe(it, CHILD),
     ):
