@@ -1,11 +1,136 @@
-"""Reading recipes from untrusted JSON: a PNG from anywhere, a file a person edited."""
+"""Recipes: how a picture is made, written down, and read from untrusted JSON (a PNG from anywhere, an edited file).
+
+A `Recipe` is the contract between the program and its own past: it is stored with each picture, embedded in its PNG,
+and renders it again.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self, TypeVar
 
-from imaging.model import Control, Operation, Recipe, Technique, plain
+from imaging.techniques import Technique
+
+
+class Operation(StrEnum):
+    """The five operations of the tag protocol, and UPLOAD for a picture that a person brought."""
+
+    IMAGE = "image"
+    EDIT = "edit"
+    VARIATION = "variation"
+    SELECT = "select"
+    REFINE = "refine"
+    UPLOAD = "upload"
+
+
+def plain(text: str) -> str:
+    """Text that files, databases and tokenizers take: halves of characters (lone surrogates) are replaced."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How an edit is kept consistent with its parent: one technique, how strongly, and why.
+
+    `strength` is 0–1, where 1 keeps the most of the parent. `options` holds technique-specific
+    numbers by their published names (for example `start_step`, `start_layer`, `cross_replace_steps`).
+    `reason` is one sentence for the recipe that people can read.
+    """
+
+    technique: Technique
+    strength: float = 0.5
+    reason: str = ""
+    options: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", plain(self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that is needed to render a picture again on the same machine, byte for byte.
+
+    Sizes are pixels, a multiple of 8. `source` is the parent's own recipe for techniques that run
+    the parent beside its child; `source_image` is the SHA-256 (hex) of the parent's stored file for
+    techniques that look at its pixels (image-to-image, IP-Adapter, refine, uploads).
+    `description` is what people and the LLM call the picture; `prompt` is what the engine is given.
+    """
+
+    engine: str
+    model: str
+    operation: Operation
+    description: str
+    prompt: str
+    negative_prompt: str
+    seed: int
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    sampler: str
+    style: str | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+    control: Control | None = None
+    source: Recipe | None = None
+    source_image: str | None = None
+    notes: tuple[str, ...] = ()
+    """What was done to the words: refinement by the LLM, vocabulary substitutions."""
+    version: int = 1
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 (hex) of the files that it was made with, by the names of model, LoRAs, VAE and IP-Adapter."""
+    setup: Mapping[str, str] = field(default_factory=dict)
+    """What a host had set of the model: another VAE, prediction or layer of the text encoders."""
+
+    def __post_init__(self) -> None:
+        # Words come from models and files of anybody; a recipe can always be written down.
+        for name in ("engine", "model", "description", "prompt", "negative_prompt", "sampler"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        object.__setattr__(self, "style", None if self.style is None else plain(self.style))
+        object.__setattr__(self, "notes", tuple(map(plain, self.notes)))
+        object.__setattr__(self, "loras", tuple((plain(name), strength) for name, strength in self.loras))
+        for name in ("hashes", "setup"):
+            words = {plain(key): plain(value) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, words)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain JSON object; `from_json` is its inverse. Fields that older recipes have not are left out where they
+        are empty, so that their pictures have the same bytes again."""
+        newer = {name: dict(getattr(self, name)) for name in _NEWER if getattr(self, name)}
+        return (
+            {name: getattr(self, name) for name in _RECIPE_FIELDS if name not in _NEWER}
+            | newer
+            | {
+                "operation": self.operation.value,
+                "loras": [list(pair) for pair in self.loras],
+                "notes": list(self.notes),
+                "control": None
+                if self.control is None
+                else {
+                    "technique": self.control.technique.value,
+                    "strength": self.control.strength,
+                    "reason": self.control.reason,
+                    "options": dict(self.control.options),
+                },
+                "source": None if self.source is None else self.source.to_json(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a recipe; unknown keys are ignored so that newer files stay readable.
+
+        Raises:
+            ValueError: when a required field is missing or has the wrong type, in one sentence.
+        """
+        return _parse(cls, data)
+
+
+_NEWER = ("hashes", "setup")
+_RECIPE_FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
+
 
 R = TypeVar("R", bound=Recipe)
 
@@ -62,7 +187,7 @@ def _words(data: Mapping[str, Any], key: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
-def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
+def _parse(cls: type[R], data: Any, depth: int = 0) -> R:
     """Build a recipe of `cls` from a JSON object.
 
     Raises:
@@ -96,7 +221,7 @@ def parse_recipe(cls: type[R], data: Any, depth: int = 0) -> R:
         style=_take(data, "style", str, optional=True),
         loras=pairs,
         control=None if control is None else _control(control),
-        source=None if source is None else parse_recipe(Recipe, source, depth + 1),
+        source=None if source is None else _parse(Recipe, source, depth + 1),
         source_image=_take(data, "source_image", str, optional=True),
         notes=tuple(str(note) for note in notes),
         version=_take(data, "version", int, optional=True) or 1,
