@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ from imaging.engines.memory import (
     stable_row_count,
     stands_alone,
 )
+from imaging.engines.options import EngineOptions
 from imaging.engines.planning import Planner
 from imaging.engines.precision import choose_dtype
 from imaging.engines.rows import Job, Row
@@ -43,9 +44,6 @@ from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
 from imaging.origins import Origin, origin, public_name
 from imaging.outputs import preview_bytes
-
-if TYPE_CHECKING:
-    from imaging.engines.sdxl import EngineOptions
 
 log = logging.getLogger(__name__)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaging.controls.settings import SDXL, Family
 from imaging.engine import Advance
 from imaging.engines.families import Wishes, recognise, sizes
+from imaging.engines.options import EngineOptions as EngineOptions
 from imaging.errors import EngineError
 from imaging.model import Abilities, Recipe
 from imaging.origins import public_name
@@ -20,33 +19,6 @@ if TYPE_CHECKING:
 
 BUILT_IN = techniques()
 WITH_IP_ADAPTER = techniques("ip-adapter")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How an SDXL engine is set up."""
-
-    model: str
-    """Folder, .safetensors file or hub id."""
-    home: Path
-    """Where measured row caps are kept."""
-    family: Family = SDXL
-    device: str | None = None
-    threads: int | None = None
-    """CPU threads; None takes what torch chooses. One thread gives the same bytes on every machine size."""
-    lanes: int = 1
-    """UNet calls that run at once on a CPU, each on a thread of its own; for small models, with `threads` 1."""
-    loras: tuple[tuple[str, float], ...] = ()
-    ip_adapter: str | None = None
-    vae: str | None = None
-    prediction: str | None = None
-    clip_skip: int = 2
-    recorded: bool = False
-    """Whether recipes name the files that pictures are made with; those that come with the program need none."""
-    precision: str = "auto"
-    """`auto`, `float32`, `bfloat16`, `float16`; see `imaging.engines.precision.choose_dtype`."""
-    max_pictures: int = 8
-    """Pictures in flight, sources included."""
 
 
 class SdxlEngine:
