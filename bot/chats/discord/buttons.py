@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Protocol, Self, cast
 
 from discord import ui
 
 from bot.chats.discord.ids import MORE, ButtonId, read_menu_value
 from bot.chats.discord.people import Interaction
+from bot.chats.discord.presses import Presses
 from handlers.model import Action
-
-if TYPE_CHECKING:
-    from bot.chats.discord.client import EaselClient
 
 BUTTON = rf"e1:(?:{'|'.join(map(re.escape, Action))}):.*"
 MENU = rf"e1:{MORE}:.*"
+
+
+class Pressed(Protocol):
+    """The client, as a button needs it: discord.py hands it out as its own class."""
+
+    presses: Presses
 
 
 class ActionButton(ui.DynamicItem[ui.Button[Any]], template=BUTTON):
@@ -28,7 +32,7 @@ class ActionButton(ui.DynamicItem[ui.Button[Any]], template=BUTTON):
     async def callback(self, interaction: Interaction) -> None:
         id = ButtonId.parse(self.custom_id)
         if id is not None:
-            await cast("EaselClient", interaction.client).presses.press(interaction, id, Action(id.action))
+            await cast("Pressed", interaction.client).presses.press(interaction, id, Action(id.action))
 
 
 class ActionMenu(ui.DynamicItem[ui.Select[Any]], template=MENU):
@@ -44,4 +48,4 @@ class ActionMenu(ui.DynamicItem[ui.Select[Any]], template=MENU):
         if id is not None and chosen is not None:
             action, picture = chosen
             meant = ButtonId(action.value, id.channel, id.thread, picture)
-            await cast("EaselClient", interaction.client).presses.press(interaction, meant, action)
+            await cast("Pressed", interaction.client).presses.press(interaction, meant, action)
