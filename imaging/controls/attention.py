@@ -51,13 +51,16 @@ class PromptEdit:
     """Self-attention maps come from the source in layers of at most this many image positions; 0 is off."""
 
 
+KeysValues = Mapping[int, tuple[Tensor, Tensor]]
+"""Layer number → ([1, h, tokens, d], the same)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImagePrompt:
     """IP-Adapter: a row's own image tokens, as keys and values of each cross-attention layer."""
 
     row: int
-    keys_values: Mapping[int, tuple[Tensor, Tensor]]
-    """Layer number → ([1, h, tokens, d], the same)."""
+    keys_values: KeysValues
     scales: Mapping[int, float]
     """Layer number → scale; layers that are missing take no part."""
 

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from imaging.controls.attention import NOTHING, Probe, RowControl
+from imaging.controls.attention import NOTHING, KeysValues, Probe, RowControl
 from imaging.controls.prompt import Prompt
-
-if TYPE_CHECKING:
-    from imaging.controls.ip_adapter import IpAdapter
 
 Numbers = Mapping[str, float]
 Options = Mapping[str, float | str]
@@ -45,6 +42,21 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageTokens:
+    """One picture, ready for every cross-attention layer, conditional and unconditional."""
+
+    conditional: KeysValues
+    unconditional: KeysValues
+
+
+class PictureReader(Protocol):
+    """What makes a picture into a prompt, where the engine has the weights for it (`imaging.controls.ip_adapter`)."""
+
+    def tokens(self, image: Image.Image) -> ImageTokens: ...
+    def scales(self, scale: float, blocks: str) -> Mapping[int, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Making:
     """What the controls of one row are made of."""
 
@@ -61,7 +73,7 @@ class Making:
     """Height and width of the latents."""
     picture: Callable[[], Image.Image]
     """The parent's pixels; raises `EngineError` where they are gone."""
-    ip_adapter: IpAdapter | None
+    ip_adapter: PictureReader | None
     like: Tensor
     """Any tensor of the UNet's device and dtype. What a step needs of ours is put there once, not in every step."""
 

@@ -20,8 +20,8 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from imaging.controls.attention import NOTHING, ImagePrompt, RowControl, layer_numbers
-from imaging.controls.control import Control, Making, Numbers, Standing
+from imaging.controls.attention import NOTHING, ImagePrompt, KeysValues, RowControl, layer_numbers
+from imaging.controls.control import Control, ImageTokens, Making, Numbers, Standing
 from imaging.controls.settings import number
 from imaging.errors import EngineError
 
@@ -33,8 +33,6 @@ STYLE, LAYOUT = "up_blocks.0.attentions.1", "down_blocks.2.attentions.1"
 
 NUMBERS: Mapping[str, Numbers] = {"sdxl": {"scale": 1.0}, "mini": {"scale": 1.6}}
 """Scale at strength 1, before it is cut at the 1 that it was trained with."""
-
-KeysValues = Mapping[int, tuple[Tensor, Tensor]]
 
 
 def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | str]:
@@ -48,14 +46,6 @@ def make(making: Making) -> tuple[Control, ...]:
         return ()
     scales = making.ip_adapter.scales(number(making.options, "scale", 0.5), str(making.options.get("blocks", "all")))
     return (ImageControl(making.ip_adapter.tokens(making.picture()), scales),) if scales else ()
-
-
-@dataclass(frozen=True, slots=True)
-class ImageTokens:
-    """One picture, ready for every cross-attention layer, conditional and unconditional."""
-
-    conditional: KeysValues
-    unconditional: KeysValues
 
 
 @dataclass(frozen=True, slots=True)
