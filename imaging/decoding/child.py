@@ -61,7 +61,7 @@ def _answer(head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     from imaging.errors import BadPicture
 
     try:
-        from imaging.uploads import read_upload  # may fail too, where a library is missing
+        from imaging.decoding.uploads import read_upload  # may fail too, where a library is missing
 
         clean = read_upload(data, **head)
     except BadPicture as error:

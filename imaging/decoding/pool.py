@@ -59,7 +59,7 @@ class Decoders:
         self._closed = False
 
     async def read(self, data: bytes, *, owner: str) -> CleanUpload:
-        """See `imaging.uploads.read_upload`. Files of one owner are opened one after another, so that a person
+        """See `imaging.decoding.uploads.read_upload`. Files of one owner are opened one after another, so that a person
         whose files take long does not keep everybody's waiting.
 
         Raises:

@@ -11,8 +11,8 @@ import time
 from collections import Counter
 
 from imaging.decoding.pool import Budget
+from imaging.decoding.uploads import read_upload
 from imaging.errors import BadPicture
-from imaging.uploads import read_upload
 from tests.bombs import fuzzed
 
 

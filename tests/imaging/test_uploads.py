@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
+from imaging.decoding.uploads import KEPT_SIDE, read_upload
 from imaging.errors import BadPicture
-from imaging.uploads import KEPT_SIDE, read_upload
 from tests.bombs import chunk
 from tests.imaging.fuzz_uploads import fuzz
 from tests.imaging.samples import HEIC, SRGB, profile
