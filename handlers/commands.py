@@ -57,6 +57,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             Option("scope", "All answers in this thread, or everywhere here", OptionKind.CHOICE, choices=WHERE),
         ),
         in_session=True,
+        ends_work=True,
     ),
     CommandSpec(
         "settings",
@@ -97,7 +98,10 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec("usage", "What you have had made today, and what is left"),
     CommandSpec(
-        "export", "This thread as a zip: pictures, recipes, transcript and a page with the tree", in_session=True
+        "export",
+        "This thread as a zip: pictures, recipes, transcript and a page with the tree",
+        in_session=True,
+        works=True,
     ),
     CommandSpec(
         "forget",

@@ -12,7 +12,7 @@ from handlers.answering import Answering
 from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit, note_gone
 from handlers.buttons import Buttons
-from handlers.commands import Commands
+from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 BROKE = "Something went wrong; please try again."
 MESSAGE = Amounts(messages=1)
-WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE, "export"})
-"""Buttons and commands that take work, and so count as messages. (`imagine` becomes one.)"""
+WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE})
+"""Buttons that take work, and so count as messages."""
 
 
 def utc_now() -> datetime:
@@ -113,7 +113,7 @@ class Desk:
             return Answer(BROKE)
 
     async def command(self, call: CommandCall) -> Answer:
-        return await self._command(call, counts=call.name in WORK)
+        return await self._command(call, counts=any(spec.works for spec in COMMANDS if spec.name == call.name))
 
     async def _command(self, call: CommandCall, *, counts: bool = False) -> Answer:
         try:

@@ -17,7 +17,7 @@ from handlers.quota import Share
 from handlers.recipes import Built, again, build, draws_words, seed_of
 from handlers.router import Parent, Planned
 from handlers.services import Services
-from imaging.model import ImageRequest, Operation, Recipe
+from imaging.model import ImageRequest, Makes, Recipe
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import Directive
@@ -168,5 +168,5 @@ def _tag(draft: Draft, number: int) -> Directive:
         id=number,
         source=draft.parents[0] if draft.parents else None,
         count=len(built),
-        description="" if directive.operation in (Operation.VARIATION, Operation.REFINE) else described,
+        description="" if directive.operation.makes in (Makes.REDRAWN, Makes.ENLARGED) else described,
     )

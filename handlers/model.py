@@ -434,6 +434,10 @@ class CommandSpec:
     """For admins of a server or workspace, and so for nobody where there is none."""
     in_session: bool = False
     """It is about one thread's pictures, so it makes no sense outside of one."""
+    works: bool = False
+    """It takes work, and so counts as a message also where it does not come as one."""
+    ends_work: bool = False
+    """It never counts, not even where it comes as a message."""
 
 
 @dataclass(frozen=True, slots=True)

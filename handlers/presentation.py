@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from handlers.model import Action, PicturePart, SlotState
-from imaging.model import Operation
+from imaging.model import Makes, Operation
 
 SECONDS_UP_TO = 90
 """Longer ones are told in minutes."""
@@ -128,10 +128,10 @@ def progress(part: PicturePart) -> Progress:
 
 # In English
 
-DOING: Mapping[Operation, str] = {
-    Operation.EDIT: "Editing",
-    Operation.VARIATION: "Varying",
-    Operation.REFINE: "Refining",
+DOING: Mapping[Makes, str] = {
+    Makes.CHANGED: "Editing",
+    Makes.REDRAWN: "Varying",
+    Makes.ENLARGED: "Refining",
 }
 """What is done to a picture; `Drawing` for all others."""
 

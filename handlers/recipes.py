@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from handlers.router import Parent, Planned
 from imaging.consistency import decide
-from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.model import Abilities, Control, Makes, Recipe, Technique
 from imaging.origins import same_model
 from prompts.adapter import AdaptedPrompt
 from prompts.protocol import Directive
@@ -57,12 +57,12 @@ def build(
     if plan.parent is None:
         return Built(fresh)
     parent = plan.parent
-    match plan.directive.operation:
-        case Operation.EDIT:
+    match plan.directive.operation.makes:
+        case Makes.CHANGED:
             return _built_edit(plan.directive, parent, fresh, abilities, keep_layout, sized=plan.directive.size)
-        case Operation.REFINE:
+        case Makes.ENLARGED:
             return _built_refine(parent, fresh, abilities)
-        case Operation.VARIATION:
+        case Makes.REDRAWN:
             return _built_variation(parent, fresh, abilities)
         case _:
             return Built(fresh)
@@ -72,10 +72,10 @@ def draws_words(plan: Planned, abilities: Abilities) -> bool:
     """Whether the adapted words are what `build` has drawn; False where the parent's own prompt is drawn again."""
     if plan.parent is None:
         return True
-    match plan.directive.operation:
-        case Operation.VARIATION:
+    match plan.directive.operation.makes:
+        case Makes.REDRAWN:
             return _base(plan.parent, abilities) is None
-        case Operation.REFINE:
+        case Makes.ENLARGED:
             return plan.parent.recipe is None or Technique.IMAGE_TO_IMAGE not in abilities.techniques
         case _:
             return True
@@ -117,7 +117,7 @@ def _fresh(
 
 def canonical(recipe: Recipe) -> Recipe:
     """The recipe that draws the same content at its own size: a refined picture's is its parent's."""
-    while recipe.operation is Operation.REFINE and recipe.source is not None:
+    while recipe.operation.makes is Makes.ENLARGED and recipe.source is not None:
         recipe = recipe.source
     return recipe
 
@@ -219,7 +219,7 @@ def _built_variation(parent: Parent, fresh: Recipe, abilities: Abilities) -> Bui
     if base is not None:
         control = Control(Technique.NONE, 0.0, "A new draw of the same words.")
         recipe = replace(
-            base, operation=Operation.VARIATION, seed=fresh.seed, control=control, source=None, source_image=None
+            base, operation=fresh.operation, seed=fresh.seed, control=control, source=None, source_image=None
         )
         return Built(recipe)
     recipe = replace(fresh, description=parent.description)

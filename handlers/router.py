@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
-from imaging.model import Operation, Recipe
+from imaging.model import Makes, Operation, Recipe
 from prompts.protocol import Directive
 
 
@@ -77,35 +77,35 @@ def resolve(directive: Directive, view: View) -> Resolution:
     """Find out what a directive means in this thread."""
     if not view.parents and directive.description:
         # Nothing here can be edited or varied, so whatever number was meant, the words are what is wanted.
-        if directive.operation is Operation.VARIATION:
+        if directive.operation.makes is Makes.REDRAWN:
             return Planned(replace(directive, operation=Operation.IMAGE, source=None, problem=None))
-        if directive.operation is Operation.EDIT and directive.problem is None:
+        if directive.operation.makes is Makes.CHANGED and directive.problem is None:
             return _instead(directive, "")
     if directive.problem is not None:
         return Refused(directive.problem)
     number = source_of(directive, view)
     if number is not None and number not in view.parents:
         return Refused(f"There is no picture {directive.source} in this thread.")
-    match directive.operation:
-        case Operation.IMAGE:
+    match directive.operation.makes:
+        case Makes.NEW:
             return Planned(directive) if directive.description else Refused("A picture needs a description.")
-        case Operation.EDIT:
+        case Makes.CHANGED:
             return _edit(directive, view, number)
-        case Operation.VARIATION | Operation.REFINE:
+        case Makes.REDRAWN | Makes.ENLARGED:
             wanted = view.current if number is None else number
             if wanted is None or wanted not in view.parents:
                 return _instead(directive, f"There is no picture yet to make a {directive.operation.value} of.")
-            count = directive.count if directive.operation is Operation.VARIATION else 1
+            count = directive.count if directive.operation.makes is Makes.REDRAWN else 1
             return Planned(replace(directive, source=wanted, count=count), view.parents[wanted])
-        case Operation.SELECT:
+        case Makes.NOTHING:
             wanted = view.current if number is None else number
             if wanted is None or wanted not in view.parents:
                 return Refused("There is no picture yet to select.")
             return Selected(wanted, view.parents[wanted].description)
-        case Operation.UPLOAD:
+        case Makes.BROUGHT:
             return Refused("A picture can only be brought by a person.")
         case _:
-            assert_never(directive.operation)
+            assert_never(directive.operation.makes)
 
 
 def _edit(directive: Directive, view: View, number: int | None) -> Resolution:

@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 LEFT_OUT = "What you attached was left out: this command takes no pictures."
 MESSAGE = Amounts(messages=1)
-FREE = frozenset({"cancel"})
-"""What ends work never counts; all else that is typed is a message."""
 NOTHING = "Nothing is under way in this thread."
 
 
@@ -115,7 +113,7 @@ class Typed:
         store = self._services.store
         if await store.claim(incoming.event) is Claim.FINISHED:
             return
-        if spec.name not in FREE:
+        if not spec.ends_work:
             await self._services.quota.spend(incoming.thread, incoming.person, MESSAGE)
         call = CommandCall(
             incoming.event, incoming.thread, incoming.person, spec.name, arguments,

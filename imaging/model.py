@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from imaging.recipes import Control as Control
+from imaging.recipes import Makes as Makes
 from imaging.recipes import Operation as Operation
 from imaging.recipes import Recipe as Recipe
 from imaging.recipes import plain as plain

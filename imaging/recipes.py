@@ -15,15 +15,34 @@ from typing import Any, Self, TypeVar
 from imaging.techniques import Technique
 
 
-class Operation(StrEnum):
-    """The five operations of the tag protocol, and UPLOAD for a picture that a person brought."""
+class Makes(StrEnum):
+    """What carrying an operation out gives. All that is done differently for one of them asks here."""
 
-    IMAGE = "image"
-    EDIT = "edit"
-    VARIATION = "variation"
-    SELECT = "select"
-    REFINE = "refine"
-    UPLOAD = "upload"
+    NEW = "a picture from words alone"
+    CHANGED = "its source, changed to what is described"
+    REDRAWN = "its source, drawn anew"
+    ENLARGED = "its source, larger and more detailed"
+    NOTHING = "nothing to draw: its source becomes the current picture"
+    BROUGHT = "a picture that a person brought"
+
+
+class Operation(StrEnum):
+    """The operations of the tag protocol (`prompts.operations` says how each is written), and UPLOAD, without a tag."""
+
+    makes: Makes
+
+    def __new__(cls, value: str, makes: Makes = Makes.NEW) -> Operation:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.makes = makes
+        return member
+
+    IMAGE = "image", Makes.NEW
+    EDIT = "edit", Makes.CHANGED
+    VARIATION = "variation", Makes.REDRAWN
+    SELECT = "select", Makes.NOTHING
+    REFINE = "refine", Makes.ENLARGED
+    UPLOAD = "upload", Makes.BROUGHT
 
 
 def plain(text: str) -> str:

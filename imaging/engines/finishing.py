@@ -9,7 +9,7 @@ from imaging.consistency import adjust
 from imaging.difference import change
 from imaging.engines.latents import Latents
 from imaging.engines.rows import Job
-from imaging.model import Operation, Recipe, RenderedPicture
+from imaging.model import Makes, Recipe, RenderedPicture
 from imaging.outputs import encode_picture
 
 
@@ -31,7 +31,7 @@ class Finisher:
             parent = self._latents.decode(row.source.latents)
         if parent is not None:
             metrics["change"] = change(parent, image)
-            if job.recipe.operation is Operation.EDIT:
+            if job.recipe.operation.makes is Makes.CHANGED:
                 control = adjust(job.recipe.control, metrics["change"])
                 again = None if control is None else dataclasses.replace(job.recipe, control=control)
         data = encode_picture(image, job.recipe)

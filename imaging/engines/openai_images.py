@@ -29,7 +29,7 @@ from imaging.engines.images_api.manner import ADAPTATIONS, Manner
 from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
 from imaging.engines.images_api.refusals import TOO_LONG, Refused, meaning_of
 from imaging.errors import BadPicture, EngineError
-from imaging.model import Abilities, Operation, Recipe, RenderedPicture, Technique
+from imaging.model import Abilities, Makes, Recipe, RenderedPicture, Technique
 from imaging.outputs import encode_picture, open_kept
 
 if TYPE_CHECKING:
@@ -296,9 +296,9 @@ def _never_arrived(error: Exception) -> bool:
 def _prompt(recipe: Recipe) -> str:
     """These endpoints take no negative prompt: it is said in words."""
     words = recipe.prompt
-    if recipe.operation is Operation.REFINE:
+    if recipe.operation.makes is Makes.ENLARGED:
         words = f"The same picture, unchanged, with more detail: {words}"
-    elif recipe.operation is Operation.EDIT:
+    elif recipe.operation.makes is Makes.CHANGED:
         words = f"Change the picture to this, and keep everything else as it is: {words}"
     return f"{words}\nAvoid: {recipe.negative_prompt}" if recipe.negative_prompt else words
 

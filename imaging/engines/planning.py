@@ -16,7 +16,7 @@ from imaging.engines.rows import Job, Row, lineage, trimmed
 from imaging.engines.samplers import schedule
 from imaging.engines.schedules import Schedule
 from imaging.errors import BadPicture, EngineError
-from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.model import Abilities, Control, Makes, Recipe, Technique
 from imaging.origins import Origin
 from imaging.outputs import open_kept
 
@@ -89,7 +89,7 @@ class Planner:
             raise EngineError(f"{width} × {height} is too large for {self._abilities.name}; ask for a smaller picture.")
         if not 0 <= recipe.guidance_scale <= MAX_GUIDANCE:
             raise EngineError(f"A guidance of {recipe.guidance_scale:g} cannot be used; 0 to {MAX_GUIDANCE:g} can.")
-        if recipe.operation is Operation.UPLOAD:
+        if recipe.operation.makes is Makes.BROUGHT:
             raise EngineError("An uploaded picture was not rendered, so it cannot be rendered again.")
         wanted = Technique.NONE if recipe.control is None else recipe.control.technique
         if wanted is not Technique.NONE and wanted not in self._abilities.techniques:
@@ -129,7 +129,7 @@ class Planner:
         """Image-to-image and refine: enter the schedule late, at the parent's noised latents."""
         recipe = row.recipe
         by_control = recipe.control is not None and recipe.control.technique.traits.enters_late
-        refine = recipe.operation is Operation.REFINE and recipe.source_image is not None
+        refine = recipe.operation.makes is Makes.ENLARGED and recipe.source_image is not None
         if not (by_control or refine):
             return
         strength = number(options, "denoising_strength", self._family.refine_strength)

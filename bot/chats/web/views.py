@@ -61,7 +61,7 @@ def status(value: PicturePart) -> str:
     doing = progress(value)
     said = words(doing)
     if isinstance(doing, Drawing):
-        return f"{DOING.get(doing.operation, 'Drawing')} · {said}"
+        return f"{DOING.get(doing.operation.makes, 'Drawing')} · {said}"
     return said[0].upper() + said[1:]
 
 
