@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_the_chat_process_never_loads_torch() -> None:
     code = (
-        "import sys, bot.app, bot.chats.web.chat, bot.chats.terminal\n"
+        "import sys, bot.app, bot.chats.web.service, bot.chats.terminal\n"
         "print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout

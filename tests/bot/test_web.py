@@ -13,7 +13,9 @@ import aiohttp
 import pytest
 
 from bot.chats import ChatNotStarted
-from bot.chats.web.chat import WebAddress, WebChat
+from bot.chats.web.address import WebAddress
+from bot.chats.web.chat import WebChat
+from bot.chats.web.service import WebService
 from handlers.model import SlotState
 from tests.bot.web_site import NAMES, THREAD, Site
 from tests.fakes import png
@@ -132,7 +134,7 @@ async def test_a_refusal_reaches_only_the_one_who_asked(site: Site) -> None:
 async def test_paths_that_do_not_exist_are_404(site: Site, path: str) -> None:
     import yarl
 
-    address = yarl.URL(site.chat.url.rstrip("/") + path, encoded=True)
+    address = yarl.URL(site.page.url.rstrip("/") + path, encoded=True)
     async with aiohttp.ClientSession() as client, client.get(address) as answer:
         assert answer.status == 404
         assert "Traceback" not in await answer.text()
@@ -209,13 +211,13 @@ async def test_a_message_that_is_no_form_is_refused(site: Site) -> None:
     ],
 )
 async def test_another_site_cannot_write(site: Site, headers: dict[str, str]) -> None:
-    address = f"{site.chat.url}api/threads"
+    address = f"{site.page.url}api/threads"
     async with aiohttp.ClientSession() as stranger, stranger.post(address, headers=headers) as answer:
         assert answer.status == 403
 
 
 async def test_the_page_itself_can_write(site: Site) -> None:
-    origin = site.chat.url.rstrip("/")
+    origin = site.page.url.rstrip("/")
     async with site.browser.post("/api/threads", headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"}) as answer:
         assert answer.status == 201
 
@@ -292,7 +294,7 @@ async def anothers_picture_goes(site: Site, **headers: str) -> bool:
     jar = aiohttp.CookieJar(unsafe=True)
     async with (
         site.browser,
-        aiohttp.ClientSession(site.chat.url, cookie_jar=jar, headers={"X-Easel": "1"} | key | headers) as second,
+        aiohttp.ClientSession(site.page.url, cookie_jar=jar, headers={"X-Easel": "1"} | key | headers) as second,
     ):
         form = aiohttp.FormData({"text": "a fox"}, default_to_multipart=True)
         async with site.browser.post(f"/api/threads/{THREAD}/messages", data=form, headers=key) as answer:
@@ -365,9 +367,10 @@ async def test_every_file_that_the_page_names_is_served(site: Site) -> None:
 
 
 async def test_a_taken_port_is_one_sentence(site: Site) -> None:
-    other = WebChat(site.store, WebAddress("127.0.0.1", site.chat.port), max_upload_bytes=1)
-    with pytest.raises(ChatNotStarted, match=rf"Port {site.chat.port} .*: address already in use. Choose another"):
-        await other.start(site.desk)
+    address = WebAddress("127.0.0.1", site.page.port)
+    other = WebService(WebChat(site.store, address), site.desk, address, max_upload_bytes=1)
+    with pytest.raises(ChatNotStarted, match=rf"Port {site.page.port} .*: address already in use. Choose another"):
+        await other.start()
 
 
 async def test_stopping_ends_the_streams(tmp_path: Path) -> None:
@@ -376,7 +379,7 @@ async def test_stopping_ends_the_streams(tmp_path: Path) -> None:
     stream = site.follow()
     await anext(stream)
     async with asyncio.timeout(10):
-        await site.chat.stop()
+        await site.page.stop()
         async for _ in stream:
             pass
     await site.stop()

@@ -31,10 +31,10 @@ STREAM = b"GET /api/threads/thread-0001/events HTTP/1.1\r\nHost: localhost\r\n"
 async def page(home: Path, room: Room | None = None, patience: Patience | None = None) -> AsyncIterator[Site]:
     site = Site(home)
     await site.start()
-    site.chat.doorman.room = room or site.chat.doorman.room
-    site.chat.doorman.patience = patience or site.chat.doorman.patience
-    site.chat.doorman.close()
-    site.chat.doorman.open()
+    site.page.doorman.room = room or site.page.doorman.room
+    site.page.doorman.patience = patience or site.page.doorman.patience
+    site.page.doorman.close()
+    site.page.doorman.open()
     try:
         yield site
     finally:
@@ -50,7 +50,7 @@ class Stranger:
 
     @classmethod
     async def comes(cls, site: Site, sends: bytes, address: str = "127.0.0.1") -> Stranger:
-        reader, writer = await asyncio.open_connection("127.0.0.1", site.chat.port, local_addr=(address, 0))
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.page.port, local_addr=(address, 0))
         writer.write(sends)
         return cls(reader, writer)
 
@@ -83,7 +83,7 @@ async def talks(site: Site) -> None:
 async def test_who_takes_too_long_is_shown_out(tmp_path: Path, sends: bytes) -> None:
     async with page(tmp_path, patience=HASTY) as site:
         assert await (await Stranger.comes(site, sends)).dropped()
-        await until(lambda: site.chat.doorman.connections == 0)
+        await until(lambda: site.page.doorman.connections == 0)
 
 
 @pytest.mark.parametrize(("sends", "told"), [(HEAD + b"\r\n", False), (HEAD, True)], ids=["answered", "a head"])
@@ -94,7 +94,7 @@ async def test_the_log_counts_no_browser_that_only_fell_silent(
         silent = await Stranger.comes(site, sends)
         with contextlib.suppress(ConnectionError):
             await silent.reader.read()
-        await until(lambda: site.chat.doorman.connections == 0)
+        await until(lambda: site.page.doorman.connections == 0)
         silent.leave()
         await asyncio.sleep(2 * HASTY.look_s)
         assert ("connections dropped" in caplog.text) is told
@@ -105,10 +105,10 @@ async def test_who_reads_too_slowly_is_shown_out(tmp_path: Path) -> None:
         digest = FolderFiles(tmp_path / "pictures").put(b"\x89PNG" + bytes(30_000_000))
         with socket.socket() as reader:
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            reader.connect(("127.0.0.1", site.chat.port))
+            reader.connect(("127.0.0.1", site.page.port))
             reader.sendall(b"GET /pictures/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % digest.encode())
-            await until(lambda: site.chat.doorman.connections == 1)
-            await until(lambda: site.chat.doorman.connections == 0)
+            await until(lambda: site.page.doorman.connections == 1)
+            await until(lambda: site.page.doorman.connections == 0)
 
 
 async def test_an_open_page_may_be_silent_for_as_long_as_it_likes(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ async def test_a_crowd_that_asks_nothing_leaves_room_for_who_does(
             await Stranger.comes(site, sends, f"127.0.{n}.1" if everywhere else "127.0.0.1") for n in range(1, 101)
         ]
         await talks(site)
-        assert site.chat.doorman.connections <= 30
+        assert site.page.doorman.connections <= 30
         if not everywhere:
-            assert site.chat.doorman.connections <= 10
+            assert site.page.doorman.connections <= 10
         for one in crowd:
             one.leave()
 
@@ -166,7 +166,7 @@ async def test_one_address_cannot_open_all_pages(tmp_path: Path) -> None:
         for one in (*here, there, elsewhere):
             one.leave()
         await until(lambda: site.chat.hub.pages == 0)
-        async with aiohttp.ClientSession(site.chat.url) as guest, guest.get(f"/api/threads/{THREAD}/events") as answer:
+        async with aiohttp.ClientSession(site.page.url) as guest, guest.get(f"/api/threads/{THREAD}/events") as answer:
             assert answer.status == 200
             assert json.loads((await answer.content.readline())[6:])["type"] == "snapshot"
 

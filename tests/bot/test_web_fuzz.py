@@ -190,7 +190,7 @@ async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
 
 async def ask(site: Site, head: str, body: bytes) -> bytes:
     """The first bytes of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.chat.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.page.port)
     try:
         async with asyncio.timeout(20):
             writer.write(head.encode("latin-1", "replace") + b"\r\n" + body)

@@ -73,7 +73,7 @@ async def test_guesses_are_slowed_and_logged(tmp_path: Path, caplog: pytest.LogC
 async def test_who_knows_the_password_goes_on_while_others_guess(tmp_path: Path) -> None:
     async with page(Site(tmp_path, "the right one")) as site:
         assert (await site.get("/", headers=shown("the right one")))[0] == 200
-        async with aiohttp.ClientSession(site.chat.url) as guesser:
+        async with aiohttp.ClientSession(site.page.url) as guesser:
             for _ in range(20):
                 async with guesser.get("/", headers=shown("wrong")) as answer:
                     assert answer.status in (401, 429)
@@ -126,7 +126,7 @@ async def accounts(site: Site, *addresses: str) -> set[str]:
         headers = shown("the right one") | {"X-Easel": "1", "X-Forwarded-For": address}
         form = aiohttp.FormData({"text": "hi"}, default_to_multipart=True)
         async with (
-            aiohttp.ClientSession(site.chat.url, headers=headers) as guest,
+            aiohttp.ClientSession(site.page.url, headers=headers) as guest,
             guest.post(f"/api/threads/{THREAD}/messages", data=form) as answer,
         ):
             assert answer.status == 202
@@ -161,7 +161,7 @@ async def test_messages_a_minute_are_those_of_an_address(tmp_path: Path) -> None
             site.model.scripts.append("Hello.")
             form = aiohttp.FormData({"text": f"hi {n}"}, default_to_multipart=True)
             async with (
-                aiohttp.ClientSession(site.chat.url, headers=headers) as guest,  # a new cookie each time
+                aiohttp.ClientSession(site.page.url, headers=headers) as guest,  # a new cookie each time
                 guest.post(f"/api/threads/{THREAD}/messages", data=form) as answer,
             ):
                 assert answer.status == 202
@@ -192,7 +192,7 @@ async def test_an_address_has_so_many_new_people_an_hour(tmp_path: Path) -> None
 
         async def writes(cookie: str) -> int:
             async with (
-                aiohttp.ClientSession(site.chat.url, cookies={"easel_person": cookie}, headers=headers) as guest,
+                aiohttp.ClientSession(site.page.url, cookies={"easel_person": cookie}, headers=headers) as guest,
                 guest.post("/api/threads") as answer,
             ):
                 return answer.status
@@ -213,7 +213,7 @@ def test_newcomers_of_many_addresses_do_not_fill_the_memory() -> None:
 async def test_uploads_on_their_way_in_hold_so_much_and_no_more(tmp_path: Path) -> None:
     async with page(Site(tmp_path)) as site:
         site.chat.hands._each = 150_000
-        _, writer = await asyncio.open_connection("127.0.0.1", site.chat.port)
+        _, writer = await asyncio.open_connection("127.0.0.1", site.page.port)
         head = (
             "POST /api/threads/thread-0002/messages HTTP/1.1\r\nHost: localhost\r\nX-Easel: 1\r\n"
             "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 190000\r\n\r\n"
@@ -256,7 +256,7 @@ async def test_strangers_are_told_whether_it_is_ready_and_no_more(tmp_path: Path
                 assert "Nothing can be written" in body.decode()
                 assert "/home" not in body.decode()
             # Whoever may read the home is told.
-            found = await doctor.running(site.chat.host_url)
+            found = await doctor.running(site.page.host_url)
             assert [sentence == finding.sentence for finding in found] == [True]
             assert site.chat.gate.host_key not in str(found)
 
@@ -264,7 +264,7 @@ async def test_strangers_are_told_whether_it_is_ready_and_no_more(tmp_path: Path
 async def test_cookies_are_for_tls_alone_where_it_is_there(tmp_path: Path) -> None:
     async with page(Site(tmp_path, "the right one", names=NAMES, public=True, tls_name="easel.example")) as site:
         for host, secure in (("easel.example", True), ("localhost", False)):
-            async with aiohttp.ClientSession(site.chat.url) as guest:
+            async with aiohttp.ClientSession(site.page.url) as guest:
                 async with guest.get("/", headers=shown("the right one") | {"Host": host}) as answer:
                     assert answer.status == 200
                     assert ("; Secure" in answer.headers["Set-Cookie"]) is secure
@@ -288,7 +288,7 @@ async def test_who_follows_a_link_from_elsewhere_stays_who_they_are(tmp_path: Pa
 async def test_what_is_no_http_is_no_traceback_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with page(Site(tmp_path)) as site:
         for sends in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
-            reader, writer = await asyncio.open_connection("127.0.0.1", site.chat.port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", site.page.port)
             writer.write(sends + b"\r\n\r\n")
             assert b" 400 " in await reader.readline()
             writer.close()

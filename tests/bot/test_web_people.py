@@ -36,7 +36,7 @@ class Browser:
     def __init__(self, site: Site, **headers: str) -> None:
         jar = aiohttp.CookieJar(unsafe=True)
         self.site = site
-        self.client = aiohttp.ClientSession(site.chat.url, cookie_jar=jar, headers={"X-Easel": "1"} | headers)
+        self.client = aiohttp.ClientSession(site.page.url, cookie_jar=jar, headers={"X-Easel": "1"} | headers)
 
     async def get(self, path: str) -> tuple[int, Any]:
         async with self.client.get(path) as answer:
@@ -413,7 +413,7 @@ async def test_a_login_proxy_is_believed_where_it_is_named(tmp_path: Path) -> No
             assert (await browser.get("/api/me"))[0] == 401
             await browser.client.close()
         twice = [("Remote-User", "anna"), ("Remote-User", "root")]
-        async with aiohttp.ClientSession(site.chat.url) as client, client.get("/api/me", headers=twice) as answer:
+        async with aiohttp.ClientSession(site.page.url) as client, client.get("/api/me", headers=twice) as answer:
             assert answer.status == 401
     finally:
         await site.stop()

@@ -10,8 +10,10 @@ from typing import Any
 
 import aiohttp
 
-from bot.chats.web.chat import About, WebAddress, WebChat
+from bot.chats.web.address import WebAddress
+from bot.chats.web.chat import WebChat
 from bot.chats.web.residents import ProxyLogin
+from bot.chats.web.service import About, WebService
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
@@ -51,10 +53,6 @@ class Site:
         self.chat = WebChat(
             self.store,
             self.address,
-            max_upload_bytes=200_000,
-            readiness=self.readiness,
-            metrics=self.metrics.text,
-            about=About(("An honest line.",), ("an idea",)),
             memory=self.memory,
             people=self.people,
             proxy_login=self.proxy_login,
@@ -64,9 +62,18 @@ class Site:
         self.desk = Desk(
             self.store, model, self.pictures, {"web": self.chat}, self.limits, also_forget=(self.forget_member,)
         )
-        await self.chat.start(MeasuredHandlers(self.desk, self.metrics))
+        self.page = WebService(
+            self.chat,
+            MeasuredHandlers(self.desk, self.metrics),
+            self.address,
+            max_upload_bytes=200_000,
+            readiness=self.readiness,
+            metrics=self.metrics.text,
+            about=About(("An honest line.",), ("an idea",)),
+        )
+        await self.page.start()
         jar = aiohttp.CookieJar(unsafe=True)
-        self.browser = aiohttp.ClientSession(self.chat.url, cookie_jar=jar, headers={"X-Easel": "1"})
+        self.browser = aiohttp.ClientSession(self.page.url, cookie_jar=jar, headers={"X-Easel": "1"})
 
     async def forget_member(self, thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
         if self.people is not None:
@@ -77,7 +84,7 @@ class Site:
 
     async def stop(self) -> None:
         await self.browser.close()
-        await self.chat.stop()
+        await self.page.stop()
         await self.desk.close()
         await self.store.close()
         if self.people is not None:

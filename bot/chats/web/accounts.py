@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
+from bot.chats.web.chat import WebChat
 from bot.chats.web.forms import json_object
 from bot.chats.web.residents import NO_THREAD, SESSION, Residents
 from bot.chats.web.security import COOKIE, MEMBER, TLS
 from bot.people import DEVICE_S, SESSION_DAYS, Member, NotInvited, Sharing
 from bot.settings import Login
-
-if TYPE_CHECKING:
-    from bot.chats.web.chat import WebChat
 
 LONGEST_TOKEN = 200
 

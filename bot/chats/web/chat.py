@@ -1,37 +1,34 @@
-"""The page as a `Chat`: what people write becomes `Incoming`, what handlers answer goes to the hub."""
+"""The page as a `Chat`: what people write becomes `Incoming`, what handlers answer goes to the hub.
+
+How it comes to browsers stands in `bot.chats.web.service`; nothing here listens.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
-from bot.chats import ChatNotStarted
 from bot.chats.web import views
-from bot.chats.web.connections import Doorman, room
+from bot.chats.web.address import WebAddress
 from bot.chats.web.events import Hub
 from bot.chats.web.files import MAX_FILE_BYTES, Shelf
 from bot.chats.web.forms import Hands
 from bot.chats.web.residents import ProxyLogin, Residents
 from bot.chats.web.security import LOOPBACK, MEMBER, PERSON, Gate
-from bot.chats.web.server import Pages, build
 from bot.chats.web.visitors import Visitors
 from bot.memory import Memory
 from bot.people import House, People
-from bot.readiness import Readiness
-from bot.settings import Login, Network, loopback
+from bot.settings import Login
 from handlers.audit import Act, Audit, NoAudit
 from handlers.model import (
     NOWHERE,
@@ -51,65 +48,12 @@ from handlers.ports import Handlers, ReplyPost, Store
 from handlers.typed import said
 from imaging.tasks import Tasks
 
-log = logging.getLogger(__name__)
-http_log = logging.getLogger(f"{__name__}.http")
-http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
-"""aiohttp's own, without a traceback for each request that is no HTTP: scanners send them all day."""
-
 RECORD_S = 1.0
 """Between a refusal and its line in the host's record."""
 PAGE = ThreadKey("web", NOWHERE, "web", "")
 """Where it happens, for the record."""
 _RECEIVED: ContextVar[str | None] = ContextVar("the message that this task receives", default=None)
 THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
-
-
-@dataclass(frozen=True, slots=True)
-class WebAddress:
-    """Where the page listens and how it is protected. `names` are further host names it answers to."""
-
-    host: str
-    port: int
-    password: str = ""
-    names: frozenset[str] = frozenset()
-    login: Login = Login.NONE
-    public: bool = False
-    """Whether the settings say that others reach the page under an address of its own."""
-    proxies: Sequence[Network] = ()
-    """Who is believed about where a request comes from."""
-    tls_name: str = ""
-    """The public host name, where it is reached by https."""
-
-    @property
-    def alone(self) -> bool:
-        """Whether nothing says that others come: then whoever sits at this machine may moderate."""
-        return not self.public and not self.locked and loopback(self.host)
-
-    @property
-    def locked(self) -> bool:
-        """Whether a password or a login stands before it."""
-        return bool(self.password) or self.login is not Login.NONE
-
-    @property
-    def in_the_clear(self) -> bool:
-        """Whether a password or a session comes over a network without TLS, as far as the settings tell."""
-        return self.locked and not self.tls_name and (self.public or not loopback(self.host))
-
-    @property
-    def closed(self) -> bool:
-        """Whether the page must not be served: others could come in, and there is no lock."""
-        return not self.locked and (self.public or not loopback(self.host))
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the page says of itself: which models answer, honestly, and what to begin with."""
-
-    lines: tuple[str, ...] = ()
-    ideas: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {"lines": list(self.lines), "ideas": list(self.ideas)}
 
 
 class WebPost:
@@ -134,7 +78,7 @@ class WebPost:
 
 
 class WebChat:
-    """The web page and its server."""
+    """What the routes hand over to, and what they ask."""
 
     name = "web"
 
@@ -143,107 +87,49 @@ class WebChat:
         store: Store,
         address: WebAddress,
         *,
-        max_upload_bytes: int,
-        readiness: Callable[[], Awaitable[Readiness]] | None = None,
-        metrics: Callable[[], bytes] = bytes,
-        about: About | None = None,
-        routes: Mapping[str, Callable[[web.Application], None]] | None = None,
+        signed: Collection[str] = (),
         memory: Memory | None = None,
         people: People | None = None,
         proxy_login: ProxyLogin | None = None,
         audit: Audit | None = None,
     ) -> None:
-        self._store = store
+        """`signed` are the other chats that answer under `/NAME/` on the page's address, and check who asks."""
+        self.store = store
         self._memory = memory
         self._secret = b""
         self._audit = audit or NoAudit()
         self._refusals: Counter[str] = Counter()
-        self._address = address
-        self._max_upload_bytes = max_upload_bytes
-        self._readiness = readiness or _nothing_wrong
-        self._metrics = metrics
-        self._about = about or About()
-        self._routes = routes or {}
         self._handlers: Handlers | None = None
-        self._runner: web.AppRunner | None = None
         self._tasks = Tasks()
         self._ready_slots: dict[str, int] = {}
-        self._server: asyncio.Server | None = None
         self.visitors = Visitors(address.proxies)
         self.gate = Gate(
             frozenset() if address.locked else LOOPBACK | address.names, address.password, address.names,
             told_by_header=address.login is Login.PROXY, closed=address.closed, alone=address.alone,
             tls_name=address.tls_name, visitors=self.visitors, refused=self.refused,
-            signed=tuple(f"/{chat}/" for chat in self._routes),
+            signed=tuple(f"/{name}/" for name in signed),
         )  # fmt: skip
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
-        self.doorman = Doorman(room(), is_proxy=self.visitors.is_proxy)
         self.hands = Hands()
         self.shelf = Shelf()
         self.hub = Hub()
-        self.port = 0
 
-    async def start(self, handlers: Handlers) -> None:
+    async def begin(self, handlers: Handlers) -> None:
+        """Before the first request comes."""
         self._handlers = handlers
         self._secret = await self._address_secret()
         if self.residents:
-            await self.residents.adopt(self._store)
-        pages = Pages(
-            self, self.hub, self._store, self._readiness, self._metrics, self._max_upload_bytes,
-            self._about.to_json(), self.gate, self.residents,
-        )  # fmt: skip
-        server = build(pages)
-        for add_routes in self._routes.values():
-            add_routes(server)
-        # Nothing of a browser comes compressed, and small bodies that unfold to large ones never do.
-        self._runner = web.AppRunner(
-            server, access_log=None, shutdown_timeout=2.0, auto_decompress=False, logger=http_log
-        )
-        await self._runner.setup()
-        try:
-            self._server = await self._listen(self._runner)
-        except OSError as error:
-            await self._runner.cleanup()
-            # asyncio puts a sentence of its own in place of the system's word.
-            why = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise ChatNotStarted(
-                f"Port {self._address.port} on {self._address.host} cannot be used: {why}. "
-                "Choose another with --port or EASEL_WEB_PORT."
-            ) from None
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        self.doorman.open()
-        self._own(handlers.resume(self), "resume")
+            await self.residents.adopt(self.store)
 
-    async def _listen(self, runner: web.AppRunner) -> asyncio.Server:
-        factory = runner.server
-        assert factory is not None
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(self.doorman.guard(factory), self._address.host, self._address.port)
+    def resume(self) -> None:
+        """Take up what an earlier program left open."""
+        assert self._handlers is not None
+        self._own(self._handlers.resume(self), "resume")
 
-    async def stop(self) -> None:
-        self.hub.close()
-        self.doorman.close()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+    async def close(self) -> None:
+        """After the last one."""
         await self._tasks.close()
         await self._record()
-
-    def health(self) -> str | None:
-        return None if self._runner is not None else "The web page is not running."
-
-    @property
-    def url(self) -> str:
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-        return f"http://{host}:{self.port}/"
-
-    @property
-    def host_url(self) -> str:
-        """The same for whoever may read the home: with a key, so that they are told more."""
-        return self.url.replace("://", f"://host:{self.gate.host_key}@", 1)
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
         if to is not None and to.attachments:
@@ -344,7 +230,7 @@ class WebChat:
 
     async def _publish_stored(self, incoming: Incoming) -> None:
         """Show a message's uploads as the numbered pictures that they have become."""
-        for turn in reversed(await self._store.turns(incoming.thread, limit=8)):
+        for turn in reversed(await self.store.turns(incoming.thread, limit=8)):
             if turn.role is Role.USER and turn.parts and turn.text == incoming.text:
                 message = {"type": "stored", "event": incoming.event, "turn": views.turn(turn)}
                 self.hub.publish(incoming.thread.thread, f"stored/{incoming.event}", message)
@@ -386,8 +272,8 @@ class WebChat:
 
     async def pictures(self, thread: ThreadKey) -> dict[str, Any]:
         """The thread's pictures and which is current, as a message to the page."""
-        session = await self._store.session(thread)
-        gallery = await self._store.gallery(thread)
+        session = await self.store.session(thread)
+        gallery = await self.store.gallery(thread)
         return {
             "type": "pictures",
             "current": session.current,
@@ -396,10 +282,6 @@ class WebChat:
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.spawn(work, f"web {name}")
-
-
-async def _nothing_wrong() -> Readiness:
-    return Readiness()
 
 
 def new_thread() -> str:

@@ -7,47 +7,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.chats.web.checkup import examine
-from bot.platforms import Parts, Platform, Service, ids
+from bot.platforms import Parts, Platform, ids
 from bot.settings import Login, Settings, loopback, proxies
-from handlers.ports import Handlers
 from imaging.places import without_places
 
 if TYPE_CHECKING:
-    from bot.chats.web.chat import WebChat
+    from bot.chats.web.service import WebService
 
 log = logging.getLogger(__name__)
 
 
-class WebService(Service):
-    def __init__(self, chat: WebChat, handlers: Handlers) -> None:
-        self._chat = chat
-        self._handlers = handlers
-
-    @property
-    def chat(self) -> WebChat:
-        return self._chat
-
-    @property
-    def url(self) -> str:
-        return self._chat.url
-
-    @property
-    def host_url(self) -> str:
-        return self._chat.host_url
-
-    async def start(self) -> None:
-        await self._chat.start(self._handlers)
-
-    async def stop(self) -> None:
-        await self._chat.stop()
-
-    async def problem(self) -> str | None:
-        return self._chat.health()
-
-
 def build(parts: Parts) -> WebService:
-    from bot.chats.web.chat import About, WebAddress, WebChat
+    from bot.chats.web.address import WebAddress
+    from bot.chats.web.chat import WebChat
     from bot.chats.web.residents import ProxyLogin
+    from bot.chats.web.service import About, WebService
 
     settings = parts.settings
     public_url = urlsplit(settings.web_public_url)
@@ -74,17 +48,22 @@ def build(parts: Parts) -> WebService:
     chat = WebChat(
         parts.store,
         address,
-        max_upload_bytes=settings.max_upload_mb * 2**20,
-        readiness=parts.readiness,
-        metrics=parts.metrics.text,
-        about=About(*about(parts)),
-        routes=parts.routes,
+        signed=parts.routes,
         memory=parts.memory.corner("web"),
         people=parts.people,
         proxy_login=ProxyLogin(settings.web_login_header, ids(settings.web_admins), ids(settings.web_moderators)),
         audit=parts.audit,
     )
-    return WebService(chat, parts.handlers)
+    return WebService(
+        chat,
+        parts.handlers,
+        address,
+        max_upload_bytes=settings.max_upload_mb * 2**20,
+        readiness=parts.readiness,
+        metrics=parts.metrics.text,
+        about=About(*about(parts)),
+        routes=parts.routes,
+    )
 
 
 def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...]]:

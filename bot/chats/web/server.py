@@ -10,26 +10,23 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from bot.chats.web import security, views
 from bot.chats.web.accounts import Accounts
-from bot.chats.web.connections import connection
-from bot.chats.web.events import Hub, Subscriber
+from bot.chats.web.chat import WebChat, new_thread
+from bot.chats.web.connections import Doorman, connection
+from bot.chats.web.events import Subscriber
 from bot.chats.web.forms import MAX_TEXT, json_object, message_form, number
-from bot.chats.web.residents import EVERYBODYS, Residents
-from bot.chats.web.security import MEMBER, Gate
+from bot.chats.web.residents import EVERYBODYS
+from bot.chats.web.security import MEMBER
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.errors import UserError
 from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
-from handlers.ports import Store
 from imaging.places import without_places
-
-if TYPE_CHECKING:
-    from bot.chats.web.chat import WebChat
 
 log = logging.getLogger(__name__)
 
@@ -54,23 +51,21 @@ class Pages:
     def __init__(
         self,
         chat: WebChat,
-        hub: Hub,
-        store: Store,
+        doorman: Doorman,
         readiness: Callable[[], Awaitable[Readiness]],
         metrics: Callable[[], bytes],
         max_upload_bytes: int,
         about: dict[str, Any],
-        gate: Gate,
-        residents: Residents,
     ) -> None:
         self.chat = chat
-        self.hub = hub
-        self.store = store
+        self.doorman = doorman
+        self.hub = chat.hub
+        self.store = chat.store
         self.readiness = readiness
         self.metrics = metrics
         self.max_upload_bytes = max_upload_bytes
-        self.gate = gate
-        self.residents = residents
+        self.gate = chat.gate
+        self.residents = chat.residents
         self._about = about | {"max_upload_mb": max_upload_bytes // 2**20}
         folder = resources.files("bot.chats.web") / "static"
         self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
@@ -105,8 +100,6 @@ class Pages:
         return web.json_response({"threads": [views.summary(row) | _whose(rights, member) for row, rights in found]})
 
     async def new_thread(self, request: web.Request) -> web.Response:
-        from bot.chats.web.chat import new_thread
-
         thread = new_thread()
         await self.residents.enter(request[MEMBER], self.chat.key(thread), self.store, writes=True)
         return web.json_response({"id": thread}, status=201)
@@ -124,7 +117,7 @@ class Pages:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The thread as it stands, then everything that happens in it (text/event-stream)."""
         key = await self._enter(request, writes=False)
-        with self.chat.doorman.stream(self.chat.visitors.address(request)):
+        with self.doorman.stream(self.chat.visitors.address(request)):
             return await self._stream(request, key)
 
     async def _stream(self, request: web.Request, key: ThreadKey) -> web.StreamResponse:
