@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from imaging.engine_table import names
+
 
 class CommandFailed(Exception):
     """`str(error)` is the sentence that the person at the terminal reads; the exit code is 1."""
@@ -32,14 +34,14 @@ def _chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script", metavar="FILE", help="one user message a line, then exit ('-': standard input)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
     parser.add_argument("--llm", metavar="URL", help="an OpenAI-compatible endpoint instead of the configured one")
-    parser.add_argument("--engine", metavar="NAME", help="mini, sdxl or openai")
+    parser.add_argument("--engine", metavar="NAME", help=names())
     _home(parser)
 
 
 def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="a recipe (JSON), or a picture made here")
     parser.add_argument("-o", "--output", metavar="OUT.png", required=True)
-    parser.add_argument("--engine", metavar="NAME", help="mini, sdxl or openai instead of the recipe's own")
+    parser.add_argument("--engine", metavar="NAME", help=f"{names()} instead of the recipe's own")
     _home(parser)
 
 

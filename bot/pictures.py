@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bot.home import Home
-from bot.settings import EngineName, Settings, parse_loras
-from imaging.cpu import cores
-from imaging.engine_table import EngineSpec
+from bot.settings import Settings
+from imaging.engine_table import EngineSpec, declared
 from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
@@ -21,9 +19,6 @@ from imaging.record.sqlite import open_record
 from imaging.worker_client import SubprocessWorker
 
 log = logging.getLogger(__name__)
-
-AUTO_THREADS = 4
-"""More bring a small model little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,59 +30,7 @@ class Studio:
 
 def engine_spec(settings: Settings) -> EngineSpec:
     """The engine that the settings ask for."""
-    match settings.engine:
-        case EngineName.MINI:
-            return EngineSpec("mini", {"lanes": cpu_threads(settings), "precision": settings.precision})
-        case EngineName.SDXL:
-            options: dict[str, Any] = {
-                "model": settings.sdxl_model,
-                "loras": [list(pair) for pair in parse_loras(settings.loras)],
-                "precision": settings.precision,
-            }
-            return EngineSpec("sdxl", options | _chosen(settings))
-        case EngineName.OPENAI:
-            key = settings.images_api_key.get_secret_value()
-            return EngineSpec(
-                "openai", {"base_url": settings.images_base_url, "api_key": key, "model": settings.images_model}
-            )
-
-
-def _chosen(settings: Settings) -> dict[str, Any]:
-    """What is not left to the checkpoint and its family."""
-    given: dict[str, tuple[Any, Any]] = {
-        "ip_adapter": (settings.ip_adapter, ""),
-        "vae": (settings.vae, ""),
-        "clip_skip": (settings.clip_skip, 2),
-        "family": (settings.sdxl_family, "auto"),
-        "steps": (settings.steps, 0),
-        "guidance": (settings.guidance, -1),
-        "sampler": (settings.sampler, "auto"),
-        "quality": (settings.quality_words, "auto"),
-        "negative": (settings.negative_words, "auto"),
-        "side": (settings.native_size, 0),
-        "prediction": (settings.prediction, "auto"),
-    }
-    chosen = {name: value for name, (value, unset) in given.items() if value != unset}
-    return {name: "" if value == "none" else value for name, value in chosen.items()}
-
-
-def recognised(settings: Settings) -> str | None:
-    """Which family the checkpoint is taken for, and its numbers; None where the engine is another.
-
-    Raises:
-        EngineError: a setting names what is not there.
-    """
-    if settings.engine is not EngineName.SDXL:
-        return None
-    from imaging.engines.families import Wishes, recognise
-
-    loras = [name for name, _ in parse_loras(settings.loras)]
-    return recognise(settings.sdxl_model, loras, Wishes.of(engine_spec(settings).options)).sentence()
-
-
-def cpu_threads(settings: Settings) -> int:
-    """CPU threads of one worker; 0 in the settings is one a core, at most AUTO_THREADS."""
-    return settings.threads or min(cores(), AUTO_THREADS)
+    return EngineSpec(settings.engine, declared(settings.engine).options(settings.plain()))
 
 
 def devices(settings: Settings) -> dict[str, str | None]:
@@ -111,7 +54,7 @@ async def open_studio(
         RecordRefused: the record cannot be opened.
     """
     spec, cache = engine_spec(settings), Home(settings.home).cache
-    if (said := recognised(settings)) is not None:
+    if (said := declared(settings.engine).recognised(settings.plain())) is not None:
         log.info("the picture model is %s", said)
     workers = [
         SubprocessWorker(spec, cache, device, threads=settings.threads, name=name)

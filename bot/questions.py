@@ -7,8 +7,15 @@ from typing import Any
 TIMEOUT_S = 10.0
 
 
-async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+async def ask(
+    method: str, address: str, headers: dict[str, str], *, timeout_s: float = TIMEOUT_S, proxies: bool = False,
+    redirects: bool = False,
+) -> tuple[int, Any, dict[str, str]]:  # fmt: skip
     """Status, JSON (an empty object if it is none) and headers in lower case.
+
+    Args:
+        proxies: Whether those of the environment are used.
+        redirects: Whether they are followed.
 
     Raises:
         OSError: nothing answers.
@@ -16,10 +23,10 @@ async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, 
     import aiohttp
 
     try:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
         async with (
-            aiohttp.ClientSession(timeout=timeout) as client,
-            client.request(method, address, headers=headers, allow_redirects=False) as answer,
+            aiohttp.ClientSession(timeout=timeout, trust_env=proxies) as client,
+            client.request(method, address, headers=headers, allow_redirects=redirects) as answer,
         ):
             try:
                 body = await answer.json(content_type=None)
@@ -28,6 +35,6 @@ async def ask(method: str, address: str, headers: dict[str, str]) -> tuple[int, 
             names = {name.lower(): value for name, value in answer.headers.items()}
             return answer.status, body if isinstance(body, dict | list) else {}, names
     except TimeoutError:
-        raise OSError(f"no answer within {TIMEOUT_S:.0f} s") from None
+        raise OSError(f"no answer within {timeout_s:.0f} s") from None
     except aiohttp.ClientError as error:
         raise OSError(str(error) or type(error).__name__) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bot.settings import EngineName, Settings, loopback
+from bot.settings import Settings, loopback
 from handlers.limits import Limits
 from handlers.quota_rules import Rule, Sharers, Unit, read_rules, with_defaults
+from imaging.engine_table import ENGINES
 
 OTHERS_COME = "60 messages in 1 min per person; 600 messages in 1 min in all; 2 GB a day per person; 20 GB a day in all"
 CALLS = "600 calls in 1 h per person; 6000 calls a day in all"
@@ -47,7 +48,8 @@ def _defaults(settings: Settings, others: bool) -> list[str]:
     defaults = [OTHERS_COME] if others else []
     if others or _elsewhere(settings.llm_base_url):
         defaults.append(CALLS)
-    if settings.engine is EngineName.OPENAI and (others or _elsewhere(settings.images_base_url)):
+    address = ENGINES[settings.engine].address
+    if address and (others or _elsewhere(getattr(settings, address))):
         defaults.append(PAID_PICTURES)
     return defaults
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
-import math
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -23,6 +22,8 @@ from bot.env_file import EnvFileError, hand_to_libraries, lines_of_it
 from handlers.access import AgeRestricted
 from handlers.quota_rules import Unit, read_rules
 from handlers.refinement import Refine
+from imaging.engine_table import ENGINES, declared
+from imaging.engine_table import names as engine_names
 from prompts.profiles import profile_for
 
 PREFIX = "EASEL_"
@@ -33,16 +34,6 @@ WRONG = "These settings are wrong:"
 
 class SettingsError(Exception):
     """Everything that is wrong with the settings, one line each."""
-
-
-class EngineName(StrEnum):
-    MINI = "mini"
-    SDXL = "sdxl"
-    OPENAI = "openai"
-
-
-HOSTED = frozenset({EngineName.OPENAI})
-"""Engines of others: pictures leave this machine, and may cost money."""
 
 
 class Login(StrEnum):
@@ -114,7 +105,7 @@ class Settings(BaseSettings):
     )
     refine_prompts: Refine = _group("Language model", "May it embellish descriptions: off, auto, always.", Refine.OFF)
 
-    engine: EngineName = _group("Pictures", "mini (bundled), sdxl (checkpoint), openai (endpoint).", EngineName.MINI)
+    engine: str = _group("Pictures", f"{', '.join(f'{row.name} ({row.kind})' for row in ENGINES.values())}.", "mini")
     devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
     worker_idle_minutes: float = _group("Pictures", "Let a worker go after so long without work; 0 keeps it.", 0, ge=0)
     worker_silence_s: float = _group("Pictures", "A worker with work that is silent for so long is killed.", 900, gt=0)
@@ -290,6 +281,14 @@ class Settings(BaseSettings):
         parse_networks(value)
         return value
 
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        quote = "'"
+        if value not in ENGINES:
+            raise ValueError(f"Input should be {engine_names(quote)}")
+        return value
+
     @field_validator("sampler")
     @classmethod
     def _sampler(cls, value: str) -> str:
@@ -305,6 +304,8 @@ class Settings(BaseSettings):
     @field_validator("loras")
     @classmethod
     def _loras(cls, value: str) -> str:
+        from imaging.engines.sdxl_settings import parse_loras
+
         parse_loras(value)
         return value
 
@@ -316,11 +317,7 @@ class Settings(BaseSettings):
         return self
 
     def _missing(self) -> list[str]:
-        found = []
-        if self.engine is EngineName.SDXL and not self.sdxl_model:
-            found.append("EASEL_SDXL_MODEL is empty, but EASEL_ENGINE=sdxl needs a checkpoint.")
-        if self.engine is EngineName.OPENAI and not self.images_base_url:
-            found.append("EASEL_IMAGES_BASE_URL is empty, but EASEL_ENGINE=openai needs an endpoint.")
+        found = list(declared(self.engine).missing(self.plain()))
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
         if priced and not (self.picture_price or self.call_price):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
@@ -336,6 +333,11 @@ class Settings(BaseSettings):
         if slack and not (self.slack_app_token.get_secret_value() or self.slack_signing_secret.get_secret_value()):
             found.append("EASEL_SLACK_BOT_TOKEN needs EASEL_SLACK_APP_TOKEN or EASEL_SLACK_SIGNING_SECRET too.")
         return found
+
+    def plain(self) -> dict[str, Any]:
+        """Every setting by its name, secrets in plain, for who may not know this class."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: it.get_secret_value() if isinstance(it, SecretStr) else it for name, it in found.items()}
 
     @property
     def slack_over_http(self) -> bool:
@@ -396,24 +398,6 @@ def known_sampler(value: str) -> str:
         return canonical(value)
     except EngineError as error:
         raise ValueError(str(error)) from None
-
-
-def parse_loras(value: str) -> tuple[tuple[str, float], ...]:
-    """`path=weight,…` → pairs; a weight left out is 1.
-
-    Raises:
-        ValueError: a weight is no number.
-    """
-    pairs = []
-    for item in filter(None, (part.strip() for part in value.split(","))):
-        name, _, weight = item.partition("=")
-        try:
-            pairs.append((name.strip(), float(weight or 1)))
-        except ValueError:
-            raise ValueError(f"the weight of {name.strip()!r} must be a number") from None
-        if not math.isfinite(pairs[-1][1]):
-            raise ValueError(f"the weight of {name.strip()!r} must be a finite number")
-    return tuple(pairs)
 
 
 def parse_networks(value: str) -> tuple[Network, ...]:

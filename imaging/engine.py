@@ -1,4 +1,4 @@
-"""The engine port: what renders pictures. One file in `imaging/engines/` implements it.
+"""The engine port: what renders pictures. One file in `imaging/engines/` implements it, and declares itself.
 
 An engine lives in the worker process, on the one thread that owns the device. It is driven step by
 step: requests join between steps, leave when they are done or cancelled, and every step advances all
@@ -7,10 +7,12 @@ of them together (an engine that cannot batch advances one). Nothing here import
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
+from imaging.findings import Finding
 from imaging.model import Abilities, Recipe, RenderedPicture
 
 
@@ -59,3 +61,39 @@ class Engine(Protocol):
     @property
     def room(self) -> int:
         """How many more requests can be admitted now."""
+
+
+Settings: TypeAlias = Mapping[str, Any]
+"""What the host has set, by the names of the settings in small letters, secrets in plain."""
+Build: TypeAlias = Callable[[Mapping[str, Any], Path, str | None], Engine]
+Ask: TypeAlias = Callable[..., Awaitable[tuple[int, Any, dict[str, str]]]]
+"""One question over HTTP, which follows no redirect: (method, address, headers, `timeout_s` in seconds) → status, JSON
+(an empty object if it is none), headers; raises `OSError` where nothing answers."""
+
+
+class Declaration(Protocol):
+    """What an engine's file says of it, without torch. What is not overridden says nothing."""
+
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """Its own options, as JSON data, from what the host has set."""
+        return {}
+
+    def missing(self, settings: Settings) -> Sequence[str]:
+        """A sentence for each setting that it cannot do without and that is empty."""
+        return ()
+
+    def recognised(self, settings: Settings) -> str | None:
+        """What the model is taken for and the numbers that follow, where a host may want to know.
+
+        Raises:
+            imaging.errors.EngineError: a setting names what is not there.
+        """
+        return None
+
+    async def examine(self, settings: Settings, ask: Ask) -> Sequence[Finding]:
+        """What `easel doctor` finds out about it before it draws; `ask` puts questions to those who draw elsewhere."""
+        return ()
+
+    def build(self, options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
+        """The engine, not loaded yet; see `imaging.engine_table.build_engine`."""
+        raise NotImplementedError

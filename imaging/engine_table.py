@@ -1,18 +1,45 @@
 """The engines by name. A new image model is one file in `imaging/engines/` and one row here.
 
-No row imports torch: an engine's abilities are known before its weights are loaded.
+The table imports no engine, and no engine imports torch before it loads: names are known at once, abilities before
+any weights.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from imaging.engine import Engine
 from imaging.errors import EngineError
+
+if TYPE_CHECKING:
+    from imaging.engine import Build, Declaration, Engine
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """What is known of an engine before its file is read."""
+
+    name: str
+    """In `EASEL_ENGINE`, on the command line and in recipes."""
+    kind: str
+    """What draws, in a word."""
+    file: str
+    """The module in `imaging.engines` that has its `ENGINE` (`imaging.engine.Declaration`)."""
+    address: str = ""
+    """The setting with the address of those who draw, who may send a bill; empty: this machine draws."""
+
+
+ENGINES: Mapping[str, EngineRow] = {
+    row.name: row
+    for row in (
+        EngineRow("mini", "bundled", "mini"),
+        EngineRow("sdxl", "checkpoint", "sdxl"),
+        EngineRow("openai", "endpoint", "openai_images", address="images_base_url"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +47,7 @@ class EngineSpec:
     """Which engine, with what: JSON data, so that it can be sent to a worker.
 
     `name` is a row of `ENGINES`, or `module:function` for an engine from elsewhere; that function is
-    called like a row of the table. `options` are the row's own.
+    called like `Declaration.build`. `options` are the engine's own.
     """
 
     name: str
@@ -34,45 +61,15 @@ class EngineSpec:
         return cls(str(data["name"]), dict(data["options"]))
 
 
-Build = Callable[[Mapping[str, Any], Path, str | None], Engine]
+def names(quote: str = "") -> str:
+    """`mini, sdxl or openai`, each in these quotes."""
+    *others, last = (f"{quote}{name}{quote}" for name in ENGINES)
+    return f"{', '.join(others)} or {last}"
 
 
-def _mini(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `lanes`, pictures that are drawn at once on a CPU, and `precision`."""
-    from imaging.engines.mini import mini_engine
-
-    return mini_engine(home, device, int(options.get("lanes", 1)), str(options.get("precision", "auto")))
-
-
-def _sdxl(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `model`, and if wanted `loras` (pairs of name and weight), `ip_adapter`, `precision`, `vae`,
-    `clip_skip`, and what a host sets in place of the family's (`imaging.engines.families.Wishes`)."""
-    from imaging.engines.families import Wishes
-    from imaging.engines.sdxl import sdxl_engine
-
-    loras = [(str(name), float(weight)) for name, weight in options.get("loras", ())]
-    adapter = options.get("ip_adapter")
-    return sdxl_engine(
-        str(options["model"]),
-        home,
-        device,
-        loras=loras,
-        ip_adapter=str(adapter) if adapter else None,
-        precision=str(options.get("precision", "auto")),
-        vae=options.get("vae"),
-        clip_skip=int(options.get("clip_skip", 2)),
-        wishes=Wishes.of(options),
-    )
-
-
-def _openai(options: Mapping[str, Any], home: Path, device: str | None) -> Engine:
-    """Options: `base_url`, `api_key`, `model`."""
-    from imaging.engines.openai_images import openai_images_engine
-
-    return openai_images_engine(str(options["base_url"]), str(options["api_key"]), str(options["model"]))
-
-
-ENGINES: Mapping[str, Build] = {"mini": _mini, "sdxl": _sdxl, "openai": _openai}
+def declared(name: str) -> Declaration:
+    """What the file of an engine of the table says of it."""
+    return cast("Declaration", importlib.import_module(f"imaging.engines.{ENGINES[name].file}").ENGINE)
 
 
 def build_engine(spec: EngineSpec, home: Path, device: str | None = None) -> Engine:
@@ -85,10 +82,9 @@ def build_engine(spec: EngineSpec, home: Path, device: str | None = None) -> Eng
     Raises:
         EngineError: there is no such engine, or its files are missing.
     """
-    row = ENGINES.get(spec.name)
-    if row is None and ":" in spec.name:
+    if spec.name in ENGINES:
+        return declared(spec.name).build(spec.options, home, device)
+    if ":" in spec.name:
         module, _, function = spec.name.partition(":")
-        row = cast(Build, getattr(importlib.import_module(module), function))
-    if row is None:
-        raise EngineError(f"There is no engine {spec.name!r}; choose one of {', '.join(ENGINES)}.")
-    return row(spec.options, home, device)
+        return cast("Build", getattr(importlib.import_module(module), function))(spec.options, home, device)
+    raise EngineError(f"There is no engine {spec.name!r}; choose one of {', '.join(ENGINES)}.")

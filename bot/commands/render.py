@@ -15,7 +15,8 @@ from bot.cli import CommandFailed
 from bot.commands.recipe import read_file
 from bot.home import Home
 from bot.pictures import open_studio
-from bot.settings import HOSTED, EngineName, Settings, load_settings
+from bot.settings import Settings, load_settings
+from imaging.engine_table import ENGINES
 from imaging.files import PictureFiles
 from imaging.model import Cancelled, Done, Failed, ImageRequest, Owner, Recipe, RenderedPicture
 from imaging.origins import differences
@@ -43,9 +44,9 @@ def settings_for(recipe: Recipe, home: str | None, engine: str | None) -> Settin
         CommandFailed: the recipe is somebody's who would spend the host's money.
     """
     settings = load_settings(home=home, engine=engine)
-    if engine is not None or recipe.engine not in tuple(EngineName) or recipe.engine == settings.engine:
+    if engine is not None or recipe.engine not in ENGINES or recipe.engine == settings.engine:
         return settings
-    if recipe.engine in HOSTED:
+    if ENGINES[recipe.engine].address:
         raise CommandFailed(
             f"This recipe was drawn by the engine {recipe.engine}, where a picture may cost you money; "
             f"say --engine {recipe.engine} to have it drawn there, or --engine {settings.engine} to draw it here."

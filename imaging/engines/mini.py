@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from imaging.controls.settings import MINI
+from imaging.cpu import cores
+from imaging.engine import Ask, Declaration, Settings
 from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
 from imaging.errors import EngineError
+from imaging.findings import Finding, broken, ok
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
 from imaging.model import Abilities, Vocabulary
 
 IP_ADAPTER = WEIGHTS / "ip_adapter"
 """Optional: one .safetensors file and `image_encoder/`; the ability is declared where it is there."""
+
+
+AUTO_THREADS = 4
+"""More bring a small model little."""
+
+
+class Mini(Declaration):
+    def options(self, settings: Settings) -> dict[str, Any]:
+        lanes = settings["threads"] or min(cores(), AUTO_THREADS)
+        return {"lanes": lanes, "precision": settings["precision"]}
+
+    async def examine(self, settings: Settings, ask: Ask) -> Sequence[Finding]:
+        files = list(WEIGHTS.rglob("*.safetensors"))
+        if len(files) < 4:
+            return [broken("picture model", f"weights are missing in {WEIGHTS}; check the project out again")]
+        size = sum(file.stat().st_size for file in files) / 2**20
+        return [ok("picture model", f"the bundled miniature model is there ({size:.0f} MiB)")]
+
+    def build(self, options: Mapping[str, Any], home: Path, device: str | None) -> SdxlEngine:
+        return mini_engine(home, device, int(options.get("lanes", 1)), str(options.get("precision", "auto")))
+
+
+ENGINE = Mini()
 
 
 def mini_engine(home: Path, device: str | None = None, lanes: int = 1, precision: str = "auto") -> SdxlEngine:

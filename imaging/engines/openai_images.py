@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -22,13 +23,15 @@ from PIL import Image
 
 from imaging.decoding.pool import Decoders
 from imaging.decoding.scan import MAX_SIDE
-from imaging.engine import Advance
+from imaging.engine import Advance, Ask, Declaration, Settings
+from imaging.engines.images_api import checkup
 from imaging.engines.images_api.addresses import fetch
 from imaging.engines.images_api.answers import NO_PICTURE, first_item, inline
 from imaging.engines.images_api.manner import ADAPTATIONS, Manner
 from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
 from imaging.engines.images_api.refusals import TOO_LONG, Refused, meaning_of
 from imaging.errors import BadPicture, EngineError
+from imaging.findings import Finding
 from imaging.model import Abilities, Makes, Recipe, RenderedPicture, Technique
 from imaging.outputs import encode_picture, open_kept
 
@@ -48,6 +51,30 @@ def openai_images_engine(base_url: str, api_key: str = "", model: str = "") -> O
     """The engine for one model at one endpoint; empty: one that it lists. Asks nothing of the network until a picture
     is wanted."""
     return OpenAIImagesEngine(base_url, api_key, model)
+
+
+class OpenAIImages(Declaration):
+    def options(self, settings: Settings) -> dict[str, Any]:
+        return {
+            "base_url": settings["images_base_url"],
+            "api_key": settings["images_api_key"],
+            "model": settings["images_model"],
+        }
+
+    def missing(self, settings: Settings) -> Sequence[str]:
+        if settings["images_base_url"]:
+            return ()
+        return ("EASEL_IMAGES_BASE_URL is empty, but EASEL_ENGINE=openai needs an endpoint.",)
+
+    async def examine(self, settings: Settings, ask: Ask) -> Sequence[Finding]:
+        wanted = self.options(settings)
+        return [await checkup.examine(wanted["base_url"], wanted["api_key"], wanted["model"], ask)]
+
+    def build(self, options: Mapping[str, Any], home: Path, device: str | None) -> OpenAIImagesEngine:
+        return openai_images_engine(str(options["base_url"]), str(options["api_key"]), str(options["model"]))
+
+
+ENGINE = OpenAIImages()
 
 
 @dataclass(slots=True)

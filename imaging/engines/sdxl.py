@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaging.engine import Advance
+from imaging.engine import Advance, Ask, Declaration, Settings
+from imaging.engines import sdxl_settings
 from imaging.engines.families import Wishes, recognise, sizes
 from imaging.engines.options import EngineOptions as EngineOptions
 from imaging.errors import EngineError
+from imaging.findings import Finding
 from imaging.model import Abilities, Recipe
 from imaging.origins import public_name
 from imaging.techniques import techniques
@@ -117,3 +119,36 @@ def sdxl_engine(
         vae=vae, prediction=known.prediction, clip_skip=clip_skip, recorded=True,
     )  # fmt: skip
     return SdxlEngine(abilities, options)
+
+
+class Sdxl(Declaration):
+    def options(self, settings: Settings) -> dict[str, Any]:
+        return sdxl_settings.options(settings)
+
+    def missing(self, settings: Settings) -> Sequence[str]:
+        if settings["sdxl_model"]:
+            return ()
+        return ("EASEL_SDXL_MODEL is empty, but EASEL_ENGINE=sdxl needs a checkpoint.",)
+
+    def recognised(self, settings: Settings) -> str:
+        return sdxl_settings.recognised(settings).sentence()
+
+    async def examine(self, settings: Settings, ask: Ask) -> Sequence[Finding]:
+        return list(sdxl_settings.findings(settings))
+
+    def build(self, options: Mapping[str, Any], home: Path, device: str | None) -> SdxlEngine:
+        adapter = options.get("ip_adapter")
+        return sdxl_engine(
+            str(options["model"]),
+            home,
+            device,
+            loras=[(str(name), float(weight)) for name, weight in options.get("loras", ())],
+            ip_adapter=str(adapter) if adapter else None,
+            precision=str(options.get("precision", "auto")),
+            vae=options.get("vae"),
+            clip_skip=int(options.get("clip_skip", 2)),
+            wishes=Wishes.of(options),
+        )
+
+
+ENGINE = Sdxl()

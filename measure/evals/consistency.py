@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.pictures import engine_spec
-from bot.settings import EngineName, load_settings
+from bot.settings import load_settings
 from measure.report import Report, Row
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> Report:
             progress=tell,
             keep_pictures=Path(arguments.out) if arguments.out else None,
         )
-    notes = () if settings.engine is EngineName.MINI else (OTHER_WORLD,)
+    notes = () if settings.engine == "mini" else (OTHER_WORLD,)
     return Report("consistency", figures, rows(figures), (plane(figures), *notes))
 
 

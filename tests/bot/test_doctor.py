@@ -16,13 +16,15 @@ from safetensors.numpy import save_file
 
 from bot.chats.web import checkup as page
 from bot.cli import main
-from bot.doctor import doctor
-from bot.doctor import images as doctor_images
-from bot.doctor import uploads as doctor_uploads
-from bot.doctor.doctor import endpoint, examine
+from bot.doctor import device, uploads
+from bot.doctor import home as doctor_home
+from bot.doctor.doctor import examine
+from bot.llm.checkup import listed
 from bot.people import Register
 from bot.probes import Probes
+from bot.questions import ask
 from bot.settings import Settings, load_settings
+from imaging.engine_table import declared
 from imaging.findings import Finding, Level
 
 
@@ -62,7 +64,7 @@ async def test_a_fresh_machine_is_fine(settings: Settings) -> None:
 
 
 async def test_a_gpu_that_is_not_there_is_broken(settings: Settings) -> None:
-    finding = await doctor.device(settings.model_copy(update={"devices": "cuda:63"}))
+    (finding,) = await device.examine(settings.model_copy(update={"devices": "cuda:63"}))
     assert finding.level is Level.BROKEN
     assert "cuda:63" in finding.sentence
 
@@ -73,12 +75,19 @@ async def test_an_endpoint_shows_its_models() -> None:
         return web.json_response({"data": [{"id": "small"}, {"id": "large"}]})
 
     async with models(handler) as url:
-        good = await endpoint("llm", "LLM", url, "key", "small")
-        bad = await endpoint("llm", "LLM", url, "key", "huge")
+        good = await listed(url, "key")
     assert good.level is Level.OK
     assert "large" in good.sentence
-    assert bad.level is Level.BROKEN
-    assert "EASEL_LLM_MODEL" in bad.sentence
+
+
+async def test_an_endpoint_without_its_v1_is_told_with_it() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "small"}]})
+
+    async with models(handler) as url:
+        finding = await listed(url.removesuffix("/v1"), "")
+    assert finding.level is Level.BROKEN
+    assert finding.sentence.endswith(f"set EASEL_LLM_BASE_URL={url}")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,7 @@ async def test_an_endpoint_that_answers_oddly(status: int, body: str, level: Lev
         return web.Response(status=status, text=body)
 
     async with models(handler) as url:
-        finding = await endpoint("llm", "LLM", url, "", "")
+        finding = await listed(url, "")
     assert finding.level is level
     assert words in finding.sentence
 
@@ -104,7 +113,7 @@ async def test_an_endpoint_that_is_not_there_is_broken() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    finding = await endpoint("llm", "LLM", f"http://127.0.0.1:{port}/v1", "", "")
+    finding = await listed(f"http://127.0.0.1:{port}/v1", "")
     assert finding.level is Level.BROKEN
     assert "EASEL_LLM_BASE_URL" in finding.sentence
 
@@ -172,14 +181,14 @@ async def test_looking_at_the_disk_follows_no_link_that_somebody_planted(name: s
     home.mkdir()
     precious.write_text("words")
     (home / name).symlink_to(precious)
-    assert worst(list(doctor._disk(load_settings(home=home)))) == []
+    assert worst(list(doctor_home.disk(load_settings(home=home)))) == []
     assert Probes._disk(Probes(home, None, None, list, lambda: None, min_free_mib=1)) is None  # type: ignore[arg-type]
     assert precious.read_text() == "words"
     assert [path.name for path in home.iterdir()] == [name]
 
 
 def test_pictures_of_people_can_be_opened(settings: Settings) -> None:
-    (finding,) = doctor_uploads.examine(settings)
+    (finding,) = uploads.examine(settings)
     assert finding.level is Level.OK
 
 
@@ -202,7 +211,7 @@ async def test_an_images_endpoint_tells_its_models_and_when_they_end(
 
     async with models(answer) as base_url:
         settings = load_settings(home=tmp_path, engine="openai", images_base_url=base_url, images_model=wanted)
-        finding = await doctor_images.examine(settings)
+        (finding,) = await declared("openai").examine(settings.plain(), ask)
     assert finding.level is level
     assert words in finding.sentence
 
@@ -213,7 +222,7 @@ async def test_an_images_endpoint_that_sends_elsewhere_is_not_followed(tmp_path:
 
     async with models(away) as base_url:
         settings = load_settings(home=tmp_path, engine="openai", images_base_url=base_url)
-        finding = await doctor_images.examine(settings)
+        (finding,) = await declared("openai").examine(settings.plain(), ask)
     assert finding.level is Level.BROKEN
     assert "redirect" in finding.sentence
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot import private
 from bot.cli import CommandFailed, main
-from bot.doctor import doctor
+from bot.doctor import home as doctor_home
 from bot.home import Home
 from bot.settings import load_settings
 from imaging.findings import Level
@@ -128,13 +128,13 @@ def test_doctor_warns_of_what_others_can_read(tmp_path: Path, monkeypatch: pytes
     root = an_old_home(tmp_path / "home")
     (tmp_path / ".env").write_text("EASEL_DISCORD_TOKEN=\n")
     settings = load_settings(home=root)
-    found = list(doctor._rights(settings))
+    found = list(doctor_home.rights(settings))
     assert [finding.level for finding in found] == [Level.WARNING, Level.WARNING]
     assert str(root) in found[0].sentence
     assert "chmod 600 .env" in found[1].sentence
     private.repair(root)
     (tmp_path / ".env").chmod(0o600)
-    assert [finding.level for finding in doctor._rights(settings)] == [Level.OK]
+    assert [finding.level for finding in doctor_home.rights(settings)] == [Level.OK]
 
 
 def test_the_umask_is_the_callers_again(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_link_that_another_user_planted_is_not_followed(
         monkeypatch.setattr(os, "geteuid", lambda: 4711)
     with pytest.raises(CommandFailed, match="another user made"), Home(root).claim():
         pass
-    assert "another user made" in next(iter(doctor._rights(load_settings(home=root)))).sentence
+    assert "another user made" in next(iter(doctor_home.rights(load_settings(home=root)))).sentence
     assert precious.read_text() == "words"
 
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from bot import probes
-from bot.doctor import doctor
+from bot.doctor import running
 from bot.home import Home
 from bot.platforms import Service
 from bot.probes import Probes
@@ -179,7 +179,7 @@ async def test_doctor_tells_what_the_running_program_says(tmp_path: Path) -> Non
     with home.claim():
         assert home.running() == ""
         home.announce(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-        findings = await doctor.running(Home(tmp_path).running() or "")
+        findings = await running.examine(Home(tmp_path).running() or "")
     assert home.running() is None
     await runner.cleanup()
     assert [(finding.level, finding.sentence) for finding in findings] == [
@@ -187,7 +187,7 @@ async def test_doctor_tells_what_the_running_program_says(tmp_path: Path) -> Non
         (Level.WARNING, "The model is being loaded."),
         (Level.WARNING, "cuda:1 starts."),
     ]
-    [silent] = await doctor.running(f"http://127.0.0.1:{runner_port_closed()}/")
+    [silent] = await running.examine(f"http://127.0.0.1:{runner_port_closed()}/")
     assert silent.level is Level.BROKEN
     assert "restart it" in silent.sentence
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from bot.app import access, others_come
 from bot.quotas import quotas
-from bot.settings import Settings, SettingsError, example, load_settings, loopback, parse_loras, unknown_names
+from bot.settings import Settings, SettingsError, example, load_settings, loopback, unknown_names
 from handlers.quota_rules import Sharers, Unit
+from imaging.engines.sdxl_settings import parse_loras
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.chats.web.slowing import GUESSES_IN_ALL, Guesses, Newcomers
-from bot.doctor import doctor
+from bot.doctor import running
 from bot.memory import Memory
 from bot.settings import parse_networks
 from handlers.limits import Limits
@@ -256,7 +256,7 @@ async def test_strangers_are_told_whether_it_is_ready_and_no_more(tmp_path: Path
                 assert "Nothing can be written" in body.decode()
                 assert "/home" not in body.decode()
             # Whoever may read the home is told.
-            found = await doctor.running(site.page.host_url)
+            found = await running.examine(site.page.host_url)
             assert [sentence == finding.sentence for finding in found] == [True]
             assert site.chat.gate.host_key not in str(found)
 

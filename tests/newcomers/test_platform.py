@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,12 @@ def test_a_platform_is_one_package_and_one_row(tmp_path: Path) -> None:
     assert tree.touched == files
 
     nowhere = "http://127.0.0.1:9/v1"
-    here = {"pigeon_loft": "east", "engine": "openai", "llm_base_url": nowhere, "images_base_url": nowhere}
+    here: dict[str, Any] = {
+        "pigeon_loft": "east",
+        "engine": "openai",
+        "llm_base_url": nowhere,
+        "images_base_url": nowhere,
+    }
     served = tree.easel("serve", "--home", str(tmp_path / "home"), "--port", "0", **here)
     assert "(on: pigeon, web)" in served
     assert "east is helped" in served

@@ -38,17 +38,23 @@ class Tree:
 
     def run(self, script: str) -> str:
         """What a script prints that runs in this tree."""
-        return self._run("-c", script)
+        return self._run(0, "-c", script)
 
-    def easel(self, *arguments: str, **settings: str) -> str:
-        """What the program of this tree prints, with these settings (names without their prefix)."""
-        return self._run("-m", "bot", *arguments, **{f"EASEL_{name.upper()}": it for name, it in settings.items()})
+    def easel(self, *arguments: str, code: int = 0, **settings: str) -> str:
+        """What the program of this tree says and prints until it ends with this exit code.
 
-    def _run(self, *arguments: str, **more: str) -> str:
+        Args:
+            settings: By their names without the prefix.
+        """
+        return self._run(
+            code, "-m", "bot", *arguments, **{f"EASEL_{name.upper()}": it for name, it in settings.items()}
+        )
+
+    def _run(self, code: int, *arguments: str, **more: str) -> str:
         environment = {name: it for name, it in os.environ.items() if not name.startswith("EASEL_")}
         environment |= {"PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1"} | more
         done = subprocess.run(
             [sys.executable, *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=120
         )
-        assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-        return done.stdout
+        assert done.returncode == code, done.stderr[-2000:] + done.stdout[-2000:]
+        return done.stdout + (done.stderr if "-m" in arguments else "")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor import doctor
 from bot.home import Home
+from bot.llm import checkup
 from bot.llm.learnt import KEPT_S, Learnt
 from bot.llm.manner import Manner
 from bot.settings import SettingsError, load_settings
@@ -21,7 +21,7 @@ NO_TEMPERATURE = refusal(400, error("'temperature' is not supported", param="tem
 async def findings(quirk: Quirk, home: Path, **settings: object) -> tuple[list[Finding], EndpointPeer]:
     async with EndpointPeer(quirk) as peer:
         given = load_settings(home=home, llm_base_url=peer.base_url, llm_model="some-model", **settings)
-        return await doctor.language_model(given), peer
+        return await checkup.examine(given), peer
 
 
 async def test_one_token_is_asked_for_as_answers_are_and_what_was_adapted_is_told(tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ async def test_what_was_learnt_is_there_after_a_restart(tmp_path: Path) -> None:
     quirk = Quirk("", "", (NO_TEMPERATURE, GOOD), models=listed())
     async with EndpointPeer(quirk) as peer:
         given = load_settings(home=tmp_path, llm_base_url=peer.base_url, llm_model="some-model")
-        await doctor.language_model(given)
-        await doctor.language_model(given)
+        await checkup.examine(given)
+        await checkup.examine(given)
     assert ["temperature" in request for request in peer.requests] == [True, False, False]
     kept = Home(tmp_path).cache / "endpoints.json"
     assert "127.0.0.1" not in kept.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -11,15 +12,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bot.doctor.doctor import _weights
-from bot.pictures import engine_spec, recognised
+from bot.pictures import engine_spec
+from bot.questions import ask
 from bot.settings import Settings, SettingsError, load_settings
-from imaging.engine_table import build_engine
+from imaging.engine_table import build_engine, declared
 from imaging.engines.families import FAMILIES, Wishes, recognise, sizes
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import SdxlEngine, sdxl_engine
 from imaging.errors import EngineError
+from imaging.findings import Finding
 from prompts.adapter import adapt
 from tests.imaging.engines import original_names
 from tests.imaging.engines.tiny import pixels, recipe, render
@@ -106,6 +108,10 @@ def settings(**given: Any) -> Settings:
     return load_settings(engine="sdxl", **{"sdxl_model": "x/ponyXL", **given})
 
 
+def findings_of(**given: Any) -> list[Finding]:
+    return list(asyncio.run(declared("sdxl").examine(settings(**given).plain(), ask)))
+
+
 def engine(**given: Any) -> SdxlEngine:
     found = build_engine(engine_spec(settings(**given)), Path())
     assert isinstance(found, SdxlEngine)
@@ -155,13 +161,13 @@ def test_wrong_settings_are_named(given: dict[str, Any], says: str) -> None:
 
 
 def test_doctor_says_what_was_recognised(place: Path) -> None:
-    said = recognised(settings(steps=9))
+    said = declared("sdxl").recognised(settings(steps=9).plain())
     assert said is not None
     assert said.startswith("recognised as Pony: 9 steps, guidance 7, euler_a, 1024 × 1024; words 'score_9")
     assert said.endswith("(set: steps)")
-    findings = [str(each) for each in _weights(settings(sdxl_model=str(place), sdxl_family="Turbo", llm_base_url=""))]
+    findings = [str(each) for each in findings_of(sdxl_model=str(place), sdxl_family="Turbo")]
     assert any("recognised as Turbo: 6 steps" in each for each in findings)
-    findings = [str(each) for each in _weights(settings(sdxl_family="nothing"))]
+    findings = [str(each) for each in findings_of(sdxl_family="nothing")]
     assert any("There is no family 'nothing'; there are: Lightning" in each for each in findings)
 
 
@@ -170,7 +176,7 @@ def test_doctor_looks_for_loras(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1), "b": torch.zeros(1)}, good)
     bad.write_bytes(b"no")
     loras = f"{good}=0.5,{bad},{tmp_path}=2,owner/name/x.safetensors,/nowhere/x.safetensors"
-    found = {each.sentence: str(each.level) for each in _weights(settings(loras=loras)) if each.what == "lora"}
+    found = {each.sentence: str(each.level) for each in findings_of(loras=loras) if each.what == "lora"}
     assert list(found.values()) == ["ok", "broken", "ok", "warning", "broken"]
     assert next(iter(found)) == "good.safetensors is there, with 2 tensors, at strength 0.5"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import json
 from typing import Any
 
-from bot.settings import Settings
+from imaging.engine import Ask
 from imaging.engines.images_api.models import choose, shut_down
 from imaging.findings import Finding, broken, ok, warning
 
@@ -15,23 +14,14 @@ WHAT = "images endpoint"
 _FEW = 8
 
 
-async def examine(settings: Settings) -> Finding:
+async def examine(base_url: str, key: str, wanted: str, ask: Ask) -> Finding:
     """One question for the list of models, which costs nothing."""
-    import aiohttp
-
-    base_url, key = settings.images_base_url, settings.images_api_key.get_secret_value()
     address = f"{base_url.rstrip('/')}/models"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as client,
-            client.get(address, headers=headers, allow_redirects=False) as answer,
-        ):
-            status, body = answer.status, await answer.text()
-    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
-        why = error or type(error).__name__
-        return broken(WHAT, f"{address} cannot be reached ({why}); check EASEL_IMAGES_BASE_URL")
+        status, body, _ = await ask("GET", address, headers, timeout_s=TIMEOUT_S)
+    except OSError as error:
+        return broken(WHAT, f"{address} cannot be reached ({error}); check EASEL_IMAGES_BASE_URL")
     if 300 <= status < 400:
         return broken(WHAT, f"{address} answers with a redirect, which is not followed; check EASEL_IMAGES_BASE_URL")
     if status in (401, 403):
@@ -39,8 +29,8 @@ async def examine(settings: Settings) -> Finding:
     rows = _rows(body) if status == 200 else None
     if rows is None:
         told = f"answers {status}" if status != 200 else "answers something that is no model list"
-        return warning(WHAT, f"{address} {told}; {_taken(settings.images_model, ())} is asked for")
-    return _judged(settings.images_model, base_url, rows)
+        return warning(WHAT, f"{address} {told}; {_taken(wanted, ())} is asked for")
+    return _judged(wanted, base_url, rows)
 
 
 def _judged(wanted: str, base_url: str, rows: list[dict[str, Any]]) -> Finding:
@@ -65,10 +55,9 @@ def _taken(wanted: str, names: list[str] | tuple[()]) -> str:
     return wanted or choose(names)
 
 
-def _rows(body: str) -> list[dict[str, Any]] | None:
+def _rows(body: Any) -> list[dict[str, Any]] | None:
     try:
-        data = json.loads(body)
-        found = data["data"] if isinstance(data, dict) else data
+        found = body["data"] if isinstance(body, dict) else body
         return [row for row in found if isinstance(row["id"], str)]
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None

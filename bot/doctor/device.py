@@ -1,0 +1,46 @@
+"""What doctor says of the devices, where this machine draws."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from bot.settings import Settings
+from imaging.findings import Finding, broken, ok
+
+TIMEOUT_S = 120.0
+
+_ASK_TORCH = (
+    "import json,torch;c=torch.cuda.is_available();"
+    "print(json.dumps({'torch':torch.__version__,'cuda':[torch.cuda.get_device_name(i) for i in "
+    "range(torch.cuda.device_count())] if c else [],'mps':torch.backends.mps.is_available()}))"
+)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    return [await device(settings)]
+
+
+async def device(settings: Settings) -> Finding:
+    """Ask torch about its devices, in a process of its own: this one never loads torch."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", _ASK_TORCH, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return broken("device", f"torch did not answer within {TIMEOUT_S:.0f} s; install it again (see README)")
+    if process.returncode != 0:
+        last = (err.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        return broken("device", f"torch cannot be loaded ({last}); install it again (see README)")
+    found = json.loads(out)
+    wanted = [name.strip() for name in settings.devices.split(",")]
+    for name in wanted:
+        if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= len(found["cuda"]):
+            return broken("device", f"EASEL_DEVICES names {name}, but torch {found['torch']} sees no such GPU")
+    seen = found["cuda"] or (["Apple GPU"] if found["mps"] else ["CPU"])
+    return ok("device", f"torch {found['torch']} on {', '.join(seen)}")
