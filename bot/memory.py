@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from bot.store.file import sentence_for
 from handlers.errors import StoreError
-from imaging.disk import empty_log
+from imaging.disk import database_sentence, empty_log
 from imaging.sqlite import open_file, transaction
 from imaging.tasks import Tasks
 
@@ -61,7 +60,7 @@ class _File:
         try:
             await self._written(key, value)
         except sqlite3.Error as error:
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
         finally:
             if self.unwritten.get(key) == value:
                 del self.unwritten[key]
@@ -150,7 +149,7 @@ class Memory:
             return cls(_File(await asyncio.get_running_loop().run_in_executor(executor, connect), executor))
         except (sqlite3.Error, OSError) as error:
             executor.shutdown()
-            raise StoreError(f"{path}: {sentence_for(error)}") from error
+            raise StoreError(f"{path}: {database_sentence(error)}") from error
 
     def corner(self, name: str) -> Memory:
         """The same file for one chat."""

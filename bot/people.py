@@ -19,10 +19,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from bot.store.file import sentence_for
 from handlers.errors import StoreError, UserError
 from handlers.links import without_fillers
-from imaging.disk import empty_log
+from imaging.disk import database_sentence, empty_log
 from imaging.sqlite import open_file, transaction
 
 R = TypeVar("R")
@@ -146,7 +145,7 @@ class Register:
             self._db = open_file(path, synchronous="FULL", busy_s=5.0)
             self._db.executescript(_TABLES)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: {sentence_for(error)}") from error
+            raise StoreError(f"{path}: {database_sentence(error)}") from error
 
     def close(self) -> None:
         self._db.close()
@@ -330,7 +329,7 @@ class People:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, question, self.register)
         except sqlite3.Error as error:
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
 
     async def close(self) -> None:
         await self.ask(Register.close)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from bot.platforms import Service
 from bot.readiness import Readiness
-from bot.store.file import sentence_for
 from bot.store.store import SqliteStore
 from handlers.errors import StoreError
+from imaging.disk import database_sentence
 from imaging.errors import RecordRefused
 from imaging.queue import JobQueue
 
@@ -88,5 +88,5 @@ class Probes:
         except StoreError as error:
             return str(error)
         except sqlite3.Error as error:
-            return sentence_for(error)
+            return database_sentence(error)
         return None

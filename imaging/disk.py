@@ -52,6 +52,21 @@ def picture_sentence(error: Exception) -> str:
             return "This picture could not be written to the disk; the host should look at `easel doctor`."
 
 
+def database_sentence(error: OSError | sqlite3.Error) -> str:
+    """What people read when the database or the disk refuses."""
+    match trouble(error):
+        case Trouble.FULL:
+            return "The disk is full, so this could not be saved; free some space and ask again."
+        case Trouble.LOCKED:
+            return "The database is locked by another program; close it and ask again."
+        case Trouble.READ_ONLY:
+            return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
+        case Trouble.GONE:
+            return "The picture's file is gone from the disk; ask for the picture again."
+        case Trouble.OTHER:
+            return "The database could not be used; `easel doctor` says what is wrong with it."
+
+
 def record_sentence(error: OSError | sqlite3.Error) -> str:
     """Why the job record cannot be written, for whoever runs the program."""
     match trouble(error):

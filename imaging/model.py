@@ -158,8 +158,6 @@ class Abilities:
     num_inference_steps: int
     guidance_scale: float
     sampler: str
-    edits_uploads: bool = False
-    """Whether a picture that a person brought can be edited by instruction or as an image prompt."""
     refine_scale: float = 1.5
     parallel: int = 1
     """Requests that one worker makes beside each other without slowing any (connections to an endpoint)."""

@@ -20,7 +20,6 @@ ABILITIES = Abilities(
     num_inference_steps=1,
     guidance_scale=1.0,
     sampler="euler",
-    edits_uploads=True,
 )
 
 

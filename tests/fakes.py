@@ -39,7 +39,6 @@ ABILITIES = Abilities(
     num_inference_steps=4,
     guidance_scale=4.0,
     sampler="euler",
-    edits_uploads=True,
 )
 
 

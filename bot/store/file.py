@@ -1,4 +1,4 @@
-"""The database as a file: opening, restoring, and what its refusals mean for people."""
+"""The database as a file: opening and restoring."""
 
 from __future__ import annotations
 
@@ -10,23 +10,7 @@ from sqlite_utils import Database
 
 from bot.store.migrations import migrate
 from handlers.errors import StoreError
-from imaging.disk import Trouble, trouble
 from imaging.sqlite import copy_to, open_file, open_present
-
-
-def sentence_for(error: OSError | sqlite3.Error) -> str:
-    """What people read when the database or the disk refuses."""
-    match trouble(error):
-        case Trouble.FULL:
-            return "The disk is full, so this could not be saved; free some space and ask again."
-        case Trouble.LOCKED:
-            return "The database is locked by another program; close it and ask again."
-        case Trouble.READ_ONLY:
-            return "The database is read-only, so this could not be saved; give Easel the right to write in its home."
-        case Trouble.GONE:
-            return "The picture's file is gone from the disk; ask for the picture again."
-        case Trouble.OTHER:
-            return "The database could not be used; `easel doctor` says what is wrong with it."
 
 
 def connect(path: Path, *, synchronous: str = "NORMAL", busy_s: float = 2.0) -> Database:

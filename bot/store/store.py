@@ -23,7 +23,7 @@ from sqlite_utils import Database
 
 from bot import audit
 from bot.store.database_thread import DatabaseThread
-from bot.store.file import connect, restore, sentence_for
+from bot.store.file import connect, restore
 from bot.store.picture_files import Files, bare_copy, renamed, with_recipe
 from bot.store.tables import Tables
 from bot.store.threads import ThreadRow
@@ -33,21 +33,19 @@ from handlers.model import (
     Incoming,
     Person,
     Picture,
-    Role,
     Session,
     Tally,
     ThreadKey,
     Turn,
-    TurnState,
     Upload,
     Vote,
 )
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
-from imaging.disk import empty_log
+from imaging.disk import database_sentence, empty_log
 from imaging.sqlite import copy_to, transaction
 
-__all__ = ["Files", "SqliteStore", "restore", "sentence_for"]
+__all__ = ["Files", "SqliteStore", "restore"]
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -91,7 +89,7 @@ class SqliteStore:
             )
         except (sqlite3.Error, OSError) as error:
             executor.shutdown()
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
         except ValueError as error:
             executor.shutdown()
             raise StoreError(str(error)) from error
@@ -108,7 +106,7 @@ class SqliteStore:
         try:
             return await self._thread.run(lambda: work(*args, **kwargs))
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
 
     async def _write(self, work: Callable[Concatenate[P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """All of it or nothing."""
@@ -124,13 +122,13 @@ class SqliteStore:
         try:
             return await asyncio.to_thread(work, *args, **kwargs)
         except OSError as error:
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
 
     async def _alone(self, work: Callable[[], R]) -> R:
         try:
             return await self._thread.alone(work)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(sentence_for(error)) from error
+            raise StoreError(database_sentence(error)) from error
 
     # Messages and turns
 
@@ -158,14 +156,6 @@ class SqliteStore:
 
     async def begin(self, turn: Turn, event: str) -> Accepted:
         return await self._write(self._tables.intake.begin, turn, event, _now())
-
-    async def add_user_turn(self, incoming: Incoming, turn: str) -> Turn:
-        asked = Turn(turn, incoming.thread, 0, Role.USER, incoming.person, incoming.text, _now())
-        return await self._write(self._tables.turns.add, asked, asked.created, incoming.title or incoming.text[:80])
-
-    async def open_assistant_turn(self, thread: ThreadKey, turn: str, answers: str | None) -> Turn:
-        opened = Turn(turn, thread, 0, Role.ASSISTANT, None, "", _now(), TurnState.OPEN, answers=answers)
-        return await self._write(self._tables.turns.add, opened, opened.created)
 
     async def save_assistant_turn(self, turn: Turn) -> None:
         await self._write(self._tables.intake.save, turn, finish=False)

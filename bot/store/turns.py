@@ -35,14 +35,6 @@ class Turns:
         self.insert(placed)
         return placed
 
-    def add(self, turn: Turn, now: datetime, title: str = "") -> Turn:
-        """The same, but one that is there already is left as it is."""
-        known = self.get(turn.id)
-        if known is not None:
-            return known
-        self._threads.touch(turn.thread, now.timestamp(), title)
-        return self.append(turn, now)
-
     def save(self, turn: Turn, *, finish: bool) -> None:
         # A written turn's jobs were stored when they were asked for, and recipes are long.
         jobs = "jobs" if turn.written and not finish else "?"

@@ -75,7 +75,6 @@ def mini_abilities() -> Abilities:
             num_inference_steps=int(defaults["num_inference_steps"]),
             guidance_scale=float(defaults["guidance_scale"]),
             sampler=str(defaults.get("sampler", "euler")),
-            edits_uploads=ip_adapter,
             refine_scale=float(defaults.get("refine_scale", 1.5)),
             vocabulary=_vocabulary(words),
         )

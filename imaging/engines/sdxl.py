@@ -109,7 +109,6 @@ def sdxl_engine(
         num_inference_steps=known.steps,
         guidance_scale=known.guidance,
         sampler=known.sampler,
-        edits_uploads=ip_adapter is not None,
         prompt_prefix=known.quality if known.first else "",
         prompt_suffix="" if known.first else known.quality,
         negative_prompt=known.negative,

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prompts.lexicon.glossary import foreign_language
-from prompts.tiny.format import MAX_USER, Command, Operation, english, harmless, write_command
+from prompts.tiny.format import MAX_USER, english, harmless
 from prompts.tiny.resolve import undoes
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
 from prompts.tiny.wish import asks_for_change, copied, kept_wish, removes
@@ -269,9 +269,3 @@ def streaming_reply(chunks: Iterable[str], context: ReplyContext) -> Iterator[st
     for chunk in chunks:
         yield from reply.feed(chunk)
     yield from reply.finish()
-
-
-def to_reply(command: Command | Operation, context: ReplyContext) -> str:
-    """Write the whole reply for a command; empty for `reply`, which is answered in words elsewhere."""
-    whole = command if isinstance(command, Command) else Command((command,))
-    return "".join(streaming_reply([write_command(whole)], context))

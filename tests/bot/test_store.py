@@ -14,7 +14,7 @@ import pytest
 from sqlite_utils import Database
 
 from bot.store.migrations import MIGRATIONS, first_tables
-from bot.store.store import SqliteStore, restore, sentence_for
+from bot.store.store import SqliteStore, restore
 from handlers.errors import StoreError
 from handlers.model import (
     NoticePart,
@@ -23,6 +23,7 @@ from handlers.model import (
     Picture,
     PicturePart,
     PictureState,
+    Role,
     SelectPart,
     SlotState,
     TextPart,
@@ -34,6 +35,7 @@ from handlers.model import (
 )
 from handlers.ports import Claim
 from handlers.quota_rules import Amounts, Sharers, share_key
+from imaging.disk import database_sentence
 from imaging.model import Control, ImageRequest, Operation, Owner, Recipe, Technique
 from imaging.sqlite import transaction
 from tests.fakes import ANNA, BEN, THREAD, FolderFiles, message, png
@@ -161,13 +163,6 @@ async def test_a_closed_turn_stays_closed(store: SqliteStore) -> None:
     stored = await store.turn("a1")
     assert stored is not None
     assert (stored.text, stored.state) == ("one", TurnState.DONE)
-
-
-async def test_turns_can_be_added_one_by_one(store: SqliteStore) -> None:
-    asked = await store.add_user_turn(message("hi"), "u1")
-    assert (await store.add_user_turn(message("hi"), "u1")).index == asked.index == 1
-    opened = await store.open_assistant_turn(THREAD, "a1", "u1")
-    assert (opened.index, opened.state, opened.answers) == (2, TurnState.OPEN, "u1")
 
 
 async def test_a_picture_comes_back_and_adding_it_again_changes_nothing(store: SqliteStore, files: FolderFiles) -> None:
@@ -415,7 +410,7 @@ def test_every_refusal_has_a_sentence() -> None:
         sqlite3.OperationalError("database is locked"),
         sqlite3.DatabaseError("malformed"),
     ]
-    sentences = {sentence_for(error) for error in errors}
+    sentences = {database_sentence(error) for error in errors}
     assert len(sentences) == len(errors)
 
 
@@ -447,7 +442,7 @@ def test_a_turn_without_a_person_is_stored(tmp_path: Path) -> None:
     async def scenario() -> Turn | None:
         opened = await SqliteStore.open(tmp_path / "db", FolderFiles(tmp_path / "p"))
         try:
-            await opened.open_assistant_turn(THREAD, "a1", None)
+            await opened.begin(Turn("a1", THREAD, 0, Role.ASSISTANT, None, "", NOW, TurnState.OPEN), "e")
             return await opened.turn("a1")
         finally:
             await opened.close()

@@ -44,7 +44,6 @@ def abilities_of(model: str) -> Abilities:
         num_inference_steps=1,
         guidance_scale=0.0,
         sampler="hosted",
-        edits_uploads=edits,
         refine_scale=1.0,
         parallel=ROOM,
         seeds=False,

@@ -235,8 +235,9 @@ async def _talked(store: SqliteStore, thread: ThreadKey) -> None:
     person = Person("77", "Somebody")
     for number in range(BEHIND):
         event = f"before-{thread.thread}-{number}"
-        asked = await store.add_user_turn(Incoming(event, thread, person, "make it blue"), f"{event}-asked")
-        opened = await store.open_assistant_turn(thread, event, asked.id)
+        incoming = Incoming(event, thread, person, "make it blue")
+        opened = (await store.accept(incoming, asked=f"{event}-asked", turn=event, uploads=[])).turn
+        assert opened is not None
         await store.finish_turn(
             replace(opened, state=TurnState.DONE, text=ANSWER, parts=(TextPart(ANSWER),), written=True)
         )

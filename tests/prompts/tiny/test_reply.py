@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.lexicon.glossary import foreign_language, gloss
-from prompts.tiny.format import parse_command
-from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply, to_reply
+from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply
 from prompts.tiny.sentences import SENTENCES, size_wanted
 from tests.prompts.tiny.test_format import commands
 
@@ -121,7 +120,7 @@ def test_what_is_no_command_becomes_a_question_and_no_tag(line: str) -> None:
 
 
 def test_the_sentences_are_in_the_language_of_the_message() -> None:
-    text = to_reply(parse_command("image: a fox"), ReplyContext(1, user="Zeichne bitte einen Fuchs"))
+    text = reply_to("image: a fox", ReplyContext(1, user="Zeichne bitte einen Fuchs"))
     assert text.split(" <")[0] in SENTENCES["de"]["image"]
 
 
