@@ -257,6 +257,12 @@ class Pictures(Protocol):
     async def cancel(self, id: str, by: str) -> bool:
         """False when the job has already ended or never was."""
 
+    async def discard(self, id: str, sentence: str) -> None:
+        """What a job made may not be kept: its bytes are deleted, and from now on it is one that failed.
+
+        Raises:
+            imaging.errors.RecordRefused: it cannot be written down now; the bytes are deleted later."""
+
 
 class Handlers(Protocol):
     """What a chat calls. The chat owns the tasks in which it does so; `handlers.desk.Desk` implements it."""

@@ -46,6 +46,9 @@ class NoPictures:
         recipe = self._requests[id].recipe
         yield Done(RenderedPicture(self._data, "image/png", recipe.width, recipe.height, recipe, 0.0))
 
+    async def discard(self, id: str, sentence: str) -> None:
+        """Nothing is refused here."""
+
     async def cancel(self, id: str, by: str) -> bool:
         return False
 

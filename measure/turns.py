@@ -71,6 +71,9 @@ class _Pictures:
         recipe = self._jobs.pop(id).recipe
         yield Done(RenderedPicture(id.encode(), "image/png", 64, 64, recipe, 0.0))
 
+    async def discard(self, id: str, sentence: str) -> None:
+        """Nothing is refused here."""
+
     async def cancel(self, id: str, by: str) -> bool:
         return False
 

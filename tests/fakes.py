@@ -196,6 +196,7 @@ class FakePictures:
         self.submissions: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
         self.cancelled: list[tuple[str, str]] = []
+        self.discarded: list[str] = []
         self.held = False
         self.fail_words: dict[str, str] = {}
         """A word of a description → the sentence with which its job fails."""
@@ -252,6 +253,10 @@ class FakePictures:
         self.outcomes[id] = Cancelled(by)
         await self._notify()
         return True
+
+    async def discard(self, id: str, sentence: str) -> None:
+        self.discarded.append(id)
+        self.outcomes[id] = Failed(sentence, retryable=False)
 
 
 class FolderFiles:

@@ -195,6 +195,20 @@ class JobQueue:
         self._jobs.close(id, Cancelled(by))
         return True
 
+    async def discard(self, id: str, sentence: str) -> None:
+        """What a job made may not be kept; see `handlers.ports.Pictures`.
+
+        Raises:
+            RecordRefused: it cannot be written down now; it is later, and housekeeping deletes the file.
+        """
+        try:
+            file = await self._records.insist(lambda record: record.discard(id, sentence), for_s=KEEP_TRYING_S)
+        except RecordRefused as error:
+            self._records.later(lambda record: record.discard(id, sentence))
+            raise RecordRefused(NO_RECORD, error.trouble) from error
+        if file is not None:
+            await asyncio.to_thread(self._files.delete, file)
+
     # What whoever runs the program looks at, and housekeeping
 
     def health(self) -> QueueHealth:

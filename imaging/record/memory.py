@@ -60,6 +60,13 @@ class MemoryRecord:
         open_ = job is not None and job.state not in ENDED
         return job is not None and open_ and self._end(replace(job, state=JobState.CANCELLED, by=by))
 
+    def discard(self, id: str, sentence: str) -> str | None:
+        job = self._jobs.get(id)
+        if job is None or job.result is None:
+            return None
+        self._jobs[id] = replace(job, state=JobState.FAILED, sentence=sentence, retryable=False, result=None)
+        return None if job.result.sha256 in self.wanted_files() else job.result.sha256
+
     def release(self, id: str, fence: int, *, crashed: bool) -> JobState | None:
         job = self._held(id, fence)
         if job is None:

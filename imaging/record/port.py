@@ -5,6 +5,7 @@ States and the only transitions between them:
     queued → running → done | failed | cancelled
     queued → failed | cancelled
     running → queued          (its worker or the program died; attempts are counted)
+    done → failed             (what it made may not be kept)
 
 Each time a job is taken, its fencing token grows; whoever comes with an older one is refused, so that
 a worker believed dead cannot end a job that another one has.
@@ -108,6 +109,10 @@ class JobRecord(Protocol):
 
     def cancel(self, id: str, by: str) -> bool:
         """queued or running → cancelled. False when it has ended or never was."""
+
+    def discard(self, id: str, sentence: str) -> str | None:
+        """done → failed, and what it made is forgotten. Returns the name of its file where no other job made the same;
+        None when there is none to delete."""
 
     def release(self, id: str, fence: int, *, crashed: bool) -> JobState | None:
         """running → queued, or failed when its worker `crashed` over it too often. None for an old token."""

@@ -167,6 +167,21 @@ class SqliteRecord:
             )
         return cursor.rowcount == 1
 
+    def discard(self, id: str, sentence: str) -> str | None:
+        with self._transaction() as connection:
+            made = "SELECT json_extract(result, '$.sha256') FROM jobs WHERE id = ? AND result IS NOT NULL"
+            row = connection.execute(made, [id]).fetchone()
+            if row is None:
+                return None
+            connection.execute(
+                "UPDATE jobs SET state = 'failed', sentence = ?, retryable = 0, result = NULL, made = NULL"
+                " WHERE id = ?",
+                [sentence, id],
+            )
+            others = "SELECT 1 FROM jobs WHERE result IS NOT NULL AND json_extract(result, '$.sha256') = ? LIMIT 1"
+            kept = connection.execute(others, [row[0]]).fetchone()
+        return None if kept else str(row[0])
+
     def release(self, id: str, fence: int, *, crashed: bool) -> JobState | None:
         with self._transaction() as connection:
             rows = connection.execute(

@@ -73,6 +73,9 @@ class Watched:
     def events(self, id: str) -> AsyncIterator[JobEvent]:
         return self._queue.events(id)
 
+    async def discard(self, id: str, sentence: str) -> None:
+        """Nothing is refused here."""
+
     async def cancel(self, id: str, by: str) -> bool:
         return await self._queue.cancel(id, by)
 

@@ -121,6 +121,18 @@ class RecordMachine(RuleBasedStateMachine):
         if job is not None and is_open:
             self.end(job, JobState.CANCELLED)
 
+    @rule(id=IDS)
+    def discard(self, id: str) -> None:
+        job = self.jobs.get(id)
+        made = job is not None and job.state is JobState.DONE
+        others = [other for name, other in self.jobs.items() if name != id and other.state is JobState.DONE]
+        assert self.record.discard(id, "Not kept.") == ("0" * 64 if made and not others else None)
+        if job is not None and made:
+            job.state, job.said = JobState.FAILED, "Not kept."
+            stored = self.record.get(id)
+            assert stored is not None
+            assert (stored.result, stored.retryable) == (None, False)
+
     @rule(id=IDS, age=st.integers(0, 1), crashed=st.booleans())
     def release(self, id: str, age: int, crashed: bool) -> None:
         fence = self.token(id, age)
