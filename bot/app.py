@@ -20,6 +20,7 @@ from bot.housekeeping import Housekeeping
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.moderation.rows import screen
 from bot.people import People
 from bot.pictures import Studio, open_studio
 from bot.platforms import Parts, Platform, Service
@@ -125,12 +126,14 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
         metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
+        judging, close_screen = screen(settings, store, metrics)
+        stack.push_async_callback(close_screen)
         desk = Desk(
             store, model, studio.queue, chats, limits(settings, others_come(settings)),
             refinement=settings.refine_prompts, access=access(settings),
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_member(people)),
-            audit=store,
+            audit=store, screen=judging,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)

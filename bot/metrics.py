@@ -43,6 +43,10 @@ class Metrics:
         self._retried = self._counter("easel_messages_retried", "Messages taken up again after a restart.", "chat")
         self._spent = self._counter("easel_spent", "What quotas count, in all: pictures, calls, bytes …", "unit")
         self._refused = self._counter("easel_refusals", "What people were told no for.", "chat", "why")
+        self._judged = self._counter(
+            "easel_moderation", "What moderation covered or refused.", "chat", "kind", "category", "verdict"
+        )
+        self._silent = self._counter("easel_moderator_failures", "Moderators that could not say.", "name")
 
     def _language_model(self) -> None:
         self.first_chunk = self._histogram("easel_llm_first_chunk_seconds", "Until the language model's first words.")
@@ -105,6 +109,12 @@ class Metrics:
 
     def refused(self, chat: str, why: str) -> None:
         self._refused.labels(chat, why).inc()
+
+    def judged(self, chat: str, kind: str, category: str, verdict: str) -> None:
+        self._judged.labels(chat, kind, category, verdict).inc()
+
+    def moderator_failed(self, name: str) -> None:
+        self._silent.labels(name).inc()
 
     def spent(self, amounts: Amounts) -> None:
         """What quotas count; called by the store as it stores it."""

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import ipaddress
 import json
 import os
+import shlex
+import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +23,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.env_file import EnvFileError, hand_to_libraries, lines_of_it
 from handlers.access import AgeRestricted
+from handlers.moderation.model import Level
+from handlers.moderation.policy import Borderline, Likeness, read_levels
 from handlers.quota_rules import Unit, read_rules
 from handlers.refinement import Refine
 from imaging.engine_table import ENGINES, declared
@@ -165,6 +170,50 @@ class Settings(BaseSettings):
     queue_per_person: int = _group("Limits", "Jobs of one person that may wait.", 40, ge=1)
     queue_per_thread: int = _group("Limits", "Jobs of one thread that may wait.", 60, ge=1)
 
+    moderation_level: Level = _group(
+        "Moderation", "How much is refused: off, standard, strict; sexual scenes with minors always are.",
+        Level.STANDARD,
+    )  # fmt: skip
+    moderation_categories: str = _group(
+        "Moderation",
+        "Levels of single categories, by commas: violence=off, hate=strict …; also sexual, self-harm, real-people.",
+        "",
+    )
+    moderation_age_restricted: Literal["same", "off", "standard", "strict"] = _group(
+        "Moderation", "Level of Discord's age-restricted channels, as EASEL_MODERATION_LEVEL or same.", "same"
+    )
+    moderation_borderline: Borderline = _group(
+        "Moderation", "Borderline pictures at level standard: spoiler (covered until a click), refuse.",
+        Borderline.SPOILER,
+    )  # fmt: skip
+    moderation_likeness: Likeness = _group(
+        "Moderation", "Real people in scenes that nobody could mind: allow, refuse.", Likeness.ALLOW
+    )
+    moderation_previews: Literal["auto", "shown", "cleared", "none"] = _group(
+        "Moderation",
+        "Unfinished pictures: shown, cleared (each once it was looked at), none; auto: none where pictures are judged.",
+        "auto",
+    )
+    moderation_unavailable: Literal["closed", "open"] = _group(
+        "Moderation", "A moderator that fails: closed refuses what it cannot judge, open lets the others decide.",
+        "closed",
+    )  # fmt: skip
+    moderation_timeout_s: float = _group("Moderation", "Longest wait for one judgement.", 10.0, gt=0, le=120)
+    moderation_base_url: str = _group(
+        "Moderation", "OpenAI-compatible endpoint (…/v1) that judges words and pictures; empty: none.", ""
+    )
+    moderation_model: str = _group("Moderation", "The model's name at that endpoint.", "omni-moderation-latest")
+    moderation_api_key: SecretStr = _group("Moderation", "Its key.", SecretStr(""))
+    moderation_endpoint_sees: Literal["both", "words", "pictures"] = _group(
+        "Moderation", "What it is sent: both, words, pictures.", "both"
+    )
+    moderation_local: bool = _group(
+        "Moderation", "Judge pictures on this machine; needs pip install 'easel[moderation-local]'.", False
+    )
+    moderation_command: str = _group(
+        "Moderation", "A program of yours that judges; docs/moderation.md says what it reads and answers.", ""
+    )
+
     web_host: str = _group("Web page", "Address to listen on.", "127.0.0.1")
     web_port: int = _group("Web page", "Port to listen on; 0: any free one.", 8765, ge=0, le=65535)
     web_password: SecretStr = _group(
@@ -229,7 +278,13 @@ class Settings(BaseSettings):
             raise ValueError("begins with ~ and a user who is not known here") from None
 
     @field_validator(
-        "llm_base_url", "images_base_url", "discord_api_base", "discord_cdn", "slack_api_base", "web_public_url"
+        "llm_base_url",
+        "images_base_url",
+        "moderation_base_url",
+        "discord_api_base",
+        "discord_cdn",
+        "slack_api_base",
+        "web_public_url",
     )
     @classmethod
     def _http(cls, value: str) -> str:
@@ -266,6 +321,21 @@ class Settings(BaseSettings):
     @classmethod
     def _quotas(cls, value: str) -> str:
         read_rules(value)
+        return value
+
+    @field_validator("moderation_categories")
+    @classmethod
+    def _levels(cls, value: str) -> str:
+        read_levels(value)
+        return value
+
+    @field_validator("moderation_command")
+    @classmethod
+    def _words_of_a_command(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be read as a command: {error}") from None
         return value
 
     @field_validator("web_password")
@@ -318,6 +388,11 @@ class Settings(BaseSettings):
 
     def _missing(self) -> list[str]:
         found = list(declared(self.engine).missing(self.plain()))
+        if self.moderation_local and importlib.util.find_spec("nudenet") is None:
+            found.append("EASEL_MODERATION_LOCAL needs a package more: pip install 'easel[moderation-local]'.")
+        command = shlex.split(self.moderation_command)
+        if command and shutil.which(command[0]) is None:
+            found.append(f"EASEL_MODERATION_COMMAND: there is no program {command[0]} here that can be started.")
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
         if priced and not (self.picture_price or self.call_price):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")

@@ -15,11 +15,12 @@ from functools import partial
 
 from handlers.assembly import Assembly
 from handlers.director import Director
-from handlers.errors import StoreError
+from handlers.errors import Moderated, StoreError
 from handlers.hands import Work, in_hand
 from handlers.intake import Brought, is_blank
 from handlers.lines import Place, ThreadLines
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Session, Turn
+from handlers.moderation.model import Kind, Subject
 from handlers.notices import Notices
 from handlers.ports import Chat
 from handlers.quota import Share
@@ -115,7 +116,8 @@ class Answering:
         assembly = Assembly(turn, post)
         assembly.show()
         person = turn.person or (asked.person if asked else None) or SOMEBODY
-        slots = Slots(assembly, person, services=self._services, clock=self._clock)
+        said = asked.text if asked is not None else ""
+        slots = Slots(assembly, person, services=self._services, clock=self._clock, said=said)
         tell = partial(self._notices.tell, turn.thread, person)
         run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
         if place is None and asked is not None:
@@ -171,12 +173,21 @@ class Answering:
                 run.assembly.add(NoticePart(_welcome(uploads)))
             await run.finish()
             return
+        try:
+            await self._services.screen.check(Subject(Kind.MESSAGE, asked.text), asked.thread)
+        except Moderated as error:
+            await self._services.refused(asked.thread, run.person, error)
+            run.assembly.add(NoticePart(str(error)))
+            await run.finish(declined=True)
+            return
         await self._have_written(run, asked)
 
     async def _have_written(self, run: Run, asked: Turn) -> None:
         """By the language model."""
         writer, request = self._prepared(run, asked, await self._store.session(asked.thread))
         await run.write(writer.write(request))
+        if writer.declined:
+            self._services.screen.refused_elsewhere("the language model", Kind.MESSAGE, asked.thread)
         await run.finish(failed=writer.failed, declined=writer.declined)
 
     def _prepared(self, run: Run, asked: Turn, session: Session) -> tuple[Writer, LanguageRequest]:
@@ -191,7 +202,9 @@ class Answering:
         )
         current = next((line.number for line in request.pictures if line.current), None)
         model = services.asking(asked.thread, run.person)
-        director = Director(services, model, session, run.person, run.assembly, run.slots, current=current)
+        director = Director(
+            services, model, session, run.person, run.assembly, run.slots, current=current, said=asked.text
+        )
         return Writer(model, director, run.assembly, services.limits), request
 
     def _close_later(self, turn: Turn) -> None:

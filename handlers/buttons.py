@@ -138,7 +138,8 @@ class Buttons:
             raise UserError(str(error)) from error
         alt = f"Picture {parent.number}: {parent.description}. Picture {picture.number}: {picture.description}."
         name = f"compare-{parent.number}-{picture.number}.png"
-        return Answer(f"Pictures {parent.number} and {picture.number}.", (File(name, "image/png", data, alt),))
+        file = File(name, "image/png", data, alt, spoiler=parent.spoiler or picture.spoiler)
+        return Answer(f"Pictures {parent.number} and {picture.number}.", (file,))
 
     async def _delete(self, press: Press, picture: Picture) -> Answer:
         if not may_cancel(press.person, picture.person):
@@ -196,7 +197,7 @@ class Buttons:
 async def _draft(making: Making, press: Press, picture: Picture) -> Draft:
     recipe = picture.recipe
     if press.action is Action.REDO and recipe is not None:
-        return making.draft_again(picture, recipe)
+        return await making.draft_again(picture, recipe)
     operation, description = _wanted(press, picture)
     directive = Directive(operation, source=picture.number, description=description, change=press.change)
     return await making.draft(

@@ -6,7 +6,7 @@ chats hand it to `receive`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -26,10 +26,13 @@ from handlers.model import (
     SlotState,
     Tally,
 )
+from handlers.moderation.model import Kind, Level, Subject
+from handlers.moderation.policy import strictest
 from handlers.presentation import progress, words
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
 from handlers.runs import Runs, may_cancel
+from handlers.screen import SETTING
 from handlers.services import Services
 from handlers.slots import ENDED
 from imaging.model import Operation
@@ -71,6 +74,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
                 "Write descriptions out before drawing",
                 OptionKind.CHOICE,
                 choices=(*(mode.value for mode in Refine), RESET),
+            ),
+            Option(
+                "moderation",
+                "How much is let through in a channel or everywhere here (admins)",
+                OptionKind.CHOICE,
+                choices=(*(level.value for level in Level), RESET),
             ),
             Option("scope", "For the thread, or (admins) its channel or everywhere", OptionKind.CHOICE, choices=SCOPES),
         ),
@@ -232,9 +241,7 @@ class Commands:
         scope = arguments.pop("scope", "thread" if call.in_thread else "channel")
         changes = {name: None if value in ("", RESET) else value for name, value in arguments.items()}
         if not changes:
-            settings = (await self._store.session(call.thread)).settings
-            names = ("style", "size", "language", "refinement")
-            return Answer("\n".join(f"{name}: {settings.get(name, RESET)}" for name in names))
+            return await self._settings_now(call)
         if scope not in SCOPES:
             raise UserError(f"A scope is {', '.join(SCOPES)}.")
         if scope != "thread" and not call.person.admin:
@@ -245,6 +252,7 @@ class Commands:
             raise UserError(f"A size is {', '.join(SIZES)} or {RESET}.")
         if changes.get("refinement") not in (None, *(mode.value for mode in Refine)):
             raise UserError(f"Refinement is {', '.join(Refine)} or {RESET}.")
+        await self._screen_settings(call, changes, scope)
         names_of = {
             "thread": str(call.thread),
             "channel": call.thread.channel_scope,
@@ -256,6 +264,32 @@ class Commands:
         told = ", ".join(f"{name}: {value or RESET}" for name, value in changes.items())
         where = "everywhere here" if scope == "everywhere" else f"in this {scope}"
         return Answer(f"From now on {where}: {told}.", private=False)
+
+    async def _settings_now(self, call: CommandCall) -> Answer:
+        settings = (await self._store.session(call.thread)).settings
+        lines = [f"{name}: {settings.get(name, RESET)}" for name in ("style", "size", "language", "refinement")]
+        level = (await self._services.screen.policy(call.thread)).level
+        return Answer("\n".join([*lines, f"{SETTING}: {level}"]))
+
+    async def _screen_settings(self, call: CommandCall, changes: Mapping[str, str | None], scope: str) -> None:
+        """
+        Raises:
+            Moderated: a style that may not be drawn.
+            UserError: moderation is no thread's own, or shall be looser than the host lets it be.
+        """
+        screen = self._services.screen
+        if style := changes.get("style"):
+            await screen.check(Subject(Kind.DESCRIPTION, style), call.thread)
+        if SETTING not in changes:
+            return
+        if scope == "thread":
+            raise UserError("Moderation is set for a channel or everywhere, by an admin: say the scope too.")
+        wanted = changes[SETTING]
+        if wanted not in (None, *Level):
+            raise UserError(f"Moderation is {', '.join(Level)} or {RESET}.")
+        floor = await screen.floor(call.thread, everywhere=scope == "everywhere")
+        if wanted is not None and strictest(Level(wanted), floor) is not Level(wanted):
+            raise UserError(f"Whoever runs me allows nothing looser than {floor} here.")
 
     async def _access(self, call: CommandCall) -> Answer:
         if not call.thread.has_tenant:

@@ -93,6 +93,8 @@ class Conversation:
                 return
             brought = await self._brought(incoming, turn, aside)
             await self._recovery.enrol_thread(incoming.thread)
+            if brought.refused:
+                incoming = replace(incoming, attachments=brought.kept)
             accepted = await self._store.accept(incoming, asked=asked_id(incoming), turn=turn, uploads=brought.uploads)
         if accepted.claim is Claim.FINISHED or accepted.turn is None:
             self._observer.dropped(incoming.thread.chat, "finished")
@@ -118,15 +120,19 @@ class Conversation:
         brought = NOTHING
         if incoming.attachments:
             async with in_hand(self._store, Work.READING, turn) as fine:
-                limits, decoders = self._services.limits, self._services.decoders
-                brought = await read_uploads(incoming, limits, decoders) if fine else Brought(sentences=(DEADLY_FILES,))
+                services = self._services
+                brought = Brought(sentences=(DEADLY_FILES,))
+                if fine:
+                    brought = await read_uploads(incoming, services.limits, services.decoders, services.screen)
+            for error in brought.refused:
+                await self._services.refused(incoming.thread, incoming.person, error)
         brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))
         try:
             size = sum(len(upload.data) for upload in brought.uploads)
             await self._set_aside(incoming, Amounts(bytes=size), aside)
         except QuotaUsedUp as error:
             await self._services.refused(incoming.thread, incoming.person, error)
-            return Brought((), (*brought.sentences, str(error)))
+            return replace(brought, uploads=(), sentences=(*brought.sentences, str(error)))
         return brought
 
     async def _set_aside(self, incoming: Incoming, amounts: Amounts, aside: AsyncExitStack) -> None:

@@ -25,6 +25,7 @@ from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
 from handlers.runs import Runs
+from handlers.screen import Screen
 from handlers.services import Forget, Services
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
@@ -58,6 +59,7 @@ class Desk:
         also_forget: What else keeps something of a person who wants to be forgotten.
         decoders: Open what people bring; closed with the desk.
         audit: Keeps a record of deletions, admins' acts and refusals.
+        screen: What words and pictures go through; none: everything is let through.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -75,6 +77,7 @@ class Desk:
         also_forget: Sequence[Forget] = (),
         decoders: Decoders | None = None,
         audit: Audit | None = None,
+        screen: Screen | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -83,7 +86,7 @@ class Desk:
         refine, observer = Refinement(Refine(refinement)), observer or NoObserver()
         self.services = Services(
             store, model, pictures, limits, quota, at_once, refine, observer, tuple(also_forget),
-            decoders or Decoders(), audit or NoAudit(),
+            decoders or Decoders(), audit or NoAudit(), screen or Screen(),
         )  # fmt: skip
         self._runs = Runs(self.services.audit)
         notices = Notices(self.services, chats)
@@ -136,6 +139,8 @@ class Desk:
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
         try:
             refused = await self._gate.refusal(where, person)
+            if refused is None:
+                await self.services.screen.seen(where)
         except UserError as error:
             return str(error)
         if refused is not None:

@@ -31,9 +31,11 @@ class Director:
         slots: Slots,
         *,
         current: int | None = None,
+        said: str = "",
     ) -> None:
+        """`said` is what the person wrote that the reply answers."""
         self._services = services
-        self._making = Making(services, model, session, person, assembly.turn.id)
+        self._making = Making(services, model, session, person, assembly.turn.id, said=said)
         # Held while the model writes, so without what only its request needs.
         self._session = replace(session, recent=(), pictures=())
         self._person = person
@@ -129,7 +131,10 @@ class Director:
         self._assembly.jobs.extend(order.jobs)
         for at, job in enumerate(order.jobs):
             recipe = job.request.recipe
-            self._parents[job.number] = Parent(job.number, directive.operation, recipe.description, recipe, None)
+            spoiler = order.parts[at].spoiler
+            self._parents[job.number] = Parent(
+                job.number, directive.operation, recipe.description, recipe, None, spoiler=spoiler
+            )
             if directive.id is not None:
                 self._written[directive.id + at] = job.number
         self._current = order.parts[-1].number

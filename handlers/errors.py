@@ -35,6 +35,10 @@ class Drafted(LanguageModelError):
     """Everything that came so far was the model's thoughts; asked again, it gives the reply alone."""
 
 
+class Moderated(UserError):
+    """What was asked for, brought or drawn is refused; the sentence says what, not how to get around it."""
+
+
 class UnreadableUpload(UserError):
     """An attachment that is not a picture we take."""
 

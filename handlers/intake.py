@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from handlers.errors import TooLong, UnreadableUpload, UserError
+from handlers.errors import Moderated, TooLong, UnreadableUpload, UserError
 from handlers.limits import Limits
 from handlers.model import Attachment, Incoming, Press, Upload
+from handlers.moderation.model import Kind, Subject
+from handlers.screen import Screen
 from imaging.decoding.pool import Decoders
 from imaging.errors import BadPicture
 
@@ -21,6 +23,10 @@ class Brought:
 
     uploads: tuple[Upload, ...] = ()
     sentences: tuple[str, ...] = ()
+    refused: tuple[Moderated, ...] = ()
+    """Why moderation refused some of them."""
+    kept: tuple[Attachment, ...] = ()
+    """The attachments without those."""
 
 
 def is_blank(text: str) -> bool:
@@ -54,23 +60,32 @@ def going_by(press: Press, attachments: tuple[Attachment, ...]) -> Incoming:
     return Incoming(press.event, press.thread, press.person, words, attachments, press.picture)
 
 
-async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders) -> Brought:
-    """Clean the attached pictures; they are decoded in processes of their own."""
+async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders, screen: Screen) -> Brought:
+    """Clean the attached pictures, which are decoded in processes of their own, and have them looked at."""
     attachments, owner = incoming.attachments, incoming.person.account_in(incoming.thread.chat)
     if not attachments:
         return Brought()
     uploads: list[Upload] = []
     sentences: list[str] = []
+    refused: list[Moderated] = []
+    kept = list(attachments)
     for attachment in attachments[: limits.attachments]:
         name = " ".join(attachment.name.split())[:LONGEST_FILE_NAME] or "picture"
         try:
-            uploads.append(await _read(name, attachment.data, owner, decoders))
+            upload = await _read(name, attachment.data, owner, decoders)
+            subject = Subject(Kind.UPLOAD, picture=upload.data)
+            covered = await screen.check(subject, incoming.thread, said=incoming.text)
+            uploads.append(replace(upload, spoiler=covered or attachment.covered))
         except UnreadableUpload as error:
+            sentences.append(f"{name}: {error}")
+        except Moderated as error:
+            refused.append(error)
+            kept.remove(attachment)
             sentences.append(f"{name}: {error}")
     if len(attachments) > limits.attachments:
         left = len(attachments) - limits.attachments
         sentences.append(f"I take {limits.attachments} attachments with a message; {left} were left out.")
-    return Brought(tuple(uploads), tuple(sentences))
+    return Brought(tuple(uploads), tuple(sentences), tuple(refused), tuple(kept))
 
 
 async def _read(name: str, data: bytes, owner: str, decoders: Decoders) -> Upload:

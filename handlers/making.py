@@ -6,12 +6,14 @@ is here, so that what one of them learns (a remark, a setting of the thread, wor
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from handlers.ids import slot_id
 from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
+from handlers.moderation.model import Kind, Subject
 from handlers.ports import LanguageModel
 from handlers.quota import Share
 from handlers.recipes import Built, again, build, draws_words, seed_of
@@ -34,6 +36,8 @@ class Draft:
     """Which picture of the answer the first one is, from 0."""
     remark: str | None
     """One sentence for people on what the engine makes of the words."""
+    spoiler: bool = False
+    """What is drawn is shown covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,21 @@ def parent_of(picture: Picture) -> Parent:
         picture.sha256,
         picture.width,
         picture.height,
+        picture.spoiler,
     )
 
 
 class Making:
     """For the pictures of one answer."""
 
-    def __init__(self, services: Services, model: LanguageModel, session: Session, person: Person, turn: str) -> None:
+    def __init__(
+        self, services: Services, model: LanguageModel, session: Session, person: Person, turn: str, *, said: str = ""
+    ) -> None:
         """
         Args:
             model: On the person's account; writes descriptions out where the thread wants that.
             turn: The id of the answer, after which its pictures' places and seeds are named.
+            said: What the person wrote that the pictures are for.
         """
         self._services = services
         self._model = model
@@ -77,6 +85,7 @@ class Making:
         self._settings = session.settings
         self._person = person
         self._turn = turn
+        self._said = said
 
     async def draft(
         self,
@@ -94,6 +103,9 @@ class Making:
             first: How many pictures the answer has already.
             style: Where the directive names none; without it the thread's.
             keep_layout: The person's own word on an edit: True keep the layout, False change more.
+
+        Raises:
+            Moderated: it may not be drawn here.
         """
         abilities, settings = self._services.pictures.abilities, self._settings
         directive = plan.directive
@@ -105,6 +117,7 @@ class Making:
             words, note = await refine(self._model, description, settings.get("refinement"), abilities)
         notes = () if note is None else (note,)
         built: list[Built] = []
+        asked: list[str] = [description, words]
         remark: str | None = None
         pick = seed_of(self._turn)
         for at in range(first, first + count):
@@ -116,17 +129,38 @@ class Making:
             built.append(
                 build(one, adapted, abilities=abilities, seed=seed, size=size, style=style, keep_layout=keep_layout)
             )
+            asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
+        spoiler = await self._screened(asked, style) or (plan.parent is not None and plan.parent.spoiler)
         parents = () if plan.parent is None else (plan.parent.number,)
-        return Draft(directive, parents, tuple(built), first, remark)
+        return Draft(directive, parents, tuple(built), first, remark, spoiler)
 
-    def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
-        """The same request once more, with a new seed."""
+    async def _screened(self, texts: Iterable[str], style: str | None) -> bool:
+        """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
+        nor are the words that the host has set for every prompt."""
+        abilities = self._services.pictures.abilities
+        bare = (text.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix) for text in texts)
+        wanted = sorted({*(text.strip(" ,") for text in bare), style or ""}, key=len, reverse=True)
+        asked: list[str] = []
+        for text in wanted:
+            if not any(text.casefold() in longer.casefold() for longer in asked):
+                asked.append(text)
+        check, thread = self._services.screen.check, self._thread
+        looks = (check(Subject(Kind.DESCRIPTION, text), thread, said=self._said) for text in asked if text)
+        return any(await asyncio.gather(*looks))
+
+    async def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
+        """The same request once more, with a new seed.
+
+        Raises:
+            Moderated: it may not be drawn here (any more).
+        """
         abilities = self._services.pictures.abilities
         remark = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities).remark
         directive = Directive(recipe.operation, description=recipe.description)
         built = again(recipe, seed_of(slot_id(self._turn, 0)))
-        return Draft(directive, picture.parents, (built,), 0, remark)
+        spoiler = await self._screened((recipe.description, recipe.prompt), recipe.style)
+        return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler)
 
     @asynccontextmanager
     async def order(self, draft: Draft) -> AsyncIterator[Order]:
@@ -153,7 +187,10 @@ class Making:
         jobs: list[PendingJob] = []
         for at, one in enumerate(draft.built):
             slot, recipe = slot_id(self._turn, draft.first + at), one.recipe
-            part = PicturePart(slot, number + at, operation, recipe.description, draft.parents, sentence=draft.remark)
+            part = PicturePart(
+                slot, number + at, operation, recipe.description, draft.parents,
+                sentence=draft.remark, spoiler=draft.spoiler,
+            )  # fmt: skip
             parts.append(part)
             jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))
         return Order(number, tuple(parts), tuple(jobs), shares, _tag(draft, number))

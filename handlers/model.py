@@ -214,6 +214,8 @@ class Picture:
     state: PictureState = PictureState.READY
     metrics: dict[str, float] = field(default_factory=dict)
     device_seconds: float = 0.0
+    spoiler: bool = False
+    """It may be sensitive: it is shown covered, where the platform can."""
 
 
 class SlotState(StrEnum):
@@ -255,6 +257,8 @@ class PicturePart:
     preview: bytes | None = None
     sha256: str | None = None
     sentence: str | None = None
+    spoiler: bool = False
+    """It is shown covered, and so are its previews."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +374,8 @@ class File:
     media_type: str
     data: bytes
     alt: str = ""
+    spoiler: bool = False
+    """It is shown covered, where the platform can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +387,8 @@ class Upload:
     media_type: str
     width: int
     height: int
+    spoiler: bool = False
+    """It is shown covered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,12 @@ class Observer(Protocol):
     def refused(self, chat: str, why: str) -> None:
         """Somebody was told no; `why` is the error's class."""
 
+    def judged(self, chat: str, kind: str, category: str, verdict: str) -> None:
+        """Moderation covers or refuses something; `kind` is what was looked at."""
+
+    def moderator_failed(self, name: str) -> None:
+        """A moderator could not say."""
+
     def posted(self, chat: str, seconds: float, *, done: bool) -> None:
         """A final answer took so long to post; `done` is False when the platform refused for good."""
 
@@ -31,6 +37,12 @@ class NoObserver:
         """Nothing to count."""
 
     def refused(self, chat: str, why: str) -> None:
+        """Nothing to count."""
+
+    def judged(self, chat: str, kind: str, category: str, verdict: str) -> None:
+        """Nothing to count."""
+
+    def moderator_failed(self, name: str) -> None:
         """Nothing to count."""
 
     def posted(self, chat: str, seconds: float, *, done: bool) -> None:

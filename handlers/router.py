@@ -27,6 +27,8 @@ class Parent:
     """None while it is still being rendered."""
     width: int = 0
     height: int = 0
+    spoiler: bool = False
+    """It is shown covered, and so is what is made from it."""
 
 
 @dataclass(frozen=True, slots=True)

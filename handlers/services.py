@@ -16,6 +16,7 @@ from handlers.ports import LanguageModel, Pictures, Store
 from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
+from handlers.screen import Screen
 from imaging.decoding.pool import Decoders
 from imaging.model import Recipe
 
@@ -46,6 +47,8 @@ class Services:
     decoders: Decoders = field(default_factory=Decoders)
     """Open what people bring."""
     audit: Audit = field(default_factory=NoAudit)
+    screen: Screen = field(default_factory=Screen)
+    """What words and pictures go through."""
 
     async def refused(self, thread: ThreadKey, person: Person, error: Exception) -> None:
         """Somebody was told no: counted, and written down."""

@@ -7,14 +7,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from handlers.assembly import Assembly
-from handlers.errors import UserError
+from handlers.errors import Moderated, UserError
 from handlers.model import PendingJob, Person, Picture, SlotState
+from handlers.moderation.model import Kind, Subject
 from handlers.quota import Share
+from handlers.screen import Previews
 from handlers.services import Services
 from imaging.errors import ImagingError
-from imaging.model import Cancelled, Done, Failed, Queued, RenderedPicture, Started, Step
+from imaging.model import Cancelled, Done, Failed, FailureKind, Queued, RenderedPicture, Started, Step
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -33,18 +36,25 @@ class Slots:
         *,
         services: Services,
         clock: Callable[[], datetime],
+        said: str = "",
     ) -> None:
+        """`said` is what the person wrote that the pictures are for."""
         self._assembly = assembly
         self._person = person
         self._services = services
         self._store = services.store
         self._pictures = services.pictures
+        self._screen = services.screen
+        self._thread = assembly.turn.thread
         self._clock = clock
+        self._said = said
         self._tasks = Tasks()
         self._following: dict[str, asyncio.Task[None]] = {}
         self._files: dict[int, asyncio.Future[str | None]] = {}
         self._submitted: set[str] = set()
         self._cancelled_by: dict[str, str] = {}
+        self._looked_at: set[str] = set()
+        """Slots whose picture is finished and not let through yet."""
 
     def start(self, job: PendingJob, share: Share | None = None) -> None:
         """Submit a job and follow it; returns at once.
@@ -60,7 +70,7 @@ class Slots:
             return
         again = share is None
         if share is None:
-            share = self._services.hold(self._assembly.turn.thread, self._person, job.request.recipe)
+            share = self._services.hold(self._thread, self._person, job.request.recipe)
         self._following[slot] = self._tasks.spawn(self._follow(job, share, again), f"slot {slot}")
 
     async def join(self) -> None:
@@ -90,7 +100,8 @@ class Slots:
         left = [name for name in names if self._assembly.slot(name).state not in ENDED]
         for name in left:
             self._cancelled_by[name] = by
-            if not await self._pictures.cancel(name, by) and name not in self._submitted:
+            ended = not await self._pictures.cancel(name, by)
+            if ended and (name not in self._submitted or name in self._looked_at):
                 self._following[name].cancel()
         return bool(left)
 
@@ -102,8 +113,10 @@ class Slots:
             by = self._cancelled_by.get(slot)
             if by is None:
                 raise
-            await self._pictures.cancel(slot, by)
-            self._end(job, SlotState.CANCELLED, f"Cancelled by {by}.")
+            sentence = f"Cancelled by {by}."
+            if not await self._pictures.cancel(slot, by):
+                await self._pictures.discard(slot, sentence)  # it was finished, and nobody has seen it
+            self._end(job, SlotState.CANCELLED, sentence)
         except (UserError, ImagingError) as error:
             await self._services.refused(share.thread, share.person, error)
             self._end(job, SlotState.FAILED, str(error))
@@ -117,7 +130,7 @@ class Slots:
 
     async def _render(self, job: PendingJob, again: bool) -> None:
         if again:
-            stored = await self._store.picture(self._assembly.turn.thread, job.number)
+            stored = await self._store.picture(self._thread, job.number)
             if stored is not None:
                 self._ready(job, stored)
                 return
@@ -137,12 +150,14 @@ class Slots:
                 case Started():
                     self._assembly.update(request.id, state=SlotState.RENDERING, position=None, eta_s=None)
                 case Step(step, total, preview):
-                    self._step(request.id, step, total, preview)
+                    await self._step(request.id, step, total, preview)
                 case Done(picture):
-                    self._ready(job, await self._keep(job, picture))
+                    self._ready(job, await self._keep(job, picture, await self._cleared(job, picture)))
                     self._tell_notes(job, picture)
                     return
-                case Failed(sentence):
+                case Failed(sentence, kind=kind):
+                    if kind is FailureKind.REFUSED:
+                        self._screen.refused_elsewhere(request.recipe.engine, Kind.DESCRIPTION, self._thread)
                     self._end(job, SlotState.FAILED, sentence)
                     return
                 case Cancelled(by):
@@ -155,20 +170,48 @@ class Slots:
         waiting = self._files.get(number)
         if waiting is not None:
             return await asyncio.shield(waiting)
-        picture = await self._store.picture(self._assembly.turn.thread, number)
+        picture = await self._store.picture(self._thread, number)
         return None if picture is None else picture.sha256
 
-    def _step(self, slot: str, step: int, total: int, preview: bytes | None) -> None:
-        newest = preview if preview is not None else self._assembly.slot(slot).preview
-        self._assembly.update(
-            slot, state=SlotState.RENDERING, position=None, eta_s=None, step=step, total=total, preview=newest
-        )
+    async def _step(self, slot: str, step: int, total: int, preview: bytes | None) -> None:
+        self._assembly.update(slot, state=SlotState.RENDERING, position=None, eta_s=None, step=step, total=total)
+        if preview is None or self._screen.house.previews is Previews.NONE:
+            return
+        changes: dict[str, Any] = {"preview": preview}
+        if self._screen.house.previews is Previews.CLEARED:
+            try:
+                covered = await self._look(Kind.PREVIEW, self._assembly.slot(slot).description, preview)
+            except UserError:
+                return  # the finished picture is what is refused, if it is like that
+            changes["spoiler"] = self._assembly.slot(slot).spoiler or covered
+        self._assembly.update(slot, **changes)
 
-    async def _keep(self, job: PendingJob, rendered: RenderedPicture) -> Picture:
+    async def _look(self, kind: Kind, description: str, picture: bytes) -> bool:
+        """Whether it is covered."""
+        return await self._screen.check(Subject(kind, description, picture), self._thread, said=self._said)
+
+    async def _cleared(self, job: PendingJob, rendered: RenderedPicture) -> bool:
+        """Whether a finished picture, which nobody has seen yet, is shown covered.
+
+        Raises:
+            Moderated: it is not shown, and its bytes are gone.
+        """
+        slot = self._assembly.slot(job.request.id)
+        self._looked_at.add(slot.slot)
+        try:
+            covered = await self._look(Kind.PICTURE, slot.description, rendered.data)
+        except Moderated as error:
+            await self._pictures.discard(slot.slot, str(error))
+            raise
+        finally:
+            self._looked_at.discard(slot.slot)
+        return covered or slot.spoiler
+
+    async def _keep(self, job: PendingJob, rendered: RenderedPicture, spoiler: bool) -> Picture:
         part = self._assembly.slot(job.request.id)
         return await self._store.add_picture(
             Picture(
-                thread=self._assembly.turn.thread,
+                thread=self._thread,
                 number=job.number,
                 operation=part.operation,
                 parents=part.parents,
@@ -183,6 +226,7 @@ class Slots:
                 turn=self._assembly.turn.id,
                 metrics=dict(rendered.metrics) | self._cost(),
                 device_seconds=rendered.device_seconds,
+                spoiler=spoiler,
             ),
             rendered.data,
         )
@@ -200,8 +244,9 @@ class Slots:
     def _ready(self, job: PendingJob, picture: Picture) -> None:
         self._files[job.number].set_result(picture.sha256)
         self._assembly.update(
-            job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None
-        )
+            job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None,
+            spoiler=picture.spoiler,
+        )  # fmt: skip
 
     def _end(self, job: PendingJob, state: SlotState, sentence: str) -> None:
         self._assembly.update(job.request.id, state=state, sentence=sentence, preview=None, position=None, eta_s=None)

@@ -69,10 +69,13 @@ class Intake:
             person=incoming.person,
             created=now,
             turn=asked,
+            spoiler=upload.spoiler,
         )
         self._pictures.insert(picture, name)
         slot = f"{asked}-{number}"
-        return PicturePart(slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha)
+        return PicturePart(
+            slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler
+        )
 
     def begin(self, turn: Turn, event: str, now: datetime) -> Accepted:
         """A button, or whatever else is answered and has no message."""

@@ -137,6 +137,11 @@ def audit_record(db: Database) -> None:
         db.conn.execute(statement)
 
 
+def covered_pictures(db: Database) -> None:
+    """Which pictures are shown covered."""
+    db.conn.execute("ALTER TABLE pictures ADD COLUMN spoiler INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -146,6 +151,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     accounts,
     hands,
     audit_record,
+    covered_pictures,
 )
 
 

@@ -28,10 +28,9 @@ class Pictures:
         self.known: Known[tuple[str, int], Picture] = Known()
 
     def insert(self, picture: Picture, name: str) -> None:
-        self._db.execute(
-            f"INSERT INTO pictures ({rows.PICTURE_COLUMNS}, person_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            rows.picture_values(picture),
-        )
+        values = rows.picture_values(picture)
+        places = ",".join("?" * len(values))
+        self._db.execute(f"INSERT INTO pictures ({rows.PICTURE_COLUMNS}, person_id) VALUES ({places})", values)
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
 
     def add(self, picture: Picture, size: int) -> Picture:
@@ -81,7 +80,7 @@ class Pictures:
             "WHERE p.person_id = ? AND p.state = 'ready' AND p.operation != 'upload' ORDER BY p.created DESC LIMIT ?",
             (key, limit),
         )
-        return [rows.picture_from_row(row, ThreadKey(chat, tenant, row[16], row[17])) for row in found]
+        return [rows.picture_from_row(row, ThreadKey(chat, tenant, *row[-2:])) for row in found]
 
     def delete(self, thread: ThreadKey, number: int) -> list[str]:
         """Mark it deleted (its number stays used). Returns the files that nothing needs any more."""

@@ -28,7 +28,7 @@ from imaging.model import ImageRequest, Operation, Owner, Priority, Recipe, plai
 TURN_COLUMNS = "id, thread, idx, role, state, person, text, parts, jobs, written, answers, post, created, replies_to"
 PICTURE_COLUMNS = (
     "thread, number, operation, parents, description, recipe, sha256, media_type, width, height, person, "
-    "turn, state, metrics, device_seconds, created"
+    "turn, state, metrics, device_seconds, created, spoiler"
 )
 
 
@@ -75,7 +75,7 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
                 "state": part.state.value,
                 "sha256": part.sha256,
                 "sentence": part.sentence,
-            }
+            } | ({"spoiler": True} if part.spoiler else {})
 
 
 def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
@@ -89,6 +89,7 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
             state=SlotState(data["state"]),
             sha256=data["sha256"],
             sentence=data["sentence"],
+            spoiler=bool(data.get("spoiler")),
         )
     if "select" in data:
         return SelectPart(data["select"], data["description"])
@@ -176,13 +177,14 @@ def picture_values(picture: Picture) -> tuple[Any, ...]:
         dumps(picture.metrics),
         picture.device_seconds,
         picture.created.timestamp(),
+        int(picture.spoiler),
         clean(person_key(picture.thread, picture.person.id)),
     )
 
 
 def picture_from_row(row: tuple[Any, ...], thread: ThreadKey) -> Picture:
     (_, number, operation, parents, description, recipe, sha256, media_type, width, height, person) = row[:11]
-    turn, state, metrics, device_seconds, created = row[11:16]
+    turn, state, metrics, device_seconds, created, spoiler = row[11:17]
     return Picture(
         thread=thread,
         number=number,
@@ -200,4 +202,5 @@ def picture_from_row(row: tuple[Any, ...], thread: ThreadKey) -> Picture:
         state=PictureState(state),
         metrics=json.loads(metrics),
         device_seconds=device_seconds,
+        spoiler=bool(spoiler),
     )

@@ -29,10 +29,14 @@ class World:
         self.limits = Limits()
         self.store: SqliteStore
         self.desk: Desk
+        self.make_desk = self._plain_desk
+
+    def _plain_desk(self) -> Desk:
+        return Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits)
 
     async def start(self) -> None:
         self.store = await SqliteStore.open(self.home / "easel.db", self.files, busy_s=0.05)
-        self.desk = Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits)
+        self.desk = self.make_desk()
 
     async def stop(self) -> None:
         await self.desk.close()
@@ -57,7 +61,7 @@ class World:
 
     def tune(self, quotas: str = "", **limits: Any) -> None:
         self.limits = Limits(quotas=read_rules(quotas), **limits)
-        self.desk = Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits)
+        self.desk = self.make_desk()
 
     async def say(
         self, text: str, *scripts: Script, event: str = "", person: Person = ANNA, thread: ThreadKey = THREAD

@@ -92,7 +92,7 @@ class DiscordChat:
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> DiscordPost:
         place = outlet(self.client, self._tokens, thread, turn)
-        covers = Covers(self._store, self._memory, thread, to)
+        covers = Covers(self._memory, thread)
         return DiscordPost(
             place, self._media, self._memory, self._tasks, self._connection.pace, self._config, turn, reference, covers
         )

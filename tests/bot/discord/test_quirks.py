@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from handlers.model import Person, TextPart
-from imaging.model import Operation
+from handlers.model import TextPart
 from tests.bot.discord.wire import MENTION, Process
 from tests.peers import discord_shapes as shapes
-from tests.peers.discord_peer import ANN, BEN, BOT, CHANNEL, DiscordPeer, Json
+from tests.peers.discord_peer import BEN, BOT, CHANNEL, DiscordPeer, Json
 from tests.peers.discord_quirks import REFUSED, SAID, Refused, Said
 
 
@@ -33,29 +32,26 @@ def covers(message: Json) -> list[bool]:
     return [bool(item.get("spoiler")) for gallery in galleries for item in gallery["items"]]
 
 
-async def test_what_came_as_a_spoiler_stays_one_and_so_does_what_is_made_of_it(
-    peer: DiscordPeer, process: Process
-) -> None:
+async def test_pictures_are_covered_as_they_came_and_as_they_say(peer: DiscordPeer, process: Process) -> None:
     key = await process.asked()
-    process.picture(key, 1)  # the number that the handlers give the upload below
-    stored = process.store.pictures[str(key), 1]
-    process.store.pictures[str(key), 1] = replace(stored, operation=Operation.UPLOAD, person=Person(ANN, "Ann"))
     plain, made, later = (process.picture(key, number) for number in (2, 3, 4))
+    await process.memory.put(f"covered:{key}", "1")  # as a program before pictures knew it noted it
     hidden = peer.attach("cat.png", b"\x89PNG cat") | {"flags": 1 << 3}
 
     process.handlers.parts = (plain,)
     await peer.say("a boat", key.thread)
     await peer.until(lambda: len(peer.said(key.thread)) == 1)
-    process.handlers.parts = (replace(made, parents=(1,)),)
+    process.handlers.parts = (replace(made, spoiler=True),)
     await peer.say("as a sticker", key.thread, attachments=[hidden])
     await peer.until(lambda: len(peer.said(key.thread)) == 2)
     await process.done("discord message")
+    assert [file.covered for file in process.handlers.received[-1].attachments] == [True]
 
     again = Process(peer, process)
     await process.chat.stop()
     await again.start()
     try:
-        again.handlers.parts = (replace(later, parents=(3,)),)
+        again.handlers.parts = (replace(later, parents=(1,)),)
         await peer.say("bluer", key.thread)
         await peer.until(lambda: len(peer.said(key.thread)) == 3)
         await again.done("discord message")

@@ -1,0 +1,34 @@
+"""What people are told: calmly what is not made here, and never how to get around it."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from handlers.moderation.model import Category, Kind
+
+WHAT: Final = {
+    Category.SEXUAL: "sexual scenes",
+    Category.VIOLENCE: "cruelty and gore",
+    Category.HATE: "hatred of people",
+    Category.SELF_HARM: "self-harm",
+    Category.REAL_PEOPLE: "real people like this",
+    Category.MINORS: "anything sexual with minors",
+}
+CARE: Final = " If this is about you, please talk to somebody you trust, or to a crisis line where you live."
+UNAVAILABLE: Final = "What you ask for cannot be checked just now; please try again in a few minutes."
+COVERED: Final = "It may be sensitive, so it is covered."
+
+
+def refusal(category: Category, kind: Kind) -> str:
+    """The sentence for the person whose words or picture are refused."""
+    what = WHAT[category]
+    care = CARE if category is Category.SELF_HARM else ""
+    match kind:
+        case Kind.MESSAGE | Kind.DESCRIPTION:
+            return f"I do not draw {what} here; please ask for something else.{care}"
+        case Kind.UPLOAD:
+            return f"I do not take pictures of {what} here; it was not kept.{care}"
+        case Kind.PICTURE | Kind.PREVIEW:
+            return f"The picture was taken for one of {what}, so it was not kept, and it does not count.{care}"
+        case _:
+            assert_never(kind)
