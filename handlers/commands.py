@@ -14,6 +14,7 @@ from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.at_once import AtOnce
 from handlers.audit import Act, note_gone, note_others
 from handlers.command_text import help_rows
+from handlers.english import words
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
 from handlers.model import (
@@ -28,7 +29,7 @@ from handlers.model import (
 )
 from handlers.moderation.model import Kind, Level, Subject
 from handlers.moderation.policy import strictest
-from handlers.presentation import progress, words
+from handlers.presentation import progress
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
 from handlers.runs import Runs, may_cancel

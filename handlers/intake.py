@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
+from handlers.english import left_out
 from handlers.errors import Moderated, TooLong, UnreadableUpload, UserError
 from handlers.limits import Limits
 from handlers.model import Attachment, Incoming, Press, Upload
@@ -70,7 +71,7 @@ async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders, s
     refused: list[Moderated] = []
     kept = list(attachments)
     for attachment in attachments[: limits.attachments]:
-        name = " ".join(attachment.name.split())[:LONGEST_FILE_NAME] or "picture"
+        name = _name(attachment)
         try:
             upload = await _read(name, attachment.data, owner, decoders)
             subject = Subject(Kind.UPLOAD, picture=upload.data)
@@ -82,10 +83,13 @@ async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders, s
             refused.append(error)
             kept.remove(attachment)
             sentences.append(f"{name}: {error}")
-    if len(attachments) > limits.attachments:
-        left = len(attachments) - limits.attachments
-        sentences.append(f"I take {limits.attachments} attachments with a message; {left} were left out.")
+    if left := [_name(attachment) for attachment in attachments[limits.attachments :]]:
+        sentences.append(left_out(limits.attachments, left))
     return Brought(tuple(uploads), tuple(sentences), tuple(refused), tuple(kept))
+
+
+def _name(attachment: Attachment) -> str:
+    return " ".join(attachment.name.split())[:LONGEST_FILE_NAME] or "picture"
 
 
 async def _read(name: str, data: bytes, owner: str, decoders: Decoders) -> Upload:

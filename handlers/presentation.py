@@ -1,6 +1,6 @@
-"""What people are shown of pictures and of waiting for them, as values: one decision for all chats.
+"""What people are shown of answers, pictures and waiting, as values: one decision for all chats.
 
-Chats choose where it stands and how it looks; `words` says it in English.
+Chats choose where it stands and how it looks; `handlers.english` says it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from handlers.model import Action, PicturePart, SlotState
-from imaging.model import Makes, Operation
+from handlers.model import Action, PicturePart, Reply, SlotState
+from imaging.model import Operation
 
 SECONDS_UP_TO = 90
 """Longer ones are told in minutes."""
-FAILED = "This picture could not be made."
-"""Where nobody knows more."""
 
 
 class When(StrEnum):
@@ -126,34 +124,94 @@ def progress(part: PicturePart) -> Progress:
     return Waiting(part.position, eta)
 
 
-# In English
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture that is there, and what it was made from."""
 
-DOING: Mapping[Makes, str] = {
-    Makes.CHANGED: "Editing",
-    Makes.REDRAWN: "Varying",
-    Makes.ENLARGED: "Refining",
-}
-"""What is done to a picture; `Drawing` for all others."""
+    operation: Operation
+    parents: tuple[int, ...]
 
 
-def words(value: Progress | Duration) -> str:
-    """A value in words, without capitals or full stop."""
-    match value:
-        case Duration(count, unit):
-            return f"{count} {unit}"
-        case Waiting(before, eta):
-            if before is None:
-                return "waiting" + _about(eta)
-            ahead = {0: "next", 1: "1 picture before it"}.get(before, f"{before} pictures before it")
-            return ahead + _about(eta)
-        case Drawing(_, step, total, eta):
-            return (f"step {step} of {total}" if total else "starting") + _about(eta)
+class Why(StrEnum):
+    """Why there is no picture."""
+
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A picture that is not there and will not come; `sentence` is what is known of it."""
+
+    why: Why
+    sentence: str | None = None
+
+
+Caption: TypeAlias = Progress | Made | Missing
+
+
+def caption(part: PicturePart, *, deleted: bool = False) -> Caption:
+    """What is said beside a picture, or instead of it."""
+    if deleted:
+        return Missing(Why.DELETED)
+    match part.state:
+        case SlotState.WAITING | SlotState.RENDERING:
+            return progress(part)
+        case SlotState.READY:
+            return Made(part.operation, part.parents)
+        case SlotState.FAILED:
+            return Missing(Why.FAILED, part.sentence)
+        case SlotState.CANCELLED:
+            return Missing(Why.CANCELLED)
         case _:
-            assert_never(value)
+            assert_never(part.state)
 
 
-def _about(eta: Duration | None) -> str:
-    return "" if eta is None else f", about {words(eta)}"
+class Busy(StrEnum):
+    """What an answer is at while none of its pictures is being made."""
+
+    THINKING = "thinking"
+    WRITING = "writing"
+
+
+@dataclass(frozen=True, slots=True)
+class AtPicture:
+    """The answer is at picture `number`, its `nth` of `of`."""
+
+    number: int
+    nth: int
+    of: int
+
+
+Activity: TypeAlias = Busy | AtPicture
+
+
+def activity(reply: Reply) -> Activity | None:
+    """What is being done for an answer; None once it is over."""
+    if reply.final:
+        return None
+    pictures = [part for part in reply.parts if isinstance(part, PicturePart)]
+    for nth, part in enumerate(pictures, 1):
+        if part.state in (SlotState.WAITING, SlotState.RENDERING):
+            return AtPicture(part.number, nth, len(pictures))
+    return Busy.THINKING if reply.thinking else Busy.WRITING
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """One choice of how much of a picture an edit keeps; `change` is what the edit gets."""
+
+    change: str | None
+    label: str
+    hint: str
+
+
+KEEPS = (
+    Keep(None, "Decide for me", "The words tell how far it goes."),
+    Keep("small", "Keep the layout", "Same picture, changed details."),
+    Keep("large", "Change more", "Same subject, new scene or style."),
+)
 
 
 def shorten(text: str, limit: int) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO, assert_never
 
+from handlers.english import Sentence, words
 from handlers.model import (
     Answer,
     CommandCall,
@@ -23,7 +24,7 @@ from handlers.model import (
     ThreadKey,
 )
 from handlers.ports import ReplyPost
-from handlers.presentation import progress, words
+from handlers.presentation import Busy, Missing, Why, caption, progress
 
 
 class Answered:
@@ -80,7 +81,7 @@ class Screen:
 
     def show(self, reply: Reply) -> None:
         if self._progress and reply.thinking and not reply.parts and not self._status:
-            self._out.write("thinking …")
+            self._out.write(f"{words(Busy.THINKING)} …")
             self._out.flush()
             self._status = True
         while self._part < len(reply.parts):
@@ -107,14 +108,16 @@ class Screen:
     def _sentence(self, part: PicturePart | SelectPart | NoticePart) -> str:
         match part:
             case SelectPart():
-                return f"[#{part.number} is the current picture: {part.description}]"
+                return f"[#{part.number} {Sentence.CURRENT}: {part.description}]"
             case NoticePart():
                 return part.sentence
             case PicturePart():
                 if part.state is SlotState.READY and part.sha256:
                     remark = f"\n    {part.sentence}" if part.sentence else ""
                     return f"[#{part.number} {part.description}]\n    {self._save(part)}{remark}"
-                return f"[#{part.number}: {part.sentence or part.state.value}]"
+                said = caption(part)
+                gap = ":" if said != Missing(Why.CANCELLED) else ""
+                return f"[#{part.number}{gap} {words(said)}]"
         assert_never(part)
 
     def _show_progress(self, part: PicturePart) -> None:

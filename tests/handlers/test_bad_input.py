@@ -127,7 +127,7 @@ async def test_location_in_an_upload_is_stripped(world: World) -> None:
 async def test_more_attachments_than_the_limit_are_told(world: World) -> None:
     many = tuple(Attachment(f"{at}.png", png(at)) for at in range(6))
     await world.desk.receive(replace(message("", "e1"), attachments=many))
-    assert "2 were left out" in words(world.chat.last)
+    assert "4.png and 5.png were left out" in words(world.chat.last)
     assert len(await world.store.gallery(THREAD)) == 4
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +17,26 @@ from bot.chats.discord.ids import button_id
 from bot.chats.discord.render import render as discord_render
 from bot.chats.discord.views import Buttons, Menu, Words
 from bot.chats.slack import blocks, marks
+from bot.chats.slack.status import line
 from bot.chats.terminal import Screen
 from bot.chats.web import views
-from handlers.model import Action, PicturePart, Reply, SlotState, ThreadKey
-from handlers.presentation import LABELS, OFFERS, Waiting, duration, offered, progress, shorten, words
+from handlers.english import Sentence, words
+from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, ThreadKey
+from handlers.presentation import (
+    KEEPS,
+    LABELS,
+    OFFERS,
+    Waiting,
+    activity,
+    caption,
+    duration,
+    offered,
+    progress,
+    shorten,
+)
 from imaging.model import Operation
 
+ROOT_FOLDER = Path(__file__).parents[2]
 KEY = ThreadKey("discord", "1", "2", "3")
 ROOT = PicturePart("s", 1, Operation.IMAGE, "a fox", state=SlotState.READY, sha256="ab")
 CHILD = replace(ROOT, number=2, operation=Operation.EDIT, parents=(1,))
@@ -122,6 +139,99 @@ def test_drawing_is_told_in_steps() -> None:
     assert words(progress(part)) == "step 3 of 10, about 4 s"
     assert views.part(part)["status"] == "Editing · step 3 of 10, about 4 s"
     assert "▓▓▓░░░░░░░ step 3 of 10" in blocks.under_way(part)
+
+
+def on_the_terminal(reply: Reply) -> str:
+    out = io.StringIO()
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    Screen(str, out).show(reply)
+    return out.getvalue()
+
+
+def everywhere(reply: Reply) -> dict[str, str]:
+    """What each chat shows, without the marks that set numbers apart."""
+    slack = [str(message.blocks) for message in blocks.render(reply, {"s": "F"})]
+    discord = [str(view.blocks) for view in discord_render(reply)]
+    shown = {
+        "slack": slack,
+        "discord": discord,
+        "page": [str(views.reply(reply))],
+        "terminal": [on_the_terminal(reply)],
+    }
+    return {name: " ".join(texts).replace("*", "") for name, texts in shown.items()}
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (replace(WAITING, state=SlotState.FAILED), Sentence.FAILED.value),
+        (replace(WAITING, state=SlotState.FAILED, sentence="Out of memory."), "Out of memory."),
+        (replace(WAITING, state=SlotState.CANCELLED), "was cancelled"),
+        (replace(ROOT, sentence="A fox for your vixen."), "A fox for your vixen."),
+        (SelectPart(3, "a fox"), "#3 is the current picture"),
+        (NoticePart("1 picture was left out."), "1 picture was left out."),
+    ],
+    ids=["failed", "why", "cancelled", "remark", "select", "notice"],
+)
+def test_what_has_become_of_it_is_told_in_the_same_words_in_every_chat(part: ReplyPart, told: str) -> None:
+    for name, shown in everywhere(Reply("t", KEY, (part,), final=True)).items():
+        assert told in shown, name
+
+
+@pytest.mark.parametrize(("part", "told"), [(CHILD, "edit of #1"), (UPLOAD, "your picture")])
+def test_both_platforms_tell_what_a_picture_was_made_from(part: PicturePart, told: str) -> None:
+    shown = everywhere(Reply("t", KEY, (part,), final=True))
+    assert told in shown["discord"]
+    assert told in shown["slack"]
+    assert words(caption(part, deleted=True)) == "was deleted"
+
+
+def test_what_is_being_done_is_one_decision() -> None:
+    thinking = Reply("t", KEY, (), thinking=True)
+    for name in ("discord", "slack", "terminal"):
+        assert "thinking" in everywhere(thinking)[name].casefold()
+    drawing = replace(WAITING, slot="r", number=5, state=SlotState.RENDERING)
+    writing = partial(Reply, "t", KEY, thinking=False)
+    replies = [thinking, writing((ROOT,)), writing((ROOT, WAITING, drawing)), writing((WAITING,))]
+    told = ["thinking", "writing", "drawing #4 (2 of 3)", "drawing #4"]
+    assert [words(doing) for reply in replies if (doing := activity(reply)) is not None] == told
+    assert [line(reply) for reply in replies] == [f"is {one}…" for one in told]
+    assert activity(replace(thinking, final=True)) is None
+
+
+def _sentences(path: Path) -> set[str]:
+    """What a module may say to people: its strings of four words and more, but docstrings and lines of the log."""
+    said: dict[int, str] = {}
+    aside: set[int] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                aside.add(id(node.value))
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="log"))):
+                aside.update(map(id, ast.walk(node)))
+            case ast.Constant(value=str(text)) if len(text.split()) > 3:
+                said[id(node)] = text.strip(" .;:")
+    return {text for node, text in said.items() if node not in aside}
+
+
+def test_no_two_chats_have_words_of_their_own_for_the_same() -> None:
+    where: dict[str, set[str]] = {}
+    for path in (ROOT_FOLDER / "bot" / "chats").rglob("*.py"):
+        if path.name == "checkup.py":  # what doctor tells the host
+            continue
+        for sentence in _sentences(path):
+            where.setdefault(sentence, set()).add(path.relative_to(ROOT_FOLDER / "bot" / "chats").parts[0])
+    assert {sentence: chats for sentence, chats in where.items() if len(chats) > 1} == {}
+    known = {sentence.value.strip(" .;:") for sentence in Sentence} | {keep.hint.strip(".") for keep in KEEPS}
+    assert known.isdisjoint(where)
+    page = (ROOT_FOLDER / "bot/chats/web/static/page.html").read_text("utf-8")
+    form = [
+        Sentence.WHOLE,
+        Sentence.HOW_FAR,
+        Sentence.DRAW,
+        *(word for keep in KEEPS for word in (keep.label, keep.hint)),
+    ]
+    assert [words for words in form if words not in page] == []
 
 
 def test_durations_and_short_lines() -> None:

@@ -41,6 +41,7 @@ from bot.chats.discord.text import plain
 from bot.chats.discord.trouble import FAILURES
 from bot.chats.discord.views import MessageView, Words
 from handlers.access import Access, Membership
+from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import ChatUnavailable, Handlers, Store
@@ -48,7 +49,6 @@ from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
-BESIDE = "I sent it to you as a direct message."
 NOT_DIRECTLY = (
     "The answer is for you alone, and you take no direct messages from here: choose the command in Discord's own list "
     "(type / and its name), or allow them."
@@ -126,7 +126,7 @@ class DiscordChat:
             await self.tell(call.thread, call.person, NOT_DIRECTLY)
             return
         if call.thread.has_tenant:
-            await self.tell(call.thread, call.person, BESIDE)
+            await self.tell(call.thread, call.person, Sentence.BESIDE)
 
     async def _write_to(self, person: Person, sentence: str) -> None:
         if not person.id.isdecimal():

@@ -10,8 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.chats.discord.config import CDN, MIB, DiscordConfig
+from bot.chats.discord.config import CDN, DiscordConfig
 from bot.chats.discord.trouble import FAILURES
+from handlers.english import left_out, no_picture, not_fetched, too_large
 from handlers.model import Attachment
 from handlers.presentation import shorten
 from imaging.decoding.scan import ENDINGS
@@ -85,29 +86,28 @@ async def download(client: discord.Client, config: DiscordConfig, wanted: Sequen
     """The pictures among `wanted`; the others, the too large and the too many come back as sentences."""
     files: list[Attachment] = []
     problems: list[str] = []
+    more: list[str] = []
     for file in wanted:
         name = shorten(file.name, 60)
         if not file.picture:
-            problems.append(f"{name} is no picture that I can read; send a PNG, JPEG or WebP.")
+            problems.append(no_picture(name))
         elif file.size > config.max_upload_bytes:
-            problems.append(_too_large(name, config))
+            problems.append(too_large(name, config.max_upload_bytes))
         elif len(files) == config.max_attachments:
-            problems.append(f"I take {config.max_attachments} pictures at once; {name} was left out.")
+            more.append(name)
         else:
             try:
                 data = await asyncio.wait_for(client.http.get_from_cdn(_address(file.url, config)), DOWNLOAD_S)
             except FAILURES:
-                problems.append(f"{name} could not be fetched from Discord; send it once more.")
+                problems.append(not_fetched(name, "Discord"))
             else:
                 if len(data) > config.max_upload_bytes:  # of some files Discord does not tell the size before
-                    problems.append(_too_large(name, config))
+                    problems.append(too_large(name, config.max_upload_bytes))
                     continue
                 files.append(Attachment(file.name, data, file.covered))
+    if more:
+        problems.append(left_out(config.max_attachments, more))
     return Downloads(tuple(files), tuple(problems))
-
-
-def _too_large(name: str, config: DiscordConfig) -> str:
-    return f"{name} is larger than {config.max_upload_bytes // MIB} MiB; send a smaller one."
 
 
 def _address(url: str, config: DiscordConfig) -> str:

@@ -13,11 +13,11 @@ from bot.chats.discord.ids import ButtonId, button_id
 from bot.chats.discord.people import Interaction, files_of, key_of_interaction, member_of, person_of_interaction
 from bot.chats.discord.presses import Presses
 from bot.chats.discord.threads import place_of_answer
+from handlers.english import Sentence
 from handlers.model import Action, Press, ThreadKey
 from handlers.ports import Handlers
 from imaging.tasks import Tasks
 
-NO_PICTURE = "That message shows no picture."
 MAX_BUTTONS = 25
 
 
@@ -44,7 +44,7 @@ class Menus:
             id = ButtonId("made", key.channel, key.thread, None, str(message.id))
             await self._presses.open_form(interaction, key, id)
         else:
-            await interaction.response.send_message(NO_PICTURE, ephemeral=True)
+            await interaction.response.send_message(Sentence.NO_PICTURE, ephemeral=True)
 
     async def use_message(self, interaction: Interaction, message: discord.Message) -> None:
         """'Use as reference': a picture of ours becomes the current one, somebody's own a numbered one."""
@@ -64,7 +64,7 @@ class Menus:
             work = self._presses.begin(interaction, message.id, "Use this picture as a reference.", message)
             self._tasks.spawn(work, f"discord reference {interaction.id}")
         else:
-            await self._answers.say(interaction, NO_PICTURE)
+            await self._answers.say(interaction, Sentence.NO_PICTURE)
 
     async def recipe_of_message(self, interaction: Interaction, message: discord.Message) -> None:
         """'Recipe' of every picture that the message shows."""
@@ -73,7 +73,7 @@ class Menus:
         for number in numbers:
             await self._on_picture(interaction, self._key(interaction, message), number, Action.RECIPE)
         if not numbers:
-            await self._answers.say(interaction, NO_PICTURE)
+            await self._answers.say(interaction, Sentence.NO_PICTURE)
 
     async def _ask_which(self, interaction: Interaction, key: ThreadKey, numbers: list[int], action: Action) -> None:
         """Buttons that only the asker sees; they are those that stand under pictures."""

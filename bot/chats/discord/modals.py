@@ -13,16 +13,13 @@ from discord import ui
 from bot.chats.discord.files import Remote
 from bot.chats.discord.ids import ButtonId
 from bot.chats.discord.people import Interaction
+from handlers.english import Sentence
+from handlers.presentation import KEEPS
 
 FORM = re.compile(r"e1:(edit|made):.*", re.DOTALL)
 """`edit` changes a numbered picture; `made` begins with the pictures of somebody's message."""
 MAX_DESCRIPTION = 4000
 ANY = "any"
-CHANGES = (
-    (ANY, "Decide for me", "The words tell how far it goes."),
-    ("small", "Keep the layout", "Same picture, changed details."),
-    ("large", "Change more", "Same subject, new scene or style."),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,12 @@ class Filled:
 
 def edit_form(id: ButtonId, description: str) -> ui.Modal:
     """`description` is the full one of the picture, there to be changed."""
-    title = "Edit this picture" if id.picture is None else f"Edit picture #{id.picture}"
+    title = Sentence.EDIT.value if id.picture is None else f"Edit picture #{id.picture}"
     form = ui.Modal(title=title, custom_id=str(id), timeout=900)
     form.add_item(
         ui.Label(
-            text="The whole picture as you want it",
+            text=Sentence.WHOLE,
+            description=Sentence.WHOLE_HINT,
             component=ui.TextInput(
                 style=discord.TextStyle.paragraph,
                 custom_id="description",
@@ -57,16 +55,18 @@ def edit_form(id: ButtonId, description: str) -> ui.Modal:
         )
     )
     options = [
-        discord.RadioGroupOption(label=label, value=value, description=text, default=value == ANY)
-        for value, label, text in CHANGES
+        discord.RadioGroupOption(
+            label=keep.label, value=keep.change or ANY, description=keep.hint, default=keep.change is None
+        )
+        for keep in KEEPS
     ]
     form.add_item(
-        ui.Label(text="How far", component=ui.RadioGroup(custom_id="change", required=False, options=options))
+        ui.Label(text=Sentence.HOW_FAR, component=ui.RadioGroup(custom_id="change", required=False, options=options))
     )
     form.add_item(
         ui.Label(
-            text="A picture to go by",
-            description="Optional: your own picture as a reference.",
+            text=Sentence.GO_BY,
+            description=Sentence.GO_BY_HINT,
             component=ui.FileUpload(custom_id="reference", required=False, max_values=1),
         )
     )

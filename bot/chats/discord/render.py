@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from bot.chats.discord.controls import cancels, controls, group_controls
 from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.text import close_fence, plain, split_text
 from bot.chats.discord.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
+from handlers.english import Sentence, words
 from handlers.links import guarded
 from handlers.model import (
     Action,
@@ -26,8 +27,7 @@ from handlers.model import (
     TextPart,
     ThreadKey,
 )
-from handlers.presentation import FAILED, LABELS, progress, shorten, words
-from imaging.model import Operation
+from handlers.presentation import LABELS, Busy, Drawing, Made, Missing, Waiting, Why, caption, shorten
 
 MAX_COMPONENTS = 39
 """One less than Discord takes, and a little text less: room for a word at the end."""
@@ -36,7 +36,7 @@ MAX_ALT = 1024
 MAX_GROUP = 5
 """A row holds five buttons, so at most five pictures stand side by side."""
 NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
-THINKING = "-# ✨ thinking…"
+THINKING = f"-# ✨ {words(Busy.THINKING)}…"
 
 
 def render(
@@ -55,7 +55,7 @@ def render(
     if not reply.final:
         stop = Button(LABELS[Action.STOP], button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
         blocks.append((Buttons((stop,)),))
-    views = _pack(blocks) or (MessageView((Words("-# (nothing to say)"),)),)
+    views = _pack(blocks) or (MessageView((Words(f"-# {Sentence.NOTHING}"),)),)
     # The last words may still grow inside a code block. It is closed only now: messages are filled by what was written,
     # which never shrinks, so that a full one stays as it is.
     return views if reply.final else tuple(map(_closed, views))
@@ -115,7 +115,7 @@ def _units(
             for piece in split_text(guarded(text.strip("\n")), MAX_TEXT):
                 yield (Words(piece),)
         case SelectPart(number, description):
-            yield (Words(f"-# 👉 **#{number}** is the current picture: {plain(shorten(description, 200))}"),)
+            yield (Words(f"-# 👉 **#{number}** {Sentence.CURRENT}: {plain(shorten(description, 200))}"),)
         case NoticePart(sentence):
             yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
         case PicturePart():
@@ -149,28 +149,25 @@ def _pictures(
 
 
 def _caption(part: PicturePart, deleted: bool) -> str:
-    if deleted:
-        return f"-# **#{part.number}** was deleted"
     head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
-    match part.state:
-        case SlotState.WAITING:
-            return f"⏳ {head}\n-# {words(progress(part))}"
-        case SlotState.RENDERING:
-            return f"🎨 {head}\n-# {words(progress(part))}"
-        case SlotState.READY:
+    said = caption(part, deleted=deleted)
+    match said:
+        case Waiting():
+            return f"⏳ {head}\n-# {words(said)}"
+        case Drawing():
+            return f"🎨 {head}\n-# {words(said)}"
+        case Made():
+            origin = f" · {words(said)}" if words(said) else ""
             remark = f"\n-# {shorten(part.sentence, 200)}" if part.sentence else ""
-            return f"{head}{_origin(part)}{remark}"
-        case SlotState.FAILED:
-            return f"❌ {head}\n-# {shorten(part.sentence or FAILED, 300)}"
-        case SlotState.CANCELLED:
-            return f"-# 🚫 {head} was cancelled"
-
-
-def _origin(part: PicturePart) -> str:
-    parents = ", ".join(f"#{number}" for number in part.parents)
-    if part.operation is Operation.UPLOAD:
-        return " · your picture"
-    return f" · {part.operation.value} of {parents}" if parents else ""
+            return f"{head}{origin}{remark}"
+        case Missing(Why.FAILED):
+            return f"❌ {head}\n-# {shorten(words(said), 300)}"
+        case Missing(Why.CANCELLED):
+            return f"-# 🚫 {head} {words(said)}"
+        case Missing():
+            return f"-# **#{part.number}** {words(said)}"
+        case _:
+            assert_never(said)
 
 
 def _shown(part: PicturePart, previews: bool, covered: bool) -> Shown | None:

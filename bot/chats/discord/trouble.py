@@ -8,7 +8,8 @@ from enum import StrEnum
 import aiohttp
 import discord
 
-from handlers.presentation import duration, words
+from handlers.english import words
+from handlers.presentation import duration
 
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, asyncio.TimeoutError)
 """What talking to Discord may raise."""

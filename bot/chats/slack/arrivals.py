@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack import inbound, written
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.files import Refused, fetch
+from bot.chats.slack.files import Refused, fetch, name_of
 from bot.chats.slack.inbound import Message, Payload
 from bot.chats.slack.inbox import Entry, Inbox, Kind
 from bot.chats.slack.members import whereabouts
@@ -23,6 +23,7 @@ from bot.chats.slack.people import People
 from bot.chats.slack.places import Places
 from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.voice import Voice
+from handlers.english import left_out
 from handlers.model import Attachment, ThreadKey, Vote
 from handlers.ports import Handlers, Store
 from handlers.typed import said
@@ -131,9 +132,8 @@ class Arrivals:
                 found.append(await fetch(client, file, await self._clients.token(team), self._config))
             except Refused as refused:
                 problems.append(str(refused))
-        left = len(files) - self._config.max_files
-        if left > 0:
-            problems.append(f"I take {self._config.max_files} pictures with a message; {left} were left out.")
+        if left := [name_of(file) for file in files[self._config.max_files :]]:
+            problems.append(left_out(self._config.max_files, left))
         return tuple(found), tuple(problems)
 
     # Reactions

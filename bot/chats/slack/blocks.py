@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bot.chats.slack import markdown, marks, mrkdwn
+from handlers.english import Sentence, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
-from handlers.presentation import FAILED, LABELS, Drawing, Offer, offered, progress, shorten, words
+from handlers.presentation import LABELS, Busy, Drawing, Made, Offer, caption, offered, shorten
 
 Block = dict[str, Any]
 
@@ -69,7 +70,7 @@ def _menu(offers: Sequence[Offer], number: int) -> dict[str, Any]:
 def under_way(part: PicturePart) -> str:
     """What a placeholder says; every number is true when it is shown."""
     name = f"*#{part.number}* {mrkdwn.escape(shorten(part.description, SHORT))}"
-    doing = progress(part)
+    doing = caption(part)
     if isinstance(doing, Drawing):
         filled = round(10 * doing.step / doing.total) if doing.total else 0
         bar = f" {'▓' * filled}{'░' * (10 - filled)}" if doing.total else " —"
@@ -88,8 +89,8 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
             "title": _plain(title),
         }
     ]
-    if part.sentence:
-        blocks.append(context(mrkdwn.escape(part.sentence)))
+    for said in filter(None, (words(Made(part.operation, part.parents)), part.sentence)):
+        blocks.append(context(mrkdwn.escape(said)))
     offers = offered(part)
     rest = [offer for offer in offers if offer.action not in BUTTONS]
     placed = [offer for offer in offers if offer.action in BUTTONS] + rest[:-MAX_MENU]
@@ -108,9 +109,9 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
         case SlotState.READY:
             return [context(f":outbox_tray: {name} — uploading")]
         case SlotState.FAILED:
-            return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(part.sentence or FAILED), 3_000))]
+            return [section(mrkdwn.clip(":warning: " + mrkdwn.escape(words(caption(part))), 3_000))]
         case SlotState.CANCELLED:
-            return [context(f":no_entry_sign: *#{part.number}* was cancelled.")]
+            return [context(f":no_entry_sign: *#{part.number}* {words(caption(part))}.")]
         case SlotState.WAITING | SlotState.RENDERING:
             cancel = {"type": "actions", "block_id": f"{marks.CANCEL}{part.number}"}
             return [context(under_way(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
@@ -126,9 +127,7 @@ def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -
         case PicturePart():
             return [_picture(part, files, refused)]
         case SelectPart(number, description):
-            chosen = (
-                f":point_right: *#{number}* is now the current picture: {mrkdwn.escape(shorten(description, SHORT))}"
-            )
+            chosen = f":point_right: *#{number}* {Sentence.CURRENT}: {mrkdwn.escape(shorten(description, SHORT))}"
             return [[context(chosen)]]
         case NoticePart(sentence):
             return [[context(":information_source: " + mrkdwn.escape(shorten(sentence, 1_500)))]]
@@ -204,7 +203,8 @@ def render(
         refused: Slots that Slack will not show.
     """
     if not reply.parts:
-        quiet = "Thinking…" if reply.thinking and not reply.final else "There is nothing to say here."
+        thinking = reply.thinking and not reply.final
+        quiet = f"{words(Busy.THINKING).capitalize()}…" if thinking else Sentence.NOTHING.value
         return (Message((context(f":thought_balloon: {quiet}"),), quiet),)
     pages: list[_Page] = []
     for parts in _parted(reply.parts, cuts):

@@ -30,6 +30,7 @@ from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
 from handlers.access import Access, Membership
+from handlers.english import words
 from handlers.model import (
     Answer,
     CommandCall,
@@ -45,6 +46,7 @@ from handlers.model import (
     ThreadKey,
 )
 from handlers.ports import ChatUnavailable, Handlers, Store
+from handlers.presentation import Missing, Why
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -219,5 +221,5 @@ class SlackChat:
 
 def _without(part: ReplyPart, there: set[int]) -> ReplyPart:
     if isinstance(part, PicturePart) and part.sha256 is not None and part.number not in there:
-        return NoticePart(f"Picture #{part.number} was deleted.")
+        return NoticePart(f"Picture #{part.number} {words(Missing(Why.DELETED))}.")
     return part

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.retries import TROUBLE, code, is_passing
+from handlers.english import no_picture, not_fetched, too_large
 from handlers.model import Attachment
 from imaging.decoding.scan import ENDINGS
 
@@ -141,10 +142,10 @@ def why_not(file: Mapping[str, Any], config: SlackConfig) -> str | None:
     kind = str(file.get("mimetype") or "")
     # Of some kinds Slack does not know what they are.
     if not (kind.startswith("image/") or (not kind and name.lower().endswith(ENDINGS))):
-        return f"{name} is not a picture; send a PNG, JPEG, WebP or GIF."
+        return no_picture(name)
     size = file.get("size")
     if isinstance(size, int) and size > config.max_upload_bytes:
-        return f"{name} is larger than {config.max_upload_bytes // 2**20} MiB; send a smaller copy."
+        return too_large(name, config.max_upload_bytes)
     return None
 
 
@@ -174,7 +175,7 @@ async def _download(url: str, token: str, name: str, max_bytes: int) -> bytes:
                     wait = _seconds(answer.headers.get("Retry-After"), 2.0**attempt)
                 await asyncio.sleep(min(30.0, wait))
     except (aiohttp.ClientError, OSError, TimeoutError):
-        raise Refused(f"{name} could not be fetched from Slack just now; send it again.") from None
+        raise Refused(not_fetched(name, "Slack")) from None
     # A page or a redirect instead of the bytes is Slack's way to ask for a sign-in.
     raise Refused(f"Slack did not hand out {name}; check that I may read files, or send it again.")
 
@@ -184,7 +185,7 @@ async def _bounded(answer: Any, name: str, max_bytes: int) -> bytes:
     async for chunk in answer.content.iter_chunked(64 * 1024):
         data += chunk
         if len(data) > max_bytes:
-            raise Refused(f"{name} is larger than {max_bytes // 2**20} MiB; send a smaller copy.")
+            raise Refused(too_large(name, max_bytes))
     return bytes(data)
 
 

@@ -13,16 +13,13 @@ from typing import Any
 from bot.chats.slack import files, marks
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.inbound import Payload, text_at
+from handlers.english import Sentence
 from handlers.model import CommandSpec, Option, OptionKind, Press, ThreadKey
+from handlers.presentation import KEEPS
 
 DESCRIPTION, CHANGE, FILES = "description", "change", "files"
 LONGEST = 2_000
 FILE_TYPES = ("png", "jpg", "jpeg", "webp", "gif")
-_CHANGES = (
-    (None, "Let Easel decide"),
-    ("small", "Keep the layout, change a detail"),
-    ("large", "Change more, keep the subject"),
-)
 
 
 def _plain(text: str) -> dict[str, Any]:
@@ -53,23 +50,22 @@ def _words(name: str, label: str, hint: str, text: str = "") -> dict[str, Any]:
 
 def _pictures(most: int) -> dict[str, Any]:
     element = {"type": "file_input", "filetypes": list(FILE_TYPES), "max_files": most}
-    return _input(
-        FILES, "Pictures to go by", element, hint="They become numbered pictures of the thread.", optional=True
-    )
+    return _input(FILES, Sentence.GO_BY, element, hint=Sentence.GO_BY_HINT, optional=True)
 
 
 def edit_view(press: Press, description: str, most_files: int) -> dict[str, Any]:
     """A `views.open` payload with the full description to change, and how much of the picture should stay."""
-    options = [{"text": _plain(label), "value": value or "auto"} for value, label in _CHANGES]
+    options = [
+        {"text": _plain(keep.label), "description": _plain(keep.hint), "value": keep.change or "auto"} for keep in KEEPS
+    ]
     thread = press.thread
     private = {"tenant": thread.tenant, "channel": thread.channel, "thread": thread.thread, "picture": press.picture}
     radio = {"type": "radio_buttons", "options": options, "initial_option": options[0]}
     return _view(
-        marks.EDIT_VIEW, f"Edit picture #{press.picture}", "Draw it", private,
+        marks.EDIT_VIEW, f"Edit picture #{press.picture}", Sentence.DRAW, private,
         [
-            _words(DESCRIPTION, "The whole picture that you want", "Change the words; what you leave stays.",
-                   description),
-            _input(CHANGE, "How much should stay", radio, optional=True),
+            _words(DESCRIPTION, Sentence.WHOLE, Sentence.WHOLE_HINT, description),
+            _input(CHANGE, Sentence.HOW_FAR, radio, optional=True),
             _pictures(most_files),
         ],
     )  # fmt: skip
@@ -78,14 +74,14 @@ def edit_view(press: Press, description: str, most_files: int) -> dict[str, Any]
 def new_view(most_files: int) -> dict[str, Any]:
     """What the global shortcut opens: it comes from no channel, so the answer is a direct message."""
     words = _words(DESCRIPTION, "What shall I draw?", "The answer comes as a direct message.")
-    return _view(marks.NEW_VIEW, "New picture", "Draw it", {}, [words, _pictures(most_files)])
+    return _view(marks.NEW_VIEW, "New picture", Sentence.DRAW, {}, [words, _pictures(most_files)])
 
 
 def made_view(thread: ThreadKey, file_ids: Sequence[str], most_files: int) -> dict[str, Any]:
     """What the shortcut opens on a message with somebody's own pictures; they are fetched when the form is sent."""
     private = {"tenant": thread.tenant, "channel": thread.channel, "thread": thread.thread, "files": list(file_ids)}
     words = _words(DESCRIPTION, "What shall I make of it?", "The answer comes in the thread of that message.")
-    return _view(marks.NEW_VIEW, "Edit this picture", "Draw it", private, [words, _pictures(most_files)])
+    return _view(marks.NEW_VIEW, Sentence.EDIT, Sentence.DRAW, private, [words, _pictures(most_files)])
 
 
 def settings_view(spec: CommandSpec, channel: str, chosen: Mapping[str, str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from bot.chats.slack.retries import TROUBLE
 from bot.chats.slack.status import mark_session
 from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
+from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
 from handlers.model import NOWHERE, Action, Answer, Attachment, Incoming, Person, Picture, Press, ThreadKey
@@ -34,7 +35,6 @@ LOOK_UP_S = 1.2
 WHO_S = 0.8
 """… and the question who it is so much. Whom nobody knows in time has no roles; the filled form is checked again."""
 TOO_LATE = "Slack took too long to open the form; please press the button again."
-NO_PICTURE = "That message has no picture; use the shortcut on one that has."
 
 
 class Presses:
@@ -178,7 +178,7 @@ class Presses:
             view = modals.made_view(thread, files[: self._config.max_files], self._config.max_files)
             await self._open(view, trigger, client, Press("", thread, person, Action.EDIT))
         else:
-            await self._voice.tell(thread, person, NO_PICTURE)
+            await self._voice.tell(thread, person, Sentence.NO_PICTURE)
 
     async def use_message(self, entry: Entry) -> None:
         """ "Use as reference": a picture of ours becomes the current one, somebody's own a numbered one."""
@@ -198,7 +198,7 @@ class Presses:
             event = f"slack/{thread.tenant}/{thread.channel}/reference/{message.get('ts')}"
             await self._handlers.receive(Incoming(event, thread, person, "", attachments))
         elif not files:
-            await self._voice.tell(thread, person, NO_PICTURE)
+            await self._voice.tell(thread, person, Sentence.NO_PICTURE)
 
     def _message(self, body: Mapping[str, Any], team: str) -> tuple[Mapping[str, Any], ThreadKey, Person]:
         """The message of a message shortcut, its thread, and who used it (by id only)."""

@@ -13,7 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.retries import TROUBLE, code, is_passing
 from bot.chats.slack.stream import Place
-from handlers.model import PicturePart, Reply, SlotState
+from handlers.english import words
+from handlers.model import Reply
+from handlers.presentation import activity
 
 log = logging.getLogger(__name__)
 
@@ -23,21 +25,13 @@ LASTS_S = 90.0
 """Slack takes a status away after two minutes; who still thinks then says so again."""
 AT_THE_END_S = 30.0
 """But that it is over must be told: a session stays "processing" until then."""
-UNDER_WAY = (SlotState.WAITING, SlotState.RENDERING)
 NO_STOP = "missing_agent_session_stopped_event_subscription"
 
 
 def line(reply: Reply) -> str:
     """What is being done, or "" when there is nothing to say."""
-    if reply.final:
-        return ""
-    pictures = [part for part in reply.parts if isinstance(part, PicturePart)]
-    drawing = next((n for n, part in enumerate(pictures, 1) if part.state in UNDER_WAY), None)
-    if drawing is not None:
-        return f"is drawing #{pictures[drawing - 1].number}" + (
-            f" ({drawing} of {len(pictures)})…" if len(pictures) > 1 else "…"
-        )
-    return "is thinking…" if reply.thinking else "is writing…"
+    doing = activity(reply)
+    return "" if doing is None else f"is {words(doing)}…"
 
 
 async def mark_session(client: AsyncWebClient, place: Place, state: str) -> bool | None:

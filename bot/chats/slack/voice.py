@@ -14,6 +14,7 @@ from bot.chats.slack.clients import Clients
 from bot.chats.slack.command_text import COMMAND
 from bot.chats.slack.files import share
 from bot.chats.slack.retries import TROUBLE, RateLimitHandler
+from handlers.english import Sentence
 from handlers.model import Answer, CommandSpec, File, Person, ThreadKey
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 LONGEST = 12_000
 _CHANNEL = re.compile(r"&lt;#([CG][A-Z0-9]{2,20})&gt;")
 _GROUP = re.compile(r"&lt;@&amp;([\w-]{1,40})&gt;")
-BESIDE = "I sent it to you as a direct message."
 
 
 class Voice:
@@ -80,7 +80,7 @@ class Voice:
         # Posting to a person's id opens the conversation and names it; no further permission is needed for that.
         opened = await client.chat_postMessage(channel=person.id, text=self.words(answer.text) or "Here you are.")
         await share(client, str(opened["channel"]), uploads, None)
-        return BESIDE
+        return Sentence.BESIDE
 
 
 def _upload(file: File) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, assert_never
 
+from handlers.english import Sentence, missing, status
 from handlers.model import (
     Answer,
     File,
@@ -15,12 +16,11 @@ from handlers.model import (
     Reply,
     ReplyPart,
     SelectPart,
-    SlotState,
     TextPart,
     Turn,
 )
 from handlers.ports import ThreadSummary
-from handlers.presentation import DOING, FAILED, Drawing, offered, progress, words
+from handlers.presentation import Missing, Why, caption, offered, progress
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def part(value: ReplyPart) -> Json:
                 "description": value.description,
                 "parents": list(value.parents),
                 "state": value.state.value,
-                "status": status(value),
+                "status": status(progress(value)),
                 "offers": [
                     {"action": offer.action.value, "label": offer.label, "entry": offer.told}
                     for offer in offered(value)
@@ -47,22 +47,19 @@ def part(value: ReplyPart) -> Json:
                 "total": value.total,
                 "preview": None if value.preview is None else f"/api/previews/{value.slot}/{value.step}",
                 "sha256": value.sha256,
-                "sentence": value.sentence or (FAILED if value.state is SlotState.FAILED else None),
+                "sentence": missing(said) if isinstance(said := caption(value), Missing) else value.sentence,
+                "gone": missing(Missing(Why.DELETED)),
             }
         case SelectPart():
-            return {"kind": "select", "number": value.number, "description": value.description}
+            return {
+                "kind": "select",
+                "number": value.number,
+                "description": value.description,
+                "label": f"#{value.number} {Sentence.CURRENT}",
+            }
         case NoticePart():
             return {"kind": "notice", "text": value.sentence}
     assert_never(value)
-
-
-def status(value: PicturePart) -> str:
-    """How far an unfinished picture is."""
-    doing = progress(value)
-    said = words(doing)
-    if isinstance(doing, Drawing):
-        return f"{DOING.get(doing.operation.makes, 'Drawing')} · {said}"
-    return said[0].upper() + said[1:]
 
 
 def reply(value: Reply) -> Json:

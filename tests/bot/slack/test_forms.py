@@ -107,7 +107,7 @@ async def test_errors_stand_at_the_right_fields_and_nothing_is_done(world: World
     errors = world.peer.acks[envelope]["errors"]
     assert world.peer.acks[envelope]["response_action"] == "errors"
     assert set(errors) == {"description", "files"}
-    assert "FX.png is not a picture" in errors["files"]
+    assert "FX.png is no picture" in errors["files"]
     assert not world.handlers.pressed
     assert not world.open_entries()
 
@@ -197,7 +197,7 @@ async def test_a_shortcut_on_a_message_without_a_picture_says_so(world: World, n
     fake = {"ts": "7.7", "user": "U2", "blocks": [{"type": "image", "block_id": "picture.1"}]}
     await world.peer.send("interactive", shortcut(name, fake))
     await world.peer.until(lambda: bool(world.peer.ephemeral))
-    assert "has no picture" in world.peer.ephemeral[0]["text"]
+    assert "shows no picture" in world.peer.ephemeral[0]["text"]
     assert not world.handlers.pressed
 
 
@@ -320,4 +320,4 @@ async def test_nobody_is_asked_twice_while_a_message_is_worked_on(world: World) 
     last = await world.peer.send_event(event, event_id="EvNew", retry=2)
     await world.peer.until(lambda: last in world.peer.acks)
     (incoming,) = world.handlers.received
-    assert incoming.problems == ("a.txt is not a picture; send a PNG, JPEG, WebP or GIF.",)
+    assert incoming.problems == ("a.txt is no picture that I can read; send a PNG, JPEG, WebP or GIF.",)

@@ -178,7 +178,7 @@ def picture_file(**more: Any) -> dict[str, Any]:
     [
         ("  ", [], {"description": "Describe the whole picture"}),
         ("x" * 2_001, [], {"description": "at most 2,000 characters; yours has 2,001"}),
-        ("a fox", [picture_file(mimetype="application/pdf", name="a.pdf")], {"files": "a.pdf is not a picture"}),
+        ("a fox", [picture_file(mimetype="application/pdf", name="a.pdf")], {"files": "a.pdf is no picture"}),
         ("a fox", [picture_file(size=21 * 2**20)], {"files": "larger than 20 MiB"}),
         ("a fox", [picture_file()] * 5, {"files": "at most 4 pictures"}),
         ("", [picture_file(size=21 * 2**20)], {"description": "Describe", "files": "larger than"}),

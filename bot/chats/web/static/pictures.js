@@ -28,10 +28,10 @@ export class Card {
     const key = JSON.stringify([part, isCurrent, gone, known && known.description]);
     if (key === this.key) return;
     this.key = key;
-    if (gone) this.#sentence("gone", "This picture was deleted.");
+    if (gone) this.#sentence("gone", part.gone);
     else if (part.state === "ready") this.#ready(part, isCurrent);
     else if (part.state === "failed") this.#sentence("failed", part.sentence);
-    else if (part.state === "cancelled") this.#sentence("gone", part.sentence || "Cancelled.");
+    else if (part.state === "cancelled") this.#sentence("gone", part.sentence);
     else this.#waiting(part);
   }
 

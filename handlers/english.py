@@ -1,0 +1,118 @@
+"""The words of `handlers.presentation`, and of what all chats tell alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import assert_never
+
+from handlers.presentation import (
+    Activity,
+    AtPicture,
+    Busy,
+    Caption,
+    Drawing,
+    Duration,
+    Made,
+    Missing,
+    Progress,
+    Waiting,
+    Why,
+)
+from imaging.model import Makes
+
+
+class Sentence(StrEnum):
+    """What is the same whatever it is about."""
+
+    FAILED = "This picture could not be made."
+    CURRENT = "is the current picture"
+    """Behind a picture's number."""
+    NOTHING = "There is nothing to say here."
+    BESIDE = "I sent it to you as a direct message."
+    NO_PICTURE = "That message shows no picture; choose one that does."
+    EDIT = "Edit this picture"
+    WHOLE = "The whole picture as you want it"
+    WHOLE_HINT = "Change the words; what you leave stays."
+    HOW_FAR = "How much may change?"
+    GO_BY = "Pictures to go by"
+    GO_BY_HINT = "They become numbered pictures of the thread."
+    DRAW = "Draw it"
+
+
+DOING: Mapping[Makes, str] = {
+    Makes.CHANGED: "Editing",
+    Makes.REDRAWN: "Varying",
+    Makes.ENLARGED: "Refining",
+}
+"""What is done to a picture; `Drawing` for all others."""
+_LOST = {Why.CANCELLED: "was cancelled", Why.DELETED: "was deleted"}
+
+
+def words(value: Caption | Activity | Duration) -> str:
+    """A value in words, without capitals or full stop, except where somebody's own sentence says it."""
+    match value:
+        case Duration(count, unit):
+            return f"{count} {unit}"
+        case Waiting(before, eta):
+            if before is None:
+                return "waiting" + _about(eta)
+            ahead = {0: "next", 1: "1 picture before it"}.get(before, f"{before} pictures before it")
+            return ahead + _about(eta)
+        case Drawing(_, step, total, eta):
+            return (f"step {step} of {total}" if total else "starting") + _about(eta)
+        case Made(operation, parents):
+            if operation.makes is Makes.BROUGHT:
+                return "your picture"
+            return f"{operation.value} of {', '.join(f'#{number}' for number in parents)}" if parents else ""
+        case Missing(Why.FAILED, sentence):
+            return sentence or Sentence.FAILED
+        case Missing(why):
+            return _LOST[why]
+        case Busy():
+            return value.value
+        case AtPicture(number, nth, of):
+            return f"drawing #{number}" + (f" ({nth} of {of})" if of > 1 else "")
+        case _:
+            assert_never(value)
+
+
+def status(value: Progress) -> str:
+    """How far a picture is, as a line of its own."""
+    said = words(value)
+    if isinstance(value, Drawing):
+        return f"{DOING.get(value.operation.makes, 'Drawing')} · {said}"
+    return said[0].upper() + said[1:]
+
+
+def missing(value: Missing) -> str:
+    """Why there is no picture, as a sentence where its number does not stand before it."""
+    return words(value) if value.why is Why.FAILED else f"This picture {words(value)}."
+
+
+def _about(eta: Duration | None) -> str:
+    return "" if eta is None else f", about {words(eta)}"
+
+
+# Files that cannot be taken
+
+NAMED = 2
+"""So many files are called by their names."""
+
+
+def no_picture(name: str) -> str:
+    return f"{name} is no picture that I can read; send a PNG, JPEG, WebP or GIF."
+
+
+def too_large(name: str, max_bytes: int) -> str:
+    return f"{name} is larger than {max_bytes // 2**20} MiB; send a smaller copy."
+
+
+def not_fetched(name: str, chat: str) -> str:
+    return f"{name} could not be fetched from {chat} just now; send it again."
+
+
+def left_out(most: int, names: Sequence[str]) -> str:
+    """`names` are those of the files that were too many."""
+    who = " and ".join(names) if len(names) <= NAMED else str(len(names))
+    return f"I take {most} pictures with a message; {who} {'was' if len(names) == 1 else 'were'} left out."
