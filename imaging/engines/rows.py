@@ -13,7 +13,7 @@ from torch import Tensor
 from imaging.controls.control import Control
 from imaging.controls.prompt import Prompt
 from imaging.engines.schedules import Schedule
-from imaging.engines.trails import Trail
+from imaging.engines.trajectories import Trajectory
 from imaging.model import Recipe
 
 MAX_SOURCES = 3
@@ -37,10 +37,10 @@ class Row:
     """What a solver remembers, newest first; new tensors each step, so that a step can be taken back."""
     source: Row | None = None
     controls: tuple[Control, ...] = ()
-    trail: dict[int, Tensor] = field(default_factory=dict)
+    trajectory: dict[int, Tensor] = field(default_factory=dict)
     """Step → the latents before it, as far as this row has run."""
-    known: Trail | None = None
-    """The trail of an earlier rendering, so that this row needs to run only where it is read."""
+    known: Trajectory | None = None
+    """The trajectory of an earlier rendering, so that this row needs to run only where it is read."""
 
     @property
     def guided(self) -> bool:
@@ -58,8 +58,10 @@ class Row:
 
     @property
     def ran_whole(self) -> bool:
-        """Whether the trail has every step up to the last."""
-        return len(self.schedule) - 1 in self.trail and len(self.trail) == len(self.schedule) - min(self.trail)
+        """Whether the trajectory has every step up to the last."""
+        return len(self.schedule) - 1 in self.trajectory and len(self.trajectory) == len(self.schedule) - min(
+            self.trajectory
+        )
 
     @property
     def can_sleep(self) -> bool:
@@ -92,8 +94,8 @@ class Job:
     rows: list[Row]
     parent: Image.Image | bytes | None
     """What the change is measured against, where it is known before the end."""
-    turn: int = 0
-    """When the job was advanced last; the lowest goes next."""
+    served: int = 0
+    """The engine's step in which the job was advanced last; the lowest goes next."""
     done: int = 0
     """Steps of earlier tries."""
     retries: int = 0
@@ -111,7 +113,7 @@ class Job:
         height, width = self.target.latents.shape[-2:]
         return int(height), int(width), self.target.positions
 
-    def line_up(self) -> list[Row]:
+    def active_rows(self) -> list[Row]:
         """The rows of the coming step, sources first."""
         rows = [self.target]
         while rows[-1].wants_source() and (source := rows[-1].source) is not None:
@@ -121,7 +123,7 @@ class Job:
 
     @property
     def unet_rows(self) -> int:
-        return sum(1 + row.guided for row in self.line_up())
+        return sum(1 + row.guided for row in self.active_rows())
 
     @property
     def step(self) -> int:

@@ -1,4 +1,4 @@
-"""The engine at work: admission, whose turn it is, memory, previews, and finished pictures."""
+"""The engine at work: admission, who goes next, memory, previews, and finished pictures."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from imaging.engines import stable_rows
 from imaging.engines.batch import advance
 from imaging.engines.failures import Failure, Kind, lost, release
 from imaging.engines.finishing import Finisher
+from imaging.engines.grouping import Group, groups
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts, choose_device, load_parts
 from imaging.engines.memory import (
@@ -37,8 +38,7 @@ from imaging.engines.options import EngineOptions
 from imaging.engines.planning import Planner
 from imaging.engines.precision import choose_dtype
 from imaging.engines.rows import Job, Row
-from imaging.engines.trails import Trails
-from imaging.engines.turns import Group, groups
+from imaging.engines.trajectories import Trajectories
 from imaging.engines.word_cache import WordCache
 from imaging.errors import BadPicture, EngineError
 from imaging.model import Abilities, Recipe
@@ -106,7 +106,7 @@ class Runtime:
         family = options.family.fitted(attention.layer_numbers(parts.unet))
         self._planner = Planner(abilities, parts, family, self._latents, _origin(parts, options))
         self._finisher = Finisher(self._latents)
-        self._trails = Trails()
+        self._trajectories = Trajectories()
         self._limit = options.max_pictures
         fitting = None if self._on_cpu else lambda each: fitting_rows(each, free_memory(parts.device))
         self._caps = RowCaps(options.home, _place(parts, options), fitting)
@@ -114,7 +114,7 @@ class Runtime:
         self._clock = clock
         self._free_memory = free_memory
         self._jobs: dict[str, Job] = {}
-        self._turn = 0
+        self._steps = 0
         # Each lane's calls run on one thread, so that a picture's bytes do not depend on the number of lanes.
         self._pool = ThreadPoolExecutor(self._lanes, "lane", initializer=torch.set_num_threads, initargs=(1,))
         self._before = attention.install(parts.unet)
@@ -148,7 +148,7 @@ class Runtime:
             raise EngineError("This request is being rendered already.")
         job = self._planned_within_memory(id, recipe, images)
         self._check_memory(job)
-        job.turn = self._turn
+        job.served = self._steps
         self._jobs[id] = job
 
     def _planned_within_memory(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
@@ -175,7 +175,7 @@ class Runtime:
     def _planned(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
         job = self._planner.plan(id, recipe, images)
         for source in job.rows[:-1]:
-            source.known = self._trails.get(source.recipe, source.positions)
+            source.known = self._trajectories.get(source.recipe, source.positions)
         return job
 
     def cancel(self, id: str) -> None:
@@ -186,7 +186,7 @@ class Runtime:
         """One UNet call a lane for those whose turn it is: the longest waiting, and whoever fits beside them."""
         if not self._jobs:
             return ()
-        self._turn += 1
+        self._steps += 1
         chosen = groups(list(self._jobs.values()), self._measured, self._lanes)
         # One group needs no other thread; a GPU never has more.
         results = map(self._timed, chosen) if len(chosen) == 1 else self._pool.map(self._timed, chosen)
@@ -212,7 +212,7 @@ class Runtime:
     def _ended(self, group: list[Job], result: tuple[dict[str, Tensor], dict[str, str]]) -> Iterator[Advance]:
         seen, errors = result
         for job in group:
-            job.turn = self._turn
+            job.served = self._steps
             if job.id in errors:
                 yield self._failed(job, errors[job.id])
             else:
@@ -236,10 +236,10 @@ class Runtime:
 
     def _run(self, group: Group) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Run a group; out of memory splits it, and only a job that fails alone has failed."""
-        lines = [job.line_up() for job in group.jobs]
-        rows = [row for line in lines for row in line]
+        each_job = [job.active_rows() for job in group.jobs]
+        rows = [row for its_rows in each_job for row in its_rows]
         for row in rows:
-            row.trail[row.index] = row.latents
+            row.trajectory[row.index] = row.latents
         state = [(row.latents, row.index, row.past, row.draw.get_state()) for row in rows]
         try:
             at_least = LEAST if self._on_cpu and not self._measured(group.jobs[0]).alone else 1
@@ -249,7 +249,7 @@ class Runtime:
         else:
             recipe = group.jobs[0].target.recipe
             self._caps.ran(recipe.width, recipe.height, sum(job.unet_rows for job in group.jobs))
-            ends = itertools.accumulate(len(line) for line in lines)
+            ends = itertools.accumulate(map(len, each_job))
             return {job.id: seen[end - 1] for job, end in zip(group.jobs, ends, strict=True)}, {}
         for row, (latents, index, past, draw) in zip(rows, state, strict=True):
             row.latents, row.index, row.past = latents, index, past
@@ -285,11 +285,11 @@ class Runtime:
         started = self._clock()
         for row in job.rows:
             if row.ran_whole:
-                self._trails.put(row.recipe, row.positions, row.trail)
+                self._trajectories.put(row.recipe, row.positions, row.trajectory)
         picture, again = self._finisher.finish(job)
         if again is not None:
             retry = self._planned(job.id, again, job.images)
-            retry.turn, retry.preview_at = job.turn, job.preview_at
+            retry.served, retry.preview_at = job.served, job.preview_at
             retry.done, retry.retries = job.step, job.retries + 1
             retry.device_seconds = job.device_seconds + self._clock() - started
             self._jobs[job.id] = retry

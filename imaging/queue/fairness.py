@@ -49,7 +49,7 @@ class _Person:
     def push(self, job: Waiting, *, front: bool, path: tuple[str, ...]) -> None:
         (self._jobs.appendleft if front else self._jobs.append)(job)
 
-    def head(self) -> Waiting | None:
+    def peek(self) -> Waiting | None:
         return self._jobs[0] if self._jobs else None
 
     def pop(self) -> Waiting:
@@ -65,7 +65,7 @@ class _Person:
         return True
 
 
-_Turn: TypeAlias = tuple[float, int, int, str]
+_Due: TypeAlias = tuple[float, int, int, str]
 """When a child's turn is due in virtual time; of equals who was served longest ago, then who came first; its key."""
 
 
@@ -78,11 +78,11 @@ class _Ring:
     def __init__(self) -> None:
         self._children: dict[str, _Ring | _Person] = {}
         """Those for whom something waits."""
-        self._turns: dict[str, _Turn] = {}
+        self._dues: dict[str, _Due] = {}
         """Of each child."""
-        self._heap: list[_Turn] = []
+        self._heap: list[_Due] = []
         """The same, and some that are over."""
-        self._resting: dict[str, tuple[_Turn, _Ring | _Person]] = {}
+        self._resting: dict[str, tuple[_Due, _Ring | _Person]] = {}
         """Those for whom nothing waits, but who had a picture just now, with the turn that would be theirs."""
         self._now = 0.0
         self._lead = 0.0
@@ -92,7 +92,7 @@ class _Ring:
     def copy(self) -> _Ring:
         other = _Ring()
         other._children = {key: child.copy() for key, child in self._children.items()}
-        other._turns, other._heap, other._resting = self._turns.copy(), self._heap.copy(), self._resting.copy()
+        other._dues, other._heap, other._resting = self._dues.copy(), self._heap.copy(), self._resting.copy()
         other._now, other._lead, other._count = self._now, self._lead, self._count
         return other
 
@@ -113,25 +113,25 @@ class _Ring:
 
     def _line_up(self, key: str, due: float, served: int) -> None:
         self._count += 1
-        self._turns[key] = (due, served, self._count, key)
-        heapq.heappush(self._heap, self._turns[key])
-        if len(self._heap) > 2 * len(self._turns) + 64:  # somebody asks and cancels again and again
-            self._heap = sorted(self._turns.values())
+        self._dues[key] = (due, served, self._count, key)
+        heapq.heappush(self._heap, self._dues[key])
+        if len(self._heap) > 2 * len(self._dues) + 64:  # somebody asks and cancels again and again
+            self._heap = sorted(self._dues.values())
 
-    def _first(self) -> _Turn | None:
-        while self._heap and self._turns.get(self._heap[0][-1]) != self._heap[0]:
+    def _first(self) -> _Due | None:
+        while self._heap and self._dues.get(self._heap[0][-1]) != self._heap[0]:
             heapq.heappop(self._heap)
         return self._heap[0] if self._heap else None
 
-    def head(self) -> Waiting | None:
-        turn = self._first()
-        return None if turn is None else self._children[turn[-1]].head()
+    def peek(self) -> Waiting | None:
+        first = self._first()
+        return None if first is None else self._children[first[-1]].peek()
 
     def pop(self) -> Waiting:
-        turn = self._first()
-        if turn is None:
+        first = self._first()
+        if first is None:
             raise IndexError("nothing waits")
-        due, _, _, key = turn
+        due, _, _, key = first
         job = self._children[key].pop()
         before = self._now
         self._now += job.cost / len(self._children)
@@ -159,7 +159,7 @@ class _Ring:
     def _leave_if_done(self, key: str) -> None:
         if len(self._children[key]):
             return
-        self._resting[key] = self._turns.pop(key), self._children.pop(key)
+        self._resting[key] = self._dues.pop(key), self._children.pop(key)
         over = self._now - self._lead
         self._resting = {key: rest for key, rest in self._resting.items() if rest[0][0] >= over}
 
@@ -230,8 +230,8 @@ class FairSchedule:
 
     def peek(self) -> Waiting | None:
         """The job whose turn it is; it stays."""
-        first = self._rings[Priority.INTERACTIVE].head()
-        bulk = self._rings[Priority.BULK].head()
+        first = self._rings[Priority.INTERACTIVE].peek()
+        bulk = self._rings[Priority.BULK].peek()
         if first is None or (bulk is not None and self._since_bulk >= BULK_SHARE * bulk.cost):
             return bulk
         return first
@@ -244,7 +244,7 @@ class FairSchedule:
         job = self._rings[first.priority].pop()
         if job.priority is Priority.BULK:
             self._since_bulk = 0.0
-        elif self._rings[Priority.BULK].head() is not None:
+        elif self._rings[Priority.BULK].peek() is not None:
             self._since_bulk += job.cost
         del self._jobs[job.id]
         return job

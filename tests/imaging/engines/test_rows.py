@@ -17,12 +17,12 @@ from imaging.controls import attention
 from imaging.controls.settings import SDXL
 from imaging.engines import stable_rows
 from imaging.engines.batch import advance
+from imaging.engines.grouping import Group
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
 from imaging.engines.rows import Job
 from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER
-from imaging.engines.turns import Group
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 from measure.engine.random_sdxl import SIDE, WIDTHS
 from tests.imaging.engines.tiny import edit, recipe, relative

@@ -28,7 +28,7 @@ from imaging.engines.mini import mini_abilities, mini_engine
 from imaging.engines.rows import Row
 from imaging.engines.runtime import Runtime
 from imaging.engines.sdxl import EngineOptions, SdxlEngine
-from imaging.engines.trails import Trails
+from imaging.engines.trajectories import Trajectories
 from imaging.errors import EngineError
 from imaging.model import Control, Operation, Recipe, Technique
 from imaging.outputs import read_recipe
@@ -147,16 +147,16 @@ def test_an_edit_of_what_was_rendered_here_runs_its_source_only_where_it_reads_i
 
 def test_trails_keep_within_their_bytes_and_forget_the_oldest() -> None:
     latents = {step: torch.zeros(1, 4, 8, 8) for step in range(4)}
-    trails = Trails(limit_bytes=2 * 4 * 4 * 8 * 8 * 4)
+    trajectories = Trajectories(limit_bytes=2 * 4 * 4 * 8 * 8 * 4)
     for seed in (1, 2, 3):
-        trails.put(small("a cat", seed), 32, latents)
-        trails.put(small("a cat", seed), 32, latents)
-    assert trails.get(small("a cat", 1), 32) is None
-    assert trails.get(small("a cat", 3), 64) is None
-    assert trails.get(small("a cat", 2), 32) is not None
-    trails.put(small("a cat", 4), 32, latents)
-    assert trails.get(small("a cat", 3), 32) is None
-    assert trails.get(small("a cat", 2), 32) is not None
+        trajectories.put(small("a cat", seed), 32, latents)
+        trajectories.put(small("a cat", seed), 32, latents)
+    assert trajectories.get(small("a cat", 1), 32) is None
+    assert trajectories.get(small("a cat", 3), 64) is None
+    assert trajectories.get(small("a cat", 2), 32) is not None
+    trajectories.put(small("a cat", 4), 32, latents)
+    assert trajectories.get(small("a cat", 3), 32) is None
+    assert trajectories.get(small("a cat", 2), 32) is not None
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Whose turn it is: which jobs take the coming step together, and in which UNet calls."""
+"""Which jobs take the coming step together, and in which UNet calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Group:
     @property
     def rows(self) -> list[Row]:
         """Every row of the coming step, sources before their targets."""
-        return list(itertools.chain.from_iterable(job.line_up() for job in self.jobs))
+        return list(itertools.chain.from_iterable(job.active_rows() for job in self.jobs))
 
     @property
     def largest(self) -> int:
@@ -29,7 +29,7 @@ class Group:
 
 
 def groups(jobs: list[Job], measured: Callable[[Job], Measured], lanes: int = 1) -> list[Group]:
-    """Whose turn it is: at most one UNet call a lane, each of jobs that can share one.
+    """Who goes next: at most one UNet call a lane, each of jobs that can share one.
 
     The longest waiting come first, with whoever has their size; several lanes part them evenly. Where that gives more,
     two lanes share a group: one has its unconditional rows, the other its conditional ones.
@@ -55,11 +55,11 @@ def _rows_a_time(found: list[Group]) -> float:
 
 def _size(job: Job, halved: bool) -> int:
     """UNet rows in the larger of its calls."""
-    return len(job.line_up()) if halved else job.unet_rows
+    return len(job.active_rows()) if halved else job.unet_rows
 
 
 def _grouped(jobs: list[Job], measured: Callable[[Job], Measured], lanes: int, *, halved: bool) -> list[Group]:
-    waiting = sorted(jobs, key=lambda job: job.turn)
+    waiting = sorted(jobs, key=lambda job: job.served)
     found: list[Group] = []
     while waiting and len(found) < lanes:
         same = [job for job in waiting if job.key == waiting[0].key]

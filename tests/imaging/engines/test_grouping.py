@@ -1,4 +1,4 @@
-"""Whose turn it is, and how lanes share the work."""
+"""Who goes next, and how lanes share the work."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.controls.prompt import Prompt
+from imaging.engines.grouping import groups
 from imaging.engines.memory import Measured
 from imaging.engines.rows import Job, Row
 from imaging.engines.samplers import schedule
 from imaging.engines.schedules import Schedule
-from imaging.engines.turns import groups
 from tests.imaging.engines.tiny import recipe
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
@@ -27,12 +27,12 @@ def steps() -> Schedule:
     return schedule("euler", 4, BETAS)
 
 
-def job(id: int, *, guided: bool = True, side: int = 8, turn: int = 0) -> Job:
+def job(id: int, *, guided: bool = True, side: int = 8, served: int = 0) -> Job:
     words = Prompt(torch.zeros(8, 4), torch.zeros(4), (), ())
     wanted = recipe("a cat", width=8 * side, height=8 * side)
     latents = torch.zeros(1, 4, side, side)
     row = Row(wanted, words, words if guided else None, steps(), latents, 0, torch.Generator())
-    return Job(str(id), wanted, {}, [row], None, turn=turn)
+    return Job(str(id), wanted, {}, [row], None, served=served)
 
 
 def shape(found: list[Any]) -> list[tuple[list[str], bool]]:
@@ -67,7 +67,7 @@ def test_a_row_that_does_not_stand_alone_is_never_parted_from_its_other_half() -
 
 jobs_in_flight = st.lists(
     st.tuples(st.booleans(), st.sampled_from([8, 12]), st.integers(0, 5)), min_size=1, max_size=9
-).map(lambda each: [job(i, guided=guided, side=side, turn=turn) for i, (guided, side, turn) in enumerate(each)])
+).map(lambda each: [job(i, guided=guided, side=side, served=served) for i, (guided, side, served) in enumerate(each)])
 
 
 @given(jobs_in_flight, st.integers(1, 5), st.sampled_from([1, 2, 6, 16]), st.booleans())
@@ -75,7 +75,7 @@ def test_turns_keep_their_promises(flying: list[Job], lanes: int, cap: int, alon
     found = groups(flying, lambda each: Measured(cap, alone=alone), lanes)
     ids = [each.id for group in found for each in group.jobs]
     assert len(set(ids)) == len(ids)
-    assert found[0].jobs[0].turn == min(each.turn for each in flying)  # the longest waiting goes first
+    assert found[0].jobs[0].served == min(each.served for each in flying)  # the longest waiting goes first
     assert sum(2 if group.halved else 1 for group in found) <= max(lanes, 1)
     for group in found:
         assert len({each.key for each in group.jobs}) == 1
@@ -90,6 +90,6 @@ def test_turns_keep_their_promises(flying: list[Job], lanes: int, cap: int, alon
 
 
 def test_a_group_runs_its_rows_in_the_order_of_its_jobs() -> None:
-    found = groups([job(1, turn=2), job(2, turn=1)], lambda each: dataclasses.replace(ALONE), 1)
+    found = groups([job(1, served=2), job(2, served=1)], lambda each: dataclasses.replace(ALONE), 1)
     assert [row.recipe.prompt for row in found[0].rows] == ["a cat", "a cat"]
     assert shape(found) == [(["2", "1"], False)]
