@@ -1,4 +1,4 @@
-"""One open turn to its end: its place in the thread's line, its words and pictures, its post.
+"""One open turn to its end: its ticket in the thread's line, its words and pictures, its post.
 
 If jobs of it were stored (by an earlier program, or by a button) the answer goes on with them: the words stay as
 stored, the jobs are submitted again under the same ids (the queue knows them), and if the model had not finished its
@@ -18,7 +18,6 @@ from handlers.director import Director
 from handlers.errors import Moderated, StoreError
 from handlers.hands import Work, in_hand
 from handlers.intake import Brought, is_blank
-from handlers.lines import Place, ThreadLines
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Session, Turn
 from handlers.moderation.model import Kind, Subject
 from handlers.notices import Notices
@@ -28,6 +27,7 @@ from handlers.run import CLOSED, Phase, Run
 from handlers.runs import Runs
 from handlers.services import Services
 from handlers.slots import Slots
+from handlers.tickets import Ticket, Tickets
 from handlers.transcript import language_request
 from handlers.writing import Writer
 from imaging.tasks import Tasks
@@ -56,8 +56,8 @@ class Answering:
         self._runs = runs
         self._notices = notices
         self._clock = clock
-        self._lines = ThreadLines()
-        self._kept: dict[str, Place] = {}
+        self._tickets = Tickets()
+        self._kept: dict[str, Ticket] = {}
         """Places of turns whose message has come again and is on its way to be answered."""
         self._aside: dict[str, list[Share]] = {}
         self._tasks = Tasks()
@@ -71,20 +71,20 @@ class Answering:
     @property
     def lines(self) -> int:
         """How many threads have a turn under way or waiting."""
-        return len(self._lines)
+        return len(self._tickets)
 
-    def place(self, turn: Turn) -> Place:
-        """The turn's place in its thread's line, from now on."""
-        return self._lines.place(turn.thread, turn.index)
+    def ticket(self, turn: Turn) -> Ticket:
+        """The turn's ticket in its thread's line, from now on."""
+        return self._tickets.take(turn.thread, turn.index)
 
-    def keep_place(self, turn: Turn, place: Place) -> None:
-        """For a turn whose message is being received again: its answer takes this place."""
-        self._kept[turn.id] = place
+    def keep_ticket(self, turn: Turn, ticket: Ticket) -> None:
+        """For a turn whose message is being received again: its answer takes this ticket."""
+        self._kept[turn.id] = ticket
 
     def leave_kept(self, turn: str) -> None:
         """Its message is done with, answered or not."""
-        if (place := self._kept.pop(turn, None)) is not None:
-            place.leave()
+        if (ticket := self._kept.pop(turn, None)) is not None:
+            ticket.leave()
 
     def keep_aside(self, turn: Turn, shares: Iterable[Share]) -> None:
         """Hold shares of the quota until the turn's reply begins, whose jobs hold their own."""
@@ -102,7 +102,7 @@ class Answering:
         asked: Turn | None,
         incoming: Incoming | None,
         brought: Brought = NOTHING,
-        place: Place | None = None,
+        ticket: Ticket | None = None,
     ) -> None:
         """See one open turn to its end.
 
@@ -110,7 +110,7 @@ class Answering:
             asked: The person's turn; None for a button's reply.
             incoming: The message, when it has just come.
             brought: What came with it.
-            place: In the thread's line, where the turn has one.
+            ticket: In the thread's line, where the turn has one.
         """
         post = self._chats[turn.thread.chat].open_reply(turn.id, turn.thread, incoming, turn.post)
         assembly = Assembly(turn, post)
@@ -120,10 +120,10 @@ class Answering:
         slots = Slots(assembly, person, services=self._services, clock=self._clock, said=said)
         tell = partial(self._notices.tell, turn.thread, person)
         run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
-        if place is None and asked is not None:
-            place = self._kept.get(turn.id) or self.place(turn)
+        if ticket is None and asked is not None:
+            ticket = self._kept.get(turn.id) or self.ticket(turn)
         with self._runs.listed(run):
-            async with place or nullcontext():
+            async with ticket or nullcontext():
                 await self._begin(run, asked, brought)
 
     async def _begin(self, run: Run, asked: Turn | None, brought: Brought) -> None:

@@ -1,4 +1,4 @@
-"""A reply under construction: places in order, each with what people see and what the model will read.
+"""A reply under construction: spots in order, each with what people see and what the model will read.
 
 Knows no I/O but `ReplyPost.show`, which only takes a snapshot.
 """
@@ -25,14 +25,14 @@ from prompts.protocol import Directive, render_directive, unescape_user_text
 
 
 @dataclass(slots=True)
-class Place:
+class Spot:
     """One spot of the reply. `tag` is the directive with true numbers; `broken` waits for a repair."""
 
     parts: list[ReplyPart] = field(default_factory=list)
     tag: Directive | None = None
     broken: bool = False
     chunks: list[str] = field(default_factory=list)
-    """The words of a text place as they came; joined once a snapshot is needed."""
+    """The words of a text spot as they came; joined once a snapshot is needed."""
 
     def settled(self) -> list[ReplyPart]:
         """What people see here."""
@@ -51,10 +51,10 @@ class Assembly:
     def __init__(self, turn: Turn, post: ReplyPost) -> None:
         self.turn = turn
         self._post = post
-        self._places: list[Place] = [Place([part]) for part in turn.parts]
-        self._slots: dict[str, tuple[Place, int]] = {}
-        for place in self._places:
-            self._index(place)
+        self._spots: list[Spot] = [Spot([part]) for part in turn.parts]
+        self._slots: dict[str, tuple[Spot, int]] = {}
+        for spot in self._spots:
+            self._index(spot)
         self.jobs: list[PendingJob] = list(turn.jobs)
         self.length = 0
         """Characters of text so far."""
@@ -64,7 +64,7 @@ class Assembly:
 
     def clear(self) -> None:
         """Forget what was there: the language model is asked anew."""
-        self._places.clear()
+        self._spots.clear()
         self._slots.clear()
         self.jobs.clear()
         self.length = 0
@@ -72,73 +72,73 @@ class Assembly:
 
     def mark(self) -> int:
         """Where the reply ends now, for `back_to`."""
-        return len(self._places)
+        return len(self._spots)
 
     def back_to(self, mark: int) -> None:
         """Forget what came after; its jobs are over."""
-        gone = {part.slot for place in self._places[mark:] for part in place.parts if isinstance(part, PicturePart)}
+        gone = {part.slot for spot in self._spots[mark:] for part in spot.parts if isinstance(part, PicturePart)}
         self._slots = {slot: at for slot, at in self._slots.items() if slot not in gone}
         self.jobs = [job for job in self.jobs if job.request.id not in gone]
-        del self._places[mark:]
-        self.length = sum(len(chunk) for place in self._places for chunk in place.chunks)
+        del self._spots[mark:]
+        self.length = sum(len(chunk) for spot in self._spots for chunk in spot.chunks)
 
     def text(self, words: str) -> None:
         """Add words where the reply ends now."""
         if not words:
             return
-        if not self._places or not self._places[-1].chunks:
-            self._places.append(Place())
-        self._places[-1].chunks.append(words)
+        if not self._spots or not self._spots[-1].chunks:
+            self._spots.append(Spot())
+        self._spots[-1].chunks.append(words)
         self.length += len(words)
 
-    def add(self, *parts: ReplyPart, tag: Directive | None = None) -> Place:
-        place = Place(list(parts), tag)
-        self._places.append(place)
-        self._index(place)
-        return place
+    def add(self, *parts: ReplyPart, tag: Directive | None = None) -> Spot:
+        spot = Spot(list(parts), tag)
+        self._spots.append(spot)
+        self._index(spot)
+        return spot
 
-    def add_broken(self, problem: str) -> Place:
-        """A directive that cannot run: its place stays empty until it is repaired or told. The same is told once."""
+    def add_broken(self, problem: str) -> Spot:
+        """A directive that cannot run: its spot stays empty until it is repaired or told. The same is told once."""
         same = self._told_already(problem)
         if same is not None:
             return same
-        place = Place([NoticePart(problem)], broken=True)
-        self._places.append(place)
-        return place
+        spot = Spot([NoticePart(problem)], broken=True)
+        self._spots.append(spot)
+        return spot
 
-    def notice(self, sentence: str) -> Place:
+    def notice(self, sentence: str) -> Spot:
         """One sentence here; the same twice in one reply is a model in a loop, and is told once."""
         return self._told_already(sentence) or self.add(NoticePart(sentence))
 
-    def _told_already(self, sentence: str) -> Place | None:
-        return next((place for place in self._places if place.parts == [NoticePart(sentence)]), None)
+    def _told_already(self, sentence: str) -> Spot | None:
+        return next((spot for spot in self._spots if spot.parts == [NoticePart(sentence)]), None)
 
-    def fill(self, place: Place, *parts: ReplyPart, tag: Directive | None = None) -> None:
+    def fill(self, spot: Spot, *parts: ReplyPart, tag: Directive | None = None) -> None:
         """Put something where a broken directive stood."""
-        place.parts, place.tag, place.broken = list(parts), tag, False
-        self._index(place)
+        spot.parts, spot.tag, spot.broken = list(parts), tag, False
+        self._index(spot)
 
-    def withdraw(self, place: Place) -> None:
+    def withdraw(self, spot: Spot) -> None:
         """Take back pictures that could not be stored as asked for; nothing of them was submitted."""
-        gone = {part.slot for part in place.parts if isinstance(part, PicturePart)}
+        gone = {part.slot for part in spot.parts if isinstance(part, PicturePart)}
         self._slots = {slot: at for slot, at in self._slots.items() if slot not in gone}
         self.jobs = [job for job in self.jobs if job.request.id not in gone]
-        self._places.remove(place)
+        self._spots.remove(spot)
 
-    def _index(self, place: Place) -> None:
-        for at, part in enumerate(place.parts):
+    def _index(self, spot: Spot) -> None:
+        for at, part in enumerate(spot.parts):
             if isinstance(part, PicturePart):
-                self._slots[part.slot] = (place, at)
+                self._slots[part.slot] = (spot, at)
 
     @property
-    def broken(self) -> list[Place]:
-        return [place for place in self._places if place.broken]
+    def broken(self) -> list[Spot]:
+        return [spot for spot in self._spots if spot.broken]
 
     # Pictures
 
     def slot(self, slot: str) -> PicturePart:
-        place, at = self._slots[slot]
-        part = place.parts[at]
+        spot, at = self._slots[slot]
+        part = spot.parts[at]
         assert isinstance(part, PicturePart)
         return part
 
@@ -146,15 +146,15 @@ class Assembly:
         return [self.slot(name) for name in self._slots]
 
     def update(self, slot: str, **changes: Any) -> None:
-        """Change fields of a picture's place and show it."""
-        place, at = self._slots[slot]
-        place.parts[at] = replace(self.slot(slot), **changes)
+        """Change fields of a picture's spot and show it."""
+        spot, at = self._slots[slot]
+        spot.parts[at] = replace(self.slot(slot), **changes)
         self.show()
 
     # Snapshots
 
     def reply(self, *, final: bool = False) -> Reply:
-        parts = without_orphans([part for place in self._places for part in place.settled()], final=final)
+        parts = without_orphans([part for spot in self._spots for part in spot.settled()], final=final)
         return Reply(self.turn.id, self.turn.thread, parts, thinking=not parts and not final, final=final)
 
     def show(self) -> None:
@@ -170,7 +170,7 @@ class Assembly:
 
     def stored(self, *, state: TurnState = TurnState.OPEN, written: bool = False) -> Turn:
         """The turn as the store shall keep it: a repair still to come is kept as its sentence."""
-        parts = without_orphans([part for place in self._places for part in (place.settled() or place.parts)])
+        parts = without_orphans([part for spot in self._spots for part in (spot.settled() or spot.parts)])
         return replace(
             self.turn,
             text=self.told(),
@@ -185,16 +185,16 @@ class Assembly:
         """The reply as the model will read it again: tags with true numbers, failures in words."""
         if self._kept_text is not None:  # taken up after a restart: the tags were stored as text
             return self._kept_text
-        return "".join(_told(place) for place in self._places)
+        return "".join(_told(spot) for spot in self._spots)
 
 
-def _told(place: Place) -> str:
-    if place.chunks:
-        return "".join(place.chunks)
-    slots = [part for part in place.parts if isinstance(part, PicturePart)]
+def _told(spot: Spot) -> str:
+    if spot.chunks:
+        return "".join(spot.chunks)
+    slots = [part for part in spot.parts if isinstance(part, PicturePart)]
     lost = [part for part in slots if part.state in (SlotState.FAILED, SlotState.CANCELLED)]
     if slots and len(lost) == len(slots):
         return f"(no picture: {lost[0].sentence or 'it was cancelled'})"
-    if place.tag is not None:
-        return render_directive(place.tag)
-    return "".join(part.text if isinstance(part, TextPart) else "" for part in place.parts)
+    if spot.tag is not None:
+        return render_directive(spot.tag)
+    return "".join(part.text if isinstance(part, TextPart) else "" for part in spot.parts)

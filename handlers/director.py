@@ -1,16 +1,16 @@
-"""Carries out one directive of a reply: what it means here, its place in the answer, and off it goes."""
+"""Carries out one directive of a reply: what it means here, its spot in the answer, and off it goes."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
 
-from handlers.assembly import Assembly, Place
+from handlers.assembly import Assembly, Spot
 from handlers.errors import UserError
 from handlers.making import Making, Order, parent_of
 from handlers.model import NoticePart, Person, PicturePart, PictureState, SelectPart, Session
 from handlers.ports import LanguageModel
-from handlers.router import Parent, Planned, Refused, Selected, View, resolve, source_of
+from handlers.router import Invalid, Parent, Planned, Selected, View, resolve, source_of
 from handlers.services import Services
 from handlers.slots import Slots
 from prompts.protocol import Directive
@@ -50,23 +50,23 @@ class Director:
         self.left_out = 0
         """Pictures that went over the limit of one reply."""
 
-    async def direct(self, directive: Directive, place: Place | None = None) -> None:
-        """Route and submit a directive; `place` is where a broken one stood, for a repaired one."""
+    async def direct(self, directive: Directive, spot: Spot | None = None) -> None:
+        """Route and submit a directive; `spot` is where a broken one stood, for a repaired one."""
         try:
-            await self._direct(directive, place)
+            await self._direct(directive, spot)
         except UserError as error:
             await self._services.refused(self._session.thread, self._person, error)
-            self._notice(place, str(error))
+            self._notice(spot, str(error))
         except Exception:
             # One directive must not take the rest of the reply with it.
             log.exception("a directive of turn %s could not be carried out", self._assembly.turn.id)
-            self._notice(place, "Something went wrong with a picture here; ask for it again.")
+            self._notice(spot, "Something went wrong with a picture here; ask for it again.")
 
-    def _notice(self, place: Place | None, sentence: str) -> None:
-        if place is None:
+    def _notice(self, spot: Spot | None, sentence: str) -> None:
+        if spot is None:
             self._assembly.notice(sentence)
         else:
-            self._assembly.fill(place, NoticePart(sentence))
+            self._assembly.fill(spot, NoticePart(sentence))
 
     async def withdraw(self, mark: int) -> None:
         """Take back what was carried out since the reply was as long as `mark`: it was only thought of."""
@@ -82,21 +82,21 @@ class Director:
         await self._services.store.save_assistant_turn(self._assembly.stored())
         self._assembly.show()
 
-    async def _direct(self, directive: Directive, place: Place | None) -> None:
+    async def _direct(self, directive: Directive, spot: Spot | None) -> None:
         await self._fetch_parent(directive)
         match resolve(directive, View(self._written, self._parents, self._current)):
-            case Refused(problem):
-                if place is None:
+            case Invalid(problem):
+                if spot is None:
                     self._assembly.add_broken(problem)
                 else:
-                    place.parts[:] = [NoticePart(problem)]
+                    spot.parts[:] = [NoticePart(problem)]
             case Selected(number, description):
                 await self._services.store.select(self._session.thread, number)
                 self._current = number
                 tag = replace(directive, id=None, source=number)
-                self._put(place, SelectPart(number, description), tag=tag)
+                self._put(spot, SelectPart(number, description), tag=tag)
             case Planned() as plan:
-                await self._make(plan, place)
+                await self._make(plan, spot)
 
     async def _fetch_parent(self, directive: Directive) -> None:
         """Old pictures are not in the session's bounded list: look the meant one up."""
@@ -107,7 +107,7 @@ class Director:
         if picture is not None and picture.state is PictureState.READY:
             self._parents[number] = parent_of(picture)
 
-    async def _make(self, plan: Planned, place: Place | None) -> None:
+    async def _make(self, plan: Planned, spot: Spot | None) -> None:
         room = self._services.limits.pictures_per_reply - (self._made - self._withdrawn)
         count = min(plan.directive.count, room)
         self.left_out += plan.directive.count - count
@@ -115,7 +115,7 @@ class Director:
             return
         draft = await self._making.draft(plan, count=count, first=self._made)
         async with self._making.order(draft) as order:
-            filled = self._note(order, plan.directive, place)
+            filled = self._note(order, plan.directive, spot)
             try:
                 await self._services.store.save_assistant_turn(self._assembly.stored())
             except UserError:
@@ -125,7 +125,7 @@ class Director:
             self._slots.start(job, share)
         self._assembly.show()
 
-    def _note(self, order: Order, directive: Directive, place: Place | None) -> Place:
+    def _note(self, order: Order, directive: Directive, spot: Spot | None) -> Spot:
         """Put the placeholders where the tag stood, and let later directives refer to them."""
         self._made += len(order.parts)
         self._assembly.jobs.extend(order.jobs)
@@ -138,12 +138,12 @@ class Director:
             if directive.id is not None:
                 self._written[directive.id + at] = job.number
         self._current = order.parts[-1].number
-        return self._put(place, *order.parts, tag=order.tag)
+        return self._put(spot, *order.parts, tag=order.tag)
 
     def _put(
-        self, place: Place | None, *parts: PicturePart | SelectPart | NoticePart, tag: Directive | None = None
-    ) -> Place:
-        if place is None:
+        self, spot: Spot | None, *parts: PicturePart | SelectPart | NoticePart, tag: Directive | None = None
+    ) -> Spot:
+        if spot is None:
             return self._assembly.add(*parts, tag=tag)
-        self._assembly.fill(place, *parts, tag=tag)
-        return place
+        self._assembly.fill(spot, *parts, tag=tag)
+        return spot

@@ -13,12 +13,12 @@ from functools import partial
 
 from handlers.answering import SOMEBODY, Answering
 from handlers.errors import UserError
-from handlers.lines import Place
 from handlers.model import PicturePart, ThreadKey, Turn, TurnState
 from handlers.ports import Chat
 from handlers.runs import Runs
 from handlers.services import Services
 from handlers.slots import ENDED
+from handlers.tickets import Ticket
 from imaging.tasks import Tasks
 from imaging.trace import trace
 
@@ -64,24 +64,24 @@ class Recovery:
         """Have what an earlier program left open counted, before anything new is."""
         await self._left_open()
 
-    async def take_up(self, turn: Turn, place: Place | None = None) -> None:
+    async def take_up(self, turn: Turn, ticket: Ticket | None = None) -> None:
         """Finish an open turn; one that is under way here is left alone. Never raises but on cancellation."""
         if turn.id in self._runs.busy:
             return
         self._runs.busy.add(turn.id)
         with trace(turn.id):
             log.info("an open reply in %s is taken up", turn.thread)
-            await self._finish_if_open(turn, place)
+            await self._finish_if_open(turn, ticket)
 
-    async def _finish_if_open(self, turn: Turn, place: Place | None) -> None:
+    async def _finish_if_open(self, turn: Turn, ticket: Ticket | None) -> None:
         try:
             asked = await self._store.turn(turn.answers) if turn.answers else None
             fresh = await self._store.turn(turn.id)
             if fresh is None or fresh.state is not TurnState.OPEN:
                 return  # closed meanwhile: its person is forgotten
-            if place is not None:
+            if ticket is not None:
                 self._observer.retried(turn.thread.chat)
-            await self._answering.answer(fresh, asked, None, place=place)
+            await self._answering.answer(fresh, asked, None, ticket=ticket)
         except Exception:
             log.exception("turn %s could not be taken up", turn.id)
         finally:
@@ -108,20 +108,20 @@ class Recovery:
         self._answering.keep_aside(turn, shares)
 
     def _enrol(self, turns: list[Turn]) -> list[asyncio.Task[None]]:
-        """Give these turns their places in their threads' lines now, and take them up."""
+        """Give these turns their tickets in their threads' lines now, and take them up."""
         tasks = []
         for turn in turns:
-            place = self._answering.place(turn) if turn.answers else None
+            ticket = self._answering.ticket(turn) if turn.answers else None
             if turn.id in self._runs.busy:
-                if place is not None:
-                    self._answering.keep_place(turn, place)
+                if ticket is not None:
+                    self._answering.keep_ticket(turn, ticket)
                 continue
-            task = self._tasks.spawn(self.take_up(turn, place), f"take up {turn.id}")
-            if place is not None:
-                task.add_done_callback(partial(_leave, place))
+            task = self._tasks.spawn(self.take_up(turn, ticket), f"take up {turn.id}")
+            if ticket is not None:
+                task.add_done_callback(partial(_leave, ticket))
             tasks.append(task)
         return tasks
 
 
-def _leave(place: Place, _: asyncio.Task[None]) -> None:
-    place.leave()
+def _leave(ticket: Ticket, _: asyncio.Task[None]) -> None:
+    ticket.leave()

@@ -59,13 +59,13 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Invalid:
     """Cannot run as written. `problem` is for the model (repair) and for people (if that fails)."""
 
     problem: str
 
 
-Resolution: TypeAlias = Planned | Selected | Refused
+Resolution: TypeAlias = Planned | Selected | Invalid
 
 
 def source_of(directive: Directive, view: View) -> int | None:
@@ -84,13 +84,13 @@ def resolve(directive: Directive, view: View) -> Resolution:
         if directive.operation.makes is Makes.CHANGED and directive.problem is None:
             return _instead(directive, "")
     if directive.problem is not None:
-        return Refused(directive.problem)
+        return Invalid(directive.problem)
     number = source_of(directive, view)
     if number is not None and number not in view.parents:
-        return Refused(f"There is no picture {directive.source} in this thread.")
+        return Invalid(f"There is no picture {directive.source} in this thread.")
     match directive.operation.makes:
         case Makes.NEW:
-            return Planned(directive) if directive.description else Refused("A picture needs a description.")
+            return Planned(directive) if directive.description else Invalid("A picture needs a description.")
         case Makes.CHANGED:
             return _edit(directive, view, number)
         case Makes.REDRAWN | Makes.ENLARGED:
@@ -102,10 +102,10 @@ def resolve(directive: Directive, view: View) -> Resolution:
         case Makes.NOTHING:
             wanted = view.current if number is None else number
             if wanted is None or wanted not in view.parents:
-                return Refused("There is no picture yet to select.")
+                return Invalid("There is no picture yet to select.")
             return Selected(wanted, view.parents[wanted].description)
         case Makes.BROUGHT:
-            return Refused("A picture can only be brought by a person.")
+            return Invalid("A picture can only be brought by a person.")
         case _:
             assert_never(directive.operation.makes)
 
@@ -113,7 +113,7 @@ def resolve(directive: Directive, view: View) -> Resolution:
 def _edit(directive: Directive, view: View, number: int | None) -> Resolution:
     wanted = view.current if number is None else number
     if not directive.description:
-        return Refused("An edit needs the full description of the wanted picture.")
+        return Invalid("An edit needs the full description of the wanted picture.")
     if wanted is None or wanted not in view.parents:
         return _instead(directive, "There is no picture yet to edit.")
     return Planned(replace(directive, source=wanted), view.parents[wanted])
@@ -122,5 +122,5 @@ def _edit(directive: Directive, view: View, number: int | None) -> Resolution:
 def _instead(directive: Directive, problem: str) -> Resolution:
     """In a thread without pictures an edit or a variation with a description is a new picture."""
     if not directive.description:
-        return Refused(problem)
+        return Invalid(problem)
     return Planned(replace(directive, operation=Operation.IMAGE, source=None))

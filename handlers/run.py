@@ -102,8 +102,8 @@ class Run:
     async def finish(self, *, failed: bool = False, declined: bool = False) -> None:
         """Wait for the pictures, bring the answer to the chat, and close the turn."""
         self.phase = Phase.DRAWING
-        for place in self.assembly.broken:
-            place.broken = False
+        for spot in self.assembly.broken:
+            spot.broken = False
         if self.stopped_by is not None:
             self.assembly.add(NoticePart(f"Stopped by {self.stopped_by}."))
         try:

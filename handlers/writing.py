@@ -102,19 +102,19 @@ class Writer:
         self._assembly.add(NoticePart(sentence))
 
     async def _repair(self, request: LanguageRequest) -> None:
-        """Ask once for what could not run; what is still wrong then is told at its place."""
-        places = self._assembly.broken
-        if not places:
+        """Ask once for what could not run; what is still wrong then is told at its spot."""
+        spots = self._assembly.broken
+        if not spots:
             return
-        problems = tuple(part.sentence for place in places for part in place.parts if isinstance(part, NoticePart))
+        problems = tuple(part.sentence for spot in spots for part in spot.parts if isinstance(part, NoticePart))
         again = replace(request, repair=Repair("".join(self._raw), problems))
         try:
             directives = await self._directives(again)
         except LanguageModelError as error:
             log.warning("the repair failed: %s", error)
             directives = []
-        for place, directive in zip(places, directives, strict=False):
-            await self._director.direct(directive, place)
+        for spot, directive in zip(spots, directives, strict=False):
+            await self._director.direct(directive, spot)
         self._settle()
 
     async def _directives(self, request: LanguageRequest) -> list[Directive]:
@@ -137,9 +137,9 @@ class Writer:
         return [segment for segment in segments if isinstance(segment, Directive)]
 
     def _settle(self) -> None:
-        """Nothing more is coming for broken places: show what was wrong."""
-        for place in self._assembly.broken:
-            place.broken = False
+        """Nothing more is coming for broken spots: show what was wrong."""
+        for spot in self._assembly.broken:
+            spot.broken = False
 
     def _tell_the_rest(self) -> None:
         left = self._director.left_out + self._left_out

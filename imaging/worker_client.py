@@ -59,7 +59,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class JobRefused:
     """The engine could not do this job; the worker goes on."""
 
     id: str
@@ -67,7 +67,7 @@ class Refused:
     retryable: bool
 
 
-WorkerMessage: TypeAlias = Room | Accepted | Stepped | Finished | Refused
+WorkerMessage: TypeAlias = Room | Accepted | Stepped | Finished | JobRefused
 
 
 class WorkerLink(Protocol):
@@ -315,6 +315,6 @@ def _understand(message: wire.Message) -> WorkerMessage | None:
             )
             return Finished(str(head["id"]), picture)
         case "failed":
-            return Refused(str(head["id"]), str(head["sentence"]), bool(head["retryable"]))
+            return JobRefused(str(head["id"]), str(head["sentence"]), bool(head["retryable"]))
         case _:
             return None

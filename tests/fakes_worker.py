@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from imaging.errors import EngineError
 from imaging.model import Recipe, RenderedPicture
-from imaging.worker_client import Accepted, Finished, Refused, Room, Stepped, WorkerMessage
+from imaging.worker_client import Accepted, Finished, JobRefused, Room, Stepped, WorkerMessage
 
 
 class ScriptedWorker:
@@ -65,7 +65,7 @@ class ScriptedLink:
             return
         if self._worker.refuses is not None:
             del self._jobs[id]
-            self._out.put_nowait(Refused(id, self._worker.refuses, retryable=False))
+            self._out.put_nowait(JobRefused(id, self._worker.refuses, retryable=False))
             return
         if recipe.description == "hang":
             await asyncio.Event().wait()

@@ -27,7 +27,7 @@ ONLY_THOUGHTS: Final = "The language model thought, but said nothing; please ask
 _LONGEST_REFUSAL: Final = 300
 
 
-class Refused(Exception):
+class EndpointRefused(Exception):
     """The endpoint refused, or answered with something that is no reply."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -97,7 +97,7 @@ class Hearing:
         """The pieces for people that this event brings.
 
         Raises:
-            Refused: an error, a page or nonsense.
+            EndpointRefused: an error, a page or nonsense.
             Drafted: what people have was thoughts.
         """
         self._silence -= 1
@@ -109,13 +109,13 @@ class Hearing:
         if isinstance(event, Sign):
             return []
         if isinstance(event, Malformed):
-            raise Refused(Refusal(Kind.PAGE if event.page else Kind.TROUBLE, 0, event.start))
+            raise EndpointRefused(Refusal(Kind.PAGE if event.page else Kind.TROUBLE, 0, event.start))
         try:
             piece = read_piece(event)
         except RecursionError:
             return []
         if piece.error is not None:
-            raise Refused(read_refusal(0, {"error": piece.error}))
+            raise EndpointRefused(read_refusal(0, {"error": piece.error}))
         self._note(piece)
         return self._words(piece)
 
@@ -198,7 +198,7 @@ class Hearing:
 
         Raises:
             CutShort, Declined, LanguageModelError: the sentence for what the end means.
-            Refused, NothingCame: nothing came; asking again may help.
+            EndpointRefused, NothingCame: nothing came; asking again may help.
         """
         said = any(piece.strip() for piece in self._said)
         match self.end:
@@ -209,7 +209,7 @@ class Hearing:
             case End.ERROR if said:
                 raise LanguageModelError(BROKE_OFF)
             case End.ERROR:
-                raise Refused(Refusal(Kind.TROUBLE, 0))
+                raise EndpointRefused(Refusal(Kind.TROUBLE, 0))
             case _ if not said and (self.end is End.LENGTH or (self.thought and self.endless)):
                 raise LanguageModelError(Kind.SPENT.value)
             case End.LENGTH:

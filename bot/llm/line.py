@@ -13,7 +13,7 @@ import aiohttp
 
 from bot.llm.endpoint import MAX_ERROR, Endpoint
 from bot.llm.events import EventReader
-from bot.llm.hearing import Hearing, Refused
+from bot.llm.hearing import EndpointRefused, Hearing
 from bot.llm.patience import Patience
 from bot.llm.refusals import Refusal, read_refusal
 
@@ -34,7 +34,7 @@ class Line:
         """The pieces for people, as they come.
 
         Raises:
-            Refused: an error instead of a reply, or within it.
+            EndpointRefused: an error instead of a reply, or within it.
             TimeoutError: too long a silence, or nothing but thoughts for too long.
             aiohttp.ClientError, OSError, ValueError: the line broke, or never was.
         """
@@ -45,7 +45,7 @@ class Line:
             response = await posting.__aenter__()
         try:
             if response.status != 200:
-                raise Refused(await self._error(response))
+                raise EndpointRefused(await self._error(response))
             wordless = self._clock() + patience.wordless_s
             while not hearing.done:
                 data = await self._next(response, hearing, wordless)

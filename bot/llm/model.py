@@ -18,7 +18,7 @@ import aiohttp
 
 from bot.llm.context import Context, ask_context
 from bot.llm.endpoint import Endpoint, within
-from bot.llm.hearing import BROKE_OFF, Hearing, NothingCame, Refused
+from bot.llm.hearing import BROKE_OFF, EndpointRefused, Hearing, NothingCame
 from bot.llm.holding import Holding
 from bot.llm.learnt import Learnt
 from bot.llm.line import Line
@@ -174,7 +174,7 @@ class OpenAILanguageModel:
                     yield words
                 self._remember(trial.manner, hearing, whole=True)
                 return
-            except Refused as refused:
+            except EndpointRefused as refused:
                 if self._adapt(trial, refused.refusal):
                     continue
                 sentence, wait = self._told(refused.refusal), refused.refusal.wait_s
@@ -282,14 +282,14 @@ class OpenAILanguageModel:
             self._asking, self._asked_again = None, True  # it is loaded now and tells its true size
 
     async def _once(self, body: dict[str, Any], hearing: Hearing) -> AsyncIterator[str]:
-        """One try: pieces of text. `Refused` and `NothingCame` only before the first of them."""
+        """One try: pieces of text. `EndpointRefused` and `NothingCame` only before the first of them."""
         try:
             async for pieces in self._line.heard(body, hearing):
                 for piece in pieces:
                     yield piece
             for piece in hearing.close():
                 yield piece
-        except (Refused, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (EndpointRefused, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             for piece in hearing.close(broken=True):
                 yield piece
             raise self._failed(error, body, begun=hearing.begun) from error
@@ -298,16 +298,16 @@ class OpenAILanguageModel:
     def _failed(self, error: Exception, body: dict[str, Any], *, begun: bool) -> Exception:
         """What a failure is for whoever asked; the log has the rest."""
         if begun:
-            cause = self._words(error.refusal) if isinstance(error, Refused) else _cause(error)
+            cause = self._words(error.refusal) if isinstance(error, EndpointRefused) else _cause(error)
             log.warning("the stream of %s broke: %s", self.name, cause)
             return LanguageModelError(BROKE_OFF)
-        if isinstance(error, Refused):
-            return Refused(replace(error.refusal, asked=body))
+        if isinstance(error, EndpointRefused):
+            return EndpointRefused(replace(error.refusal, asked=body))
         if isinstance(error, TimeoutError):
             log.warning("%s said nothing for %g s", self._endpoint.host, self._patience.first_token_s)
             return LanguageModelError(Kind.SLOW.value)
         log.warning("%s cannot be reached: %s", self._endpoint.host, _cause(error))
-        return Refused(Refusal(Kind.UNREACHABLE, 0))
+        return EndpointRefused(Refusal(Kind.UNREACHABLE, 0))
 
     def _told(self, refusal: Refusal) -> str:
         """The sentence for people; the host reads the endpoint's own in the log."""

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from imaging.controls.attention import NOTHING, ImagePrompt, KeysValues, RowControl, layer_numbers
 from imaging.controls.control import Control, ImageTokens, Making, Numbers, Standing
-from imaging.controls.settings import number
+from imaging.controls.families import number
 from imaging.errors import EngineError
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -19,8 +19,8 @@ from torch import Tensor
 from imaging.controls.attended import Attended
 from imaging.controls.attention import NOTHING, MutualAttention, Probe, RowControl
 from imaging.controls.control import Control, Making, Numbers, Standing
+from imaging.controls.families import number
 from imaging.controls.prompt import Prompt
-from imaging.controls.settings import number
 from imaging.words import head_noun, split_words
 
 SOURCE, TARGET = "source", "target"

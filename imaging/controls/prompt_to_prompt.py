@@ -18,8 +18,8 @@ from torch import Tensor
 from imaging.controls.attended import Attended
 from imaging.controls.attention import NOTHING, Probe, PromptEdit, RowControl
 from imaging.controls.control import Control, Making, Numbers, Standing
+from imaging.controls.families import number
 from imaging.controls.prompt import Prompt
-from imaging.controls.settings import number
 
 SOURCE, TARGET = "source", "target"
 BLEND_FROM = 0.2

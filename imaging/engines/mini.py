@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imaging.controls.settings import MINI
+from imaging.controls.families import MINI
 from imaging.cpu import cores
 from imaging.engine import Ask, Declaration, Settings
 from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, EngineOptions, SdxlEngine

@@ -29,7 +29,7 @@ from imaging.engines.images_api.addresses import fetch
 from imaging.engines.images_api.answers import NO_PICTURE, first_item, inline
 from imaging.engines.images_api.manner import ADAPTATIONS, Manner
 from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
-from imaging.engines.images_api.refusals import TOO_LONG, Refused, meaning_of
+from imaging.engines.images_api.refusals import TOO_LONG, ImagesRefused, meaning_of
 from imaging.errors import BadPicture, EngineError
 from imaging.findings import Finding
 from imaging.model import Abilities, Makes, Recipe, RenderedPicture, Technique
@@ -198,7 +198,7 @@ class OpenAIImagesEngine:
         error = future.exception()
         if error is None:
             return Advance(id, 1, 1, picture=future.result())
-        if isinstance(error, Refused):
+        if isinstance(error, ImagesRefused):
             return Advance(id, 0, 1, error=str(error), retryable=error.retryable)
         log.error("a hosted picture failed", exc_info=error)
         return Advance(id, 0, 1, error="The images endpoint failed unexpectedly; please try again.")
@@ -210,7 +210,7 @@ class OpenAIImagesEngine:
         recipe = dataclasses.replace(recipe, model=self._chosen())
         for attempt in range(1, TRIES + 1):
             if cancelled.is_set():
-                raise Refused("Cancelled.")
+                raise ImagesRefused("Cancelled.")
             wait = self._try(recipe, parent, last=attempt == TRIES)
             if isinstance(wait, Image.Image):
                 image = wait
@@ -250,19 +250,19 @@ class OpenAIImagesEngine:
             log.debug("it says: %s", str(error)[:300])
             if last or not meaning.again:
                 sentence = meaning.sentence.format(model=recipe.model)
-                raise Refused(sentence, retryable=meaning.again) from error
+                raise ImagesRefused(sentence, retryable=meaning.again) from error
             return _retry_after(error)
         except openai.APIConnectionError as error:
             if not _never_arrived(error):
                 log.warning("the images endpoint cut the line (%r): %s", error.__cause__, TOO_LONG.host)
-                raise Refused(TOO_LONG.sentence, retryable=False) from error
+                raise ImagesRefused(TOO_LONG.sentence, retryable=False) from error
             if last:
                 log.warning("the images endpoint cannot be reached: %r", error.__cause__)
-                raise Refused("The images endpoint cannot be reached; check EASEL_IMAGES_BASE_URL.") from error
+                raise ImagesRefused("The images endpoint cannot be reached; check EASEL_IMAGES_BASE_URL.") from error
             return None
         except (openai.OpenAIError, ValueError) as error:
             log.warning("the images endpoint's answer cannot be read: %r", error)
-            raise Refused(NO_PICTURE) from error
+            raise ImagesRefused(NO_PICTURE) from error
 
     def _ask(self, recipe: Recipe, parent: bytes | None) -> Any:
         """Ask as the endpoint wants to be asked, as far as that is known; what it corrects is asked again."""
@@ -303,15 +303,15 @@ class OpenAIImagesEngine:
         if told:
             meaning = meaning_of(0, told, edit=False)
             log.warning("the images endpoint answered with an error inside a success: %s", meaning.host)
-            raise Refused(meaning.sentence.format(model=self._model or choose(())), retryable=False)
-        raise Refused("The images endpoint answered without a picture; please try again.")
+            raise ImagesRefused(meaning.sentence.format(model=self._model or choose(())), retryable=False)
+        raise ImagesRefused("The images endpoint answered without a picture; please try again.")
 
     def _decoded(self, data: bytes) -> Image.Image:
         try:
             return open_kept(self._decoders.read_now(data, kept_side=MAX_SIDE).data)
         except BadPicture as error:
             log.warning("the images endpoint sent %d bytes that cannot be taken: %s", len(data), error)
-            raise Refused(NO_PICTURE) from error
+            raise ImagesRefused(NO_PICTURE) from error
 
 
 def _never_arrived(error: Exception) -> bool:

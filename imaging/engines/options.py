@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from imaging.controls.settings import SDXL, Family
+from imaging.controls.families import SDXL, Family
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from imaging.controls.control import Making, Numbers, like
-from imaging.controls.settings import Family, make, number, resolve
+from imaging.controls.families import Family, make, number, resolve
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
 from imaging.engines.rows import Job, Row, lineage, trimmed

@@ -18,7 +18,7 @@ from imaging.queue.types import QueueObserver
 from imaging.record.patience import Records
 from imaging.record.port import Job, JobRecord, JobState, Result, outcome
 from imaging.trace import of_job, trace
-from imaging.worker_client import Refused, Stepped
+from imaging.worker_client import JobRefused, Stepped
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Dispatcher:
                 raise
         return await self._records.insist(call, for_s=KEEP_TRYING_S)
 
-    async def refused(self, claimed: Claimed, message: Refused) -> None:
+    async def refused(self, claimed: Claimed, message: JobRefused) -> None:
         kind = FailureKind.ENGINE if message.retryable else FailureKind.REFUSED
         sentence = without_places(message.sentence)
         if sentence != message.sentence:

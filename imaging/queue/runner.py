@@ -16,7 +16,7 @@ from imaging.trace import of_job, trace
 from imaging.worker_client import (
     Accepted,
     Finished,
-    Refused,
+    JobRefused,
     Room,
     Stepped,
     WorkerLink,
@@ -67,7 +67,7 @@ class Dispatch(Protocol):
     def started(self, claimed: Claimed, worker: str) -> None: ...
     def stepped(self, claimed: Claimed, message: Stepped) -> None: ...
     async def finished(self, claimed: Claimed, picture: RenderedPicture) -> None: ...
-    async def refused(self, claimed: Claimed, message: Refused) -> None: ...
+    async def refused(self, claimed: Claimed, message: JobRefused) -> None: ...
     async def dropped(self, claimed: Claimed, worker: str, *, crashed: bool) -> None:
         """The worker died (`crashed`) or was stopped with this job in hand."""
 
@@ -316,7 +316,7 @@ class Runner:
         with trace(of_job(message.id)):
             await self._hear_of(claimed, message)
 
-    async def _hear_of(self, claimed: Claimed, message: Accepted | Stepped | Finished | Refused) -> None:
+    async def _hear_of(self, claimed: Claimed, message: Accepted | Stepped | Finished | JobRefused) -> None:
         match message:
             case Accepted():
                 self._dispatch.started(claimed, self.name)
@@ -326,7 +326,7 @@ class Runner:
                 await self._dispatch.finished(claimed, message.picture)
                 self.failures = 0
                 self._let_go(message.id)
-            case Refused():
+            case JobRefused():
                 await self._dispatch.refused(claimed, message)
                 self._let_go(message.id)
             case _:

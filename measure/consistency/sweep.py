@@ -1,6 +1,6 @@
 """Which numbers of each technique keep and change best, on edit pairs that the evaluation does not use.
 
-The defaults of `imaging.controls.settings` come from here, one family of checkpoints at a time.
+The defaults of `imaging.controls.families` come from here, one family of checkpoints at a time.
 """
 
 from __future__ import annotations

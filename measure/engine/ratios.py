@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imaging.controls.settings import MINI, SDXL
+from imaging.controls.families import MINI, SDXL
 from imaging.cpu import cores
 from imaging.engines.mini import mini_abilities
 from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine

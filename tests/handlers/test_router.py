@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.recipes import LONGEST_CHAIN, Built, build, depth
-from handlers.router import Parent, Planned, Refused, Resolution, Selected, View, resolve
+from handlers.router import Invalid, Parent, Planned, Resolution, Selected, View, resolve
 from imaging.model import Abilities, Operation, Technique
 from prompts.adapter import adapt
 from prompts.protocol import Directive
@@ -55,18 +55,18 @@ def thread(*parents: Parent, current: int | None = None, written: dict[int, int]
         (
             Directive(Operation.VARIATION, description="a fox", problem="It must hold a number."),
             thread(fox()),
-            Refused("It must hold a number."),
+            Invalid("It must hold a number."),
         ),
-        (Directive(Operation.VARIATION), thread(), Refused("There is no picture yet to make a variation of.")),
+        (Directive(Operation.VARIATION), thread(), Invalid("There is no picture yet to make a variation of.")),
         (
             Directive(Operation.EDIT, source=9, description="x"),
             thread(fox()),
-            Refused("There is no picture 9 in this thread."),
+            Invalid("There is no picture 9 in this thread."),
         ),
         (Directive(Operation.SELECT, source=1), thread(fox()), Selected(1, "a red fox in the snow")),
-        (Directive(Operation.SELECT), thread(), Refused("There is no picture yet to select.")),
-        (Directive(Operation.IMAGE, problem="It is broken."), thread(), Refused("It is broken.")),
-        (Directive(Operation.IMAGE), thread(), Refused("A picture needs a description.")),
+        (Directive(Operation.SELECT), thread(), Invalid("There is no picture yet to select.")),
+        (Directive(Operation.IMAGE, problem="It is broken."), thread(), Invalid("It is broken.")),
+        (Directive(Operation.IMAGE), thread(), Invalid("A picture needs a description.")),
     ],
 )
 def test_what_a_directive_means(directive: Directive, view: View, expected: Resolution) -> None:
@@ -177,7 +177,7 @@ def test_every_directive_ends_in_a_plan_the_engine_can_run(
     view = thread(*(fox(number) for number in sorted(numbers)))
     plan = resolve(directive, view)
     if not isinstance(plan, Planned):
-        assert isinstance(plan, Refused | Selected)
+        assert isinstance(plan, Invalid | Selected)
         return
     recipe = made(directive, view, abilities).recipe
     technique = recipe.control.technique if recipe.control else Technique.NONE

@@ -10,8 +10,8 @@ import pytest
 from imaging.places import without_places
 
 ROOT = Path(__file__).parents[2]
-TOLD = {"UserError", "LanguageModelError", "UnreadableUpload", "ChatUnavailable", "QueueFull", "BadPicture", "Refused",
-        "NoticePart", "Answer", "_Refused"}  # fmt: skip
+TOLD = {"UserError", "LanguageModelError", "UnreadableUpload", "ChatUnavailable", "QueueFull", "BadPicture",
+        "FileRefused", "SlackRefused", "ImagesRefused", "JobRefused", "NoticePart", "Answer"}  # fmt: skip
 """What carries a sentence to people as it is. `EngineError` and what workers say go through `without_places`."""
 PLACES = ("url", "path", "address", "token", "api_key", "home", "folder", "host", "secret")
 ELSEWHERE = {"bot/commands"}

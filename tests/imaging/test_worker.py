@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imaging.engine_table import EngineSpec
-from imaging.worker_client import Finished, Refused, SubprocessWorker, WorkerMessage
+from imaging.worker_client import Finished, JobRefused, SubprocessWorker, WorkerMessage
 from tests.fakes_engine import recipe
 from tests.imaging.samples import PLANTED
 
@@ -27,14 +27,14 @@ async def test_a_picture_that_cannot_be_taken_in_fails_alone_and_the_host_reads_
         await link.submit("good", recipe("a fox"), {})
         async with asyncio.timeout(20):
             async for message in link.messages():
-                if isinstance(message, Finished | Refused):
+                if isinstance(message, Finished | JobRefused):
                     ended[message.id] = message
                 if len(ended) == 2:
                     break
     finally:
         await link.close()
     bad = ended["stumbles"]
-    assert isinstance(bad, Refused)
+    assert isinstance(bad, JobRefused)
     assert not bad.retryable
     assert "KeyError" not in bad.sentence
     assert isinstance(ended["good"], Finished)

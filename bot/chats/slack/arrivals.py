@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack import inbound, written
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.files import Refused, fetch, name_of
+from bot.chats.slack.files import FileRefused, fetch, name_of
 from bot.chats.slack.inbound import Message, Payload
 from bot.chats.slack.inbox import Entry, Inbox, Kind
 from bot.chats.slack.members import whereabouts
@@ -130,7 +130,7 @@ class Arrivals:
         for file in files[: self._config.max_files]:
             try:
                 found.append(await fetch(client, file, await self._clients.token(team), self._config))
-            except Refused as refused:
+            except FileRefused as refused:
                 problems.append(str(refused))
         if left := [name_of(file) for file in files[self._config.max_files :]]:
             problems.append(left_out(self._config.max_files, left))

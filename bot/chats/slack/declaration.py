@@ -25,11 +25,11 @@ class SlackRunner(Service):
         return self.service.chat
 
     async def start(self) -> None:
-        from bot.chats.slack.link import Refused
+        from bot.chats.slack.link import SlackRefused
 
         try:
             await self.service.start()
-        except Refused as error:
+        except SlackRefused as error:
             raise ChatNotStarted(str(error)) from None
 
     async def stop(self) -> None:

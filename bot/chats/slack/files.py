@@ -26,7 +26,7 @@ TRIES = 3
 UPLOAD_S = 120.0
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """A file that we do not take; `str()` is the sentence for the person who sent it."""
 
 
@@ -116,17 +116,17 @@ async def fetch(client: AsyncWebClient, file: Mapping[str, Any], token: str, con
     """One file of a message. The token goes to Slack's hosts only; a redirect is not followed.
 
     Raises:
-        Refused: not a picture, too large, not on Slack's hosts, or access denied; with the sentence.
+        FileRefused: not a picture, too large, not on Slack's hosts, or access denied; with the sentence.
     """
     if file.get("file_access") == "check_file_info":
         file = await _told(client, file)  # Slack Connect: the event names the file only
     refusal = why_not(file, config)
     if refusal is not None:
-        raise Refused(refusal)
+        raise FileRefused(refusal)
     name = name_of(file)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     if not is_home(url, config.file_hosts, config.stand_in):
-        raise Refused(f"{name} is not stored at Slack; upload the picture itself.")
+        raise FileRefused(f"{name} is not stored at Slack; upload the picture itself.")
     return Attachment(name, await _download(url, token, name, config.max_upload_bytes))
 
 
@@ -154,9 +154,9 @@ async def _told(client: AsyncWebClient, file: Mapping[str, Any]) -> Mapping[str,
         found = (await client.files_info(file=str(file.get("id") or "")))["file"]
     except SlackApiError as error:
         log.info("files.info refuses a file: %s", code(error))
-        raise Refused("Slack does not let me open that file; share it in this channel or send it again.") from None
+        raise FileRefused("Slack does not let me open that file; share it in this channel or send it again.") from None
     except TROUBLE:
-        raise Refused("Slack could not tell me about that file just now; send it again.") from None
+        raise FileRefused("Slack could not tell me about that file just now; send it again.") from None
     return found if isinstance(found, Mapping) else {}
 
 
@@ -175,9 +175,9 @@ async def _download(url: str, token: str, name: str, max_bytes: int) -> bytes:
                     wait = _seconds(answer.headers.get("Retry-After"), 2.0**attempt)
                 await asyncio.sleep(min(30.0, wait))
     except (aiohttp.ClientError, OSError, TimeoutError):
-        raise Refused(not_fetched(name, "Slack")) from None
+        raise FileRefused(not_fetched(name, "Slack")) from None
     # A page or a redirect instead of the bytes is Slack's way to ask for a sign-in.
-    raise Refused(f"Slack did not hand out {name}; check that I may read files, or send it again.")
+    raise FileRefused(f"Slack did not hand out {name}; check that I may read files, or send it again.")
 
 
 async def _bounded(answer: Any, name: str, max_bytes: int) -> bytes:
@@ -185,7 +185,7 @@ async def _bounded(answer: Any, name: str, max_bytes: int) -> bytes:
     async for chunk in answer.content.iter_chunked(64 * 1024):
         data += chunk
         if len(data) > max_bytes:
-            raise Refused(too_large(name, max_bytes))
+            raise FileRefused(too_large(name, max_bytes))
     return bytes(data)
 
 

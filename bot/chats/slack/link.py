@@ -26,7 +26,7 @@ REFUSED = NO_ACCESS | {"not_allowed_token_type", "missing_scope", "no_permission
 Json = dict[str, Any]
 
 
-class Refused(Exception):
+class SlackRefused(Exception):
     """Slack does not let us in; `str()` is one sentence with the way out."""
 
 
@@ -49,7 +49,7 @@ class Link:
         """Connect, and watch the connection from then on.
 
         Raises:
-            Refused: the app-level token is no good.
+            SlackRefused: the app-level token is no good.
             What slack_sdk and the network raise: Slack cannot be reached now.
         """
         await self._replace()
@@ -89,7 +89,7 @@ class Link:
             answer = await handler.client.web_client.apps_connections_open(app_token=str(self._config.app_token))
         except SlackApiError as error:
             if code(error) in REFUSED:
-                raise Refused(
+                raise SlackRefused(
                     f"Slack refuses EASEL_SLACK_APP_TOKEN ({code(error)}); make an app-level token with "
                     "connections:write (Basic Information page)."
                 ) from error
@@ -122,8 +122,8 @@ class Link:
             log.warning("%s; connecting anew", why)
             try:
                 await self._replace()
-            except (Refused, *TROUBLE) as error:
-                self.problem = str(error) if isinstance(error, Refused) else unreachable(error)
+            except (SlackRefused, *TROUBLE) as error:
+                self.problem = str(error) if isinstance(error, SlackRefused) else unreachable(error)
                 log.warning("%s", self.problem)
                 await asyncio.sleep(wait)
                 wait = min(60.0, wait * 2)

@@ -22,7 +22,7 @@ from bot.chats.slack import manifest
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.clients import web_client
 from bot.chats.slack.install import InstallFlow
-from bot.chats.slack.link import Link, Refused, unreachable
+from bot.chats.slack.link import Link, SlackRefused, unreachable
 from bot.chats.slack.listeners import register
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
 from bot.chats.slack.signed import asks_for_certificate, is_signed
@@ -100,7 +100,7 @@ class SlackService:
         """Connect and take up what an earlier process left; where Slack cannot be reached now, go on trying.
 
         Raises:
-            Refused: a token is no good; one sentence with the way out.
+            SlackRefused: a token is no good; one sentence with the way out.
         """
         try:
             await self._begin()
@@ -127,7 +127,7 @@ class SlackService:
             try:
                 await self._begin()
                 return
-            except Refused as error:
+            except SlackRefused as error:
                 self._problem = str(error)
                 log.error("%s", error)
             except TROUBLE as error:
@@ -141,7 +141,7 @@ class SlackService:
             who = await self._identity()
         except SlackApiError as error:
             if code(error) in NO_ACCESS:
-                raise Refused(
+                raise SlackRefused(
                     f"Slack refuses EASEL_SLACK_BOT_TOKEN ({code(error)}); copy the Bot User OAuth Token again."
                 ) from error
             raise

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from imaging.engines.images_api.answers import MAX_BYTES, TOO_LARGE
-from imaging.engines.images_api.refusals import Refused
+from imaging.engines.images_api.refusals import ImagesRefused
 
 NOT_FETCHED: Final = "The images endpoint named a picture at an address that is not fetched."
 NOT_THERE: Final = "The picture could not be fetched from the images endpoint; please try again."
@@ -37,11 +37,11 @@ def fetch(url: str, base_url: str, timeout_s: float) -> bytes:
     """The bytes at an address, relative ones taken from the endpoint's own; redirects are not followed.
 
     Raises:
-        Refused: it may not be fetched, cannot be, or is too large.
+        ImagesRefused: it may not be fetched, cannot be, or is too large.
     """
     url = urljoin(f"{base_url.rstrip('/')}/", url)
     if not may_fetch(url, base_url):
-        raise Refused(NOT_FETCHED, retryable=False)
+        raise ImagesRefused(NOT_FETCHED, retryable=False)
     there, own = urlsplit(url), urlsplit(base_url)
     near = same_server(there, own)
     ours = _addresses(own.hostname or "") if near else ()
@@ -55,15 +55,15 @@ def fetch(url: str, base_url: str, timeout_s: float) -> bytes:
             while len(data) <= MAX_BYTES and (part := response.read1(_CHUNK)):
                 data += part
                 if time.monotonic() > end:
-                    raise Refused(NOT_THERE)
+                    raise ImagesRefused(NOT_THERE)
     except _NotAllowed as error:
-        raise Refused(NOT_FETCHED, retryable=False) from error
+        raise ImagesRefused(NOT_FETCHED, retryable=False) from error
     except (URLError, OSError, ValueError, HTTPException) as error:
         if isinstance(error, URLError) and isinstance(error.reason, _NotAllowed):
-            raise Refused(NOT_FETCHED, retryable=False) from error
-        raise Refused(NOT_THERE) from error
+            raise ImagesRefused(NOT_FETCHED, retryable=False) from error
+        raise ImagesRefused(NOT_THERE) from error
     if len(data) > MAX_BYTES:
-        raise Refused(TOO_LARGE)
+        raise ImagesRefused(TOO_LARGE)
     return bytes(data)
 
 

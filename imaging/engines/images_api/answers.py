@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from imaging.engines.images_api.refusals import Refused
+from imaging.engines.images_api.refusals import ImagesRefused
 
 MAX_BYTES: Final = 32 << 20
 """Of one picture from the endpoint."""
@@ -45,7 +45,7 @@ def inline(item: Item) -> bytes | None:
     """The bytes that an item holds itself; None when it names an address, or nothing.
 
     Raises:
-        Refused: they are none, or too many.
+        ImagesRefused: they are none, or too many.
     """
     for text in (item.packed, item.url):
         if found := _DATA.match(text):
@@ -57,17 +57,17 @@ def unpacked(text: str) -> bytes:
     """Base64 with or without line breaks and padding, in either alphabet.
 
     Raises:
-        Refused: it is none, or too long.
+        ImagesRefused: it is none, or too long.
     """
     if len(text) > MAX_BYTES * 2:
-        raise Refused(TOO_LARGE)
+        raise ImagesRefused(TOO_LARGE)
     packed = text.translate(_SPACE).rstrip("=")
     try:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(NO_PICTURE) from error
+        raise ImagesRefused(NO_PICTURE) from error
     if len(data) > MAX_BYTES:
-        raise Refused(TOO_LARGE)
+        raise ImagesRefused(TOO_LARGE)
     return data
 
 

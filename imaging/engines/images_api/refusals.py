@@ -9,7 +9,7 @@ from typing import Final
 from imaging.refused import error_texts
 
 
-class Refused(Exception):
+class ImagesRefused(Exception):
     """`str()` is the sentence for people."""
 
     def __init__(self, sentence: str, *, retryable: bool = True) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.chats.slack.config import Patience
-from bot.chats.slack.link import Link, Refused
+from bot.chats.slack.link import Link, SlackRefused
 from tests.bot.slack.conftest import World
 
 
@@ -115,7 +115,7 @@ async def test_a_socket_address_that_leads_nowhere_is_asked_for_anew(world: Worl
 async def test_a_wrong_bot_token_stops_the_start_with_the_way_out(world: World) -> None:
     world.peer.fail("auth.test", "invalid_auth")
     service = world.build()
-    with pytest.raises(Refused, match="copy the Bot User OAuth Token again"):
+    with pytest.raises(SlackRefused, match="copy the Bot User OAuth Token again"):
         await service.start()
     await service.stop()
 
@@ -123,7 +123,7 @@ async def test_a_wrong_bot_token_stops_the_start_with_the_way_out(world: World) 
 async def test_a_wrong_app_token_stops_the_start_with_the_way_out(world: World) -> None:
     service = world.build(app_token="xapp-wrong")
     async with asyncio.timeout(10):
-        with pytest.raises(Refused, match=r"EASEL_SLACK_APP_TOKEN \(invalid_auth\).*connections:write"):
+        with pytest.raises(SlackRefused, match=r"EASEL_SLACK_APP_TOKEN \(invalid_auth\).*connections:write"):
             await service.start()
     await service.stop()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from imaging.controls.settings import MINI
+from imaging.controls.families import MINI
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.mini import mini_engine
 from imaging.engines.sdxl import EngineOptions, SdxlEngine

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from imaging.controls import attention
-from imaging.controls.settings import MINI
+from imaging.controls.families import MINI
 from imaging.engines.batch import advance
 from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts, load_parts

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from imaging.controls.attention import layer_numbers
-from imaging.controls.settings import MINI, SDXL, resolve
+from imaging.controls.families import MINI, SDXL, resolve
 from imaging.engines.layouts import unet_config
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.original_keys import original_keys

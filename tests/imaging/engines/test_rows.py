@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaging.controls import attention
-from imaging.controls.settings import SDXL
+from imaging.controls.families import SDXL
 from imaging.engines import stable_rows
 from imaging.engines.batch import advance
 from imaging.engines.grouping import Group

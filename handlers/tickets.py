@@ -8,48 +8,48 @@ from types import TracebackType
 from handlers.model import ThreadKey
 
 
-class ThreadLines:
+class Tickets:
     """Within a thread turns go in their order, whoever reaches the line first. A thread that nobody waits for
     takes no memory."""
 
     def __init__(self) -> None:
-        self._lines: dict[ThreadKey, list[Place]] = {}
+        self._lines: dict[ThreadKey, list[Ticket]] = {}
 
     def __len__(self) -> int:
         """How many threads are busy."""
         return len(self._lines)
 
-    def place(self, thread: ThreadKey, index: int) -> Place:
-        """A place in the thread's line, from now on: later turns (a higher `index`) wait for it.
+    def take(self, thread: ThreadKey, index: int) -> Ticket:
+        """A ticket in the thread's line, from now on: later turns (a higher `index`) wait for it.
 
         Enter it with `async with`, or `leave` it.
         """
-        place = Place(self, thread, index)
-        self._lines.setdefault(thread, []).append(place)
-        return place
+        ticket = Ticket(self, thread, index)
+        self._lines.setdefault(thread, []).append(ticket)
+        return ticket
 
     def _next(self, thread: ThreadKey) -> None:
         line = self._lines[thread]
-        if not any(place.served for place in line):
-            min(line, key=lambda place: place.index).serve()
+        if not any(ticket.served for ticket in line):
+            min(line, key=lambda ticket: ticket.index).serve()
 
-    def _leave(self, place: Place) -> None:
-        line = self._lines.get(place.thread, [])
-        if place in line:
-            line.remove(place)
+    def _leave(self, ticket: Ticket) -> None:
+        line = self._lines.get(ticket.thread, [])
+        if ticket in line:
+            line.remove(ticket)
         if line:
-            self._next(place.thread)
+            self._next(ticket.thread)
         else:
-            self._lines.pop(place.thread, None)
+            self._lines.pop(ticket.thread, None)
 
 
-class Place:
-    """One turn's place in its thread's line."""
+class Ticket:
+    """One turn's ticket in its thread's line."""
 
-    def __init__(self, lines: ThreadLines, thread: ThreadKey, index: int) -> None:
+    def __init__(self, tickets: Tickets, thread: ThreadKey, index: int) -> None:
         self.thread = thread
         self.index = index
-        self._lines = lines
+        self._tickets = tickets
         self._turn = asyncio.Event()
 
     @property
@@ -61,10 +61,10 @@ class Place:
 
     def leave(self) -> None:
         """Let the next one go; harmless when it has been left before."""
-        self._lines._leave(self)
+        self._tickets._leave(self)
 
     async def __aenter__(self) -> None:
-        self._lines._next(self.thread)
+        self._tickets._next(self.thread)
         try:
             await self._turn.wait()
         except BaseException:
