@@ -112,5 +112,7 @@ def _read(answer: bytes, name: str) -> list[Finding]:
 
 
 def _finding(one: dict[str, Any], name: str) -> Finding:
+    if not isinstance(one, dict):
+        raise TypeError("a finding is an object")
     why = " ".join(str(one.get("why", "")).split())[:LONGEST_WHY]
     return Finding(Category(one["category"]), WEIGHTS[one["weight"]], name, why)
