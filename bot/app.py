@@ -139,8 +139,9 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         metrics.watch_desk(desk)
         services: dict[str, Service] = {}
         probes = Probes(
-            home.root, store, studio.queue, services.values, lambda: model.problem, min_free_mib=settings.min_free_mib
-        )
+            home.root, store, studio.queue, services.values, lambda: model.problem, judging,
+            min_free_mib=settings.min_free_mib,
+        )  # fmt: skip
         parts = Parts(
             settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
             probes.look, people, audit=store,

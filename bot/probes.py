@@ -15,6 +15,7 @@ from bot.platforms import Service
 from bot.readiness import Readiness
 from bot.store.store import SqliteStore
 from handlers.errors import StoreError
+from handlers.screen import Screen
 from imaging.disk import database_sentence
 from imaging.errors import RecordRefused
 from imaging.queue import JobQueue
@@ -35,6 +36,7 @@ class Probes:
         queue: JobQueue,
         services: Callable[[], Iterable[Service]],
         model_problem: Callable[[], str | None],
+        judging: Screen,
         *,
         min_free_mib: int,
     ) -> None:
@@ -42,6 +44,7 @@ class Probes:
         Args:
             services: The platforms that are started.
             model_problem: What is wrong with the language model, as far as is known without asking it.
+            judging: Its moderators; one that fails keeps people from being served where nothing is drawn without it.
             min_free_mib: Less free disk than this is a full disk.
         """
         self._home = home
@@ -49,6 +52,7 @@ class Probes:
         self._queue = queue
         self._services = services
         self._model_problem = model_problem
+        self._judging = judging
         self._min_free_mib = min_free_mib
         self._looking = asyncio.Lock()
         self._newest: tuple[float, Readiness] | None = None
@@ -68,7 +72,14 @@ class Probes:
         health = self._queue.health()
         problems += health.problems
         warnings = [*health.warnings, self._model_problem()]
-        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)), tuple(health.passing))
+        passing = list(health.passing)
+        silent = await self._judging.problems()
+        if self._judging.house.closed:
+            problems += silent
+            passing += silent  # they are asked again until they answer
+        else:
+            warnings += silent
+        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)), tuple(passing))
 
     def _disk(self) -> str | None:
         """A full or read-only disk refuses the probe; one that is nearly full will refuse the next pictures."""

@@ -6,6 +6,7 @@ The one door that words and pictures go through: `Screen.check` raises what the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ SETTING: Final = "moderation"
 SCOPE: Final = "moderation:"
 AGE: Final = "age"
 RESTRICTED: Final = "restricted"
+ASK_AGAIN_S: Final = 2.0
+"""How long whoever asks whether all is well waits for a moderator that failed."""
 PROBE: Final = Subject(Kind.DESCRIPTION, "a red ball on a table")
 IN_WORDS: Final = "nude"
 """What a picture was found to show, beside its description: who is in it is known from the words alone."""
@@ -217,8 +220,9 @@ class Screen:
 
     async def problems(self) -> list[str]:
         """A sentence for each moderator that cannot say; those that failed are asked again."""
-        for moderator in self._moderators:
-            if moderator.name in self._failing:
-                await self._ask_one(moderator, PROBE)
+        failing = [moderator for moderator in self._moderators if moderator.name in self._failing]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ASK_AGAIN_S):
+                await asyncio.gather(*(self._ask_one(moderator, PROBE) for moderator in failing))
         then = "nothing is drawn until it does" if self.house.closed else "the others decide alone"
         return [f"The moderator {name} does not answer, so {then}: {why}" for name, why in self._failing.items()]

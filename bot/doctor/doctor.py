@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from bot.app import CHATS
+from bot.app import CHATS, others_come
 from bot.doctor import device, home, limits, running, uploads
 from bot.env_file import env_file
 from bot.home import Home
 from bot.llm import checkup
+from bot.moderation import checkup as judges
 from bot.questions import ask
 from bot.settings import Settings, unknown_names
 from imaging.engine_table import ENGINES, declared
@@ -52,6 +53,7 @@ def _questions(settings: Settings) -> Iterable[Awaitable[Iterable[Finding]]]:
         yield device.examine(settings)
     if settings.llm_base_url:
         yield checkup.examine(settings)
+    yield judges.examine(settings, others_come(settings))
     if (url := Home(settings.home).running()) is not None:
         yield running.examine(url)
     yield from (row.examine(settings) for row in CHATS if row.wanted(settings))

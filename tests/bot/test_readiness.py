@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -16,15 +16,22 @@ from aiohttp import web
 from bot import probes
 from bot.doctor import running
 from bot.home import Home
+from bot.moderation.endpoint import ModerationEndpoint
 from bot.platforms import Service
 from bot.probes import Probes
+from bot.readiness import Readiness
 from bot.store.store import SqliteStore
+from handlers.errors import Moderated
+from handlers.model import ThreadKey
+from handlers.moderation.model import Kind, Subject
+from handlers.screen import House, Screen
 from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.findings import Level
 from imaging.queue import JobQueue
 from imaging.record.sqlite import open_record
 from tests.fakes_worker import ScriptedWorker
+from tests.peers.moderation_peer import ModerationPeer
 from tests.waiting import until
 
 
@@ -44,6 +51,7 @@ class Place:
         self.worker = ScriptedWorker()
         self.platform = Deaf()
         self.model_problem: str | None = None
+        self.screen = Screen()
         ledger = open_record(home / "jobs.db", busy_s=0.02)
         spec = EngineSpec("tests.fakes_engine:make")
         self.queue = JobQueue(ledger, self.files, [self.worker], spec, home=home, warm=True)
@@ -54,7 +62,7 @@ class Place:
         self.store = await SqliteStore.open(self.home / "easel.db", self.files, busy_s=0.02)
         services = [cast(Service, self.platform)]
         self.probes = Probes(
-            self.home, self.store, self.queue, lambda: services, lambda: self.model_problem, min_free_mib=1
+            self.home, self.store, self.queue, lambda: services, lambda: self.model_problem, self.screen, min_free_mib=1
         )
         await self.queue.start()
         await until(lambda: self.queue.health().ready)
@@ -199,3 +207,29 @@ def runner_port_closed() -> int:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_a_moderator_that_fails_is_told_until_it_answers_again(tmp_path: Path, closed: bool) -> None:
+    place = Place(tmp_path)
+    async with ModerationPeer() as peer:
+        judge = ModerationEndpoint(peer.base_url, "", "m", timeout_s=10)
+        place.screen = Screen([judge], House(closed=closed))
+        await place.start()
+        try:
+            assert (await place.probes.look()).ready
+            peer.scripted.append(web.json_response({}, status=401))
+            with suppress(Moderated):
+                await place.screen.check(Subject(Kind.DESCRIPTION, "a boat"), ThreadKey("web", "-", "c", "t"))
+            peer.scripted.append(web.json_response({}, status=401))
+            place.probes._newest = None
+            found = await place.probes.look()
+            assert found.ready is not closed
+            (sentence,) = found.problems if closed else found.warnings
+            assert "endpoint" in sentence
+            assert found.passing == (found.problems if closed else ())
+            place.probes._newest = None
+            assert await place.probes.look() == Readiness()
+        finally:
+            await place.stop()
+            await judge.close()
