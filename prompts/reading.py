@@ -196,7 +196,7 @@ class _Reader:
     def _referred(self, id_: int | None, source: int | None) -> tuple[int | None, int | None, str]:
         """Which picture is meant: the body says it, else an attribute, else the tag's own id.
 
-        A body of other words is a wish that this tag cannot carry out: it is never dropped for the sake of a number
+        A body of other words is a request that this tag cannot carry out: it is never dropped for the sake of a number
         beside it, since `<refine prev_id="3"> the fox at night </refine>` would then draw no night.
         """
         inside = self._body or self._loose
@@ -207,11 +207,11 @@ class _Reader:
             )
             return id_, source, ""
         found = read_number(inside)
-        wish = self._values.get("description") or (self._body if found is None else "")
-        asked = wish or self._values.get("style") or self._values.get("negative")
+        words = self._values.get("description") or (self._body if found is None else "")
+        asked = words or self._values.get("style") or self._values.get("negative")
         if asked:
             self._no_number(asked, source or found)
-            return id_, source or found, wish[:MAX_DESCRIPTION]
+            return id_, source or found, words[:MAX_DESCRIPTION]
         if found is not None and source is not None and found != source:
             self._problems.append(f"the <{self._row.name}> tag names two pictures, {source} and {found}")
             return id_, source, ""
@@ -224,10 +224,10 @@ class _Reader:
             )
         return id_, found, ""
 
-    def _no_number(self, wish: str, source: int | None) -> None:
+    def _no_number(self, words: str, source: int | None) -> None:
         picture = "a picture" if source is None else f"picture {source}"
         self._problems.append(
-            f"the <{self._row.name}> tag must hold the number of a picture and nothing else, not {_quoted(wish)}; "
+            f"the <{self._row.name}> tag must hold the number of a picture and nothing else, not {_quoted(words)}; "
             f"to change {picture} takes an <edit> tag with the full description"
         )
 

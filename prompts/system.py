@@ -186,11 +186,11 @@ def _repair(request: LanguageRequest) -> list[ChatMessage]:
         return []
     numbers = ", ".join(str(line.number) for line in request.pictures) or "none"
     problems = "\n".join(f"- {problem}" for problem in request.repair.problems)
-    wish = (
+    correction = (
         f"Some tags of your reply could not be carried out:\n{problems}\nPictures that exist: {numbers}. "
         "Write only the corrected tags again, one for each problem in the same order, without any other words."
     )
-    return [{"role": "assistant", "content": request.repair.reply[:4000]}, {"role": "user", "content": wish}]
+    return [{"role": "assistant", "content": request.repair.reply[:4000]}, {"role": "user", "content": correction}]
 
 
 def _window(turns: Sequence[ChatMessage], indices: Sequence[int], room: int) -> list[ChatMessage]:

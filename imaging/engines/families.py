@@ -83,7 +83,7 @@ _MIDDLE = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Overrides:
     """What a host sets; None is the family's."""
 
     family: str | None = None
@@ -97,7 +97,7 @@ class Wishes:
     prediction: str | None = None
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Wishes:
+    def of(cls, options: Mapping[str, Any]) -> Overrides:
         return cls(**{each.name: options[each.name] for each in fields(cls) if options.get(each.name) is not None})
 
 
@@ -128,7 +128,7 @@ class Recognised:
         )
 
 
-def recognise(model: str, loras: Sequence[str] = (), wishes: Wishes | None = None) -> Recognised:
+def recognise(model: str, loras: Sequence[str] = (), overrides: Overrides | None = None) -> Recognised:
     """Find the families of a checkpoint and its LoRAs.
 
     Args:
@@ -138,15 +138,15 @@ def recognise(model: str, loras: Sequence[str] = (), wishes: Wishes | None = Non
     Raises:
         EngineError: the host named a family or a sampler that is not there.
     """
-    wishes = wishes or Wishes()
-    rows = _named(wishes.family) if wishes.family else _found(model, loras)
+    overrides = overrides or Overrides()
+    rows = _named(overrides.family) if overrides.family else _found(model, loras)
     merged: dict[str, Any] = {}
     for row, said in [*rows, (SDXL, "")]:
         for name in ("steps", "guidance", "sampler", "quality", "first", "negative", "side", "prediction"):
             if merged.get(name) is None:
                 merged[name] = _steps(row, said) if name == "steps" else getattr(row, name)
-    mine = [name for name in merged if getattr(wishes, name, None) is not None]
-    merged |= {name: getattr(wishes, name) for name in mine}
+    mine = [name for name in merged if getattr(overrides, name, None) is not None]
+    merged |= {name: getattr(overrides, name) for name in mine}
     merged["sampler"] = canonical(merged["sampler"])
     return Recognised(tuple(row.family for row, _ in rows) or (SDXL.family,), **merged, set_by_host=tuple(mine))
 

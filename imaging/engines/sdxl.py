@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging.engine import Advance, Ask, Declaration, Settings
 from imaging.engines import sdxl_settings
-from imaging.engines.families import Wishes, recognise, sizes
+from imaging.engines.families import Overrides, recognise, sizes
 from imaging.engines.options import EngineOptions as EngineOptions
 from imaging.errors import EngineError
 from imaging.findings import Finding
@@ -84,7 +84,7 @@ def sdxl_engine(
     precision: str = "auto",
     vae: str | None = None,
     clip_skip: int = 2,
-    wishes: Wishes | None = None,
+    overrides: Overrides | None = None,
 ) -> SdxlEngine:
     """An engine for any SDXL checkpoint, with the numbers and words of its family (`imaging.engines.families`).
 
@@ -98,9 +98,9 @@ def sdxl_engine(
         precision: `auto`, `float32`, `bfloat16` or `float16`.
         vae: In place of the checkpoint's own, in the same ways.
         clip_skip: Which layer of the text encoders is read, from the end.
-        wishes: What the host sets; it goes before the family's.
+        overrides: What the host sets; it goes before the family's.
     """
-    known = recognise(model, [name for name, _ in loras], wishes)
+    known = recognise(model, [name for name, _ in loras], overrides)
     abilities = Abilities(
         name="sdxl",
         model=public_name(model),
@@ -146,7 +146,7 @@ class Sdxl(Declaration):
             precision=str(options.get("precision", "auto")),
             vae=options.get("vae"),
             clip_skip=int(options.get("clip_skip", 2)),
-            wishes=Wishes.of(options),
+            overrides=Overrides.of(options),
         )
 
 

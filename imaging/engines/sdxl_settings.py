@@ -9,7 +9,7 @@ from typing import Any
 
 from imaging.engine import Settings
 from imaging.engines import hub
-from imaging.engines.families import Recognised, Wishes, read_header, recognise
+from imaging.engines.families import Overrides, Recognised, read_header, recognise
 from imaging.engines.single_file import read_single_file
 from imaging.errors import EngineError
 from imaging.findings import Finding, broken, ok, warning
@@ -48,7 +48,7 @@ def recognised(settings: Settings) -> Recognised:
         EngineError: a setting names what is not there.
     """
     loras = [name for name, _ in parse_loras(settings["loras"])]
-    return recognise(settings["sdxl_model"], loras, Wishes.of(options(settings)))
+    return recognise(settings["sdxl_model"], loras, Overrides.of(options(settings)))
 
 
 def parse_loras(value: str) -> tuple[tuple[str, float], ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prompts.lexicon import words as w
 from prompts.tiny.format import TinyPicture
-from prompts.tiny.telling import stem, words_of
+from prompts.tiny.keywords import stem, words_of
 
 _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5,

@@ -11,10 +11,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prompts.lexicon.glossary import foreign_language
+from prompts.tiny.changes import asks_for_change, copied, removes, with_change
 from prompts.tiny.format import MAX_USER, english, harmless
 from prompts.tiny.resolve import undoes
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
-from prompts.tiny.wish import asks_for_change, copied, kept_wish, removes
 
 _IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
@@ -41,7 +41,7 @@ class ReplyContext:
     """The message that is answered: it chooses the language and, by its hash, among equal sentences."""
     language: str | None = None
     descriptions: Mapping[int, str] = field(default_factory=dict)
-    """Of the thread's pictures, by number: an edit that would say the same again gets the wish itself."""
+    """Of the thread's pictures, by number: an edit that would say the same again gets the change itself."""
     current: int | None = None
     """The picture that is talked about, where there is one: going back to it is going nowhere."""
     doubt: bool = False
@@ -187,7 +187,7 @@ class TaggedReply:
                 # A tiny model now and then goes on after it is done.
                 return
             if repeated is not None:
-                description = kept_wish(message, old, old)
+                description = with_change(message, old, old)
             self._edited.add(head.target)
         yield from self._release(head)
         if self._left < 1:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompts.tiny.format import TinyPicture
+from prompts.tiny.keywords import GENDERED, LIVING, PERSONS, named, others_named, spelled, stem, words_of
 from prompts.tiny.places import by_place
-from prompts.tiny.telling import GENDERED, LIVING, PERSONS, named, others_named, spelled, stem, words_of
 
 _UNDO = re.compile(
     r"\b(?:undo|undone|revert|rewind|roll(?:ed)? back|ctrl ?\+? ?z|scrap (?:that|this|it|the last|both|all)|previous (?:version|picture|one|state)"

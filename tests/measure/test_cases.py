@@ -15,7 +15,7 @@ import pytest
 from measure.score import Expectation, confusion, judge, shares
 from prompts.lexicon.words import terms
 from prompts.tiny.format import parse_command
-from prompts.tiny.telling import stem
+from prompts.tiny.keywords import stem
 from training.tiny.data.turns import examples
 
 CASES = [
@@ -66,7 +66,7 @@ def test_a_case_is_well_formed_and_points_at_a_picture_of_its_history(case: dict
     assert [said["role"] for said in case["history"]] == ["user", "assistant"] * (len(case["history"]) // 2)
 
 
-def telling(message: str) -> frozenset[str]:
+def keywords(message: str) -> frozenset[str]:
     """What a message says, whatever the order, the number and the courtesy."""
     return frozenset(stem(word) for word in re.findall(r"[^\W_]+", message.lower())) - FUNCTION_WORDS
 
@@ -74,11 +74,11 @@ def telling(message: str) -> frozenset[str]:
 def test_no_case_is_in_the_training_data() -> None:
     """Thousands of generated turns against every case: neither as it stands nor with the same words in other order."""
     cases = {normal(case["user"]) for case in CASES}
-    said = {telling(case["user"]) for case in CASES if len(telling(case["user"])) > 2}
+    said = {keywords(case["user"]) for case in CASES if len(keywords(case["user"])) > 2}
     for seed in (1, 301):
         for example in itertools.islice(examples(seed), 6000):
             assert normal(example.turn.user) not in cases - GENERIC
-            assert telling(example.turn.user) not in said
+            assert keywords(example.turn.user) not in said
 
 
 def test_generated_turns_are_valid_and_reproducible() -> None:

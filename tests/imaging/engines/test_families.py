@@ -16,7 +16,7 @@ from bot.pictures import engine_spec
 from bot.questions import ask
 from bot.settings import Settings, SettingsError, load_settings
 from imaging.engine_table import build_engine, declared
-from imaging.engines.families import FAMILIES, Wishes, recognise, sizes
+from imaging.engines.families import FAMILIES, Overrides, recognise, sizes
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.samplers import SAMPLERS
 from imaging.engines.sdxl import SdxlEngine, sdxl_engine
@@ -74,7 +74,7 @@ def test_models_and_loras_are_known_by_their_names(
 def test_every_row_names_samplers_that_are_there_and_can_be_named() -> None:
     assert {row.sampler for row in FAMILIES} <= SAMPLERS
     for row in FAMILIES:
-        assert recognise("x", [], Wishes(family=row.family.upper())).families == (row.family,)
+        assert recognise("x", [], Overrides(family=row.family.upper())).families == (row.family,)
 
 
 def test_tensors_titles_and_configurations_tell_a_family(tiny_folder: Path, tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_what_a_host_says_of_a_checkpoint_is_what_it_is(tiny_folder: Path, tmp_p
     with pytest.raises(EngineError, match="EASEL_CLIP_SKIP"):
         load(tiny_folder, clip_skip=9)
     pictures = []
-    for wishes in (Wishes(), Wishes(prediction="v_prediction")):
-        found = sdxl_engine(str(tiny_folder), tmp_path, "cpu", precision="float32", wishes=wishes)
+    for overrides in (Overrides(), Overrides(prediction="v_prediction")):
+        found = sdxl_engine(str(tiny_folder), tmp_path, "cpu", precision="float32", overrides=overrides)
         found.load()
         pictures.append(pixels(render(found, {"a": recipe("a fox", num_inference_steps=1, guidance_scale=1.0)})["a"]))
     assert pictures[0] != pictures[1]

@@ -1,4 +1,4 @@
-"""The telling words of messages and descriptions, and which picture shows what a message calls "the …"."""
+"""The keywords of messages and descriptions, and which picture shows what a message calls "the …"."""
 
 # ruff: noqa: E501 -- patterns and word lists read better unwrapped
 
@@ -67,7 +67,7 @@ _COMMON = frozenset(
 
 
 def words_of(text: str) -> set[str]:
-    """The telling words of a text, folded."""
+    """The keywords of a text, folded."""
     return {stem(w) for w in re.findall(r"[^\W_]+", text.lower())} - _COMMON
 
 
@@ -92,15 +92,15 @@ def named(text: str, pictures: Sequence[TinyPicture], current: TinyPicture) -> i
     """The picture that shows what a text first calls "the …"; the current one where that fits as well."""
     here = words_of(current.description)
     for match in _DEFINITE.finditer(text):
-        telling = [stem(w) for w in re.findall(r"[^\W_]+", match[1])]
-        if telling and telling[0] in _OF_ANY_PICTURE | _VERBS:
+        keywords = [stem(w) for w in re.findall(r"[^\W_]+", match[1])]
+        if keywords and keywords[0] in _OF_ANY_PICTURE | _VERBS:
             continue
-        telling = [w for w in telling if w not in _COMMON][:2]
-        if not telling:
+        keywords = [w for w in keywords if w not in _COMMON][:2]
+        if not keywords:
             continue
-        if any(w in here for w in telling) and not _better_elsewhere(telling, pictures, current):
+        if any(w in here for w in keywords) and not _better_elsewhere(keywords, pictures, current):
             return current.id
-        found = _newest_with(telling, pictures)
+        found = _newest_with(keywords, pictures)
         if found is not None:
             return found
     return None
@@ -113,18 +113,18 @@ def others_named(text: str, pictures: Sequence[TinyPicture], current: TinyPictur
     return tuple(dict.fromkeys(number for number in found if number not in (None, first) and number is not None))
 
 
-def _fit(telling: Sequence[str], description: str) -> tuple[int, int]:
+def _fit(keywords: Sequence[str], description: str) -> tuple[int, int]:
     """How much of a phrase a picture shows: things count before colours, for "the gong green" names a gong."""
     there = words_of(description)
-    found = [w for w in telling if w in there]
+    found = [w for w in keywords if w in there]
     return sum(w not in _COLOURS for w in found), len(found)
 
 
-def _newest_with(telling: Sequence[str], pictures: Sequence[TinyPicture]) -> int | None:
-    best = max((_fit(telling, p.description), p.id) for p in pictures)
+def _newest_with(keywords: Sequence[str], pictures: Sequence[TinyPicture]) -> int | None:
+    best = max((_fit(keywords, p.description), p.id) for p in pictures)
     return best[1] if best[0] > (0, 0) else None
 
 
-def _better_elsewhere(telling: Sequence[str], pictures: Sequence[TinyPicture], current: TinyPicture) -> bool:
+def _better_elsewhere(keywords: Sequence[str], pictures: Sequence[TinyPicture], current: TinyPicture) -> bool:
     """Whether another picture fits more of the words than the current one does."""
-    return max(_fit(telling, p.description) for p in pictures) > _fit(telling, current.description)
+    return max(_fit(keywords, p.description) for p in pictures) > _fit(keywords, current.description)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.tiny.changes import with_change
 from prompts.tiny.format import MAX_DESCRIPTION
 from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply
-from prompts.tiny.wish import kept_wish
 
 FOX = "a red fox on a log with a hat, grey sky, two birds"
 
@@ -32,11 +32,11 @@ FOX = "a red fox on a log with a hat, grey sky, two birds"
     ],
 )
 def test_the_wish_is_put_in_or_what_should_go_is_taken_out(message: str, kept: str) -> None:
-    assert kept_wish(message, FOX, FOX) == kept
+    assert with_change(message, FOX, FOX) == kept
 
 
 def test_a_description_with_a_change_stays_as_it_is_written() -> None:
-    assert kept_wish("add a comet", FOX, f"{FOX} and a star") == f"{FOX} and a star"
+    assert with_change("add a comet", FOX, f"{FOX} and a star") == f"{FOX} and a star"
 
 
 def test_the_reply_carries_the_wish() -> None:
@@ -46,7 +46,7 @@ def test_the_reply_carries_the_wish() -> None:
 
 @given(st.text(max_size=800), st.text(max_size=400), st.text(max_size=400))
 def test_no_text_breaks_it(message: str, old: str, new: str) -> None:
-    kept = kept_wish(message, old, new)
+    kept = with_change(message, old, new)
     assert kept == new or len(kept) <= max(MAX_DESCRIPTION, len(old))
 
 

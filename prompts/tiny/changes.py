@@ -1,7 +1,7 @@
 """What to do when the model copies a picture's description without the change that was asked for.
 
 A tiny model loses a rare word at times and writes the old description once more. Drawing the same picture again is
-never what an edit means, so the wish itself is put in: taken out of the description for a removal, added to it for
+never what an edit means, so the change itself is put in: taken out of the description for a removal, added to it for
 everything else.
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from prompts.tiny.format import MAX_DESCRIPTION, cut
-from prompts.tiny.telling import stem, words_of
+from prompts.tiny.keywords import stem, words_of
 
 _COURTESY = re.compile(
     r"^(?:(?:please|pls|can you|could you|would you|can we|could we|i|we|want|would like|i'd like|we'd like|to|let's"
@@ -64,8 +64,8 @@ def copied(new: str, descriptions: Mapping[int, str], target: int) -> int | None
     return next((number for number in ordered if words_of(descriptions[number]) == said), None)
 
 
-def kept_wish(message: str, old: str, new: str) -> str:
-    """Return ``new``, or the old description with the wish of the (English) message if ``new`` says nothing else.
+def with_change(message: str, old: str, new: str) -> str:
+    """Return ``new``, or the old description with the change that the (English) message asks for.
 
     Args:
         message: What the person wrote.
@@ -86,10 +86,10 @@ def kept_wish(message: str, old: str, new: str) -> str:
     # "In #4 make the waves golden": what is before the order says where; "You forgot the pier, put it in" needs all.
     clause = message[order.start() :] if order and (removal or _VERB.match(message[order.start() :])) else message
     for part in (clause, message):
-        wish = _VERB.sub("", _COURTESY.sub("", part.strip()), count=1)
-        wish = _TAIL.sub("", wish) or part.strip(" .!?")
-        if words_of(wish) - words_of(old):
-            return cut(f"{old.rstrip(' .,')}, {wish}", MAX_DESCRIPTION)
+        change = _VERB.sub("", _COURTESY.sub("", part.strip()), count=1)
+        change = _TAIL.sub("", change) or part.strip(" .!?")
+        if words_of(change) - words_of(old):
+            return cut(f"{old.rstrip(' .,')}, {change}", MAX_DESCRIPTION)
     return old
 
 
