@@ -23,7 +23,7 @@ from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.clients import web_client
 from bot.chats.slack.install import InstallFlow
 from bot.chats.slack.link import Link, SlackRefused, unreachable
-from bot.chats.slack.listeners import register
+from bot.chats.slack.listeners import Listeners
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
 from bot.chats.slack.signed import asks_for_certificate, is_signed
 from handlers.ports import ChatUnavailable
@@ -49,7 +49,7 @@ class SlackService:
         self._link = Link(self.app, self._config) if self._config.socket_mode else None
         self._problem: str | None = "Slack is not connected yet."
         self._tasks = Tasks(self._start_failed)
-        register(self.app, chat, self.left)
+        Listeners(chat, self.left).register(self.app)
 
     def _authorize(self) -> Callable[..., Awaitable[Any]]:
         """Who we are in a workspace, from memory: Bolt's own way asks Slack again with every event, before it

@@ -24,115 +24,126 @@ Json = dict[str, Any]
 Next = Callable[[], Awaitable[Any]]
 
 
-def register(app: AsyncApp, chat: SlackChat, left: Callable[[str], Awaitable[None]]) -> None:
-    """Every listener in one place; each delegates at once. `left` is told of workspaces that removed the app."""
+class Listeners:
+    """Each delegates at once. Bolt hands over what a listener's parameters are called.
 
-    async def write_down(body: Json, context: Any, next: Next) -> None:
+    Args:
+        left: Told of workspaces that removed the app.
+    """
+
+    def __init__(self, chat: SlackChat, left: Callable[[str], Awaitable[None]]) -> None:
+        self._chat = chat
+        self._left = left
+
+    def register(self, app: AsyncApp) -> None:
+        """Every listener in one place."""
+        app.use(self.write_down)
+        for name in ("message", "app_mention", "assistant_thread_context_changed"):
+            app.event(name)(_nothing)
+        app.event("reaction_added")(self.reacted)
+        app.event("reaction_removed")(self.reacted)
+        app.event("app_home_opened")(self.opened)
+        app.event("assistant_thread_started")(self.assistant_opened)
+        app.event("agent_session_stopped")(self.stopped)
+        app.event("app_uninstalled")(self.removed)
+        app.event("tokens_revoked")(self.revoked)
+        app.action(BUTTONS)(self.click)
+        app.action(marks.HOME_SETTINGS)(self.settings)
+        app.command(COMMAND)(self.command)
+        app.shortcut(SHORTCUTS)(self.shortcut)
+        app.view(marks.EDIT_VIEW)(self.filled)
+        app.view(marks.NEW_VIEW)(self.filled)
+        app.view(marks.SETTINGS_VIEW)(self.saved)
+
+    async def write_down(self, body: Json, context: Any, next: Next) -> None:
         # A middleware runs before Bolt acknowledges: what is acknowledged is on disk.
         event = body.get("event") or {}
         if body.get("type") == "event_callback" and event.get("type") in ("message", "app_mention"):
-            await chat.hear(event, str(context.team_id), str(context.bot_user_id))
+            await self._chat.hear(event, str(context.team_id), str(context.bot_user_id))
         await next()
 
-    async def nothing(**_: Any) -> None:
-        return None
-
-    async def do(entry: Entry, ack: Any, context: Any) -> None:
+    async def _do(self, entry: Entry, ack: Any, context: Any) -> None:
         """Written down, acknowledged, then done. A disk that cannot be written leaves it unacknowledged."""
-        new = await chat.write_down(entry)
+        new = await self._chat.write_down(entry)
         await ack()
         if new:
-            chat.begin(entry, str(context.bot_user_id))
+            self._chat.begin(entry, str(context.bot_user_id))
 
-    async def click(ack: Any, body: Json, context: Any, client: Any) -> None:
+    async def click(self, ack: Any, body: Json, context: Any, client: Any) -> None:
         team = str(context.team_id)
         press = inbound.read_action(body, team, _clicker(body))
         if press is None:
             await ack()
         elif press.action is Action.EDIT:
             await ack()
-            await chat.presses.open_edit(press, inbound.text_at(body, "trigger_id"), client)
+            await self._chat.presses.open_edit(press, inbound.text_at(body, "trigger_id"), client)
         else:
-            await do(Entry(press.event, Kind.CLICK, team, trimmed(body, str(context.bot_user_id))), ack, context)
+            await self._do(Entry(press.event, Kind.CLICK, team, trimmed(body, str(context.bot_user_id))), ack, context)
 
-    async def command(ack: Any, body: Json, context: Any) -> None:
+    async def command(self, ack: Any, body: Json, context: Any) -> None:
         team = str(context.team_id)
-        await do(Entry(f"command/{team}/{body.get('trigger_id')}", Kind.COMMAND, team, dict(body)), ack, context)
+        await self._do(Entry(f"command/{team}/{body.get('trigger_id')}", Kind.COMMAND, team, dict(body)), ack, context)
 
-    async def shortcut(ack: Any, body: Json, context: Any, client: Any) -> None:
+    async def shortcut(self, ack: Any, body: Json, context: Any, client: Any) -> None:
         team, trigger = str(context.team_id), inbound.text_at(body, "trigger_id")
         match body.get("callback_id"):
             case manifest.REFERENCE:
                 kept = trimmed(body, str(context.bot_user_id))
-                await do(Entry(f"reference/{team}/{trigger}", Kind.REFERENCE, team, kept), ack, context)
+                await self._do(Entry(f"reference/{team}/{trigger}", Kind.REFERENCE, team, kept), ack, context)
             case manifest.EDIT:
                 await ack()
-                await chat.presses.edit_message(body, team, str(context.bot_user_id), client)
+                await self._chat.presses.edit_message(body, team, str(context.bot_user_id), client)
             case _:
                 await ack()
-                await chat.presses.new_picture(trigger, _clicker(body).id, team, client)
+                await self._chat.presses.new_picture(trigger, _clicker(body).id, team, client)
 
-    async def filled(ack: Any, body: Json, context: Any) -> None:
-        errors = modals.read_form(body, chat.config).errors
+    async def filled(self, ack: Any, body: Json, context: Any) -> None:
+        errors = modals.read_form(body, self._chat.config).errors
         if errors:
             await ack(response_action="errors", errors=errors)
         else:
-            await do(_form(body, context, Kind.FORM), ack, context)
+            await self._do(_form(body, context, Kind.FORM), ack, context)
 
-    async def saved(ack: Any, body: Json, context: Any) -> None:
-        errors = chat.home.errors(body)
+    async def saved(self, ack: Any, body: Json, context: Any) -> None:
+        errors = self._chat.home.errors(body)
         if errors:
             await ack(response_action="errors", errors=errors)
         else:
-            await do(_form(body, context, Kind.SETTINGS), ack, context)
+            await self._do(_form(body, context, Kind.SETTINGS), ack, context)
 
-    async def settings(ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
+    async def settings(self, ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
         await ack()
         trigger = inbound.text_at(body, "trigger_id")
         user = _clicker(body).id
-        await chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), user, client)
+        await self._chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), user, client)
 
-    async def opened(event: Json, context: Any, client: Any) -> None:
+    async def opened(self, event: Json, context: Any, client: Any) -> None:
         channel = str(event.get("channel"))
         if event.get("tab") == "home":
-            await chat.home.show(str(event.get("user")), channel, str(context.team_id))
+            await self._chat.home.show(str(event.get("user")), channel, str(context.team_id))
         elif event.get("tab") == "messages":
-            await chat.greet(channel, None, client)
+            await self._chat.greet(channel, None, client)
 
-    async def assistant_opened(event: Json, client: Any) -> None:
+    async def assistant_opened(self, event: Json, client: Any) -> None:
         found = event.get("assistant_thread") or {}
-        await chat.greet(str(found.get("channel_id")), str(found.get("thread_ts")), client)
+        await self._chat.greet(str(found.get("channel_id")), str(found.get("thread_ts")), client)
 
-    async def reacted(event: Json, context: Any) -> None:
-        await chat.arrivals.reacted(event, str(context.team_id), str(context.bot_user_id))
+    async def reacted(self, event: Json, context: Any) -> None:
+        await self._chat.arrivals.reacted(event, str(context.team_id), str(context.bot_user_id))
 
-    async def stopped(event: Json, context: Any) -> None:
-        await chat.presses.stopped(event, str(context.team_id))
+    async def stopped(self, event: Json, context: Any) -> None:
+        await self._chat.presses.stopped(event, str(context.team_id))
 
-    async def removed(context: Any) -> None:
-        await left(str(context.team_id))
+    async def removed(self, context: Any) -> None:
+        await self._left(str(context.team_id))
 
-    async def revoked(event: Json, context: Any) -> None:
+    async def revoked(self, event: Json, context: Any) -> None:
         if (event.get("tokens") or {}).get("bot"):
-            await left(str(context.team_id))
+            await self._left(str(context.team_id))
 
-    app.use(write_down)
-    for name in ("message", "app_mention", "assistant_thread_context_changed"):
-        app.event(name)(nothing)
-    app.event("reaction_added")(reacted)
-    app.event("reaction_removed")(reacted)
-    app.event("app_home_opened")(opened)
-    app.event("assistant_thread_started")(assistant_opened)
-    app.event("agent_session_stopped")(stopped)
-    app.event("app_uninstalled")(removed)
-    app.event("tokens_revoked")(revoked)
-    app.action(BUTTONS)(click)
-    app.action(marks.HOME_SETTINGS)(settings)
-    app.command(COMMAND)(command)
-    app.shortcut(SHORTCUTS)(shortcut)
-    app.view(marks.EDIT_VIEW)(filled)
-    app.view(marks.NEW_VIEW)(filled)
-    app.view(marks.SETTINGS_VIEW)(saved)
+
+async def _nothing(**_: Any) -> None:
+    """What was written down is all that is done."""
 
 
 def _form(body: Json, context: Any, kind: Kind) -> Entry:
