@@ -38,6 +38,7 @@ class Parts:
     pictures: Pictures
     model: LanguageModel
     memory: Memory
+    """Each has a corner of it for its notes; what lies there is backed up, and `/forget` reaches it."""
     metrics: Metrics
     readiness: Callable[[], Awaitable[Readiness]]
     people: People | None = None

@@ -264,7 +264,17 @@ async def test_a_password_stands_before_everything_but_health(tmp_path: Path) ->
 
 
 async def closed_and_open(site: Site, **headers: str) -> dict[str, int]:
-    paths = ("/", "/t/thread-0001", "/static/app.js", "/api/about", "/api/threads", "/metrics", "/healthz", "/readyz")
+    paths = (
+        "/",
+        "/t/thread-0001",
+        "/static/app.js",
+        "/api/about",
+        "/api/threads",
+        "/metrics",
+        "/slack/events",
+        "/healthz",
+        "/readyz",
+    )
     return {path: (await site.get(path, headers=headers))[0] for path in paths}
 
 

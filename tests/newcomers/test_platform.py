@@ -22,6 +22,7 @@ import signal
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from bot.platforms import Platform, Service, ids, with_direct
 from handlers.access import Access
@@ -71,8 +72,11 @@ class Pigeons(Service):
                 await self.parts.handlers.receive(Incoming(loft, thread, anna, "/help"))
         while not (url := self.parts.home.running()):
             await asyncio.sleep(0.05)
-        async with aiohttp.ClientSession() as client, client.get(f"{url}pigeon/coo") as answer:
-            print("page says", await answer.text(), flush=True)
+        async with aiohttp.ClientSession(URL(url).with_user(None)) as client:
+            async with client.get("/pigeon/coo") as answer:
+                print("page says", await answer.text(), flush=True)
+            async with client.get("/slack/events") as answer:
+                print("Slack's path is", answer.status, flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def stop(self):
@@ -123,11 +127,13 @@ def test_a_platform_is_one_package_and_one_row(tmp_path: Path) -> None:
         "llm_base_url": nowhere,
         "images_base_url": nowhere,
     }
+    here["web_password"] = "long enough"
     served = tree.easel("serve", "--home", str(tmp_path / "home"), "--port", "0", **here)
     assert "(on: pigeon, web)" in served
     assert "east is helped" in served
     assert "west is refused" in served
-    assert "page says coo" in served
+    assert "page says coo" in served, "its own path is none of the page's lock"
+    assert "Slack's path is 401" in served, "that of a platform which does not run is"
 
     script = SCRIPT.replace("HOME", repr(str(tmp_path / "home"))).replace("HERE", repr(here))
     assert json.loads(tree.run(script)) == ["the loft east is open", True]

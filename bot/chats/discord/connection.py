@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import discord
 
+from bot.chats import ChatNotStarted
 from bot.chats.discord.client import EaselClient
 from bot.chats.discord.config import DiscordConfig
 from bot.chats.discord.endpoints import point
@@ -22,7 +23,7 @@ BAD_TOKEN = 4004
 AGAIN_S = 0.5
 
 
-class DiscordRefused(Exception):
+class DiscordRefused(ChatNotStarted):
     """Discord will not let the bot in; `str(error)` is the sentence for whoever runs it."""
 
 

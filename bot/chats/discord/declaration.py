@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.chats import ChatNotStarted
 from bot.chats.discord.checkup import examine
 from bot.platforms import Parts, Platform, Service, ids, with_direct
 from bot.settings import Settings
@@ -23,12 +22,7 @@ class DiscordService(Service):
         return self._chat
 
     async def start(self) -> None:
-        from bot.chats.discord.connection import DiscordRefused
-
-        try:
-            await self._chat.start()
-        except DiscordRefused as error:
-            raise ChatNotStarted(str(error)) from None
+        await self._chat.start()
 
     async def stop(self) -> None:
         await self._chat.stop()

@@ -7,40 +7,12 @@ from typing import TYPE_CHECKING
 from bot.chats import ChatNotStarted
 from bot.chats.slack.checkup import examine
 from bot.chats.slack.config import SlackConfig
-from bot.platforms import Parts, Platform, Routes, Service, ids, with_direct
+from bot.platforms import Parts, Platform, ids, with_direct
 from bot.settings import Settings
 from handlers.access import Access
-from handlers.ports import Chat
 
 if TYPE_CHECKING:
     from bot.chats.slack.listen import SlackService
-
-
-class SlackRunner(Service):
-    def __init__(self, service: SlackService) -> None:
-        self.service = service
-
-    @property
-    def chat(self) -> Chat:
-        return self.service.chat
-
-    async def start(self) -> None:
-        from bot.chats.slack.link import SlackRefused
-
-        try:
-            await self.service.start()
-        except SlackRefused as error:
-            raise ChatNotStarted(str(error)) from None
-
-    async def stop(self) -> None:
-        await self.service.stop()
-
-    async def problem(self) -> str | None:
-        return await self.service.health()
-
-    @property
-    def routes(self) -> Routes:
-        return self.service.mount
 
 
 def wanted(settings: Settings) -> bool:
@@ -50,7 +22,7 @@ def wanted(settings: Settings) -> bool:
     return bool(settings.slack_client_id) or any(secret.get_secret_value() for secret in secrets)
 
 
-def build(parts: Parts) -> SlackRunner:
+def build(parts: Parts) -> SlackService:
     from bot.chats.slack.chat import SlackChat
     from bot.chats.slack.listen import SlackService
     from handlers.commands import COMMANDS
@@ -62,7 +34,7 @@ def build(parts: Parts) -> SlackRunner:
     chat = SlackChat(
         config, parts.handlers, parts.store, parts.memory.corner("slack"), COMMANDS, parts.home.root / "slack.db"
     )
-    return SlackRunner(SlackService(chat))
+    return SlackService(chat)
 
 
 def access(settings: Settings) -> Access:

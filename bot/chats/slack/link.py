@@ -14,6 +14,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 
+from bot.chats import ChatNotStarted
 from bot.chats.slack.clients import web_client
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
@@ -26,7 +27,7 @@ REFUSED = NO_ACCESS | {"not_allowed_token_type", "missing_scope", "no_permission
 Json = dict[str, Any]
 
 
-class SlackRefused(Exception):
+class SlackRefused(ChatNotStarted):
     """Slack does not let us in; `str()` is one sentence with the way out."""
 
 

@@ -26,6 +26,7 @@ from bot.chats.slack.link import Link, SlackRefused, unreachable
 from bot.chats.slack.listeners import Listeners
 from bot.chats.slack.retries import NO_ACCESS, TROUBLE, code
 from bot.chats.slack.signed import asks_for_certificate, is_signed
+from bot.platforms import Routes, Service
 from handlers.ports import ChatUnavailable
 from imaging.tasks import Tasks
 
@@ -34,11 +35,11 @@ log = logging.getLogger(__name__)
 REMOVED = "The app was removed from Slack; install it again and set EASEL_SLACK_BOT_TOKEN anew."
 
 
-class SlackService:
+class SlackService(Service):
     """Starts, watches and stops the connection; `chat` is the port that the handlers see."""
 
     def __init__(self, chat: SlackChat) -> None:
-        self.chat = chat
+        self._chat = chat
         self._config = chat.config
         self._who: AsyncSlackResponse | None = None
         self.app = AsyncApp(
@@ -50,6 +51,10 @@ class SlackService:
         self._problem: str | None = "Slack is not connected yet."
         self._tasks = Tasks(self._start_failed)
         Listeners(chat, self.left).register(self.app)
+
+    @property
+    def chat(self) -> SlackChat:
+        return self._chat
 
     def _authorize(self) -> Callable[..., Awaitable[Any]]:
         """Who we are in a workspace, from memory: Bolt's own way asks Slack again with every event, before it
@@ -150,7 +155,7 @@ class SlackService:
         if lacking:
             log.warning("the Slack app lacks scopes: %s; update it with `easel slack manifest`", "; ".join(lacking))
 
-    async def health(self) -> str | None:
+    async def problem(self) -> str | None:
         """None when events can arrive, else one sentence."""
         return self._problem or (self._link.problem if self._link is not None else None)
 
@@ -168,6 +173,10 @@ class SlackService:
             self._problem = REMOVED
 
     # HTTP mode
+
+    @property
+    def routes(self) -> Routes:
+        return self.mount
 
     def mount(self, server: web.Application) -> None:
         """HTTP mode: events, commands and clicks on `/slack/events`; install and its return for OAuth."""

@@ -396,7 +396,7 @@ def test_the_settings_say_how_it_connects(tmp_path: Path) -> None:
     config = slack_of(
         tmp_path, slack_bot_token="xoxb-1", slack_app_token="xapp-1", slack_client_id="1.2",
         slack_client_secret="s",
-    ).service.chat.config  # fmt: skip
+    ).chat.config  # fmt: skip
     assert config.socket_mode
     assert not config.oauth
     with pytest.raises(ChatNotStarted, match="HTTP mode needs"):

@@ -80,7 +80,7 @@ async def test_a_slack_that_is_away_at_the_start_is_waited_for(world: World) -> 
     world.peer.fail("auth.test", "internal_error", status=500, times=2)
     service = world.build()
     await service.start()
-    assert "Slack cannot be reached" in str(await service.health())
+    assert "Slack cannot be reached" in str(await service.problem())
     world.service = service
     await world.until(lambda: service._problem is None and problem(world) is None, 30)
     await heard(world)
@@ -131,7 +131,7 @@ async def test_a_wrong_app_token_stops_the_start_with_the_way_out(world: World) 
 async def test_a_token_that_is_taken_back_later_is_told_by_health(world: World) -> None:
     await world.peer.send_event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["UBOT"]}})
     await world.until(lambda: "was removed from Slack" in str(world.service._problem))
-    assert "EASEL_SLACK_BOT_TOKEN" in str(await world.service.health())
+    assert "EASEL_SLACK_BOT_TOKEN" in str(await world.service.problem())
 
 
 async def test_a_connection_that_is_not_watched_any_more_is_told(
@@ -142,5 +142,5 @@ async def test_a_connection_that_is_not_watched_any_more_is_told(
 
     monkeypatch.setattr(Link, "_trouble", breaks)
     await world.until(lambda: "not watched any more" in (problem(world) or ""), 30)
-    assert "not watched any more" in (await world.service.health() or "")
+    assert "not watched any more" in (await world.service.problem() or "")
     assert "slack-watch failed" in caplog.text
