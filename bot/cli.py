@@ -14,6 +14,25 @@ from dataclasses import dataclass
 
 from imaging.engine_table import names
 
+EVALS = (
+    "protocol",
+    "mini",
+    "consistency",
+    "retention",
+)
+"""Modules of `measure.evals`."""
+BENCHES = (
+    "core",
+    "path",
+    "engine",
+    "queue",
+    "start",
+    "faults",
+    "discord",
+    "slack",
+)
+"""Modules of `measure.benches`."""
+
 
 class CommandFailed(Exception):
     """`str(error)` is the sentence that the person at the terminal reads; the exit code is 1."""
@@ -59,7 +78,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("protocol", "mini", "consistency", "retention"))
+    parser.add_argument("name", choices=EVALS)
     parser.add_argument("--llm", metavar="URL", help="protocol: an OpenAI-compatible endpoint")
     parser.add_argument("--cases", metavar="FILE", help="protocol: cases, one JSON object a line")
     parser.add_argument("--out", metavar="FILE", help="write each case's reply and verdict, one JSON object a line")
@@ -74,7 +93,7 @@ def _eval(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("core", "path", "engine", "queue", "start", "faults", "discord", "slack"))
+    parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: a check that it runs, not a figure")
     parser.add_argument("--runs", type=_positive, metavar="N", help="faults: how often the program is killed (300)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="faults: what the dice begin with")

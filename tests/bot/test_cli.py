@@ -17,7 +17,8 @@ from imaging.model import Operation, Recipe
 from imaging.outputs import encode_picture
 from tests.fakes_engine import recipe as drawn
 
-HEAVY = ("torch", "diffusers", "transformers", "aiohttp", "discord", "slack_bolt", "openai", "pydantic", "numpy", "PIL")
+HEAVY = ("torch", "diffusers", "transformers", "aiohttp", "discord", "slack_bolt", "openai", "pydantic", "numpy", "PIL",
+         "measure", "training")  # fmt: skip
 
 
 def easel(*arguments: str, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
@@ -38,10 +39,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert all(row.name in out for row in COMMANDS)
 
 
-def test_the_chat_process_never_loads_torch() -> None:
+def test_the_chat_process_never_loads_torch_or_a_measurement() -> None:
     code = (
         "import sys, bot.app, bot.chats.web.service, bot.chats.terminal\n"
-        "print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
+        "print([name for name in ('torch', 'diffusers', 'transformers', 'measure', 'training') if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
     assert out.strip() == "[]"
