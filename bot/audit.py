@@ -36,7 +36,7 @@ _ADD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Entry:
     """One line of the record; `at` is the minute in UTC."""
 
     at: datetime
@@ -77,7 +77,7 @@ def prune(connection: sqlite3.Connection, before: float) -> int:
     return gone
 
 
-def rows(connection: sqlite3.Connection, since: float, act: str | None = None) -> Iterator[Row]:
+def entries(connection: sqlite3.Connection, since: float, act: str | None = None) -> Iterator[Entry]:
     """What was done since a Unix time, oldest first."""
     found = connection.execute(
         "SELECT minute, act, what, place, person, times FROM audit WHERE minute >= ? AND (? IS NULL OR act = ?) "
@@ -85,7 +85,7 @@ def rows(connection: sqlite3.Connection, since: float, act: str | None = None) -
         (int(since) // 60 * 60, act, act),
     )
     for minute, kind, what, place, person, times in found:
-        yield Row(datetime.fromtimestamp(minute, UTC), kind, what, place, person, times)
+        yield Entry(datetime.fromtimestamp(minute, UTC), kind, what, place, person, times)
 
 
 def spending(connection: sqlite3.Connection, since: float) -> Iterator[tuple[str, str, str, dict[str, float]]]:

@@ -1,7 +1,7 @@
-"""Messages between the program and a worker process: a JSON head and raw bytes, over a Unix socket.
+"""Messages between the program and a worker process: a JSON header and raw bytes, over a Unix socket.
 
-A frame is the head's length (4 bytes, big-endian), the head (UTF-8 JSON object), then each blob whose
-length the head lists under `blobs`. Both sides refuse what does not fit, so that a damaged stream ends
+A frame is the header's length (4 bytes, big-endian), the header (UTF-8 JSON object), then each blob whose
+length the header lists under `blobs`. Both sides refuse what does not fit, so that a damaged stream ends
 the connection instead of filling the memory.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_HEAD = 8 * 2**20
+MAX_HEADER = 8 * 2**20
 MAX_BLOBS = 256 * 2**20
 _LENGTH = struct.Struct(">I")
 
@@ -26,44 +26,44 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`kind` says what it is; `head` is plain JSON data; `blobs` are raw bytes."""
+    """`kind` says what it is; `header` is plain JSON data; `blobs` are raw bytes."""
 
     kind: str
-    head: dict[str, Any]
+    header: dict[str, Any]
     blobs: tuple[bytes, ...] = ()
 
 
-def encode(kind: str, head: dict[str, Any] | None = None, blobs: Sequence[bytes] = ()) -> bytes:
+def encode(kind: str, header: dict[str, Any] | None = None, blobs: Sequence[bytes] = ()) -> bytes:
     """One frame.
 
     Raises:
         WireError: it is larger than the other side would take.
     """
     text = json.dumps(
-        {"kind": kind, "head": head or {}, "blobs": [len(b) for b in blobs]}, separators=(",", ":")
+        {"kind": kind, "head": header or {}, "blobs": [len(b) for b in blobs]}, separators=(",", ":")
     ).encode()
-    if len(text) > MAX_HEAD or sum(map(len, blobs)) > MAX_BLOBS:
+    if len(text) > MAX_HEADER or sum(map(len, blobs)) > MAX_BLOBS:
         raise WireError("The message is too large.")
     return b"".join([_LENGTH.pack(len(text)), text, *blobs])
 
 
-def _head_length(raw: bytes) -> int:
+def _header_length(raw: bytes) -> int:
     length = int(_LENGTH.unpack(raw)[0])
-    if not 2 <= length <= MAX_HEAD:
-        raise WireError("The message's head has an impossible length.")
+    if not 2 <= length <= MAX_HEADER:
+        raise WireError("The message's header has an impossible length.")
     return length
 
 
-def _read_head(raw: bytes) -> tuple[str, dict[str, Any], list[int]]:
+def _read_header(raw: bytes) -> tuple[str, dict[str, Any], list[int]]:
     try:
         data = json.loads(raw)
-        kind, head, sizes = data["kind"], data["head"], data["blobs"]
+        kind, header, sizes = data["kind"], data["head"], data["blobs"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise WireError("The message's head is no message.") from None
-    sound = isinstance(kind, str) and isinstance(head, dict) and isinstance(sizes, list)
+        raise WireError("The message's header is no message.") from None
+    sound = isinstance(kind, str) and isinstance(header, dict) and isinstance(sizes, list)
     if not sound or not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) > MAX_BLOBS:
-        raise WireError("The message's head is no message.")
-    return kind, head, sizes
+        raise WireError("The message's header is no message.")
+    return kind, header, sizes
 
 
 async def read(reader: asyncio.StreamReader) -> Message | None:
@@ -73,9 +73,9 @@ async def read(reader: asyncio.StreamReader) -> Message | None:
         WireError: what came is no message.
     """
     try:
-        raw = await reader.readexactly(_head_length(await reader.readexactly(_LENGTH.size)))
-        kind, head, sizes = _read_head(raw)
-        return Message(kind, head, tuple([await reader.readexactly(size) for size in sizes]))
+        raw = await reader.readexactly(_header_length(await reader.readexactly(_LENGTH.size)))
+        kind, header, sizes = _read_header(raw)
+        return Message(kind, header, tuple([await reader.readexactly(size) for size in sizes]))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
 
@@ -83,9 +83,9 @@ async def read(reader: asyncio.StreamReader) -> Message | None:
 def read_blocking(connection: socket.socket) -> Message | None:
     """`read` for a thread with a plain socket."""
     try:
-        raw = _exactly(connection, _head_length(_exactly(connection, _LENGTH.size)))
-        kind, head, sizes = _read_head(raw)
-        return Message(kind, head, tuple(_exactly(connection, size) for size in sizes))
+        raw = _exactly(connection, _header_length(_exactly(connection, _LENGTH.size)))
+        kind, header, sizes = _read_header(raw)
+        return Message(kind, header, tuple(_exactly(connection, size) for size in sizes))
     except (EOFError, ConnectionError):
         return None
 

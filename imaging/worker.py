@@ -79,13 +79,13 @@ class Worker:
             self._take(message)
 
     def _take(self, message: wire.Message) -> None:
-        id = str(message.head.get("id"))
+        id = str(message.header.get("id"))
         match message.kind:
             case "job":
                 self._taken += 1
                 try:
-                    images = dict(zip(message.head["images"], message.blobs, strict=True))
-                    recipe = Recipe.from_json(message.head["recipe"])
+                    images = dict(zip(message.header["images"], message.blobs, strict=True))
+                    recipe = Recipe.from_json(message.header["recipe"])
                 except (KeyError, TypeError, ValueError):
                     log.exception("the recipe of job %s cannot be read", id)
                     self._refuse(id, FAILED)
@@ -120,11 +120,11 @@ class Worker:
         self._send("failed", {"id": id, "sentence": sentence, "retryable": False})
 
     def _report(self, advance: Advance) -> None:
-        head: dict[str, Any] = {"id": advance.id, "step": advance.step, "total": advance.total}
+        header: dict[str, Any] = {"id": advance.id, "step": advance.step, "total": advance.total}
         picture = advance.picture
         if advance.error is not None:
             self._running.discard(advance.id)
-            self._send("failed", head | {"sentence": advance.error, "retryable": advance.retryable})
+            self._send("failed", header | {"sentence": advance.error, "retryable": advance.retryable})
         elif picture is not None:
             self._running.discard(advance.id)
             about = {
@@ -135,9 +135,9 @@ class Worker:
                 "device_seconds": picture.device_seconds,
                 "metrics": dict(picture.metrics),
             }
-            self._send("done", head | about, (picture.data,))
+            self._send("done", header | about, (picture.data,))
         else:
-            self._send("step", head, () if advance.preview is None else (advance.preview,))
+            self._send("step", header, () if advance.preview is None else (advance.preview,))
 
     def _tell_room(self) -> None:
         """How many more jobs may come, beyond those that have been taken from the socket so far."""
@@ -146,8 +146,8 @@ class Worker:
             self._told = told
             self._send("room", {"room": told[0], "taken": told[1]})
 
-    def _send(self, kind: str, head: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:
-        self._connection.sendall(wire.encode(kind, head, blobs))
+    def _send(self, kind: str, header: dict[str, Any], blobs: tuple[bytes, ...] = ()) -> None:
+        self._connection.sendall(wire.encode(kind, header, blobs))
 
 
 def _load(connection: socket.socket) -> Engine | None:
@@ -156,9 +156,9 @@ def _load(connection: socket.socket) -> Engine | None:
     message = wire.read_blocking(connection)
     if message is None or message.kind != "load":
         return None
-    head = message.head
+    header = message.header
     try:
-        engine = build_engine(EngineSpec.from_json(head["engine"]), Path(head["home"]), head.get("device"))
+        engine = build_engine(EngineSpec.from_json(header["engine"]), Path(header["home"]), header.get("device"))
         engine.load()
     except EngineError as error:
         connection.sendall(wire.encode("fatal", {"sentence": str(error)}))

@@ -198,7 +198,7 @@ class SubprocessLink:
                 task.cancel()
             await asyncio.gather(wanted, dead, return_exceptions=True)
 
-    async def load(self, head: dict[str, Any]) -> None:
+    async def load(self, header: dict[str, Any]) -> None:
         """Have the engine loaded.
 
         Raises:
@@ -206,16 +206,16 @@ class SubprocessLink:
             ConnectionError: the process died over it.
         """
         assert self._reader is not None
-        await self._send(wire.encode("load", head))
+        await self._send(wire.encode("load", header))
         answer = await wire.read(self._reader)
         if answer is None:
             raise ConnectionError(f"The worker died while it loaded its model: {self.last_words()}")
         if answer.kind == "fatal":
-            raise EngineError(str(answer.head.get("sentence")))
+            raise EngineError(str(answer.header.get("sentence")))
 
     async def submit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
-        head = {"id": id, "recipe": recipe.to_json(), "images": list(images)}
-        await self._send(wire.encode("job", head, list(images.values())))
+        header = {"id": id, "recipe": recipe.to_json(), "images": list(images)}
+        await self._send(wire.encode("job", header, list(images.values())))
 
     async def cancel(self, id: str) -> None:
         await self._send(wire.encode("cancel", {"id": id}))
@@ -294,27 +294,27 @@ def _level(line: str, before: int) -> int:
 
 
 def _understand(message: wire.Message) -> WorkerMessage | None:
-    head = message.head
+    header = message.header
     match message.kind:
         case "room":
-            return Room(int(head["room"]), int(head["taken"]))
+            return Room(int(header["room"]), int(header["taken"]))
         case "accepted":
-            return Accepted(str(head["id"]))
+            return Accepted(str(header["id"]))
         case "step":
             preview = message.blobs[0] if message.blobs else None
-            return Stepped(str(head["id"]), int(head["step"]), int(head["total"]), preview)
+            return Stepped(str(header["id"]), int(header["step"]), int(header["total"]), preview)
         case "done":
             picture = RenderedPicture(
                 data=message.blobs[0],
-                media_type=str(head["media_type"]),
-                width=int(head["width"]),
-                height=int(head["height"]),
-                recipe=Recipe.from_json(head["recipe"]),
-                device_seconds=float(head["device_seconds"]),
-                metrics={str(k): float(v) for k, v in head["metrics"].items()},
+                media_type=str(header["media_type"]),
+                width=int(header["width"]),
+                height=int(header["height"]),
+                recipe=Recipe.from_json(header["recipe"]),
+                device_seconds=float(header["device_seconds"]),
+                metrics={str(k): float(v) for k, v in header["metrics"].items()},
             )
-            return Finished(str(head["id"]), picture)
+            return Finished(str(header["id"]), picture)
         case "failed":
-            return JobRefused(str(head["id"]), str(head["sentence"]), bool(head["retryable"]))
+            return JobRefused(str(header["id"]), str(header["sentence"]), bool(header["retryable"]))
         case _:
             return None

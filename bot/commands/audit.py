@@ -36,7 +36,7 @@ def lines(connection: sqlite3.Connection, since: float, act: str | None, *, as_j
     """The acts, oldest first, then what was spent by day, channel and account."""
     told = []
     if act != SPENDING:
-        for row in audit.rows(connection, since, act):
+        for row in audit.entries(connection, since, act):
             if as_json:
                 told.append(json.dumps({
                     "at": row.at.isoformat(), "act": row.act, "what": row.what, "place": row.place,

@@ -1,6 +1,6 @@
 """The process that decodes: limits itself, then answers one file after another until its input ends.
 
-Frames both ways: a head of JSON and bytes, each with its length before it (4 bytes, big-endian).
+Frames both ways: a header of JSON and bytes, each with its length before it (4 bytes, big-endian).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MEMORY_REASON = "out of memory"
 _LENGTHS = struct.Struct(">II")
 
 
-def write_frame(to: IO[bytes], head: dict[str, Any], blob: bytes = b"") -> None:
-    text = json.dumps(head).encode()
+def write_frame(to: IO[bytes], header: dict[str, Any], blob: bytes = b"") -> None:
+    text = json.dumps(header).encode()
     to.write(_LENGTHS.pack(len(text), len(blob)) + text)
     to.write(blob)
     to.flush()
@@ -48,22 +48,22 @@ def main() -> None:
         asked = read_frame(sys.stdin.buffer)
         if asked is None:
             return
-        head, data = asked
+        header, data = asked
         _limit_file(cpu_s)
-        said, blob = _answer(head, data)
+        said, blob = _answer(header, data)
         said["last"] = last = not left or _largest() > max(begun, RECYCLED_AT)
         write_frame(answers, said, blob)
         if last:
             return
 
 
-def _answer(head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     from imaging.errors import BadPicture
 
     try:
         from imaging.decoding.uploads import read_upload  # may fail too, where a library is missing
 
-        clean = read_upload(data, **head)
+        clean = read_upload(data, **header)
     except BadPicture as error:
         return {"refused": str(error)}, b""
     except MemoryError:

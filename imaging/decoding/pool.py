@@ -96,17 +96,17 @@ class Decoders:
         if process is None or not process.alive:
             process = self._mine.process = self._started()
         try:
-            head, blob = process.ask(options, data, self._budget.wall_s)
+            header, blob = process.ask(options, data, self._budget.wall_s)
         except _Gone as gone:
             self._let_go(process)
             if self._closed:
                 raise Closed from gone
             log.warning("a picture of %d bytes ended the process that opened it: %s", len(data), gone)
             raise BadPicture(gone.sentence) from gone
-        if head.get("last"):
+        if header.get("last"):
             self._let_go(process)
             process.bury()
-        return _understood(head, blob, len(data))
+        return _understood(header, blob, len(data))
 
     def _let_go(self, process: _Process) -> None:
         self._processes.discard(process)
@@ -144,7 +144,7 @@ class _Process:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def ask(self, head: dict[str, Any], data: bytes, wall_s: float) -> tuple[dict[str, Any], bytes]:
+    def ask(self, header: dict[str, Any], data: bytes, wall_s: float) -> tuple[dict[str, Any], bytes]:
         """
         Raises:
             _Gone: the process has died over it.
@@ -154,7 +154,7 @@ class _Process:
         late = threading.Timer(wall_s, self._expire)
         late.start()
         try:
-            write_frame(self._child.stdin, head, data)
+            write_frame(self._child.stdin, header, data)
             answer = read_frame(self._child.stdout)
         except (OSError, ValueError):
             answer = None
@@ -190,10 +190,10 @@ class _Process:
         return code
 
 
-def _understood(head: dict[str, Any], blob: bytes, size: int) -> CleanUpload:
-    if "refused" in head:
-        raise BadPicture(head["refused"])
-    if "reason" in head:
-        log.warning("a picture of %d bytes could not be opened: %s", size, head["reason"])
-        raise BadPicture(TOO_MUCH if head["reason"] == MEMORY_REASON else BROKEN)
-    return CleanUpload(blob, head["width"], head["height"], tuple(head["notes"]))
+def _understood(header: dict[str, Any], blob: bytes, size: int) -> CleanUpload:
+    if "refused" in header:
+        raise BadPicture(header["refused"])
+    if "reason" in header:
+        log.warning("a picture of %d bytes could not be opened: %s", size, header["reason"])
+        raise BadPicture(TOO_MUCH if header["reason"] == MEMORY_REASON else BROKEN)
+    return CleanUpload(blob, header["width"], header["height"], tuple(header["notes"]))

@@ -87,7 +87,7 @@ class Overrides:
     """What a host sets; None is the family's."""
 
     family: str | None = None
-    """Names of rows, joined by +."""
+    """Names of families, joined by +."""
     steps: int | None = None
     guidance: float | None = None
     sampler: str | None = None
@@ -139,43 +139,45 @@ def recognise(model: str, loras: Sequence[str] = (), overrides: Overrides | None
         EngineError: the host named a family or a sampler that is not there.
     """
     overrides = overrides or Overrides()
-    rows = _named(overrides.family) if overrides.family else _found(model, loras)
+    presets = _named(overrides.family) if overrides.family else _found(model, loras)
     merged: dict[str, Any] = {}
-    for row, said in [*rows, (SDXL, "")]:
+    for preset, said in [*presets, (SDXL, "")]:
         for name in ("steps", "guidance", "sampler", "quality", "first", "negative", "side", "prediction"):
             if merged.get(name) is None:
-                merged[name] = _steps(row, said) if name == "steps" else getattr(row, name)
+                merged[name] = _steps(preset, said) if name == "steps" else getattr(preset, name)
     mine = [name for name in merged if getattr(overrides, name, None) is not None]
     merged |= {name: getattr(overrides, name) for name in mine}
     merged["sampler"] = canonical(merged["sampler"])
-    return Recognised(tuple(row.family for row, _ in rows) or (SDXL.family,), **merged, set_by_host=tuple(mine))
+    return Recognised(
+        tuple(preset.family for preset, _ in presets) or (SDXL.family,), **merged, set_by_host=tuple(mine)
+    )
 
 
 def _named(family: str) -> list[tuple[Preset, str]]:
-    known = {re.sub(r"\W+", "", row.family.lower()): row for row in FAMILIES}
-    rows = []
+    known = {re.sub(r"\W+", "", preset.family.lower()): preset for preset in FAMILIES}
+    presets = []
     for each in family.split("+"):
-        row = known.get(re.sub(r"\W+", "", each.lower()))
-        if row is None:
-            names = "; ".join(row.family for row in FAMILIES)
+        preset = known.get(re.sub(r"\W+", "", each.lower()))
+        if preset is None:
+            names = "; ".join(preset.family for preset in FAMILIES)
             raise EngineError(f"There is no family {each.strip()[:40]!r}; there are: {names}.")
-        rows.append((row, each.lower()))
-    return rows
+        presets.append((preset, each.lower()))
+    return presets
 
 
 def _found(model: str, loras: Sequence[str]) -> list[tuple[Preset, str]]:
-    """Rows in the table's order, of one kind once, each with the name that it was known by."""
+    """Presets in the order of `FAMILIES`, of one kind once, each with the name that it was known by."""
     tensors, flags, title = _facts(Path(model).expanduser())
     said = [_plain(model, title), *(_plain(each, _facts(Path(each).expanduser())[2]) for each in loras)]
     found: list[tuple[Preset, str]] = []
-    for row in FAMILIES:
-        by_name = next((each for each in said if row.names and re.search(row.names, each)), None)
-        by_file = (row.tensor and row.tensor in tensors) or (row.flag and row.flag in flags)
+    for preset in FAMILIES:
+        by_name = next((each for each in said if preset.names and re.search(preset.names, each)), None)
+        by_file = (preset.tensor and preset.tensor in tensors) or (preset.flag and preset.flag in flags)
         if by_name is None and not by_file:
             continue
-        rest = [other for other, _ in found if (other.quality is None) == (row.quality is None)]
+        rest = [other for other, _ in found if (other.quality is None) == (preset.quality is None)]
         if not rest:
-            found.append((row, by_name or ""))
+            found.append((preset, by_name or ""))
     return found
 
 
@@ -186,9 +188,9 @@ def _plain(name: str, title: str) -> str:
     return re.sub(r"[_\s]+", " ", apart).lower()
 
 
-def _steps(row: Preset, said: str) -> int | None:
+def _steps(preset: Preset, said: str) -> int | None:
     numbers = [int(each) for each in re.findall(r"(\d+)[- ]?steps?", said)]
-    return next((each for each in numbers if each in row.few), row.steps)
+    return next((each for each in numbers if each in preset.few), preset.steps)
 
 
 def _facts(path: Path) -> tuple[frozenset[str], frozenset[str], str]:

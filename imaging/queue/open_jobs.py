@@ -9,8 +9,8 @@ from imaging.model import Cancelled, Done, Failed, JobEvent, Owner, Queued, Step
 from imaging.queue.estimates import Estimates
 from imaging.queue.fairness import Waiting
 from imaging.queue.feeds import Feed
-from imaging.queue.line import WaitingLine
 from imaging.queue.types import QueueObserver, WaitingClass
+from imaging.queue.waiting_line import WaitingLine
 from imaging.record.patience import Records
 from imaging.record.port import Job
 from imaging.trace import of_job, trace

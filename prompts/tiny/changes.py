@@ -65,7 +65,7 @@ def copied(new: str, descriptions: Mapping[int, str], target: int) -> int | None
 
 
 def with_change(message: str, old: str, new: str) -> str:
-    """Return ``new``, or the old description with the change that the (English) message asks for.
+    """Return ``new``; where it only says the old description again, that with what the (English) message asks for.
 
     Args:
         message: What the person wrote.

@@ -56,7 +56,7 @@ class Place:
 
     def rows(self, act: str | None = None) -> list[tuple[str, str, str, int]]:
         with closing(sqlite3.connect(self.home.database)) as connection:
-            return [(row.act, row.what, row.person, row.times) for row in audit.rows(connection, 0, act)]
+            return [(row.act, row.what, row.person, row.times) for row in audit.entries(connection, 0, act)]
 
 
 def press(person: Person, action: Action, number: int) -> Press:
@@ -149,11 +149,11 @@ def test_it_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         now = 60.0 * 1_000_000
         for _ in range(1000):
             audit.add(connection, now, Act.REFUSAL, "NotAllowed", THREAD, ANNA)
-        assert [row.times for row in audit.rows(connection, 0)] == [1000]
+        assert [row.times for row in audit.entries(connection, 0)] == [1000]
         for at in range(8):
             audit.add(connection, now + 60 * at, Act.REFUSAL, "access", THREAD, Person("\udcff" * 500, ""))
         assert audit.prune(connection, now + 60) == 4  # two of them because there are too many
-        assert len(list(audit.rows(connection, 0))) == 5
+        assert len(list(audit.entries(connection, 0))) == 5
 
 
 async def test_housekeeping_forgets_what_is_old(tmp_path: Path) -> None:
@@ -186,11 +186,11 @@ def test_the_hosts_own_acts_are_in_it(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["backup", str(tmp_path / "b.tar"), "--home", str(home)]) == 0
     assert main(["restore", str(tmp_path / "b.tar"), "--home", str(tmp_path / "new")]) == 0
     with closing(sqlite3.connect(home / "easel.db")) as connection:
-        found = [(row.act, row.what, row.place) for row in audit.rows(connection, 0)]
-        assert [row.at.date() for row in audit.rows(connection, 0)] == [datetime.now(UTC).date()]
+        found = [(row.act, row.what, row.place) for row in audit.entries(connection, 0)]
+        assert [row.at.date() for row in audit.entries(connection, 0)] == [datetime.now(UTC).date()]
     assert found == [("admin", "backup", "-")]
     with closing(sqlite3.connect(tmp_path / "new" / "easel.db")) as connection:
-        assert [row.what for row in audit.rows(connection, 0)] == ["restore"]
+        assert [row.what for row in audit.entries(connection, 0)] == ["restore"]
     capsys.readouterr()
     assert main(["audit", "--home", str(home)]) == 0
     assert "backup" in capsys.readouterr().out
@@ -210,7 +210,7 @@ async def test_who_is_not_let_in_on_the_page_is_in_it(tmp_path: Path) -> None:
     finally:
         await site.stop()
     with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
-        found = {(row.what, row.place, row.person): row.times for row in audit.rows(connection, 0)}
+        found = {(row.what, row.place, row.person): row.times for row in audit.entries(connection, 0)}
     assert found[("a wrong password", "web/-/web", "")] + found[("too many tries", "web/-/web", "")] == 5
     assert ("another site or name", "web/-/web", "") in found
     assert "127.0.0.1" not in str(found)
@@ -221,6 +221,6 @@ def test_the_hosts_invitations_are_in_it(tmp_path: Path) -> None:
     assert main(["invite", "--role", "admin", "--home", home]) == 0  # before the first start, too
     assert main(["invite", "--role", "moderator", "--home", home]) == 0
     with closing(sqlite3.connect(tmp_path / "easel.db")) as connection:
-        found = {(row.act, row.what) for row in audit.rows(connection, 0)}
+        found = {(row.act, row.what) for row in audit.entries(connection, 0)}
     assert found == {("admin", "invitation as admin"), ("admin", "invitation as moderator")}
     assert (tmp_path / "easel.db").stat().st_mode & 0o077 == 0

@@ -26,15 +26,15 @@ async def examine(base_url: str, key: str, wanted: str, ask: Ask) -> Finding:
         return broken(WHAT, f"{address} answers with a redirect, which is not followed; check EASEL_IMAGES_BASE_URL")
     if status in (401, 403):
         return broken(WHAT, f"{address} refuses the key ({status}); check EASEL_IMAGES_API_KEY")
-    rows = _rows(body) if status == 200 else None
-    if rows is None:
+    models = _listed(body) if status == 200 else None
+    if models is None:
         told = f"answers {status}" if status != 200 else "answers something that is no model list"
         return warning(WHAT, f"{address} {told}; {_taken(wanted, ())} is asked for")
-    return _judged(wanted, base_url, rows)
+    return _judged(wanted, base_url, models)
 
 
-def _judged(wanted: str, base_url: str, rows: list[dict[str, Any]]) -> Finding:
-    names = [str(row["id"]) for row in rows]
+def _judged(wanted: str, base_url: str, models: list[dict[str, Any]]) -> Finding:
+    names = [str(each["id"]) for each in models]
     model = _taken(wanted, names)
     few = ", ".join(names[:_FEW]) + (" …" if len(names) > _FEW else "")
     ended = shut_down(model, base_url)
@@ -42,7 +42,9 @@ def _judged(wanted: str, base_url: str, rows: list[dict[str, Any]]) -> Finding:
         return broken(WHAT, f"{model} was shut down on {ended}; set EASEL_IMAGES_MODEL to another, or leave it empty")
     if names and model not in names:
         return broken(WHAT, f"{base_url} has no model {model!r}; it lists {few}: set EASEL_IMAGES_MODEL to one")
-    ends = next((str(row["shutdown_date"]) for row in rows if row["id"] == model and row.get("shutdown_date")), ended)
+    ends = next(
+        (str(each["shutdown_date"]) for each in models if each["id"] == model and each.get("shutdown_date")), ended
+    )
     if ends:
         gone = ends[:10] <= datetime.datetime.now(datetime.UTC).date().isoformat()
         told = f"{model} {'was shut down' if gone else 'will be shut down'} on {ends[:40]}"
@@ -55,9 +57,9 @@ def _taken(wanted: str, names: list[str] | tuple[()]) -> str:
     return wanted or choose(names)
 
 
-def _rows(body: Any) -> list[dict[str, Any]] | None:
+def _listed(body: Any) -> list[dict[str, Any]] | None:
     try:
         found = body["data"] if isinstance(body, dict) else body
-        return [row for row in found if isinstance(row["id"], str)]
+        return [each for each in found if isinstance(each["id"], str)]
     except (KeyError, TypeError):
         return None

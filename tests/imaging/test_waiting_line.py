@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imaging.model import Owner, Priority
 from imaging.queue.fairness import Waiting
 from imaging.queue.forecast import forecast
-from imaging.queue.line import WaitingLine
+from imaging.queue.waiting_line import WaitingLine
 
 BOTH = ("one", "two")
 
