@@ -5,7 +5,7 @@ text. A fenced block is text too, unless it holds nothing but tags: models like 
 fence, and then the tags are meant. A backtick that is never closed is just a character.
 
 Every decision depends on the text alone, so any chunking gives the same segments. What is held back is
-bounded (`MAX_HEAD`, `MAX_BODY`, `MAX_SPAN`, `MAX_FENCE`), and each character is looked at a bounded
+bounded (`MAX_MARKUP`, `MAX_BODY`, `MAX_SPAN`, `MAX_FENCE`), and each character is looked at a bounded
 number of times.
 """
 
@@ -15,7 +15,7 @@ import re
 from enum import Enum, auto
 from typing import Final, assert_never
 
-from prompts.heads import START, Head, HeadScan, Verdict, unfinished_start
+from prompts.markup import START, Markup, MarkupScan, Verdict, unfinished_start
 from prompts.operations import OPERATIONS, Segment, Text
 from prompts.reading import is_html, read_directive
 
@@ -45,7 +45,7 @@ class _State(Enum):
     FENCE_HELD = auto()
     """In a fence that so far may hold nothing but tags."""
     FENCE = auto()
-    HEAD = auto()
+    MARKUP = auto()
     BODY = auto()
 
 
@@ -66,9 +66,9 @@ class StreamParser:
         self._looked = 0
         self._fence = ("", 0)
         self._line = ""
-        self._scan: HeadScan | None = None
-        self._head: Head | None = None
-        self._raw_head = ""
+        self._scan: MarkupScan | None = None
+        self._markup: Markup | None = None
+        self._raw_markup = ""
         self._body: list[str] = []
         self._body_length = 0
 
@@ -129,8 +129,8 @@ class StreamParser:
                 return self._fence_held()
             case _State.FENCE:
                 return self._in_fence()
-            case _State.HEAD:
-                return self._in_head()
+            case _State.MARKUP:
+                return self._in_markup()
             case _State.BODY:
                 return self._in_body()
             case _:
@@ -152,7 +152,7 @@ class StreamParser:
             self._run = (found["run"][0], 0, self._line_start)
             self._state = _State.RUN
         else:
-            self._begin_head()
+            self._begin_markup()
         return True
 
     def _count_run(self) -> bool:
@@ -320,40 +320,40 @@ class StreamParser:
 
     # Tags
 
-    def _begin_head(self) -> None:
+    def _begin_markup(self) -> None:
         found = START.match(self._buffer, self._at)
         assert found is not None
-        self._scan = HeadScan(found)
-        self._state = _State.HEAD
+        self._scan = MarkupScan(found)
+        self._state = _State.MARKUP
 
-    def _in_head(self) -> bool:
+    def _in_markup(self) -> bool:
         assert self._scan is not None
-        head = self._scan.advance(self._buffer, self._at, final=self._final)
-        if head is Verdict.UNDECIDED:
+        markup = self._scan.advance(self._buffer, self._at, final=self._final)
+        if markup is Verdict.UNDECIDED:
             return False
         self._scan = None
-        self._state = _State.TEXT if self._head is None else _State.BODY
-        if not isinstance(head, Head):
+        self._state = _State.TEXT if self._markup is None else _State.BODY
+        if not isinstance(markup, Markup):
             self._keep(self._at + 1)
             return True
-        raw = self._buffer[self._at : self._at + head.length]
-        if head.closes and self._head is None:  # a stray close tag
-            self._emit(self._at + head.length)
+        raw = self._buffer[self._at : self._at + markup.length]
+        if markup.closes and self._markup is None:  # a stray close tag
+            self._emit(self._at + markup.length)
             return True
-        if self._head is not None:
-            self._finish_directive(raw if head.closes else "")
-        self._at += head.length
+        if self._markup is not None:
+            self._finish_directive(raw if markup.closes else "")
+        self._at += markup.length
         self._line_start = False
-        if not head.closes:
-            self._head, self._raw_head = head, raw
+        if not markup.closes:
+            self._markup, self._raw_markup = markup, raw
             self._state = _State.BODY
-            if head.self_closed:
+            if markup.self_closed:
                 self._finish_directive()
         return True
 
     def _keep(self, end: int) -> None:
         """What is no tag is text, or part of the body that it stands in."""
-        if self._head is None:
+        if self._markup is None:
             self._emit(end)
             return
         room = MAX_BODY - self._body_length
@@ -367,22 +367,22 @@ class StreamParser:
         self._keep(self._rest() if found is None else found.start())
         if found is None:
             return False
-        self._begin_head()
+        self._begin_markup()
         return True
 
     def _finish_directive(self, close_tag: str = "", *, cut_off: bool = False) -> None:
-        assert self._head is not None
-        head, body = self._head, "".join(self._body)
-        self._head, self._body, self._body_length = None, [], 0
+        assert self._markup is not None
+        markup, body = self._markup, "".join(self._body)
+        self._markup, self._body, self._body_length = None, [], 0
         self._state = _State.TEXT
-        if is_html(head, body):
-            self._words.append(self._raw_head + body + close_tag)
+        if is_html(markup, body):
+            self._words.append(self._raw_markup + body + close_tag)
             return
         found = _CUT_CLOSE.search(body[-40:]) if cut_off else None
         if found and any(name.startswith(found[1].lower()) for name in OPERATIONS):
             body = body[: len(body) - len(found[0])]
         self._flush()
-        self._out.append(read_directive(head, body))
+        self._out.append(read_directive(markup, body))
 
 
 def parse(text: str) -> list[Segment]:

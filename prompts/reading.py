@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from imaging.model import Operation
-from prompts.heads import DOUBLE_QUOTES, SINGLE_QUOTES, Head
+from prompts.markup import DOUBLE_QUOTES, SINGLE_QUOTES, Markup
 from prompts.operations import CHANGES, MAX_COUNT, OPERATIONS, SIZES, Body, Directive, OperationRow
 
 MAX_DESCRIPTION: Final = 8000
@@ -116,14 +116,14 @@ def read_size(text: str) -> str | None:
     return "wide" if width > height else "tall"
 
 
-def is_html(head: Head, body: str) -> bool:
+def is_html(markup: Markup, body: str) -> bool:
     """A web form's `<select>`, which shares its name with ours."""
-    return head.name == Operation.SELECT.value and _HTML_SELECT.search(body) is not None
+    return markup.name == Operation.SELECT.value and _HTML_SELECT.search(body) is not None
 
 
-def read_directive(head: Head, body: str) -> Directive:
+def read_directive(markup: Markup, body: str) -> Directive:
     """Read one tag. `body` is the raw text between its open and close tag."""
-    return _Reader(OPERATIONS[head.name], head.attributes, body).read()
+    return _Reader(OPERATIONS[markup.name], markup.attributes, body).read()
 
 
 class _Reader:

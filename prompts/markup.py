@@ -1,6 +1,6 @@
-"""Finding a tag of the protocol in text: its opener, its name, and where its head ends.
+"""Finding a tag of the protocol in text: its opener, its name, and where its markup ends.
 
-A head is everything from `<` to `>`. It may be written as `&lt;…&gt;` or `＜…＞`, in any case, with extra
+Markup is everything from `<` to `>`. It may be written as `&lt;…&gt;` or `＜…＞`, in any case, with extra
 spaces and any quotes. Its length is bounded, so that endless input needs bounded memory.
 """
 
@@ -13,8 +13,8 @@ from typing import Final
 
 from prompts.operations import OPERATIONS
 
-MAX_HEAD: Final = 2000
-"""Characters of a head; what is longer is text."""
+MAX_MARKUP: Final = 2000
+"""Characters of markup; what is longer is text."""
 _MAX_SPACES = 16
 _LONGEST_START = 64
 
@@ -60,8 +60,8 @@ def unfinished_start(text: str, begin: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A complete head: `attributes` is the text between name and `>`; `length` counts all its characters."""
+class Markup:
+    """Complete markup: `attributes` is the text between name and `>`; `length` counts all its characters."""
 
     name: str
     attributes: str
@@ -71,14 +71,14 @@ class Head:
 
 
 class Verdict(Enum):
-    """What a head that is not complete turns out to be."""
+    """What markup that is not complete turns out to be."""
 
     UNDECIDED = "more text is needed"
     NO_TAG = "plain text"
 
 
-class HeadScan:
-    """Reads one head character by character, and goes on where it stopped when more text has come."""
+class MarkupScan:
+    """Reads markup character by character, and goes on where it stopped when more text has come."""
 
     def __init__(self, start: re.Match[str]) -> None:
         self._name = start["name"].lower()
@@ -89,11 +89,11 @@ class HeadScan:
         self._after_equals = False
         self._quoted_end: tuple[int, int] | None = None
 
-    def advance(self, text: str, start: int, *, final: bool) -> Head | Verdict:
-        """Read on in `text`, where the head begins at `start`; `final` when no more text will come."""
+    def advance(self, text: str, start: int, *, final: bool) -> Markup | Verdict:
+        """Read on in `text`, where the markup begins at `start`; `final` when no more text will come."""
         while True:
             at = start + self._at
-            if self._at >= MAX_HEAD:
+            if self._at >= MAX_MARKUP:
                 return self._unclosed(text, start)
             if at >= len(text):
                 return self._unclosed(text, start) if final else Verdict.UNDECIDED
@@ -109,16 +109,16 @@ class HeadScan:
                 return verdict
             self._at += width
 
-    def _closing(self, char: str, width: int, text: str, start: int) -> Head | Verdict | None:
+    def _closing(self, char: str, width: int, text: str, start: int) -> Markup | Verdict | None:
         if char in ">＞":
-            return self._head(text, start, self._at, width)
+            return self._markup(text, start, self._at, width)
         return None if char.isspace() and self._at - self._after_name < _MAX_SPACES else Verdict.NO_TAG
 
-    def _take(self, char: str, width: int, text: str, start: int) -> Head | Verdict | None:
+    def _take(self, char: str, width: int, text: str, start: int) -> Markup | Verdict | None:
         if self._quote:
             return self._in_quotes(char, width, text, start)
         if char in ">＞":
-            return self._head(text, start, self._at, width)
+            return self._markup(text, start, self._at, width)
         if char in "<＜":
             return self._unclosed(text, start)
         if self._after_equals and char in DOUBLE_QUOTES + SINGLE_QUOTES:
@@ -127,7 +127,7 @@ class HeadScan:
         self._after_equals = char in "=＝" or (self._after_equals and char.isspace())
         return None
 
-    def _in_quotes(self, char: str, width: int, text: str, start: int) -> Head | Verdict | None:
+    def _in_quotes(self, char: str, width: int, text: str, start: int) -> Markup | Verdict | None:
         at = start + self._at
         if char in ">＞" and self._quoted_end is None:
             self._quoted_end = (self._at, width)
@@ -146,18 +146,18 @@ class HeadScan:
                 self._quote = ""
         return None
 
-    def _unclosed(self, text: str, start: int) -> Head | Verdict:
-        """The head did not end where it should: an unclosed quote hid its `>`, or it was cut off."""
+    def _unclosed(self, text: str, start: int) -> Markup | Verdict:
+        """The markup did not end where it should: an unclosed quote hid its `>`, or it was cut off."""
         if self._quoted_end is None:
             return Verdict.NO_TAG
-        return self._head(text, start, *self._quoted_end)
+        return self._markup(text, start, *self._quoted_end)
 
-    def _head(self, text: str, start: int, at: int, width: int) -> Head:
+    def _markup(self, text: str, start: int, at: int, width: int) -> Markup:
         attributes = text[start + self._after_name : start + at].rstrip()
         self_closed = attributes.endswith(("/", "／"))
         if self_closed:
             attributes = attributes[:-1]
-        return Head(self._name, attributes, at + width, self._closes, self_closed)
+        return Markup(self._name, attributes, at + width, self._closes, self_closed)
 
 
 def _char(text: str, at: int) -> tuple[str, int]:
