@@ -17,6 +17,7 @@ from bot.chats.slack.declaration import SLACK
 from bot.chats.web.declaration import WEB
 from bot.home import Home
 from bot.housekeeping import Housekeeping
+from bot.marking.build import marks as build_marking
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
@@ -128,22 +129,24 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         chats: dict[str, Chat] = {}
         judging, close_screen = screen(settings, store, metrics)
         stack.push_async_callback(close_screen)
+        marking = await build_marking(settings, home.root, store)
+        stack.callback(marking.close)
         desk = Desk(
             store, model, studio.queue, chats, limits(settings, others_come(settings)),
             refinement=settings.refine_prompts, access=access(settings),
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_member(people)),
-            audit=store, screen=judging,
+            audit=store, screen=judging, marking=marking,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)
         services: dict[str, Service] = {}
         probes = Probes(
-            home.root, store, studio.queue, services.values, lambda: model.problem, judging,
+            home.root, store, studio.queue, services.values, (lambda: model.problem, lambda: marking.problem), judging,
             min_free_mib=settings.min_free_mib,
         )  # fmt: skip
         parts = Parts(
-            settings, home, store, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
+            settings, home, store, marking, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
             probes.look, people, audit=store,
         )  # fmt: skip
         tidy = Housekeeping(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.readiness import Readiness
     from bot.settings import Settings
     from handlers.audit import Audit
-    from handlers.ports import Chat, Handlers, LanguageModel, Pictures, Store
+    from handlers.ports import Chat, Handlers, LanguageModel, Marking, Pictures, Store
     from imaging.findings import Finding
 
 
@@ -34,6 +34,8 @@ class Parts:
     settings: Settings
     home: Home
     store: Store
+    marking: Marking
+    """What people are given of stored pictures comes from it."""
     handlers: Handlers
     pictures: Pictures
     model: LanguageModel

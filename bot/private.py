@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 OTHERS = 0o077
 """Every right of the group and of all others."""
 OWN_FILES = ("easel.", "jobs.db", "memory.db", "people.db", "slack.db")
-OWN_FOLDERS = ("pictures", "cache", "terminal")
+OWN_FOLDERS = ("pictures", "cache", "terminal", "marking")
 RESTORING = ".restoring-"
 """How the folder begins that a backup is unpacked in."""
 

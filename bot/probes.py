@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bot.platforms import Service
@@ -35,7 +35,7 @@ class Probes:
         store: SqliteStore,
         queue: JobQueue,
         services: Callable[[], Iterable[Service]],
-        model_problem: Callable[[], str | None],
+        told: Sequence[Callable[[], str | None]],
         judging: Screen,
         *,
         min_free_mib: int,
@@ -43,7 +43,7 @@ class Probes:
         """
         Args:
             services: The platforms that are started.
-            model_problem: What is wrong with the language model, as far as is known without asking it.
+            told: What is wrong and keeps nobody from being served, as far as is known without asking anybody.
             judging: Its moderators; one that fails keeps people from being served where nothing is drawn without it.
             min_free_mib: Less free disk than this is a full disk.
         """
@@ -51,7 +51,7 @@ class Probes:
         self._store = store
         self._queue = queue
         self._services = services
-        self._model_problem = model_problem
+        self._told = told
         self._judging = judging
         self._min_free_mib = min_free_mib
         self._looking = asyncio.Lock()
@@ -71,7 +71,7 @@ class Probes:
             await self._queue.probe()
         health = self._queue.health()
         problems += health.problems
-        warnings = [*health.warnings, self._model_problem()]
+        warnings = [*health.warnings, *(told() for told in self._told)]
         passing = list(health.passing)
         silent = await self._judging.problems()
         if self._judging.house.closed:

@@ -153,6 +153,21 @@ class Settings(BaseSettings):
     images_model: str = _group("Pictures", "The model's name at that endpoint; empty: one that it lists.", "")
     images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))
 
+    mark_signature: bool = _group("Marking", "Pictures leave with signed Content Credentials (C2PA).", True)
+    mark_watermark: bool = _group("Marking", "They leave with an invisible mark in the pixels.", True)
+    mark_metadata: bool = _group("Marking", "They leave with IPTC's digital source type (XMP).", True)
+    mark_label: bool = _group("Marking", "They leave with a label that people see.", False)
+    mark_certificate: str = _group(
+        "Marking", "PEM file of your certificate with its chain; empty: one that Easel makes, which nobody knows.", ""
+    )
+    mark_key: str = _group("Marking", "PEM file of its private key (PKCS #8).", "")
+    mark_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = _group(
+        "Marking", "What its key signs with: es256, es384, es512, ps256, ps384, ps512, ed25519.", "es256"
+    )
+    mark_timestamp_url: str = _group(
+        "Marking", "Time-stamp authority (RFC 3161) that is asked for each picture; empty: none.", ""
+    )
+
     max_message_chars: int = _group("Limits", "Longest message that is answered.", 8000, ge=1)
     max_pictures_per_reply: int = _group("Limits", "Pictures of one reply.", 4, ge=1, le=16)
     pictures_per_day: int = _group("Limits", "Pictures of one person a day; 0: the default.", 0, ge=0)
@@ -281,6 +296,7 @@ class Settings(BaseSettings):
         "llm_base_url",
         "images_base_url",
         "moderation_base_url",
+        "mark_timestamp_url",
         "discord_api_base",
         "discord_cdn",
         "slack_api_base",
@@ -393,6 +409,8 @@ class Settings(BaseSettings):
         command = shlex.split(self.moderation_command)
         if command and shutil.which(command[0]) is None:
             found.append(f"EASEL_MODERATION_COMMAND: there is no program {command[0]} here that can be started.")
+        if bool(self.mark_certificate) != bool(self.mark_key):
+            found.append("EASEL_MARK_CERTIFICATE and EASEL_MARK_KEY belong together; one of them is empty.")
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
         if priced and not (self.picture_price or self.call_price):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")

@@ -136,6 +136,7 @@ class Buttons:
             data = await asyncio.to_thread(_side_by_side, before, after, labels)
         except ImagingError as error:
             raise UserError(str(error)) from error
+        data = await self._services.marking.sheet(data, (parent, picture))
         alt = f"Picture {parent.number}: {parent.description}. Picture {picture.number}: {picture.description}."
         name = f"compare-{parent.number}-{picture.number}.png"
         file = File(name, "image/png", data, alt, spoiler=parent.spoiler or picture.spoiler)

@@ -317,6 +317,7 @@ class Commands:
         async with self._exports.room(call.person.account_in(call.thread.chat)):
             exported = await export_files(
                 self._store,
+                self._services.marking,
                 call.thread,
                 name=f"easel-{self._clock():%Y-%m-%d}",
                 most=self._services.limits.export_pictures,

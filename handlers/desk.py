@@ -16,10 +16,11 @@ from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
+from handlers.marking import Unmarked
 from handlers.model import Action, Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
 from handlers.notices import Notices
 from handlers.observer import NoObserver, Observer
-from handlers.ports import Chat, Forgotten, LanguageModel, Pictures, Store
+from handlers.ports import Chat, Forgotten, LanguageModel, Marking, Pictures, Store
 from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
@@ -60,6 +61,7 @@ class Desk:
         decoders: Open what people bring; closed with the desk.
         audit: Keeps a record of deletions, admins' acts and refusals.
         screen: What words and pictures go through; none: everything is let through.
+        marking: What pictures leave with; None: as they are stored.
         clock: The time in UTC; tests bring their own.
     """
 
@@ -78,6 +80,7 @@ class Desk:
         decoders: Decoders | None = None,
         audit: Audit | None = None,
         screen: Screen | None = None,
+        marking: Marking | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -85,8 +88,8 @@ class Desk:
         at_once = AtOnce(limits.answers_at_once, limits.answers_per_person)
         refine, observer = Refinement(Refine(refinement)), observer or NoObserver()
         self.services = Services(
-            store, model, pictures, limits, quota, at_once, refine, observer, tuple(also_forget),
-            decoders or Decoders(), audit or NoAudit(), screen or Screen(),
+            store, model, pictures, limits, quota, at_once, refine, marking or Unmarked(store), observer,
+            tuple(also_forget), decoders or Decoders(), audit or NoAudit(), screen or Screen(),
         )  # fmt: skip
         self._runs = Runs(self.services.audit)
         notices = Notices(self.services, chats)

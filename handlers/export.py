@@ -25,27 +25,27 @@ from handlers.model import (
     ThreadKey,
     Turn,
 )
-from handlers.ports import Store
+from handlers.ports import Marking, Store
 from handlers.recipe_text import recipe_text
 
 EXTENSIONS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 
 
-async def export_session(store: Store, thread: ThreadKey, *, most: int = 500) -> bytes:
+async def export_session(store: Store, marking: Marking, thread: ThreadKey, *, most: int = 500) -> bytes:
     """The zip's bytes. A picture whose file is gone is left out of the files, not of the transcript."""
-    return await asyncio.to_thread(bundle, *await collect(store, thread, most=most))
+    return await asyncio.to_thread(bundle, *await collect(store, marking, thread, most=most))
 
 
 async def collect(
-    store: Store, thread: ThreadKey, *, most: int
+    store: Store, marking: Marking, thread: ThreadKey, *, most: int
 ) -> tuple[Sequence[Turn], Sequence[Picture], dict[int, bytes]]:
-    """All turns, the newest pictures, and the bytes of those whose files are there, by number."""
+    """All turns, the newest pictures, and marked copies of those whose files are there, by number."""
     turns = await store.turns(thread)
     pictures = list(await store.gallery(thread, limit=most))
     files: dict[int, bytes] = {}
     for picture in pictures:
         try:
-            files[picture.number] = await store.picture_bytes(picture.sha256)
+            files[picture.number] = await marking.copy(picture.sha256)
         except StoreError:
             continue
     return turns, pictures, files

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from handlers.errors import StoreError
 from handlers.export import bundle, collect, file_name, page_and_words, zipped
 from handlers.model import File, Picture, ThreadKey, Turn
-from handlers.ports import Store
+from handlers.ports import Marking, Store
+from imaging.errors import BadPicture
 
 log = logging.getLogger(__name__)
 MAX_PARTS = 10
@@ -31,55 +33,83 @@ class Exported:
 
 
 async def export_files(
-    store: Store, thread: ThreadKey, *, name: str, most: int = 500, max_bytes: int | None = None
+    store: Store, marking: Marking, thread: ThreadKey, *, name: str, most: int = 500, max_bytes: int | None = None
 ) -> Exported:
     """The thread as one zip called `name`.zip, or where that is over `max_bytes` as several."""
-    turns, pictures, files = await collect(store, thread, most=most)
+    turns, pictures, files = await collect(store, marking, thread, most=most)
     whole = await asyncio.to_thread(bundle, turns, pictures, files)
     if max_bytes is None or len(whole) <= max_bytes:
         return Exported((_file(name, whole),))
-    return await asyncio.to_thread(_split, turns, pictures, files, name, max_bytes)
+    return await _Split(marking, turns, pictures, files, max_bytes).parts(name)
 
 
 def _file(name: str, data: bytes) -> File:
     return File(f"{name}.zip", "application/zip", data)
 
 
-def _split(
-    turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes], name: str, max_bytes: int
-) -> Exported:
-    remarks = []
-    room = max_bytes - DIRECTORY_BYTES - ENTRY_BYTES
-    fitting: dict[str, bytes] = {}
-    for picture in reversed(pictures):  # the newest matter most
-        if (data := files.get(picture.number)) is None:
-            continue
-        if len(data) <= room:
-            fitting[file_name(picture)] = data
-        elif (smaller := _smaller(data, room)) is not None:
-            fitting[file_name(replace(picture, media_type=smaller[1]))] = smaller[0]
-            remarks.append(f"Picture {picture.number} is too large to be sent and was made smaller.")
-    parts = list(_packed(fitting, max_bytes))
-    left = sum(len(part) for part in parts[MAX_PARTS - 1 :])
-    if left:
-        remarks.append(f"The {left} oldest pictures did not fit; whoever runs me can export all of them.")
-    first = _first(turns, pictures, files, max_bytes)
-    zips = [first, *(zipped({f"pictures/{path}": data for path, data in part.items()}) for part in parts)]
-    names = [name, *(f"{name}-pictures-{at}" for at in range(1, len(zips)))]
-    return Exported(tuple(map(_file, names[:MAX_PARTS], zips[:MAX_PARTS])), tuple(remarks))
+class _Split:
+    """An export in parts; each picture is marked anew at the size that fits."""
+
+    def __init__(
+        self, marking: Marking, turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes],
+        max_bytes: int,
+    ) -> None:  # fmt: skip
+        self._marking = marking
+        self._turns = turns
+        self._pictures = [picture for picture in pictures if picture.number in files]
+        self._all = pictures
+        self._files = files
+        self._max_bytes = max_bytes
+
+    async def parts(self, name: str) -> Exported:
+        remarks = []
+        room = self._max_bytes - DIRECTORY_BYTES - ENTRY_BYTES
+        fitting: dict[str, bytes] = {}
+        for picture in reversed(self._pictures):  # the newest matter most
+            data: bytes | None = self._files[picture.number]
+            if len(self._files[picture.number]) > room:
+                data = await self._smaller(picture, room)
+                if data is not None:
+                    remarks.append(f"Picture {picture.number} is too large to be sent and was made smaller.")
+            if data is not None:
+                fitting[file_name(replace(picture, media_type=_media_type(data)))] = data
+        parts = list(_packed(fitting, self._max_bytes))
+        left = sum(len(part) for part in parts[MAX_PARTS - 1 :])
+        if left:
+            remarks.append(f"The {left} oldest pictures did not fit; whoever runs me can export all of them.")
+        first = await self._first()
+        zips = [first, *[await _zipped({f"pictures/{path}": data for path, data in part.items()}) for part in parts]]
+        names = [name, *(f"{name}-pictures-{at}" for at in range(1, len(zips)))]
+        return Exported(tuple(map(_file, names[:MAX_PARTS], zips[:MAX_PARTS])), tuple(remarks))
+
+    async def _first(self) -> bytes:
+        """Without pictures on the page when even small ones are too many."""
+        share = self._max_bytes // (2 * max(1, len(self._files)))  # in a page, four bytes stand for three
+        small: dict[int, bytes] = {}
+        for picture in self._pictures:
+            if (data := await self._smaller(picture, share)) is not None:
+                small[picture.number] = data
+        types = {number: _media_type(data) for number, data in small.items()}
+        shown = [replace(p, media_type=types.get(p.number, p.media_type)) for p in self._all]
+        made = await _zipped(page_and_words(self._turns, shown, small, recipes_of=self._all))
+        if len(made) <= self._max_bytes:
+            return made
+        return await _zipped(page_and_words(self._turns, self._all, {}, recipes_of=self._all))
+
+    async def _smaller(self, picture: Picture, max_bytes: int) -> bytes | None:
+        try:
+            return await self._marking.copy(picture.sha256, max_bytes)
+        except (BadPicture, StoreError) as error:
+            log.info("picture %d was left out of %d bytes: %s", picture.number, max_bytes, error)
+            return None
 
 
-def _first(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes], max_bytes: int) -> bytes:
-    """Without pictures on the page when even small ones are too many."""
-    share = max_bytes // (2 * max(1, len(files)))  # in a page, four bytes stand for three
-    small = {number: found[0] for number, data in files.items() if (found := _smaller(data, share)) is not None}
-    shown = [replace(p, media_type="image/webp") if _is_webp(small.get(p.number)) else p for p in pictures]
-    made = zipped(page_and_words(turns, shown, small, recipes_of=pictures))
-    return made if len(made) <= max_bytes else zipped(page_and_words(turns, pictures, {}, recipes_of=pictures))
+async def _zipped(entries: Mapping[str, bytes]) -> bytes:
+    return await asyncio.to_thread(zipped, entries)
 
 
-def _is_webp(data: bytes | None) -> bool:
-    return data is not None and data.startswith(b"RIFF")
+def _media_type(data: bytes) -> str:
+    return "image/webp" if data.startswith(b"RIFF") else "image/jpeg" if data.startswith(b"\xff\xd8") else "image/png"
 
 
 def _packed(entries: dict[str, bytes], max_bytes: int) -> Iterator[dict[str, bytes]]:
@@ -94,14 +124,3 @@ def _packed(entries: dict[str, bytes], max_bytes: int) -> Iterator[dict[str, byt
         size += len(data) + ENTRY_BYTES
     if part:
         yield part
-
-
-def _smaller(data: bytes, max_bytes: int) -> tuple[bytes, str] | None:
-    from imaging.errors import BadPicture
-    from imaging.outputs import shrink_to  # decoders are loaded by the first picture only
-
-    try:
-        return shrink_to(data, max_bytes)
-    except BadPicture as error:
-        log.info("a picture of %d bytes was left out: %s", len(data), error)
-        return None

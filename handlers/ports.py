@@ -206,7 +206,12 @@ class Store(Protocol):
         what is stored. Makes the picture the newest of its thread."""
 
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None: ...
-    async def picture_bytes(self, sha256: str) -> bytes: ...
+    async def picture_bytes(self, sha256: str) -> bytes:
+        """The file as it is stored. What people are given comes from `Marking.copy`."""
+
+    async def picture_of(self, sha256: str) -> Picture | None:
+        """A picture that is there with this file; of several one. None when nothing needs the file any more."""
+
     async def select(self, thread: ThreadKey, number: int) -> None: ...
     async def delete_picture(self, thread: ThreadKey, number: int) -> None: ...
     async def vote(self, vote: Vote) -> bool:
@@ -217,6 +222,35 @@ class Store(Protocol):
         """By number, for the pictures that are there and have votes."""
 
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadSummary]: ...
+
+
+class Marking(Protocol):
+    """The only way of a picture out of the program: what was made with AI says so. `handlers.marking.Unmarked` is its
+    twin without marks."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why copies are not marked as the host wants, for the host; None when they are."""
+
+    async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
+        """The copy of a stored picture for people, of at most so many bytes: PNG, or WebP or JPEG where that is too
+        large. A picture that a person brought is given as it is stored.
+
+        Raises:
+            handlers.errors.StoreError: it is not there.
+            imaging.errors.BadPicture: it cannot be made so small."""
+
+    async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
+        """A picture that was put together of others (a comparison, a board), as people are given it."""
+
+    async def fit(self, data: bytes, max_bytes: int) -> bytes:
+        """What `copy` or `sheet` gave, made smaller.
+
+        Raises:
+            imaging.errors.BadPicture: it cannot be made so small."""
+
+    def preview(self, data: bytes) -> bytes:
+        """An unfinished picture as people are shown it; returns at once."""
 
 
 class ThreadSummary(Protocol):

@@ -12,7 +12,7 @@ from handlers.audit import Act, Audit, NoAudit
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
 from handlers.observer import NoObserver, Observer
-from handlers.ports import LanguageModel, Pictures, Store
+from handlers.ports import LanguageModel, Marking, Pictures, Store
 from handlers.quota import Quota, Share
 from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
@@ -41,6 +41,8 @@ class Services:
     at_once: AtOnce
     """Answers that are written at once."""
     refinement: Refinement
+    marking: Marking
+    """What people are given of stored pictures comes from it."""
     observer: Observer = field(default_factory=NoObserver)
     also_forget: Sequence[Forget] = ()
     """What else keeps something of a person who wants to be forgotten."""

@@ -177,7 +177,7 @@ class Slots:
         self._assembly.update(slot, state=SlotState.RENDERING, position=None, eta_s=None, step=step, total=total)
         if preview is None or self._screen.house.previews is Previews.NONE:
             return
-        changes: dict[str, Any] = {"preview": preview}
+        changes: dict[str, Any] = {"preview": self._services.marking.preview(preview)}
         if self._screen.house.previews is Previews.CLEARED:
             try:
                 covered = await self._look(Kind.PREVIEW, self._assembly.slot(slot).description, preview)

@@ -22,6 +22,7 @@ __all__ = [
     "preview_bytes",
     "read_recipe",
     "shrink_to",
+    "smaller",
     "with_recipe",
 ]
 
@@ -98,11 +99,20 @@ def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:
     """
     if len(data) <= max_bytes and is_png(data):
         return data, "image/png"
-    image = open_kept(data)
+    return smaller(open_kept(data), max_bytes)
+
+
+def smaller(image: Image.Image, max_bytes: int, xmp: bytes = b"") -> tuple[bytes, str]:
+    """The picture as WebP or JPEG of at most so many bytes, with an XMP packet where one is given, and its media type.
+
+    Raises:
+        BadPicture: a limit that no picture fits.
+    """
+    more = {"xmp": xmp} if xmp else {}
     while min(image.size) >= 16:
         for kind, quality in (("WEBP", 90), ("JPEG", 85), ("WEBP", 70), ("JPEG", 60)):
             out = io.BytesIO()
-            image.save(out, kind, quality=quality)
+            image.save(out, kind, quality=quality, **more)
             if out.tell() <= max_bytes:
                 return out.getvalue(), f"image/{kind.lower()}"
         image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)

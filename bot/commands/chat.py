@@ -6,9 +6,7 @@ import argparse
 import asyncio
 import getpass
 import json
-import os
 import secrets
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +29,7 @@ from handlers.model import (
     ThreadKey,
     TurnState,
 )
+from imaging.tasks import Tasks
 
 HELP = """Write what you would like to see, then what to change: "the second one, but at night".
   /attach FILE [words]   bring a picture along
@@ -76,6 +75,8 @@ class Session:
         self._failed = 0
         self._name = secrets.token_hex(6)
         self._thread = ThreadKey("terminal", NOWHERE, "local", self._name)
+        self._tasks = Tasks()
+        self._saving: dict[Path, asyncio.Task[None]] = {}
         self._folder = running.parts.home.root / "terminal" / self._name
         user = _user()
         self._person = Person(user, user, admin=True, moderator=True)
@@ -84,17 +85,20 @@ class Session:
         running.attach(self.chat)
 
     def _save(self, part: PicturePart) -> str:
-        """The picture as a file with a name for people; it shares its bytes with the store's where it can."""
+        """Where the picture's copy for people is written; it is there when its turn has ended."""
         assert part.sha256 is not None
         target = self._folder / f"{part.number}.png"
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            stored = self._running.files.path(part.sha256)
-            try:
-                os.link(stored, target)
-            except OSError:
-                shutil.copyfile(stored, target)
+        if target not in self._saving and not target.exists():
+            self._saving[target] = self._tasks.spawn(self._write_copy(part.sha256, target), f"picture {part.number}")
         return str(target)
+
+    async def _write_copy(self, sha256: str, target: Path) -> None:
+        data = await self._running.parts.marking.copy(sha256)
+        await asyncio.to_thread(_write_whole, target, data)
+
+    async def _saved(self) -> None:
+        await asyncio.gather(*self._saving.values(), return_exceptions=True)  # the tasks' owner logs what failed
+        self._saving.clear()
 
     def _write(self, file: File) -> str:
         """A file that a command answers with; one of that name from before is kept."""
@@ -113,8 +117,10 @@ class Session:
         incoming = Incoming(event, self._thread, self._person, text, attachments)
         await self._running.parts.handlers.receive(incoming)
         self._failed += await self._has_failed(answered)
-        if self._json:
-            print(json.dumps(await self._object(answered), ensure_ascii=False), flush=True)
+        told = await self._object(answered) if self._json else None
+        await self._saved()
+        if told is not None:
+            print(json.dumps(told, ensure_ascii=False), flush=True)
 
     @property
     def nothing_worked(self) -> bool:
@@ -187,6 +193,13 @@ class Session:
             print(f"{name} cannot be read ({error.strerror}).", flush=True)
             return
         await self.turn(words.strip(), (Attachment(path.name, data),))
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    partial.write_bytes(data)
+    partial.replace(target)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from bot import audit
 from bot.cli import CommandFailed
 from bot.home import Home
-from bot.settings import load_settings
+from bot.marking.build import marks
+from bot.settings import Settings, load_settings
 from bot.store.store import SqliteStore
 from handlers.export import export_session
 from handlers.model import NOWHERE, ThreadKey
@@ -17,7 +18,8 @@ from imaging.files import PictureFiles
 
 
 def run(arguments: argparse.Namespace) -> int:
-    home = Home(load_settings(home=arguments.home).home)
+    settings = load_settings(home=arguments.home)
+    home = Home(settings.home)
     if not home.database.exists():
         raise CommandFailed(f"There is nothing in {home.root} yet.")
     if arguments.thread is None:
@@ -26,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     key = parse_key(arguments.thread)
     output = Path(arguments.output or f"easel-{key.thread}.zip")
-    output.write_bytes(asyncio.run(export(home, key)))
+    output.write_bytes(asyncio.run(export(settings, key)))
     audit.note_by_host(home.database, "export")
     print(output)
     return 0
@@ -54,11 +56,14 @@ async def listing(home: Home) -> list[str]:
     return [f"{row.key}\t{row.pictures} pictures\t{row.title}" for row in rows]
 
 
-async def export(home: Home, key: ThreadKey) -> bytes:
+async def export(settings: Settings, key: ThreadKey) -> bytes:
+    home = Home(settings.home)
     store = await SqliteStore.open(home.database, PictureFiles(home.pictures))
+    marking = await marks(settings, home.root, store)
     try:
         if not await store.turns(key, limit=1):
             raise CommandFailed(f"There is no thread {key}; `easel export` without arguments lists them.")
-        return await export_session(store, key)
+        return await export_session(store, marking, key)
     finally:
+        marking.close()
         await store.close()

@@ -14,6 +14,7 @@ from bot import logs
 from bot.cli import CommandFailed
 from bot.commands.recipe import read_file
 from bot.home import Home
+from bot.marking.build import marked_file
 from bot.pictures import open_studio
 from bot.settings import Settings, load_settings
 from imaging.engine_table import ENGINES
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     logs.set_up("WARNING")
     picture = asyncio.run(render(settings, recipe))
     try:
-        Path(arguments.output).write_bytes(picture.data)
+        Path(arguments.output).write_bytes(marked_file(settings, picture.data))
     except OSError as error:
         raise CommandFailed(f"{arguments.output} cannot be written ({error.strerror}).") from None
     if found := differences(recipe, picture.recipe):

@@ -82,6 +82,16 @@ class Pictures:
         )
         return [rows.picture_from_row(row, ThreadKey(chat, tenant, *row[-2:])) for row in found]
 
+    def of(self, sha256: str) -> Picture | None:
+        """One that is there with this file; rather one that was made here than one that was brought."""
+        found = self._db.execute(
+            f"SELECT {', '.join(f'p.{name}' for name in rows.PICTURE_COLUMNS.split(', '))}, "
+            "t.chat, t.tenant, t.channel, t.thread FROM pictures p JOIN threads t ON t.key = p.thread "
+            "WHERE p.sha256 = ? AND p.state = 'ready' ORDER BY p.operation = 'upload', p.created LIMIT 1",
+            (sha256,),
+        ).fetchone()
+        return None if found is None else rows.picture_from_row(found, ThreadKey(*found[-4:]))
+
     def delete(self, thread: ThreadKey, number: int) -> list[str]:
         """Mark it deleted (its number stays used). Returns the files that nothing needs any more."""
         name = rows.clean(str(thread))

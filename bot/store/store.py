@@ -231,6 +231,9 @@ class SqliteStore:
     async def picture_bytes(self, sha256: str) -> bytes:
         return await self._beside(self._files.get, sha256)
 
+    async def picture_of(self, sha256: str) -> Picture | None:
+        return await self._run(self._tables.pictures.of, sha256)
+
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         return await self._run(self._tables.pictures.gallery, thread, limit)
 

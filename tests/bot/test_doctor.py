@@ -182,7 +182,7 @@ async def test_looking_at_the_disk_follows_no_link_that_somebody_planted(name: s
     precious.write_text("words")
     (home / name).symlink_to(precious)
     assert worst(list(doctor_home.disk(load_settings(home=home)))) == []
-    assert Probes._disk(Probes(home, None, None, list, lambda: None, None, min_free_mib=1)) is None  # type: ignore[arg-type]
+    assert Probes._disk(Probes(home, None, None, list, (), None, min_free_mib=1)) is None  # type: ignore[arg-type]
     assert precious.read_text() == "words"
     assert [path.name for path in home.iterdir()] == [name]
 

@@ -62,7 +62,13 @@ class Place:
         self.store = await SqliteStore.open(self.home / "easel.db", self.files, busy_s=0.02)
         services = [cast(Service, self.platform)]
         self.probes = Probes(
-            self.home, self.store, self.queue, lambda: services, lambda: self.model_problem, self.screen, min_free_mib=1
+            self.home,
+            self.store,
+            self.queue,
+            lambda: services,
+            [lambda: self.model_problem],
+            self.screen,
+            min_free_mib=1,
         )
         await self.queue.start()
         await until(lambda: self.queue.health().ready)

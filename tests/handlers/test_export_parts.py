@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from handlers.export_parts import MAX_PARTS, Exported, export_files
+from handlers.marking import Unmarked
 from handlers.model import CommandCall, Picture
 from tests.fakes import ANNA, THREAD
 from tests.handlers.conftest import World
@@ -36,7 +37,7 @@ async def fill(world: World, *sides: int) -> list[Picture]:
 
 
 async def exported(world: World, max_bytes: int | None) -> Exported:
-    return await export_files(world.store, THREAD, name="easel", max_bytes=max_bytes)
+    return await export_files(world.store, Unmarked(world.store), THREAD, name="easel", max_bytes=max_bytes)
 
 
 def contents(export: Exported) -> list[set[str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.chats.discord.chat import DiscordChat
-from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue, KeyValue, Shrink
+from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue, KeyValue
+from handlers.marking import Unmarked
 from handlers.model import CommandSpec
-from handlers.ports import Handlers, Store
-from imaging.outputs import shrink_to
+from handlers.ports import Handlers, Marking, Store
 
 
 def build_discord(
@@ -17,7 +17,8 @@ def build_discord(
     store: Store,
     commands: Sequence[CommandSpec],
     memory: KeyValue | None = None,
-    shrink: Shrink = shrink_to,
+    marking: Marking | None = None,
 ) -> DiscordChat:
-    """A chat that is not connected yet: `await chat.start()`. Without `memory` it forgets at exit."""
-    return DiscordChat(config, handlers, store, commands, memory or InMemoryKeyValue(), shrink)
+    """A chat that is not connected yet: `await chat.start()`. Without `memory` it forgets at exit; without `marking`
+    pictures go out as they are stored."""
+    return DiscordChat(config, handlers, store, commands, memory or InMemoryKeyValue(), marking or Unmarked(store))

@@ -14,7 +14,7 @@ from bot.chats.discord.arrivals import Arrivals
 from bot.chats.discord.calls import Calls
 from bot.chats.discord.catchup import CatchUp
 from bot.chats.discord.client import EaselClient
-from bot.chats.discord.config import DiscordConfig, KeyValue, Shrink
+from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.connection import Connection
 from bot.chats.discord.covers import Covers
 from bot.chats.discord.health import (
@@ -44,7 +44,7 @@ from handlers.access import Access, Membership
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
-from handlers.ports import ChatUnavailable, Handlers, Store
+from handlers.ports import ChatUnavailable, Handlers, Marking, Store
 from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
@@ -64,14 +64,14 @@ class DiscordChat:
         store: Store,
         commands: Sequence[CommandSpec],
         memory: KeyValue,
-        shrink: Shrink,
+        marking: Marking,
     ) -> None:
         self._config = config
         self._handlers = handlers
         self._store = store
         self._commands = commands
         self._memory = memory
-        self._media = Media(store, shrink)
+        self._media = Media(marking)
         self._tokens = Tokens(memory)
         self._tasks = Tasks()
         self._hearing = Hearing(config.answer_s)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 MIB = 1024 * 1024
 API_BASE = "https://discord.com/api/v10"
 CDN = "https://cdn.discordapp.com"
 
-Shrink: TypeAlias = Callable[[bytes, int], tuple[bytes, str]]
 """(encoded picture, most bytes allowed) → (encoded picture within the limit, its media type).
 Raises imaging.errors.BadPicture when no encoding is small enough."""
 

@@ -51,7 +51,8 @@ def build(parts: Parts) -> Service:
         cdn=settings.discord_cdn,
         max_upload_bytes=settings.max_upload_mb * 2**20,
     )
-    return DiscordService(build_discord(config, parts.handlers, parts.store, COMMANDS, parts.memory.corner("discord")))
+    memory = parts.memory.corner("discord")
+    return DiscordService(build_discord(config, parts.handlers, parts.store, COMMANDS, memory, parts.marking))
 
 
 def access(settings: Settings) -> Access:

@@ -1,17 +1,15 @@
-"""Pictures as uploads: the stored bytes, made smaller when Discord would not take them."""
+"""Pictures as uploads: the copies that people are given, made smaller when Discord would not take them."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
 
 import discord
 
-from bot.chats.discord.config import Shrink
 from bot.chats.discord.views import Shown
 from handlers.errors import UserError
-from handlers.ports import Store
+from handlers.ports import Marking
 from imaging.errors import BadPicture
 
 log = logging.getLogger(__name__)
@@ -28,9 +26,8 @@ class Unfitting(Exception):
 
 
 class Media:
-    def __init__(self, store: Store, shrink: Shrink) -> None:
-        self._store = store
-        self._shrink = shrink
+    def __init__(self, marking: Marking) -> None:
+        self._marking = marking
 
     async def upload(self, shown: Shown, limit: int) -> discord.File | None:
         """The picture as a file of at most `limit` bytes; None when its bytes are not there (any more).
@@ -38,31 +35,30 @@ class Media:
         Raises:
             Unfitting: it cannot be made so small.
         """
-        data = shown.preview
-        if data is None:
-            data = await self._stored(shown.sha256 or "")
+        data = shown.preview if shown.preview is not None else await self._copy(shown.sha256 or "", limit)
         if data is None:
             return None
-        data = await self.within(data, limit)
-        if data is None:
-            raise Unfitting
         stem = shown.file.rpartition(".")[0]
         return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
 
     async def within(self, data: bytes, limit: int) -> bytes | None:
-        """The picture itself, or re-encoded to fit; None when nothing fits."""
-        if len(data) <= limit:
-            return data
+        """A picture of an answer, or re-encoded to fit; None when nothing fits."""
         try:
-            smaller, _ = await asyncio.to_thread(self._shrink, data, limit)
+            return await self._marking.fit(data, limit)
         except BadPicture as error:
             log.warning("a picture of %d bytes does not fit into %d: %s", len(data), limit, error)
             return None
-        return smaller
 
-    async def _stored(self, sha256: str) -> bytes | None:
+    async def _copy(self, sha256: str, limit: int) -> bytes | None:
+        """
+        Raises:
+            Unfitting: see there.
+        """
         try:
-            return await self._store.picture_bytes(sha256)
+            return await self._marking.copy(sha256, limit)
+        except BadPicture as error:
+            log.warning("picture %s does not fit into %d bytes: %s", sha256[:12], limit, error)
+            raise Unfitting from error
         except (UserError, LookupError, OSError) as error:
             log.warning("picture %s cannot be read: %s", sha256[:12], error)
             return None

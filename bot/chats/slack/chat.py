@@ -31,6 +31,7 @@ from bot.chats.slack.stream import Place
 from bot.chats.slack.voice import Voice
 from handlers.access import Access, Membership
 from handlers.english import words
+from handlers.marking import Unmarked
 from handlers.model import (
     Answer,
     CommandCall,
@@ -45,7 +46,7 @@ from handlers.model import (
     ReplyPart,
     ThreadKey,
 )
-from handlers.ports import ChatUnavailable, Handlers, Store
+from handlers.ports import ChatUnavailable, Handlers, Marking, Store
 from handlers.presentation import Missing, Why
 from imaging.tasks import Tasks
 
@@ -63,12 +64,13 @@ class SlackChat:
 
     def __init__(
         self, config: SlackConfig, handlers: Handlers, store: Store, memory: KeyValue,
-        commands: Sequence[CommandSpec], database: Path,
+        commands: Sequence[CommandSpec], database: Path, marking: Marking | None = None,
     ) -> None:  # fmt: skip
         self.config = config
         self.clients = Clients(config, database)
         self._handlers = handlers
         self._store = store
+        self._marking = marking or Unmarked(store)
         self._memory = memory
         self._inbox = Inbox(memory)
         self._people = People()
@@ -93,7 +95,7 @@ class SlackChat:
             home = self._people.home(thread.tenant, to.person.id)
             place = replace(place, user=to.person.id, home=home, title=to.title)
         post = SlackPost(
-            self.clients, place, turn, self._store.picture_bytes, recall=Recall(self._memory, turn),
+            self.clients, place, turn, self._marking.copy, recall=Recall(self._memory, turn),
             reference=reference, look_first=to is None or to.event in self._again,
             edit_seconds=self.config.edit_seconds, poll_seconds=self.config.poll_seconds,
             ended=self._posts.discard,

@@ -32,7 +32,13 @@ def build(parts: Parts) -> SlackService:
     if problems:
         raise ChatNotStarted(" ".join(problems))
     chat = SlackChat(
-        config, parts.handlers, parts.store, parts.memory.corner("slack"), COMMANDS, parts.home.root / "slack.db"
+        config,
+        parts.handlers,
+        parts.store,
+        parts.memory.corner("slack"),
+        COMMANDS,
+        parts.home.root / "slack.db",
+        parts.marking,
     )
     return SlackService(chat)
 

@@ -30,6 +30,7 @@ from bot.memory import Memory
 from bot.people import House, People
 from bot.settings import Login
 from handlers.audit import Act, Audit, NoAudit
+from handlers.marking import Unmarked
 from handlers.model import (
     NOWHERE,
     Answer,
@@ -44,7 +45,7 @@ from handlers.model import (
     ThreadKey,
     account_of_address,
 )
-from handlers.ports import Handlers, ReplyPost, Store
+from handlers.ports import Handlers, Marking, ReplyPost, Store
 from handlers.typed import said
 from imaging.tasks import Tasks
 
@@ -92,9 +93,12 @@ class WebChat:
         people: People | None = None,
         proxy_login: ProxyLogin | None = None,
         audit: Audit | None = None,
+        marking: Marking | None = None,
     ) -> None:
-        """`signed` are the other chats that answer under `/NAME/` on the page's address, and check who asks."""
+        """`signed` are the other chats that answer under `/NAME/` on the page's address, and check who asks. Without
+        `marking` pictures go out as they are stored."""
         self.store = store
+        self.marking = marking or Unmarked(store)
         self._memory = memory
         self._secret = b""
         self._audit = audit or NoAudit()

@@ -53,6 +53,7 @@ def build(parts: Parts) -> WebService:
         people=parts.people,
         proxy_login=ProxyLogin(settings.web_login_header, ids(settings.web_admins), ids(settings.web_moderators)),
         audit=parts.audit,
+        marking=parts.marking,
     )
     return WebService(
         chat,

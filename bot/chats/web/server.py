@@ -61,6 +61,7 @@ class Pages:
         self.doorman = doorman
         self.hub = chat.hub
         self.store = chat.store
+        self.marking = chat.marking
         self.readiness = readiness
         self.metrics = metrics
         self.max_upload_bytes = max_upload_bytes
@@ -230,12 +231,12 @@ class Pages:
         return web.json_response(views.answer(answer))
 
     async def picture(self, request: web.Request) -> web.Response:
-        """A stored file by its SHA-256: it can never change, so browsers may keep it."""
+        """The copy for people of a file that is named by its SHA-256: it never changes, so browsers may keep it."""
         sha256 = request.match_info["sha256"]
         if not _SHA.fullmatch(sha256):
             raise web.HTTPNotFound(text="There is no such picture.")
         try:
-            data = await self.store.picture_bytes(sha256)
+            data = await self.marking.copy(sha256)
         except (UserError, KeyError, OSError):
             raise web.HTTPNotFound(text="This picture is not there any more.") from None
         kind, ending = _sniff(data)

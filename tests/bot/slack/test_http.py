@@ -387,7 +387,7 @@ async def test_one_workspace_by_http_needs_its_token_and_the_signing_secret_only
 def slack_of(tmp_path: Path, **settings: Any) -> Any:
     parts = SimpleNamespace(
         settings=Settings(_env_file=None, **settings), handlers=Recorder(), store=FewThings(),
-        memory=SimpleNamespace(corner=lambda _: Memory()), home=SimpleNamespace(root=tmp_path),
+        memory=SimpleNamespace(corner=lambda _: Memory()), home=SimpleNamespace(root=tmp_path), marking=None,
     )  # fmt: skip
     return declaration.build(cast(Parts, parts))
 

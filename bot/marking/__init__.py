@@ -1,0 +1,1 @@
+"""How pictures leave the program: with whose certificate, and one marked copy of each kept at hand."""

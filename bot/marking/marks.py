@@ -1,0 +1,176 @@
+"""Marked copies of pictures, made beside the event loop and kept at hand within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from handlers.errors import StoreError
+from handlers.model import Picture, PictureState
+from handlers.ports import Store
+from imaging.errors import BadPicture
+from imaging.marking.copies import Layers, marked, preview
+from imaging.marking.metadata import SourceType, xmp
+from imaging.marking.signature import Ingredient, Statement
+from imaging.model import Operation
+from imaging.outputs import shrink_to
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 64 * 2**20
+"""Of copies at hand: some fifty pictures of 1024², so that a page that is opened again signs nothing again."""
+AT_ONCE = 2
+MOST_PARENTS = 4
+GONE = "This picture is not there any more."
+MADE_OF = frozenset({Operation.EDIT, Operation.REFINE})
+"""What is its parent, changed; everything else is new, whatever it was made from."""
+
+
+class Kept:
+    """The newest copies, by the name of the stored file."""
+
+    def __init__(self, most: int = KEPT_BYTES) -> None:
+        self._most = most
+        self._size = 0
+        self._copies: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
+
+    def get(self, sha256: str, max_bytes: int | None) -> bytes | None:
+        found = self._copies.get((sha256, max_bytes))
+        if found is not None:
+            self._copies.move_to_end((sha256, max_bytes))
+        return found
+
+    def keep(self, sha256: str, max_bytes: int | None, data: bytes) -> None:
+        if len(data) > self._most // 4:
+            return
+        self._size += len(data) - len(self._copies.pop((sha256, max_bytes), b""))
+        self._copies[sha256, max_bytes] = data
+        while self._size > self._most:
+            self._size -= len(self._copies.popitem(last=False)[1])
+
+    def forget(self, sha256: str) -> None:
+        for key in [key for key in self._copies if key[0] == sha256]:
+            self._size -= len(self._copies.pop(key))
+
+
+class Marks:
+    """Implements `handlers.ports.Marking`.
+
+    A layer that fails is left out, told in the log and in `problem`: people get their pictures.
+
+    Args:
+        store: Where pictures lie.
+        layers: What is put on a copy.
+        version: Easel's, for the statement.
+        problem: What keeps copies from being signed from the start.
+    """
+
+    def __init__(self, store: Store, layers: Layers, version: str, problem: str | None = None) -> None:
+        self._store = store
+        self._layers = layers
+        self._version = version
+        self._lacking = problem
+        self._unsigned: str | None = None
+        self._kept = Kept()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mark")
+        self._packet = xmp(SourceType.GENERATED, version) if layers.metadata else b""
+
+    @property
+    def problem(self) -> str | None:
+        return self._lacking or self._unsigned
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
+        picture = await self._store.picture_of(sha256)
+        if picture is None:
+            self._kept.forget(sha256)  # deleted means deleted here too
+            raise StoreError(GONE)
+        async with self._locks.setdefault(sha256, asyncio.Lock()):
+            data = await self._copy(picture, None)
+            return data if max_bytes is None or len(data) <= max_bytes else await self._copy(picture, max_bytes)
+
+    async def _copy(self, picture: Picture, max_bytes: int | None) -> bytes:
+        kept = self._kept.get(picture.sha256, max_bytes)
+        if kept is not None:
+            return kept
+        stored = await self._store.picture_bytes(picture.sha256)
+        if picture.operation is Operation.UPLOAD or not self._layers.any:
+            return stored if max_bytes is None else (await self._run(partial(shrink_to, stored, max_bytes)))[0]
+        statement = replace(
+            self._statement(), edited=picture.operation in MADE_OF, parents=await self._parents(picture)
+        )
+        data = await self._marked(stored, self._layers, statement, max_bytes)
+        if self._unsigned is None:
+            self._kept.keep(picture.sha256, max_bytes, data)
+        return data
+
+    async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
+        if not self._layers.any or all(picture.operation is Operation.UPLOAD for picture in pictures):
+            return data
+        return await self._marked(data, self._layers, self._statement(SourceType.COMPOSITE), None)
+
+    async def fit(self, data: bytes, max_bytes: int) -> bytes:
+        if len(data) <= max_bytes:
+            return data
+        there = replace(self._layers, watermark=False, label=False)
+        return await self._marked(data, there, self._statement(SourceType.COMPOSITE), max_bytes)
+
+    def preview(self, data: bytes) -> bytes:
+        return preview(data, self._packet) if self._packet else data
+
+    def _statement(self, source: SourceType = SourceType.GENERATED) -> Statement:
+        return Statement(self._version, source)
+
+    async def _parents(self, picture: Picture) -> tuple[Ingredient, ...]:
+        """Without their own statements: what a chain of edits says would grow with every link."""
+        if self._layers.credential is None:
+            return ()
+        found = []
+        for number in picture.parents[:MOST_PARENTS]:
+            parent = await self._store.picture(picture.thread, number)
+            if parent is not None and parent.state is PictureState.READY:
+                uploaded = parent.operation is Operation.UPLOAD
+                title = f"Picture {number}, brought by a person" if uploaded else f"Picture {number}, made with AI"
+                found.append(Ingredient(title, await self._store.picture_bytes(parent.sha256), parent.media_type))
+        return tuple(found)
+
+    async def _marked(self, data: bytes, layers: Layers, statement: Statement, max_bytes: int | None) -> bytes:
+        """The copy; without its signature where that fails.
+
+        Raises:
+            BadPicture: it cannot be made so small.
+        """
+        try:
+            made = await self._run(partial(marked, data, layers, statement, max_bytes))
+        except BadPicture as error:
+            if max_bytes is not None:
+                raise
+            log.error("a stored picture cannot be marked: %s", error)
+            return data
+        timed = layers.credential
+        if made.unsigned and timed is not None and timed.timestamp_url:
+            log.warning("a picture is signed without a time stamp: %s", made.unsigned)
+            bare = replace(layers, credential=replace(timed, timestamp_url=""))
+            made = await self._run(partial(marked, data, bare, statement, max_bytes))
+        if layers.credential is not None:
+            self._note(f"Pictures leave without a signature: {made.unsigned}." if made.unsigned else None)
+        return made.data
+
+    def _note(self, problem: str | None) -> None:
+        if problem is not None and problem != self._unsigned:
+            log.error("%s", problem)
+        self._unsigned = problem
+
+    async def _run(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,0 +1,1 @@
+"""What pictures say of themselves: invisible watermark, metadata, signature, visible label, and how it is read."""

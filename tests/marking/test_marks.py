@@ -1,0 +1,182 @@
+"""Marked copies through the desk, on a real store: who gets what, and what stays as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.marking import build
+from bot.marking.marks import Kept, Marks
+from bot.settings import Settings
+from handlers.desk import Desk
+from handlers.errors import StoreError
+from handlers.model import Action, Attachment, CommandCall, Picture, Press
+from imaging.marking.metadata import SourceType, source_type
+from imaging.model import Operation
+from tests.fakes import ANNA, THREAD, message, png
+from tests.handlers.conftest import World
+from tests.marking.reading import is_copy, said, signed
+from tests.marking.test_copies import packet_of
+
+
+class Place(World):
+    """The desk with marks as settings say."""
+
+    def __init__(self, home: Path, **chosen: Any) -> None:
+        super().__init__(home)
+        self.chosen = chosen
+        self.marks: Marks
+        self.make_desk = self._marking_desk
+
+    async def start(self) -> None:
+        await super().start()
+        settings = Settings(_env_file=None, home=self.home, **self.chosen)
+        self.marks = await build.marks(settings, self.home, self.store)
+        self.desk = self._marking_desk()
+
+    async def stop(self) -> None:
+        await super().stop()
+        self.marks.close()
+
+    def _marking_desk(self) -> Desk:
+        marking = getattr(self, "marks", None)
+        return Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits, marking=marking)
+
+    async def picture(self, number: int) -> Picture:
+        found = await self.store.picture(THREAD, number)
+        assert found is not None
+        return found
+
+    async def upload(self, text: str, data: bytes, *scripts: str) -> None:
+        self.model.scripts.extend(scripts)
+        await self.desk.receive(replace(message(text), attachments=(Attachment("cat.png", data),)))
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    made = Place(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_what_is_stored_stays_and_what_leaves_is_marked(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    picture = await place.picture(1)
+    stored = place.files.get(picture.sha256)
+    copy = await place.marks.copy(picture.sha256)
+    assert is_copy(copy, stored)
+    assert place.files.get(picture.sha256) == stored
+    assert (await place.picture(1)).sha256 == picture.sha256
+    assert place.files.names() == {picture.sha256}
+
+
+async def test_an_upload_leaves_as_it_is_and_its_edit_names_it(place: Place) -> None:
+    await place.upload("mine", png(5), "Nice.")
+    await place.say("blue", '<edit prev_id="1"> a blue cat </edit>')
+    await place.say("bluer", '<edit prev_id="2"> a bluer cat </edit>')
+    upload = await place.picture(1)
+    assert upload.operation is Operation.UPLOAD
+    assert await place.marks.copy(upload.sha256) == place.files.get(upload.sha256)
+    edit = said(await place.marks.copy((await place.picture(2)).sha256))
+    assert [one["action"] for one in edit.actions] == ["c2pa.opened", "c2pa.edited"]
+    assert edit.ingredients == [("Picture 1, brought by a person", "parentOf")]
+    again = said(await place.marks.copy((await place.picture(3)).sha256))
+    assert again.ingredients == [("Picture 2, made with AI", "parentOf")]
+
+
+async def test_a_copy_is_made_once_while_it_is_at_hand(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    sha = (await place.picture(1)).sha256
+    one, other = await asyncio.gather(place.marks.copy(sha), place.marks.copy(sha))
+    assert one == other == await place.marks.copy(sha, len(one)), "two signings differ"
+
+
+async def test_a_deleted_picture_is_not_at_hand_either(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    sha = (await place.picture(1)).sha256
+    await place.marks.copy(sha)
+    await place.desk.press(Press("e", THREAD, ANNA, Action.DELETE, 1))
+    with pytest.raises(StoreError):
+        await place.marks.copy(sha)
+
+
+async def test_exports_and_comparisons_are_marked(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    await place.say("blue", '<edit prev_id="1"> a blue fox </edit>')
+    answer = await place.desk.press(Press("c", THREAD, ANNA, Action.COMPARE, 2))
+    [sheet] = answer.files
+    [made] = said(sheet.data).actions
+    assert made["digitalSourceType"] == SourceType.COMPOSITE.value
+    assert source_type(packet_of(sheet.data)) == SourceType.COMPOSITE
+    exported = await place.desk.command(CommandCall("x", THREAD, ANNA, "export"))
+    archive = zipfile.ZipFile(io.BytesIO(exported.files[0].data))
+    for number in (1, 2):
+        stored = place.files.get((await place.picture(number)).sha256)
+        assert is_copy(archive.read(f"pictures/{number}.png"), stored)
+
+
+async def test_a_picture_of_an_answer_that_is_made_smaller_is_signed_anew(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    await place.say("blue", '<edit prev_id="1"> a blue fox </edit>')
+    answer = await place.desk.press(Press("c", THREAD, ANNA, Action.COMPARE, 2))
+    [sheet] = answer.files
+    small = await place.marks.fit(sheet.data, len(sheet.data) - 1)
+    assert len(small) < len(sheet.data)
+    assert signed(small)
+
+
+@pytest.mark.parametrize("broken", ["missing", "junk"])
+async def test_with_a_broken_certificate_pictures_still_come(
+    tmp_path: Path, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    if broken == "junk":
+        chain.write_text("junk")
+        key.write_text("junk")
+    with caplog.at_level(logging.INFO):
+        place = Place(tmp_path, mark_certificate=str(chain), mark_key=str(key))
+        await place.start()
+        try:
+            await place.say("a fox", "<image> a fox </image>")
+            copy = await place.marks.copy((await place.picture(1)).sha256)
+        finally:
+            await place.stop()
+    assert not signed(copy)
+    assert source_type(packet_of(copy)) == SourceType.GENERATED
+    assert place.marks.problem is not None
+    assert "without a signature" in place.marks.problem
+    assert "without a signature" in caplog.text
+
+
+async def test_with_every_layer_off_files_leave_as_they_are(tmp_path: Path) -> None:
+    place = Place(tmp_path, mark_signature=False, mark_watermark=False, mark_metadata=False)
+    await place.start()
+    try:
+        await place.say("a fox", "<image> a fox </image>")
+        sha = (await place.picture(1)).sha256
+        assert await place.marks.copy(sha) == place.files.get(sha)
+        assert not (tmp_path / "marking").exists()
+    finally:
+        await place.stop()
+
+
+def test_copies_at_hand_are_bounded() -> None:
+    kept = Kept(100)
+    for at in range(10):
+        kept.keep(str(at), None, bytes(20))
+    assert [at for at in range(10) if kept.get(str(at), None)] == [5, 6, 7, 8, 9]
+    kept.keep("large", None, bytes(90))
+    assert kept.get("large", None) is None
+    kept.keep("9", None, bytes(10))
+    kept.forget("8")
+    assert kept.get("8", None) is None
+    assert kept.get("9", None) == bytes(10)
