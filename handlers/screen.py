@@ -120,6 +120,10 @@ class Screen:
             raise Moderated(UNAVAILABLE)
         return judgement.verdict is Verdict.SPOILER
 
+    async def findings(self, subject: Subject, *, said: str = "") -> tuple[Finding, ...]:
+        """What the moderators find, before any policy weighs it; `said` as for `check`."""
+        return (await self._answers(subject, said)).findings
+
     async def _answers(self, subject: Subject, said: str) -> _Answers:
         """Where something is sexual, who it is about may stand in other words than those: they are read together."""
         answers = await self._ask(subject)
