@@ -26,6 +26,8 @@ class Home:
         self.people = root / "people.db"
         self.pictures = root / "pictures"
         self.cache = root / "cache"
+        self.rules = root / "moderation"
+        """A host's own word rules, where there are any."""
         self.half = root / "easel.restoring"
         """There while a backup's files are moved into the home."""
         self._lock: IO[str] | None = None

@@ -201,6 +201,10 @@ class Settings(BaseSettings):
         "Moderation", "Borderline pictures at level standard: spoiler (covered until a click), refuse.",
         Borderline.SPOILER,
     )  # fmt: skip
+    moderation_rules: str = _group(
+        "Moderation", "Folder with word rules of yours (*.toml); empty: moderation in EASEL_HOME, where there is one.",
+        "",
+    )  # fmt: skip
     moderation_likeness: Likeness = _group(
         "Moderation", "Real people in scenes that nobody could mind: allow, refuse.", Likeness.ALLOW
     )

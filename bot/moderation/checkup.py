@@ -9,7 +9,7 @@ from typing import Final
 from PIL import Image
 
 from bot.moderation.rows import ROWS, moderation
-from bot.settings import PREFIX, Settings
+from bot.settings import PREFIX, Settings, SettingsError
 from handlers.moderation.model import Kind, Subject
 from handlers.ports import Moderator, ModeratorUnavailable
 from imaging.findings import Finding, broken, ok, warning
@@ -24,7 +24,10 @@ async def examine(settings: Settings, others: bool) -> list[Finding]:
     Args:
         others: Whether anybody but who sits at the machine can come.
     """
-    made = moderation(settings)
+    try:
+        made = moderation(settings)
+    except SettingsError as error:
+        return [broken(WHAT, " ".join(str(error).split()))]
     try:
         found = [await _asked(one, settings) for one in made.moderators]
     finally:

@@ -10,6 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 from bot.moderation.endpoint import ModerationEndpoint
 from bot.moderation.local import LocalClassifier
 from bot.moderation.program import HostProgram
+from bot.moderation.rules import word_rules
 from bot.settings import Settings
 from handlers.moderation.model import Level
 from handlers.moderation.policy import Policy, read_levels
@@ -44,6 +45,7 @@ def _program(settings: Settings) -> Moderator:
 
 
 ROWS: Final = (
+    Row("words", lambda s: True, word_rules, pictures=lambda s: False),
     Row(
         "endpoint", lambda s: bool(s.moderation_base_url), _endpoint,
         pictures=lambda s: s.moderation_endpoint_sees != "words",
