@@ -16,6 +16,7 @@ from imaging.engine_table import names
 
 EVALS = (
     "protocol",
+    "moderation",
     "mini",
     "consistency",
     "retention",
@@ -80,7 +81,10 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 def _eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=EVALS)
     parser.add_argument("--llm", metavar="URL", help="protocol: an OpenAI-compatible endpoint")
-    parser.add_argument("--cases", metavar="FILE", help="protocol: cases, one JSON object a line")
+    parser.add_argument("--cases", metavar="FILE", help="protocol, moderation: cases, one JSON object a line")
+    parser.add_argument(
+        "--moderator", metavar="NAMES", help="moderation: words, endpoint, … by commas (all that are set)"
+    )
     parser.add_argument("--out", metavar="FILE", help="write each case's reply and verdict, one JSON object a line")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N cases")
     parser.add_argument("--sweep", action="store_true", help="consistency: which settings of each control do best")
