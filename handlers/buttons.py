@@ -85,6 +85,8 @@ class Buttons:
                 return await self._undo(press, picture)
             case Action.RECIPE:
                 return Answer(recipe_text(picture))
+            case Action.SHOW:
+                return await self._show(picture)
             case Action.COMPARE:
                 return await self._compare(press, picture)
             case Action.DELETE:
@@ -141,6 +143,12 @@ class Buttons:
         name = f"compare-{parent.number}-{picture.number}.png"
         file = File(name, "image/png", data, alt, spoiler=parent.spoiler or picture.spoiler)
         return Answer(f"Pictures {parent.number} and {picture.number}.", (file,))
+
+    async def _show(self, picture: Picture) -> Answer:
+        data = await self._store.picture_bytes(picture.sha256)
+        alt = f"Picture {picture.number}: {picture.description}"
+        file = File(f"picture-{picture.number}.png", picture.media_type, data, alt, spoiler=picture.spoiler)
+        return Answer(f"Picture {picture.number}.", (file,))
 
     async def _delete(self, press: Press, picture: Picture) -> Answer:
         if not may_cancel(press.person, picture.person):

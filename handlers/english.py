@@ -26,6 +26,8 @@ class Sentence(StrEnum):
     """What is the same whatever it is about."""
 
     FAILED = "This picture could not be made."
+    COVERED = "may be sensitive"
+    """Behind a picture's number."""
     CURRENT = "is the current picture"
     """Behind a picture's number."""
     NOTHING = "There is nothing to say here."

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from handlers.english import Sentence
 from handlers.errors import StoreError
 from handlers.links import guarded
 from handlers.model import (
@@ -146,6 +147,8 @@ def _figure(picture: Picture, data: bytes | None) -> str:
     image = "<p>(the file is gone)</p>"
     if data is not None:
         image = f'<img alt="{alt}" src="data:{picture.media_type};base64,{base64.b64encode(data).decode()}">'
+    if picture.spoiler:
+        image = f"<details><summary>#{picture.number} {Sentence.COVERED}</summary>{image}</details>"
     facts = html.escape(recipe_text(picture)).replace("\n", "<br>")
     return (
         f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: {html.escape(picture.description)}'

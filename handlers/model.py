@@ -149,6 +149,8 @@ class Action(StrEnum):
     COMPARE = "compare"
     CANCEL = "cancel"
     DELETE = "delete"
+    SHOW = "show"
+    """A covered picture, to who asks for it."""
     VOTE = "vote"
     """For the picture; pressed again, the vote is taken back."""
     STOP = "stop"

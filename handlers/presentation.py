@@ -22,6 +22,8 @@ class When(StrEnum):
 
     READY = "ready"
     """A picture."""
+    COVERED = "covered"
+    """A picture that may be sensitive, where the chat cannot cover it."""
     PARENT = "parent"
     """A picture that was made from another."""
     DRAWN = "drawn"
@@ -47,6 +49,7 @@ class Offer:
 
 
 OFFERS: tuple[Offer, ...] = (
+    Offer(Action.SHOW, When.COVERED, "Show", "Show it to me"),
     Offer(Action.SELECT, When.READY, "Select"),
     Offer(Action.VARY, When.READY, "Vary"),
     Offer(Action.EDIT, When.READY, "Edit…"),
@@ -64,10 +67,11 @@ OFFERS: tuple[Offer, ...] = (
 LABELS: Mapping[Action, str] = {offer.action: offer.label for offer in OFFERS}
 
 
-def offered(part: PicturePart) -> tuple[Offer, ...]:
-    """What can be done with a picture as it stands now."""
+def offered(part: PicturePart, *, covers: bool = False) -> tuple[Offer, ...]:
+    """What can be done with a picture as it stands now. `covers`: the chat blurs covered pictures until a click."""
     fits = {
         When.READY: part.state is SlotState.READY,
+        When.COVERED: part.state is SlotState.READY and part.spoiler and not covers,
         When.PARENT: part.state is SlotState.READY and bool(part.parents),
         When.DRAWN: part.state is SlotState.READY and part.operation is not Operation.UPLOAD,
         When.GROWING: part.state in (SlotState.WAITING, SlotState.RENDERING),

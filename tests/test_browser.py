@@ -28,6 +28,23 @@ CURRENT_IS_IN_SIGHT = """async () => {
 }"""
 """A tree that is wider than its panel, drawn with its last picture as the current one."""
 
+COVERED_UNTIL_CLICKED = """async (sha256) => {
+  const { Card } = await import("/static/pictures.js");
+  const part = { number: 90, slot: "s", description: "a cat", state: "ready", sha256, offers: [], parents: [] };
+  part.covered = "#90 may be sensitive";
+  const asked = [];
+  const card = new Card(part, (action) => asked.push(action));
+  document.getElementById("log").append(card.node);
+  const blur = () => getComputedStyle(card.node.querySelector("img")).filter;
+  const before = [blur(), card.node.querySelector("button.frame").getAttribute("aria-label")];
+  card.node.querySelector("button.frame").click();
+  const after = blur();
+  card.node.querySelector("button.frame").click();
+  card.node.remove();
+  return [...before, after, asked];
+}"""
+"""A covered picture's card: how it is before a click, after one, and what a second one asks for."""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
@@ -110,6 +127,9 @@ async def test_a_typed_message_becomes_a_picture(demo: str, tmp_path: Path) -> N
             await page.wait_for_timeout(600)
             await page.screenshot(path=shots / "web.png")
             assert await page.evaluate(CURRENT_IS_IN_SIGHT)
+            sha256 = (await picture.get_attribute("src") or "").rpartition("/")[2]
+            covered = await page.evaluate(COVERED_UNTIL_CLICKED, sha256)
+            assert covered == ["blur(22px)", "#90 may be sensitive; show it", "none", ["view"]]
 
             # A phone that opens the same address sees the same thread, and nothing sticks out.
             phone = await browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")

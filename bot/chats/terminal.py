@@ -114,6 +114,7 @@ class Screen:
             case PicturePart():
                 if part.state is SlotState.READY and part.sha256:
                     remark = f"\n    {part.sentence}" if part.sentence else ""
+                    remark += f"\n    #{part.number} {Sentence.COVERED}" if part.spoiler else ""
                     return f"[#{part.number} {part.description}]\n    {self._save(part)}{remark}"
                 said = caption(part)
                 gap = ":" if said != Missing(Why.CANCELLED) else ""
@@ -214,5 +215,6 @@ def segment(part: ReplyPart) -> dict[str, Any]:
                 "parents": list(part.parents),
                 "state": part.state.value,
                 "sentence": part.sentence,
+                "covered": part.spoiler,
             }
     assert_never(part)

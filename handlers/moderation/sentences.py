@@ -16,7 +16,6 @@ WHAT: Final = {
 }
 CARE: Final = " If this is about you, please talk to somebody you trust, or to a crisis line where you live."
 UNAVAILABLE: Final = "What you ask for cannot be checked just now; please try again in a few minutes."
-COVERED: Final = "It may be sensitive, so it is covered."
 
 
 def refusal(category: Category, kind: Kind) -> str:

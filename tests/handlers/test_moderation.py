@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -490,3 +492,16 @@ async def test_a_refusal_leaves_no_share_of_the_quota_held(moderated: World, eye
     assert not any(quota._under_way.values())
     key = share_key(Sharers.PERSON, THREAD, ANNA)
     assert (await moderated.store.spent(Sharers.PERSON, key, quota._clock().replace(year=2000))).pictures == 0
+
+
+async def test_a_covered_picture_is_handed_to_who_asks_and_covered_in_exports(moderated: World) -> None:
+    await moderated.say("beach", f"<image> {COVERED} </image>")
+    answer = await moderated.desk.press(Press("p1", THREAD, ANNA, Action.SHOW, 1))
+    (file,) = answer.files
+    assert answer.private
+    assert file.spoiler
+    assert file.data == await moderated.store.picture_bytes(only(moderated).sha256 or "")
+    exported = await moderated.desk.command(CommandCall("c1", THREAD, ANNA, "export"))
+    with zipfile.ZipFile(io.BytesIO(exported.files[0].data)) as archive:
+        page = archive.read("index.html").decode()
+    assert "<details><summary>#1 may be sensitive</summary><img" in page

@@ -75,6 +75,18 @@ def test_a_picture_offers_the_same_in_every_chat(part: PicturePart) -> None:
     assert on_discord(part) == on_slack(part) == on_the_page(part) == wanted
 
 
+def test_only_a_chat_that_cannot_cover_a_picture_offers_to_show_it() -> None:
+    covered = replace(CHILD, spoiler=True)
+    assert Action.SHOW in on_slack(covered)
+    assert Action.SHOW not in on_slack(CHILD)
+    assert on_discord(covered) == on_the_page(covered) == on_discord(CHILD)
+    assert views.part(covered)["covered"] == "#2 may be sensitive"
+    assert views.part(CHILD)["covered"] is None
+    out = io.StringIO()
+    Screen(lambda part: "2.png", out, progress=False).show(Reply("t", KEY, (covered,), thinking=False, final=True))
+    assert "#2 may be sensitive" in out.getvalue()
+
+
 def test_what_is_offered_makes_sense() -> None:
     assert not {Action.UNDO, Action.COMPARE} & on_the_page(ROOT)
     assert {Action.UNDO, Action.COMPARE, Action.REDO, Action.VOTE} <= on_the_page(CHILD)

@@ -104,7 +104,8 @@ class Answers:
             if data is None:
                 problems.append(f"{file.name} is too large for this server ({len(file.data) // 1_000_000} MB).")
             else:
-                ready.append(discord.File(io.BytesIO(data), file.name, description=file.alt[:1024] or None))
+                alt = file.alt[:1024] or None
+                ready.append(discord.File(io.BytesIO(data), file.name, description=alt, spoiler=file.spoiler))
         return ready, problems
 
 

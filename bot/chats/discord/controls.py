@@ -27,7 +27,7 @@ MENU_ACTIONS = 5
 
 def controls(part: PicturePart, thread: ThreadKey) -> Iterable[Block]:
     number = part.number
-    offers = {offer.action: offer for offer in offered(part)}
+    offers = {offer.action: offer for offer in offered(part, covers=True)}
     placed = [offers.pop(action) for action in EMOJI if action in offers]
     yield Buttons(
         tuple(Button(o.label, button_id(o.action, thread, number), EMOJI[o.action]) for o in placed),
@@ -40,7 +40,7 @@ def controls(part: PicturePart, thread: ThreadKey) -> Iterable[Block]:
 
 
 def group_controls(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
-    takes = {part.number: {offer.action for offer in offered(part)} for part in parts}
+    takes = {part.number: {offer.action for offer in offered(part, covers=True)} for part in parts}
     for action in BESIDE:
         yield Buttons(
             tuple(

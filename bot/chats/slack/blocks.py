@@ -27,7 +27,7 @@ ALT_LIMIT = 1_900
 
 SHORT = 120
 """Characters of a description beside other words."""
-BUTTONS = (Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE, Action.VOTE)
+BUTTONS = (Action.SHOW, Action.SELECT, Action.VARY, Action.EDIT, Action.REFINE, Action.VOTE)
 """Those of the offered actions that are buttons; the last of the others, as many as fit, are a menu."""
 MAX_MENU = 5
 
@@ -89,6 +89,18 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
             "title": _plain(title),
         }
     ]
+    return blocks + _beside(part)
+
+
+def _covered(part: PicturePart) -> list[Block]:
+    """Slack cannot cover a picture: it is shown to who asks for it, and is no file of the channel."""
+    name = f"*#{part.number}* {mrkdwn.escape(shorten(part.description, SHORT))}"
+    return [section(f":see_no_evil: {name} — {Sentence.COVERED}"), *_beside(part)]
+
+
+def _beside(part: PicturePart) -> list[Block]:
+    """What it is, and what can be done with it."""
+    blocks: list[Block] = []
     for said in filter(None, (words(Made(part.operation, part.parents)), part.sentence)):
         blocks.append(context(mrkdwn.escape(said)))
     offers = offered(part)
@@ -104,6 +116,8 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
     match part.state:
         case SlotState.READY if part.slot in refused:
             return [section(f":warning: {name} is drawn, but Slack does not show it; `/easel export` has it.")]
+        case SlotState.READY if part.spoiler:
+            return _covered(part)
         case SlotState.READY if part.slot in files:
             return _card(part, files[part.slot])
         case SlotState.READY:

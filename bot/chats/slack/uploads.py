@@ -102,7 +102,7 @@ def may_help(error: BaseException) -> bool:
 
 def _ready(reply: Reply) -> Iterable[PicturePart]:
     for part in reply.parts:
-        if isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256:
+        if isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256 and not part.spoiler:
             yield part
 
 

@@ -41,13 +41,14 @@ def part(value: ReplyPart) -> Json:
                 "status": status(progress(value)),
                 "offers": [
                     {"action": offer.action.value, "label": offer.label, "entry": offer.told}
-                    for offer in offered(value)
+                    for offer in offered(value, covers=True)
                 ],
                 "step": value.step,
                 "total": value.total,
                 "preview": None if value.preview is None else f"/api/previews/{value.slot}/{value.step}",
                 "sha256": value.sha256,
                 "sentence": missing(said) if isinstance(said := caption(value), Missing) else value.sentence,
+                "covered": f"#{value.number} {Sentence.COVERED}" if value.spoiler else None,
                 "gone": missing(Missing(Why.DELETED)),
             }
         case SelectPart():
@@ -104,6 +105,7 @@ def picture(value: Picture) -> Json:
         "height": value.height,
         "author": value.person.name,
         "deleted": value.state is PictureState.DELETED,
+        "covered": value.spoiler,
         "style": value.recipe.style if value.recipe else None,
     }
 
@@ -119,7 +121,7 @@ def summary(value: ThreadSummary) -> Json:
 
 
 def link(file: File, address: str) -> Json:
-    return {"name": file.name, "media_type": file.media_type, "url": address, "alt": file.alt}
+    return {"name": file.name, "media_type": file.media_type, "url": address, "alt": file.alt, "covered": file.spoiler}
 
 
 def answer(value: Answer) -> Json:
@@ -131,6 +133,7 @@ def answer(value: Answer) -> Json:
                 "media_type": file.media_type,
                 "data": base64.b64encode(file.data).decode(),
                 "alt": file.alt,
+                "covered": file.spoiler,
             }
             for file in value.files
         ],

@@ -219,3 +219,11 @@ async def test_health_names_permissions_that_are_missing_and_the_invite(world: W
     health = world.chat.health()
     assert "scope=bot+applications.commands" in health.invite
     assert "permissions=" in health.invite
+
+
+async def test_a_covered_file_of_an_answer_is_a_spoiler(world: World) -> None:
+    files = (File("a.png", "image/png", png(1)), File("b.png", "image/png", png(2), spoiler=True))
+    world.handlers.answer = Answer("Here.", files)
+    result = await world.ann.slash(world.channel, "help")
+    assert result.response is not None
+    assert [file.filename for file in result.response.attachments] == ["a.png", "SPOILER_b.png"]

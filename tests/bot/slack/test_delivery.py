@@ -285,3 +285,15 @@ async def test_what_comes_while_the_program_starts_is_not_counted_as_taken_up() 
     assert await first.open() == []  # looked into only now
     [left] = await Inbox(memory).open()
     assert (left.starts, left.deadly) == (1, False)
+
+
+async def test_a_covered_picture_is_no_file_of_the_channel_and_is_shown_to_who_asks(world: World) -> None:
+    thread = await world.mention()
+    covered = replace(FOX, state=SlotState.READY, sha256="abc", spoiler=True)
+    reply = Reply("turn-1", world.handlers.received[0].thread, (covered,), thinking=False, final=True)
+    await world.post(thread).finish(reply)
+    (answer,) = world.peer.answers(thread)
+    assert world.peer.files == {}
+    assert "may be sensitive" in str(answer["blocks"])
+    assert [block["type"] for block in answer["blocks"]] == ["section", "actions"]
+    assert answer["blocks"][1]["elements"][0]["action_id"] == "easel.show.1"

@@ -13,6 +13,7 @@ export function editDialog(part, done) {
   const dialog = $("edit-dialog"), form = $("edit-form"), text = $("edit-text");
   $("edit-title").textContent = `Edit picture #${part.number}`;
   $("edit-picture").src = pictureUrl(part.sha256);
+  $("edit-picture").classList.toggle("covered", Boolean(part.covered));
   text.value = part.description;
   form.reset();
   text.value = part.description;
@@ -40,8 +41,15 @@ export const viewPicture = (part) =>
   show(`#${part.number}`, true, el("img", { src: pictureUrl(part.sha256), alt: part.description }), el("figcaption", {}, part.description));
 
 export function comparePictures(first, second) {
-  const figure = (picture) => el("figure", {}, el("img", { src: pictureUrl(picture.sha256), alt: picture.description }), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
+  const figure = (picture) => el("figure", {}, uncoverable(picture, el("img", { src: pictureUrl(picture.sha256), alt: picture.description })), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
   show(`#${first.number} and #${second.number}`, true, el("div", { class: "pair" }, figure(first), figure(second)));
+}
+
+/** A picture that may be sensitive is blurred until it is clicked. */
+function uncoverable(picture, image) {
+  image.classList.toggle("covered", Boolean(picture.covered));
+  image.addEventListener("click", () => image.classList.remove("covered"));
+  return image;
 }
 
 /** What a button answered, when it is more than a sentence. */
@@ -50,7 +58,7 @@ export function showAnswer(title, answer) {
   render(text, answer.text);
   const files = answer.files.map((file) => {
     const address = file.url || `data:${file.media_type};base64,${file.data}`;
-    return file.media_type.startsWith("image/") ? el("img", { src: address, alt: file.alt }) : el("p", {}, el("a", { href: address, download: file.name }, file.name));
+    return file.media_type.startsWith("image/") ? uncoverable(file, el("img", { src: address, alt: file.alt })) : el("p", {}, el("a", { href: address, download: file.name }, file.name));
   });
   show(title, false, text, ...files);
 }

@@ -82,7 +82,7 @@ class TurnView {
     if (part.kind === "notice") return this.#keyed(`notice/${index}/${part.text}`, () => ({ node: el("div", { class: "notice" }, el("span", {}, part.text)) })).node;
     const known = this.board.known(part.number);
     return this.#keyed(`select/${index}/${part.number}/${known ? 1 : 0}`, () => ({
-      node: el("div", { class: "chosen" }, known ? el("img", { src: pictureUrl(known.sha256), alt: "" }) : null, `${part.label}: ${part.description}`),
+      node: el("div", { class: "chosen" }, known ? el("img", { src: pictureUrl(known.sha256), alt: "", class: known.covered ? "covered" : null }) : null, `${part.label}: ${part.description}`),
     })).node;
   }
 

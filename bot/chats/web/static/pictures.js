@@ -7,6 +7,9 @@ function dots() {
   return icon;
 }
 
+/** Names of covered pictures that somebody has looked at here. */
+const uncovered = new Set();
+
 /** Those of a picture's actions that are buttons; the others stand in its menu. */
 const PLACED = ["select", "vary", "edit", "refine"];
 
@@ -61,6 +64,7 @@ export class Card {
     this.progress.hidden = !part.total;
     if (part.total) this.progress.value = part.step / part.total;
     if (part.preview) this.#preview(part.preview);
+    this.frame.classList.toggle("covered", Boolean(part.covered && part.preview));
   }
 
   #preview(address) {
@@ -72,12 +76,21 @@ export class Card {
   #ready(part, isCurrent) {
     this.#kind("");
     const picture = el("img", { src: pictureUrl(part.sha256), alt: part.description, decoding: "async" });
-    const frame = el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
+    const covered = part.covered && !uncovered.has(part.sha256);
+    const frame = covered
+      ? el("button", { type: "button", class: "frame covered", "aria-label": `${part.covered}; show it`, onclick: () => this.#uncover(part, isCurrent) }, picture, el("span", {}, part.covered))
+      : el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
     const placed = part.offers.filter((offer) => PLACED.includes(offer.action));
     const actions = el("div", { class: "actions" }, ...placed.map((offer) => this.#button(offer.action, offer.label)), this.#menu(part));
     actions.querySelector("[data-action=select]")?.setAttribute("aria-pressed", String(isCurrent));
     this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
       part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
+  }
+
+  #uncover(part, isCurrent) {
+    uncovered.add(part.sha256);
+    this.#ready(part, isCurrent);
+    this.node.querySelector("button.frame").focus({ preventScroll: true });
   }
 
   #menu(part) {
