@@ -30,7 +30,7 @@ async def ask(
         ):
             try:
                 body = await answer.json(content_type=None)
-            except ValueError:
+            except (ValueError, RecursionError):
                 body = {}
             names = {name.lower(): value for name, value in answer.headers.items()}
             return answer.status, body if isinstance(body, dict | list) else {}, names

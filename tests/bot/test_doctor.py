@@ -97,6 +97,7 @@ async def test_an_endpoint_without_its_v1_is_told_with_it() -> None:
         (404, "", Level.WARNING, "404"),
         (200, "<html>", Level.WARNING, "no model list"),
         (200, '{"data": 3}', Level.WARNING, "no model list"),
+        (200, "[" * 100_000, Level.WARNING, "no model list"),
     ],
 )
 async def test_an_endpoint_that_answers_oddly(status: int, body: str, level: Level, words: str) -> None:
