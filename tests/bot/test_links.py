@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.discord.layout import layout
-from bot.chats.discord.render import render
-from bot.chats.slack import markdown, mrkdwn
+from bot.chats.discord.outgoing.layout import layout
+from bot.chats.discord.outgoing.render import render
+from bot.chats.slack.outgoing import markdown, markup
 from handlers.links import lies
 from handlers.model import NoticePart, Reply, TextPart, ThreadKey
 from tests.links import ADDRESSES, LINKS, Link
 from tests.peers.emulate_slack import Unavailable, node
 
-STATIC = Path(mrkdwn.__file__).parents[1] / "web" / "static"
+STATIC = Path(__file__).parents[2] / "bot" / "chats" / "web" / "static"
 SCRIPT = """
 const words = (node) => typeof node === "string" ? node : node.children.map(words).join("");
 const links = (node) => typeof node === "string" ? [] :
@@ -110,8 +110,8 @@ def test_a_growing_answer_leads_nobody_astray(link: Link, steps: list[int]) -> N
     for step in [*steps, len(words)]:
         arrived = min(len(words), arrived + step)
         fresh = words[sent:arrived]
-        fresh = fresh[: len(fresh) - mrkdwn.unfinished(fresh)] if arrived < len(words) else fresh
-        shown += mrkdwn.neutral_markdown(fresh)
+        fresh = fresh[: len(fresh) - markup.unfinished(fresh)] if arrived < len(words) else fresh
+        shown += markup.neutral_markdown(fresh)
         sent += len(fresh)
     for label, address in re.findall(r"\[([^\]]*)\]\(([^)]*)\)", shown):
         assert not lies(label, address)

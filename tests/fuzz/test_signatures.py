@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.install import SignedStates
-from bot.chats.slack.listen import SlackService
+from bot.chats.slack.gateway.install import SignedStates
+from bot.chats.slack.gateway.service import SlackService
 from handlers.ports import Handlers, Store
 from tests.bot.slack.conftest import SPECS, FewThings, Memory, Recorder
 from tests.fuzz import damaged, fuzzed

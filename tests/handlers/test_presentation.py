@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from bot.chats.discord.buttons import ActionButton
-from bot.chats.discord.controls import controls, group_controls
 from bot.chats.discord.ids import button_id
-from bot.chats.discord.render import render as discord_render
-from bot.chats.discord.views import Buttons, Menu, Words
-from bot.chats.slack import blocks, marks
-from bot.chats.slack.status import line
+from bot.chats.discord.incoming.buttons import ActionButton
+from bot.chats.discord.outgoing.controls import controls, group_controls
+from bot.chats.discord.outgoing.render import render as discord_render
+from bot.chats.discord.outgoing.views import Buttons, Menu, Words
+from bot.chats.slack import ids
+from bot.chats.slack.outgoing import render
+from bot.chats.slack.outgoing.status import line
 from bot.chats.terminal import Screen
 from bot.chats.web import views
 from handlers.english import Sentence, words
@@ -57,11 +58,11 @@ def on_discord(part: PicturePart) -> set[Action]:
 
 
 def on_slack(part: PicturePart) -> set[Action]:
-    [message] = blocks.render(Reply("t", KEY, (part,)), {part.slot: "F"})
+    [message] = render.render(Reply("t", KEY, (part,)), {part.slot: "F"})
     elements = [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
-    ids = [element["action_id"] for element in elements if element["type"] == "button"]
-    ids += [option["value"] for element in elements for option in element.get("options", ())]
-    found = [marks.read_action_id(id) for id in ids]
+    named = [element["action_id"] for element in elements if element["type"] == "button"]
+    named += [option["value"] for element in elements for option in element.get("options", ())]
+    found = [ids.read_action_id(name) for name in named]
     return {mark.action for mark in found if mark is not None}
 
 
@@ -136,7 +137,7 @@ def test_waiting_is_told_in_the_same_words_in_every_chat(before: int | None, eta
     assert words(progress(part)) == told
     [view] = discord_render(Reply("t", KEY, (part,), thinking=False, final=True))
     assert any(told in block.text for block in view.blocks if isinstance(block, Words))
-    assert blocks.under_way(part).endswith(f" — {told}")
+    assert render.under_way(part).endswith(f" — {told}")
     assert views.part(part)["status"].casefold() == told
     out = io.StringIO()
     out.isatty = lambda: True  # type: ignore[method-assign]
@@ -150,7 +151,7 @@ def test_drawing_is_told_in_steps() -> None:
     part = replace(part, step=3, total=10, eta_s=4.0)
     assert words(progress(part)) == "step 3 of 10, about 4 s"
     assert views.part(part)["status"] == "Editing · step 3 of 10, about 4 s"
-    assert "▓▓▓░░░░░░░ step 3 of 10" in blocks.under_way(part)
+    assert "▓▓▓░░░░░░░ step 3 of 10" in render.under_way(part)
 
 
 def on_the_terminal(reply: Reply) -> str:
@@ -162,7 +163,7 @@ def on_the_terminal(reply: Reply) -> str:
 
 def everywhere(reply: Reply) -> dict[str, str]:
     """What each chat shows, without the marks that set numbers apart."""
-    slack = [str(message.blocks) for message in blocks.render(reply, {"s": "F"})]
+    slack = [str(message.blocks) for message in render.render(reply, {"s": "F"})]
     discord = [str(view.blocks) for view in discord_render(reply)]
     shown = {
         "slack": slack,

@@ -13,10 +13,10 @@ from imaging.tasks import Tasks
 ROOT = Path(__file__).parents[2]
 AWAITED = {
     "bot/app.py": "the start of the platforms beside the signal to stop; `_unless` waits for both",
-    "bot/chats/discord/members.py": "a question that several share, each of whom is told its error",
+    "bot/chats/discord/incoming/members.py": "a question that several share, each of whom is told its error",
     "bot/chats/slack/people.py": "likewise",
     "bot/llm/model.py": "likewise",
-    "bot/chats/slack/uploads.py": "its end decides whether the file is tried again, and is logged with that",
+    "bot/chats/slack/outgoing/uploads.py": "its end decides whether the file is tried again, and is logged with that",
     "handlers/runs.py": "`stop_person` waits for them",
     "handlers/run.py": "`write` waits for it",
     "imaging/queue/runner.py": "`_serve` and `_take` wait for them",

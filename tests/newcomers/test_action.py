@@ -9,11 +9,12 @@ from tests.newcomers.tree import Tree
 
 SCRIPT = """
 import json
-from bot.chats.discord.buttons import ActionButton
-from bot.chats.discord.controls import controls, group_controls
+from bot.chats.discord.incoming.buttons import ActionButton
+from bot.chats.discord.outgoing.controls import controls, group_controls
 from bot.chats.discord.ids import ButtonId, button_id, read_menu_value
-from bot.chats.discord.views import Menu
-from bot.chats.slack import blocks, marks
+from bot.chats.discord.outgoing.views import Menu
+from bot.chats.slack import ids
+from bot.chats.slack.outgoing import render
 from bot.chats.web import views
 from handlers.model import Action, PicturePart, Reply, SlotState, ThreadKey
 from imaging.model import Operation
@@ -23,7 +24,7 @@ part = PicturePart("s", 2, Operation.EDIT, "a fox", (1,), state=SlotState.READY,
 id = button_id(Action.FRAME, key, 2)
 menus = [b for b in controls(part, key) if isinstance(b, Menu)]
 group = [b for b in group_controls([part] * 5, key) if isinstance(b, Menu)]
-[message] = blocks.render(Reply("t", key, (part,)), {"s": "F"})
+[message] = render.render(Reply("t", key, (part,)), {"s": "F"})
 elements = message.blocks[-1]["elements"]
 slack = [e["action_id"] for e in elements if e["type"] == "button"]
 slack += [o["value"] for e in elements for o in e.get("options", ())]
@@ -33,7 +34,7 @@ print(json.dumps({
     "menu": [label for menu in menus for label, value in menu.entries if read_menu_value(value)[0] is Action.FRAME],
     "group": sum(read_menu_value(v)[0] is Action.FRAME for menu in group for _, v in menu.entries),
     "longest": max(len(menu.entries) for menu in (*menus, *group)),
-    "slack": [i for i in slack if marks.read_action_id(i).action is Action.FRAME],
+    "slack": [i for i in slack if ids.read_action_id(i).action is Action.FRAME],
     "overflow": max(len(e.get("options", ())) for e in elements),
     "page": [o for o in views.part(part)["offers"] if o["action"] == "frame"],
 }))

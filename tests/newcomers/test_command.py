@@ -21,9 +21,9 @@ SCRIPT = """
 import asyncio, json, pathlib, tempfile
 import discord
 from discord import app_commands
-from bot.chats.discord.commands import slash_command
-from bot.chats.slack.command_text import read_command
-from bot.chats.slack.home import view
+from bot.chats.discord.incoming.commands import slash_command
+from bot.chats.slack.incoming.commands import read_command
+from bot.chats.slack.incoming.home import view
 from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk

@@ -17,8 +17,8 @@ ROW = """
             ),"""
 SCRIPT = """
 import asyncio, io, json, pathlib, subprocess, sys, tempfile
-from bot.chats.discord import render as discord
-from bot.chats.slack import blocks as slack
+from bot.chats.discord.outgoing import render as discord
+from bot.chats.slack.outgoing import render as slack
 from bot.chats.terminal import Screen, segment
 from bot.chats.web import views as web
 from bot.store.store import SqliteStore

@@ -9,14 +9,11 @@ from functools import partial
 
 import discord
 
-from bot.chats.discord.answers import Answers
-from bot.chats.discord.arrivals import Arrivals
-from bot.chats.discord.calls import Calls
-from bot.chats.discord.catchup import CatchUp
-from bot.chats.discord.client import EaselClient
 from bot.chats.discord.config import DiscordConfig, KeyValue
-from bot.chats.discord.connection import Connection
-from bot.chats.discord.covers import Covers
+from bot.chats.discord.gateway.catchup import CatchUp
+from bot.chats.discord.gateway.client import EaselClient
+from bot.chats.discord.gateway.connection import Connection
+from bot.chats.discord.gateway.hearing import Hearing
 from bot.chats.discord.health import (
     LOOKED_AT,
     NO_INTENT,
@@ -26,20 +23,23 @@ from bot.chats.discord.health import (
     server_problem,
     server_problems,
 )
-from bot.chats.discord.hearing import Hearing
 from bot.chats.discord.ids import CHAT
-from bot.chats.discord.layout import laid_out
-from bot.chats.discord.media import Media
-from bot.chats.discord.members import Members
-from bot.chats.discord.menus import Menus
-from bot.chats.discord.outbox import POSTED, SENDING
-from bot.chats.discord.outlet import UPLOAD_LIMIT, Tokens, outlet
-from bot.chats.discord.post import DiscordPost
-from bot.chats.discord.presses import Presses
-from bot.chats.discord.reactions import Reactions
-from bot.chats.discord.text import plain
+from bot.chats.discord.incoming.arrivals import Arrivals
+from bot.chats.discord.incoming.calls import Calls
+from bot.chats.discord.incoming.members import Members
+from bot.chats.discord.incoming.menus import Menus
+from bot.chats.discord.incoming.presses import Presses
+from bot.chats.discord.incoming.reactions import Reactions
+from bot.chats.discord.outgoing.answers import Answers
+from bot.chats.discord.outgoing.covers import Covers
+from bot.chats.discord.outgoing.layout import laid_out
+from bot.chats.discord.outgoing.markup import plain
+from bot.chats.discord.outgoing.media import Media
+from bot.chats.discord.outgoing.outbox import POSTED, SENDING
+from bot.chats.discord.outgoing.outlet import UPLOAD_LIMIT, Tokens, outlet
+from bot.chats.discord.outgoing.post import DiscordPost
+from bot.chats.discord.outgoing.views import MessageView, Words
 from bot.chats.discord.trouble import FAILURES
-from bot.chats.discord.views import MessageView, Words
 from handlers.access import Access, Membership
 from handlers.english import Sentence
 from handlers.errors import UserError

@@ -1,4 +1,4 @@
-"""The Chat port on Slack, and the tasks in which its work is done. `listen.py` connects it to Bolt."""
+"""The Chat port on Slack, and the tasks in which its work is done. `gateway/service.py` connects it to Bolt."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Any, assert_never
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import inbound, manifest, marks
-from bot.chats.slack.arrivals import Arrivals
-from bot.chats.slack.calls import Calls
+from bot.chats.slack import ids, manifest
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.home import HomePage
-from bot.chats.slack.inbox import Entry, Inbox, Kind
-from bot.chats.slack.members import Members
+from bot.chats.slack.incoming import inbound
+from bot.chats.slack.incoming.arrivals import Arrivals
+from bot.chats.slack.incoming.calls import Calls
+from bot.chats.slack.incoming.home import HomePage
+from bot.chats.slack.incoming.inbox import Entry, Inbox, Kind
+from bot.chats.slack.incoming.members import Members
+from bot.chats.slack.incoming.places import Places
+from bot.chats.slack.incoming.presses import Presses
+from bot.chats.slack.outgoing.answers import Answers
+from bot.chats.slack.outgoing.post import SlackPost
+from bot.chats.slack.outgoing.recall import Recall
+from bot.chats.slack.outgoing.stream import Destination
 from bot.chats.slack.people import People
-from bot.chats.slack.places import Places
 from bot.chats.slack.ports import KeyValue
-from bot.chats.slack.posting import SlackPost
-from bot.chats.slack.presses import Presses
-from bot.chats.slack.recall import Recall
-from bot.chats.slack.retries import TROUBLE
-from bot.chats.slack.stream import Place
-from bot.chats.slack.voice import Voice
+from bot.chats.slack.trouble import FAILURES
 from handlers.access import Access, Membership
 from handlers.english import words
 from handlers.marking import Unmarked
@@ -78,19 +79,19 @@ class SlackChat:
         self._tasks = Tasks()
         self._again: set[str] = set()
         self._posts: set[SlackPost] = set()
-        self.voice = Voice(self.clients, commands)
+        self.answers = Answers(self.clients, commands)
         places = Places(memory)
-        self.arrivals = Arrivals(config, self.clients, handlers, store, self._inbox, self._people, places, self.voice)
-        self.calls = Calls(self.clients, handlers, self._people, places, memory, self.voice, commands)
+        self.arrivals = Arrivals(config, self.clients, handlers, store, self._inbox, self._people, places, self.answers)
+        self.calls = Calls(self.clients, handlers, self._people, places, memory, self.answers, commands)
         self.presses = Presses(
-            config, self.clients, handlers, store, self._people, self.arrivals, self.calls, self.voice
+            config, self.clients, handlers, store, self._people, self.arrivals, self.calls, self.answers
         )
-        self.home = HomePage(self.clients, handlers, store, self._people, self.voice, commands)
+        self.home = HomePage(self.clients, handlers, store, self._people, self.answers, commands)
 
     # What the handlers call
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> SlackPost:
-        place = Place(thread.tenant, thread.channel, marks.thread_ts(thread.thread))
+        place = Destination(thread.tenant, thread.channel, ids.thread_ts(thread.thread))
         if to is not None:
             home = self._people.home(thread.tenant, to.person.id)
             place = replace(place, user=to.person.id, home=home, title=to.title)
@@ -108,11 +109,11 @@ class SlackChat:
         return await self._members.of(thread.tenant, person, access)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
-        await self.voice.tell(thread, person, sentence)
+        await self.answers.tell(thread, person, sentence)
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         try:
-            await self.voice.answer(call.thread, call.person, answer)
+            await self.answers.answer(call.thread, call.person, answer)
         except SlackClientError as error:
             raise ChatUnavailable(f"Slack does not take it: {error}") from error
 
@@ -191,7 +192,7 @@ class SlackChat:
         where = inbound.read_asker(entry.body, entry.team)
         if where is not None:
             thread, user = where
-            self._tasks.spawn(self.voice.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
+            self._tasks.spawn(self.answers.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
 
     async def _redraw(self, before: Picture) -> None:
         """After a deletion: take the picture out of the message that showed it, and its file out of Slack."""
@@ -217,7 +218,7 @@ class SlackChat:
             await client.assistant_threads_setSuggestedPrompts(
                 channel_id=channel, thread_ts=thread_ts, prompts=prompts, title=manifest.PROMPTS_TITLE
             )
-        except TROUBLE as error:
+        except FAILURES as error:
             log.info("no suggested prompts here: %s", error)
 
 

@@ -15,7 +15,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.retries import TROUBLE, ConnectionHandler, RateLimitHandler
+from bot.chats.slack.trouble import FAILURES, ConnectionHandler, RateLimitHandler
 from handlers.ports import ChatUnavailable
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class Clients:
         )
         try:
             fresh = await rotator.perform_bot_token_rotation(bot=bot, minutes_before_expiration=ROTATE_MINUTES)
-        except TROUBLE as error:
+        except FAILURES as error:
             log.error("the token of workspace %s could not be rotated: %s", team, error)
             if (bot.bot_token_expires_at or 0) <= time():
                 raise ChatUnavailable("Slack does not renew the app's token; install the app again") from error

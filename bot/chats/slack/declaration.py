@@ -12,7 +12,7 @@ from bot.settings import Settings
 from handlers.access import Access
 
 if TYPE_CHECKING:
-    from bot.chats.slack.listen import SlackService
+    from bot.chats.slack.gateway.service import SlackService
 
 
 def wanted(settings: Settings) -> bool:
@@ -24,7 +24,7 @@ def wanted(settings: Settings) -> bool:
 
 def build(parts: Parts) -> SlackService:
     from bot.chats.slack.chat import SlackChat
-    from bot.chats.slack.listen import SlackService
+    from bot.chats.slack.gateway.service import SlackService
     from handlers.commands import COMMANDS
 
     config = SlackConfig.of(parts.settings)

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.retries import TROUBLE, code, is_passing
+from bot.chats.slack.trouble import FAILURES, code, is_passing
 from handlers.english import no_picture, not_fetched, too_large
 from handlers.model import Attachment
 from imaging.decoding.scan import ENDINGS
@@ -155,7 +155,7 @@ async def _told(client: AsyncWebClient, file: Mapping[str, Any]) -> Mapping[str,
     except SlackApiError as error:
         log.info("files.info refuses a file: %s", code(error))
         raise FileRefused("Slack does not let me open that file; share it in this channel or send it again.") from None
-    except TROUBLE:
+    except FAILURES:
         raise FileRefused("Slack could not tell me about that file just now; send it again.") from None
     return found if isinstance(found, Mapping) else {}
 

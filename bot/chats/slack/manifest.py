@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from bot.chats.slack.command_text import COMMAND
+from bot.chats.slack.ids import COMMAND
 from handlers.model import CommandSpec
 
 SCOPES: Mapping[str, str] = {

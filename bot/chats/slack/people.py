@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack.retries import TROUBLE, is_passing
+from bot.chats.slack.trouble import FAILURES, is_passing
 from handlers.model import Person
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class People:
     async def _ask(self, client: AsyncWebClient, user: str) -> Mapping[str, Any] | None:
         try:
             found = (await client.users_info(user=user))["user"]
-        except TROUBLE as error:
+        except FAILURES as error:
             log.info("users.info failed: %s", error)
             return None
         return found if isinstance(found, Mapping) else None
@@ -107,7 +107,7 @@ class People:
             for group in (await client.usergroups_list(include_users=True)).get("usergroups") or []:
                 for member in group.get("users") or []:
                     members.setdefault(str(member), set()).add(str(group["id"]))
-        except (*TROUBLE, KeyError, TypeError) as error:
+        except (*FAILURES, KeyError, TypeError) as error:
             log.info("user groups are not known: %s", error)
             if is_passing(error):
                 fresh = UNSURE_S

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.discord.pace import BURST, Pace
+from bot.chats.discord.outgoing.pace import BURST, Pace
 
 DISCORD_TAKES = 50
 

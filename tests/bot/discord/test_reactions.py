@@ -7,7 +7,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.chats.discord.reactions import Sign
+from bot.chats.discord.incoming.reactions import Sign
 from handlers.access import Access
 from handlers.model import Reply, Vote
 from tests.bot.discord.conftest import World

@@ -6,10 +6,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.chats.discord.ids import ButtonId, read_menu_value
-from bot.chats.discord.layout import layout
-from bot.chats.discord.render import MAX_COMPONENTS, MAX_TEXT, components, render
-from bot.chats.discord.text import close_fence, plain, split_text
-from bot.chats.discord.views import Buttons, Gallery, Menu, MessageView, Words
+from bot.chats.discord.outgoing.layout import layout
+from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
+from bot.chats.discord.outgoing.render import MAX_COMPONENTS, MAX_TEXT, components, render
+from bot.chats.discord.outgoing.views import Buttons, Gallery, Menu, MessageView, Words
 from handlers.model import NoticePart, PicturePart, Reply, SelectPart, SlotState, TextPart, ThreadKey
 from handlers.presentation import shorten
 from imaging.model import Operation

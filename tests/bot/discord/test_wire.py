@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chats.discord.connection import DiscordRefused
-from bot.chats.discord.outbox import Outbox
-from bot.chats.discord.render import render
+from bot.chats.discord.gateway.connection import DiscordRefused
+from bot.chats.discord.outgoing.outbox import Outbox
+from bot.chats.discord.outgoing.render import render
 from handlers.model import Action, Reply, TextPart
 from tests.bot.discord.fakes import ready
 from tests.bot.discord.test_answers import noise

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from bot.chats.slack import marks
+from bot.chats.slack import ids
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.config import Patience, SlackConfig
-from bot.chats.slack.listen import SlackService
-from bot.chats.slack.posting import SlackPost
+from bot.chats.slack.gateway.service import SlackService
+from bot.chats.slack.outgoing.post import SlackPost
 from handlers.access import Gate
 from handlers.commands import COMMANDS
 from handlers.errors import StoreError
@@ -227,7 +227,7 @@ def click(action: Action, number: int, thread_ts: str | None, *, channel: str = 
     """A button as Slack sends it."""
     container = {"type": "message", "channel_id": channel, "message_ts": "1700000000.000009"}
     container |= {"thread_ts": thread_ts} if thread_ts else {}
-    button = {"type": "button", "action_id": marks.action_id(action, number), "action_ts": stamp, "block_id": "b"}
+    button = {"type": "button", "action_id": ids.action_id(action, number), "action_ts": stamp, "block_id": "b"}
     return {
         "type": "block_actions", "team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": f"tr{stamp}",
         "container": container, "channel": {"id": channel}, "actions": [button], "response_url": "",

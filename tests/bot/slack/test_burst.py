@@ -10,7 +10,7 @@ from typing import cast
 import psutil
 
 from bot.chats.slack.chat import SlackChat
-from bot.chats.slack.listen import SlackService
+from bot.chats.slack.gateway.service import SlackService
 from bot.memory import Memory
 from handlers.model import Incoming
 from handlers.ports import Handlers, Store

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chats.slack.inbox import Entry, Inbox, Kind
+from bot.chats.slack.incoming.inbox import Entry, Inbox, Kind
 from handlers.errors import StoreError
 from handlers.model import Action, Incoming, Reply, SlotState, TextPart
 from handlers.ports import ChatUnavailable

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.chats.slack import marks
+from bot.chats.slack import ids
 from handlers.model import Action, Answer, Incoming, Reply, SlotState, TextPart
 from tests.bot.slack.conftest import FOX, World, answers_with_pictures, click, submitted, words_of
 from tests.peers import block_kit
@@ -143,7 +143,7 @@ def shortcut(name: str, message: dict[str, Any] | None, *, trigger: str = "tr") 
 
 
 def ours(world: World, *numbers: int, root: str = "5.5") -> dict[str, Any]:
-    blocks = [{"type": "image", "block_id": marks.card_id(number)} for number in numbers]
+    blocks = [{"type": "image", "block_id": ids.card_id(number)} for number in numbers]
     return {"ts": "6.6", "thread_ts": root, "user": "UBOT", "blocks": blocks}
 
 
@@ -164,7 +164,7 @@ async def test_the_global_shortcut_asks_for_words_and_answers_in_a_direct_messag
 async def test_edit_this_picture_works_on_ours_and_on_a_persons_own(world: World) -> None:
     await world.peer.send("interactive", shortcut("edit", ours(world, 1)))
     await world.peer.until(lambda: len(world.peer.views) == 1)
-    assert modal_of(world)["callback_id"] == marks.EDIT_VIEW
+    assert modal_of(world)["callback_id"] == ids.EDIT_VIEW
     theirs = {"ts": "7.7", "user": "U2", "files": [brought(world)]}
     await world.peer.send("interactive", shortcut("edit", theirs, trigger="tr2"))
     await world.peer.until(lambda: len(world.peer.views) == 2)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chats.slack import marks
-from bot.chats.slack.status import Status
-from bot.chats.slack.stream import Place
+from bot.chats.slack import ids
+from bot.chats.slack.outgoing.status import Status
+from bot.chats.slack.outgoing.stream import Destination
 from handlers.model import Action, Answer, Reply, SlotState, TextPart
 from tests.bot.slack.conftest import FOX, World, click, submitted
 from tests.peers import block_kit
@@ -79,7 +79,7 @@ async def test_settings_are_changed_in_a_form_and_shown_at_once(world: World) ->
     await world.peer.send("interactive", body)
     await world.peer.until(lambda: world.peer.views[-1]["type"] == "modal")
     form = world.peer.views[-1]
-    assert form["callback_id"] == marks.SETTINGS_VIEW
+    assert form["callback_id"] == ids.SETTINGS_VIEW
     values = {
         "style": {"value": {"value": "pixel art"}}, "language": {"value": {"value": None}},
         "size": {"value": {"selected_option": {"value": "tall"}}},
@@ -101,14 +101,14 @@ async def test_settings_are_changed_in_a_form_and_shown_at_once(world: World) ->
 
 async def test_a_setting_that_cannot_be_is_told_at_its_field(world: World) -> None:
     values = {"style": {"value": {"value": "x" * 61}}}
-    view = {"callback_id": marks.SETTINGS_VIEW, "private_metadata": json.dumps({"channel": "DU1"}), "type": "modal"}
+    view = {"callback_id": ids.SETTINGS_VIEW, "private_metadata": json.dumps({"channel": "DU1"}), "type": "modal"}
     envelope = await world.peer.send("interactive", submitted(view, values))
     await world.peer.until(lambda: envelope in world.peer.acks)
     assert world.peer.acks[envelope]["errors"] == {"style": "Use at most 60 characters."}
 
 
 async def test_a_settings_form_of_no_direct_message_changes_nothing(world: World) -> None:
-    view = {"callback_id": marks.SETTINGS_VIEW, "private_metadata": json.dumps({"channel": "C1"}), "type": "modal"}
+    view = {"callback_id": ids.SETTINGS_VIEW, "private_metadata": json.dumps({"channel": "C1"}), "type": "modal"}
     envelope = await world.peer.send("interactive", submitted(view, {"style": {"value": {"value": "x"}}}))
     await world.peer.until(lambda: envelope in world.peer.acks)
     await world.until(lambda: not world.open_entries())
@@ -156,7 +156,7 @@ async def test_without_agent_sessions_direct_messages_are_one_conversation_witho
         await world.until(partial(said, world, text))
     first, second = world.handlers.received
     assert first.thread == second.thread
-    assert first.thread.thread == marks.DIRECT
+    assert first.thread.thread == ids.DIRECT
     post = world.service.chat.open_reply("turn-1", first.thread, first, None)
     reply = Reply("turn-1", first.thread, (TextPart("Here"),), thinking=False)
     post.show(reply)
@@ -214,7 +214,7 @@ async def test_where_slack_shows_no_status_the_answer_comes_all_the_same(world: 
 
 
 def test_every_view_keeps_the_limits_of_block_kit() -> None:
-    from bot.chats.slack import home
+    from bot.chats.slack.incoming import home
     from tests.bot.slack.conftest import SPECS, FewThings
 
     store = FewThings()
@@ -231,7 +231,7 @@ async def test_a_status_that_slack_takes_away_is_said_again(world: World) -> Non
     thread = await world.mention()
     incoming = world.handlers.received[0]
     now = 0.0
-    status = Status(Place(TEAM, incoming.thread.channel, thread), clock=lambda: now)
+    status = Status(Destination(TEAM, incoming.thread.channel, thread), clock=lambda: now)
     client = AsyncWebClient(BOT_TOKEN, base_url=world.peer.api_base)
     for now in (100.0, 150.0, 250.0):  # noqa: B007 - the clock reads it
         await status.show(client, Reply("turn-1", incoming.thread))

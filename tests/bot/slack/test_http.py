@@ -26,8 +26,8 @@ from bot.chats.slack import declaration
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.clients import Installations
 from bot.chats.slack.config import SlackConfig
-from bot.chats.slack.install import SignedStates
-from bot.chats.slack.listen import SlackService
+from bot.chats.slack.gateway.install import SignedStates
+from bot.chats.slack.gateway.service import SlackService
 from bot.chats.slack.manifest import SCOPES
 from bot.platforms import Parts
 from bot.settings import Settings

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chats.slack import command_text, inbound, listeners, marks, modals, written
+from bot.chats.slack import ids
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.files import is_home
+from bot.chats.slack.gateway import listeners
+from bot.chats.slack.incoming import commands, inbound, modals, written
 from bot.chats.slack.manifest import (
     ASSISTANT_EVENTS,
     EVENTS,
@@ -110,13 +112,13 @@ def click(action: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_button_names_its_picture_and_thread() -> None:
-    press = inbound.read_action(click({"action_id": marks.action_id(Action.VARY, 3)}), "T1", ADA)
+    press = inbound.read_action(click({"action_id": ids.action_id(Action.VARY, 3)}), "T1", ADA)
     assert press is not None
     assert (press.action, press.picture, press.thread) == (Action.VARY, 3, ThreadKey("slack", "T1", "C1", "10.1"))
 
 
 def test_a_menu_counts_by_its_chosen_row() -> None:
-    chosen = {"action_id": "easel.menu.4", "selected_option": {"value": marks.action_id(Action.RECIPE, 4)}}
+    chosen = {"action_id": "easel.menu.4", "selected_option": {"value": ids.action_id(Action.RECIPE, 4)}}
     press = inbound.read_action(click(chosen), "T1", ADA)
     assert press is not None
     assert (press.action, press.picture) == (Action.RECIPE, 4)
@@ -124,18 +126,18 @@ def test_a_menu_counts_by_its_chosen_row() -> None:
 
 @given(st.text(max_size=60))
 def test_only_our_own_action_ids_are_read(text: str) -> None:
-    mark = marks.read_action_id(text)
-    assert mark is None or marks.action_id(mark.action, mark.number) == text or text.endswith("\n")
+    mark = ids.read_action_id(text)
+    assert mark is None or ids.action_id(mark.action, mark.number) == text or text.endswith("\n")
 
 
 def test_commands_take_named_and_free_arguments() -> None:
-    spec, given_ = command_text.read_command("imagine a fox: in the snow", SPECS)
+    spec, given_ = commands.read_command("imagine a fox: in the snow", SPECS)
     assert (spec.name, given_) == ("imagine", {"text": "a fox: in the snow"})
-    assert command_text.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
-    assert command_text.read_command("", SPECS)[0].name == "help"
-    assert command_text.read_command("settings style:logo", COMMANDS)[1] == {"style": "logo"}
+    assert commands.read_command("gallery #3 style:logo", SPECS)[1] == {"picture": 3, "style": "logo"}
+    assert commands.read_command("", SPECS)[0].name == "help"
+    assert commands.read_command("settings style:logo", COMMANDS)[1] == {"style": "logo"}
     access = "access rule:deny channel:<#C123|hall> role:<!subteam^S9>"
-    assert command_text.read_command(access, COMMANDS)[1] == {"rule": "deny", "channel": "C123", "role": "S9"}
+    assert commands.read_command(access, COMMANDS)[1] == {"rule": "deny", "channel": "C123", "role": "S9"}
 
 
 @pytest.mark.parametrize(
@@ -151,11 +153,11 @@ def test_commands_take_named_and_free_arguments() -> None:
 )
 def test_a_command_that_cannot_be_read_says_how_to_write_it(text: str, words: str) -> None:
     with pytest.raises(BadCommand, match=words.replace("(", r"\(")):
-        command_text.read_command(text, SPECS)
+        commands.read_command(text, SPECS)
 
 
 def test_the_edit_form_comes_back_with_its_thread_and_words() -> None:
-    press = inbound.read_action(click({"action_id": marks.action_id(Action.EDIT, 3)}), "T1", ADA)
+    press = inbound.read_action(click({"action_id": ids.action_id(Action.EDIT, 3)}), "T1", ADA)
     assert press is not None
     view = modals.edit_view(press, "a fox " * 900, 4)
     assert block_kit.view_problems(view) == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.chats.slack import blocks, markdown
+from bot.chats.slack.outgoing import markdown, render
 from handlers.model import Reply, SlotState, TextPart, ThreadKey
 from tests.bot.slack.conftest import FOX, World
 from tests.peers import block_kit
@@ -92,7 +92,7 @@ async def test_a_mention_that_is_edited_in_is_a_wish(world: World) -> None:
 def test_the_markdown_of_models_is_what_slack_shows(written: Written) -> None:
     assert markdown.to_mrkdwn(written.markdown) == written.mrkdwn
     reply = Reply("t", ThreadKey("slack", "T1", "C1", "1.2"), (TextPart(written.markdown),), thinking=False, final=True)
-    for message in blocks.render(reply, {}):
+    for message in render.render(reply, {}):
         assert block_kit.problems(message.blocks) == []
 
 
@@ -101,7 +101,7 @@ def test_the_markdown_of_models_is_what_slack_shows(written: Written) -> None:
 )
 def test_nothing_to_read_is_no_empty_block(text: str) -> None:
     reply = Reply("t", ThreadKey("slack", "T1", "C1", "1.2"), (TextPart(text),), thinking=False, final=True)
-    for message in blocks.render(reply, {}):
+    for message in render.render(reply, {}):
         assert block_kit.problems(message.blocks) == []
 
 

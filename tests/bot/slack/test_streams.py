@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.chats.slack import stream as streaming
+from bot.chats.slack.outgoing import stream as streaming
 from handlers.model import Reply, SlotState, TextPart
 from tests.bot.slack.conftest import FOX, World, answers_with_pictures
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from bot.chats.slack import marks
-from bot.chats.slack.members import whereabouts
+from bot.chats.slack import ids
+from bot.chats.slack.incoming.members import whereabouts
 from handlers.access import Access, Direct, Gate
 from handlers.model import NOWHERE, Action, Person, ThreadKey
 from handlers.ports import Store
@@ -38,7 +38,7 @@ async def in_its_thread(world: World) -> None:
 
 
 async def reaction(world: World) -> None:
-    blocks = [{"type": "image", "block_id": marks.card_id(1)}]
+    blocks = [{"type": "image", "block_id": ids.card_id(1)}]
     message = {"ts": "6.6", "thread_ts": "5.5", "channel": "C1", "user": "UBOT", "blocks": blocks}
     world.peer.messages.append(message)
     item = {"type": "message", "channel": "C1", "ts": "6.6"}
@@ -47,7 +47,7 @@ async def reaction(world: World) -> None:
 
 
 async def home_settings(world: World) -> None:
-    button = {"type": "button", "action_id": marks.HOME_SETTINGS, "value": "DU1", "block_id": "b", "action_ts": "1.1"}
+    button = {"type": "button", "action_id": ids.HOME_SETTINGS, "value": "DU1", "block_id": "b", "action_ts": "1.1"}
     body = {
         "type": "block_actions", "team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr9",
         "container": {"type": "view"}, "actions": [button],
@@ -58,7 +58,7 @@ async def home_settings(world: World) -> None:
 async def settings_form(world: World) -> None:
     view: dict[str, Any] = {
         "type": "modal",
-        "callback_id": marks.SETTINGS_VIEW,
+        "callback_id": ids.SETTINGS_VIEW,
         "private_metadata": json.dumps({"channel": "DU1"}),
         "blocks": [],
     }

@@ -1,0 +1,216 @@
+"""A reply as it stands → what its messages show. Pure: no Discord object, no bytes but previews.
+
+Limits of one message with Components V2: 40 components, 4,000 characters of text, 10 pictures a gallery.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, assert_never
+
+from bot.chats.discord.ids import button_id, file_name
+from bot.chats.discord.outgoing.controls import cancels, controls, group_controls
+from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
+from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
+from handlers.english import Sentence, words
+from handlers.links import guarded
+from handlers.model import (
+    Action,
+    NoticePart,
+    PicturePart,
+    Reply,
+    ReplyPart,
+    SelectPart,
+    SlotState,
+    TextPart,
+    ThreadKey,
+)
+from handlers.presentation import LABELS, Busy, Drawing, Made, Missing, Waiting, Why, caption, shorten
+
+MAX_COMPONENTS = 39
+"""One less than Discord takes, and a little text less: room for a word at the end."""
+MAX_TEXT = 3800
+MAX_ALT = 1024
+MAX_GROUP = 5
+"""A row holds five buttons, so at most five pictures stand side by side."""
+NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
+THINKING = f"-# ✨ {words(Busy.THINKING)}…"
+
+
+def render(
+    reply: Reply,
+    *,
+    previews: bool = True,
+    deleted: frozenset[int] = frozenset(),
+    covered: frozenset[int] = frozenset(),
+) -> tuple[MessageView, ...]:
+    """The messages of an answer, at least one. `deleted` are numbers of pictures that are gone, `covered` of those that
+    are blurred until somebody clicks."""
+    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, deleted, covered)]
+    blocks = [tuple(map(_honest, unit)) for unit in blocks]
+    if reply.thinking and not reply.final and not blocks:
+        blocks = [(Words(THINKING),)]
+    if not reply.final:
+        stop = Button(LABELS[Action.STOP], button_id(Action.STOP, reply.thread, None, reply.turn), "⏹️")
+        blocks.append((Buttons((stop,)),))
+    views = _pack(blocks) or (MessageView((Words(f"-# {Sentence.NOTHING}"),)),)
+    # The last words may still grow inside a code block. It is closed only now: messages are filled by what was written,
+    # which never shrinks, so that a full one stays as it is.
+    return views if reply.final else tuple(map(_closed, views))
+
+
+def _honest(block: Block) -> Block:
+    """Links in words say where they lead."""
+    return Words(guarded(block.text)) if isinstance(block, Words) else block
+
+
+def _closed(view: MessageView) -> MessageView:
+    blocks = (Words(close_fence(block.text)) if isinstance(block, Words) else block for block in view.blocks)
+    return dataclasses.replace(view, blocks=tuple(blocks))
+
+
+def fitted(views: tuple[MessageView, ...], most: int | None) -> tuple[MessageView, ...]:
+    """At most so many messages; the last one then says that there would be more."""
+    if most is None or len(views) <= most:
+        return views
+    kept, last = views[: most - 1], views[most - 1]
+    return (*kept, MessageView((*last.blocks, Words(NO_ROOM))))
+
+
+Unit: TypeAlias = tuple[Block, ...]
+"""Blocks that stay in one message."""
+
+
+def _grouped(parts: Sequence[ReplyPart]) -> Iterator[ReplyPart | tuple[PicturePart, ...]]:
+    """Pictures with nothing but space between them stand side by side."""
+    group: list[PicturePart] = []
+    for part in parts:
+        if isinstance(part, PicturePart):
+            if len(group) == MAX_GROUP:
+                yield tuple(group)
+                group = []
+            group.append(part)
+            continue
+        if isinstance(part, TextPart) and not part.text.strip():
+            continue
+        if group:
+            yield tuple(group)
+            group = []
+        yield part
+    if group:
+        yield tuple(group)
+
+
+def _units(
+    part: ReplyPart | tuple[PicturePart, ...],
+    reply: Reply,
+    previews: bool,
+    deleted: frozenset[int],
+    covered: frozenset[int],
+) -> Iterator[Unit]:
+    match part:
+        case TextPart(text):
+            for piece in split_text(guarded(text.strip("\n")), MAX_TEXT):
+                yield (Words(piece),)
+        case SelectPart(number, description):
+            yield (Words(f"-# 👉 **#{number}** {Sentence.CURRENT}: {plain(shorten(description, 200))}"),)
+        case NoticePart(sentence):
+            yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
+        case PicturePart():
+            yield _pictures((part,), reply.thread, previews, deleted, covered)
+        case tuple():
+            yield _pictures(part, reply.thread, previews, deleted, covered)
+
+
+def _pictures(
+    parts: tuple[PicturePart, ...],
+    thread: ThreadKey,
+    previews: bool,
+    deleted: frozenset[int],
+    covered: frozenset[int],
+) -> Unit:
+    blocks: list[Block] = [Words("\n".join(_caption(part, part.number in deleted) for part in parts))]
+    shown = [
+        item
+        for part in parts
+        if part.number not in deleted and (item := _shown(part, previews, part.number in covered))
+    ]
+    if shown:
+        blocks.append(Gallery(tuple(shown)))
+    ready = [part for part in parts if part.state is SlotState.READY and part.number not in deleted]
+    if len(ready) == 1:
+        blocks += controls(ready[0], thread)
+    elif ready:
+        blocks += group_controls(ready, thread)
+    blocks += cancels([part for part in parts if part.state in (SlotState.WAITING, SlotState.RENDERING)], thread)
+    return tuple(blocks)
+
+
+def _caption(part: PicturePart, deleted: bool) -> str:
+    head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
+    said = caption(part, deleted=deleted)
+    match said:
+        case Waiting():
+            return f"⏳ {head}\n-# {words(said)}"
+        case Drawing():
+            return f"🎨 {head}\n-# {words(said)}"
+        case Made():
+            origin = f" · {words(said)}" if words(said) else ""
+            remark = f"\n-# {shorten(part.sentence, 200)}" if part.sentence else ""
+            return f"{head}{origin}{remark}"
+        case Missing(Why.FAILED):
+            return f"❌ {head}\n-# {shorten(words(said), 300)}"
+        case Missing(Why.CANCELLED):
+            return f"-# 🚫 {head} {words(said)}"
+        case Missing():
+            return f"-# **#{part.number}** {words(said)}"
+        case _:
+            assert_never(said)
+
+
+def _shown(part: PicturePart, previews: bool, covered: bool) -> Shown | None:
+    alt = shorten(f"#{part.number}: {part.description}", MAX_ALT)
+    if part.state is SlotState.READY and part.sha256:
+        return Shown(file_name(part.number, part.sha256, "img"), alt, sha256=part.sha256, covered=covered)
+    if previews and part.state is SlotState.RENDERING and part.preview:
+        digest = hashlib.sha256(part.preview).hexdigest()
+        return Shown(
+            file_name(part.number, digest, "img").replace("picture", "preview"),
+            shorten(f"Unfinished {alt}", MAX_ALT),
+            preview=part.preview,
+            covered=covered,
+        )
+    return None
+
+
+def components(block: Block) -> int:
+    """How many of the 40 components a block takes."""
+    match block:
+        case Words() | Gallery():
+            return 1
+        case Buttons(items):
+            return 1 + len(items)
+        case Menu():
+            return 2
+
+
+def _text_length(block: Block) -> int:
+    return len(block.text) if isinstance(block, Words) else 0
+
+
+def _pack(units: Sequence[Unit]) -> tuple[MessageView, ...]:
+    """Fill messages in order; a unit never straddles two."""
+    messages: list[MessageView] = []
+    current: list[Block] = []
+    for unit in units:
+        size = sum(components(block) for block in [*current, *unit])
+        length = sum(_text_length(block) for block in [*current, *unit])
+        if current and (size > MAX_COMPONENTS or length > MAX_TEXT):
+            messages.append(MessageView(tuple(current)))
+            current = []
+        current += unit
+    if current:
+        messages.append(MessageView(tuple(current)))
+    return tuple(messages)

@@ -1,0 +1,1 @@
+"""The connection: opened, watched and replaced; what comes over it is handed to incoming."""

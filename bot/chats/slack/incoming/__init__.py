@@ -1,0 +1,1 @@
+"""What people do, as values of the handlers: messages, commands, buttons, forms."""
