@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.home import Home
 from bot.llm.learnt import Learnt
-from bot.llm.manner import Wishes
+from bot.llm.manner import RequestOptions
 from bot.llm.model import OpenAILanguageModel
 from bot.llm.patience import Patience
 from bot.settings import Settings, extra_body
@@ -24,7 +24,7 @@ def endpoint_model(
         profile=None if settings.llm_profile == "auto" else profile_for("", settings.llm_profile),
         patience=Patience(first_token_s=settings.llm_timeout_s, idle_s=settings.llm_timeout_s),
         context_tokens=settings.llm_context_tokens,
-        wishes=Wishes(
+        options=RequestOptions(
             settings.llm_max_tokens,
             settings.llm_temperature,
             settings.llm_effort,

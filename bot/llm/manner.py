@@ -34,7 +34,7 @@ _AT_MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is|:)?|<=|less than
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RequestOptions:
     """What the host has set for every request."""
 
     max_tokens: int = 1024
@@ -92,7 +92,7 @@ def body_of(
     model: str,
     profile: Profile,
     manner: Manner,
-    wishes: Wishes,
+    options: RequestOptions,
     *,
     hostname: str,
     local: bool,
@@ -100,8 +100,8 @@ def body_of(
 ) -> dict[str, Any]:
     """The request's JSON. `context_tokens` is the budget of prompt and reply together."""
     room = max(_SMALLEST_REPLY, context_tokens // 2)
-    most = min(request.max_tokens, wishes.max_tokens, manner.longest or wishes.max_tokens, room)
-    system = profile.system and manner.system and wishes.system
+    most = min(request.max_tokens, options.max_tokens, manner.longest or options.max_tokens, room)
+    system = profile.system and manner.system and options.system
     family = replace(profile, system=system, merge=profile.merge or manner.alternate or not system)
     body: dict[str, Any] = {
         "model": model,
@@ -113,11 +113,11 @@ def body_of(
         body[manner.limit] = most
     if stops := list(dict.fromkeys((*request.stop, *profile.stop)))[:MAX_STOPS]:
         body["stop"] = stops
-    if wishes.temperature is not None:
-        body["temperature"] = wishes.temperature
-    if wishes.effort:
-        body |= effort_fields(wishes.effort, hostname, local=local)
-    body |= wishes.extra
+    if options.temperature is not None:
+        body["temperature"] = options.temperature
+    if options.effort:
+        body |= effort_fields(options.effort, hostname, local=local)
+    body |= options.extra
     gone = manner.dropped | ({"stream_options"} if "stream" in manner.dropped else set())
     return {name: value for name, value in body.items() if name not in gone and value is not None}
 

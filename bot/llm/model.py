@@ -22,7 +22,7 @@ from bot.llm.hearing import BROKE_OFF, EndpointRefused, Hearing, NothingCame
 from bot.llm.holding import Holding
 from bot.llm.learnt import Learnt
 from bot.llm.line import Line
-from bot.llm.manner import Manner, Wishes, adapted, body_of, first_manner
+from bot.llm.manner import Manner, RequestOptions, adapted, body_of, first_manner
 from bot.llm.patience import Patience
 from bot.llm.refusals import Kind, Refusal, read_refusal
 from handlers.errors import Declined, LanguageModelError
@@ -62,7 +62,7 @@ class OpenAILanguageModel:
         context_tokens: Budget of prompt and reply together; less where the endpoint takes less.
         max_tokens: The longest reply, in tokens.
         temperature: None leaves it to the endpoint.
-        wishes: The same two and more; they win over `max_tokens` and `temperature`.
+        options: The same two and more; they win over `max_tokens` and `temperature`.
         learnt: What endpoints were found to refuse.
         used: Told of the tokens of each reply, read and written, where the endpoint counts them.
         sleep: Waits between tries; tests bring their own.
@@ -79,7 +79,7 @@ class OpenAILanguageModel:
         context_tokens: int = 8000,
         max_tokens: int = 1024,
         temperature: float | None = 0.7,
-        wishes: Wishes | None = None,
+        options: RequestOptions | None = None,
         learnt: Learnt | None = None,
         used: Callable[[int, int], None] = lambda prompt, completion: None,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -91,7 +91,7 @@ class OpenAILanguageModel:
         self._endpoint = Endpoint(base_url, api_key, connect_s=self._patience.connect_s)
         self._line = Line(self._endpoint, self._patience, clock)
         self._context_tokens = context_tokens
-        self._wishes = wishes or Wishes(max_tokens, temperature)
+        self._options = options or RequestOptions(max_tokens, temperature)
         self._learnt = learnt or Learnt(None)
         self._used = used
         self._sleep = sleep
@@ -223,7 +223,7 @@ class OpenAILanguageModel:
     def _hearing(self, request: LanguageRequest, manner: Manner) -> Hearing:
         return Hearing(
             Holding(manner.opens, self._clock),
-            max_tokens=min(request.max_tokens, self._wishes.max_tokens),
+            max_tokens=min(request.max_tokens, self._options.max_tokens),
             silent=self._patience.silent_tokens,
             used=self._used,
         )
@@ -234,7 +234,7 @@ class OpenAILanguageModel:
             self._model,
             self._profile or profile_for(self._model),
             trial.manner,
-            self._wishes,
+            self._options,
             hostname=self._endpoint.hostname,
             local=self._endpoint.local,
             context_tokens=trial.budget,

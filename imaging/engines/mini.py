@@ -10,7 +10,8 @@ from typing import Any
 from imaging.controls.families import MINI
 from imaging.cpu import cores
 from imaging.engine import Ask, Declaration, Settings
-from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, EngineOptions, SdxlEngine
+from imaging.engines.options import EngineOptions
+from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, SdxlEngine
 from imaging.errors import EngineError
 from imaging.findings import Finding, broken, ok
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS

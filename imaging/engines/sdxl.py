@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imaging.engine import Advance, Ask, Declaration, Settings
 from imaging.engines import sdxl_settings
 from imaging.engines.families import Overrides, recognise, sizes
-from imaging.engines.options import EngineOptions as EngineOptions
+from imaging.engines.options import EngineOptions
 from imaging.errors import EngineError
 from imaging.findings import Finding
 from imaging.model import Abilities, Recipe

@@ -18,7 +18,8 @@ from typing import Any
 from imaging.controls.families import MINI, SDXL
 from imaging.cpu import cores
 from imaging.engines.mini import mini_abilities
-from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
+from imaging.engines.options import EngineOptions
+from imaging.engines.sdxl import BUILT_IN, SdxlEngine
 from imaging.mini import WEIGHTS
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from bot.llm.embedded import EmbeddedLanguageModel, tiny_turn
 from bot.llm.embedded_server import CONTEXT_TOKENS
-from bot.llm.manner import Wishes
+from bot.llm.manner import RequestOptions
 from bot.llm.model import OpenAILanguageModel
 from handlers.errors import CutShort, LanguageModelError
 from imaging.model import Operation
@@ -192,7 +192,11 @@ async def test_a_real_server_is_asked_within_its_context_and_named_without_its_p
     try:
         at = await process.address()
         model = OpenAILanguageModel(
-            f"{at.url}/v1", "", at.key, wishes=Wishes(8, 0.0), used=lambda read, written: used.append((read, written))
+            f"{at.url}/v1",
+            "",
+            at.key,
+            options=RequestOptions(8, 0.0),
+            used=lambda read, written: used.append((read, written)),
         )
         said = ""
         try:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from imaging.engines.mini import mini_engine
-from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
+from imaging.engines.options import EngineOptions
+from imaging.engines.sdxl import BUILT_IN, SdxlEngine
 from imaging.model import Abilities, RenderedPicture
 from measure.consistency import evaluate
 from measure.consistency.edit_pairs import GROUPS, EditPair, edit_pairs

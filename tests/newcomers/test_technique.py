@@ -48,7 +48,8 @@ import numpy, io
 from PIL import Image
 from measure.engine import random_sdxl
 from imaging.engines.samplers import SAMPLERS
-from imaging.engines.sdxl import BUILT_IN, EngineOptions, SdxlEngine
+from imaging.engines.options import EngineOptions
+from imaging.engines.sdxl import BUILT_IN, SdxlEngine
 from imaging.queue.estimates import Estimates
 from imaging.model import Abilities, Technique
 from tests.imaging.engines.tiny import edit, recipe, render

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.llm.manner import Wishes
+from bot.llm.manner import RequestOptions
 from tests.peers.endpoint_peer import (
     DONE,
     GOOD,
@@ -116,7 +116,7 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"temperature": None, "top_p": 0.9},
-        settings={"wishes": Wishes(50, 0.7, extra={"top_p": 0.9})},
+        settings={"options": RequestOptions(50, 0.7, extra={"top_p": 0.9})},
     ),
     Quirk(
         "stop is not taken",
@@ -217,7 +217,7 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"reasoning_effort": None},
-        settings={"wishes": Wishes(50, effort="low")},
+        settings={"options": RequestOptions(50, effort="low")},
     ),
     Quirk(
         "no route takes all parameters",
@@ -303,7 +303,7 @@ PARAMETERS = [
         "Here.",
         asks=2,
         sent={"reasoning_effort": None, "temperature": 0.7},
-        settings={"wishes": Wishes(50, effort="low")},
+        settings={"options": RequestOptions(50, effort="low")},
         report="Cherry Studio",
     ),
     Quirk(
@@ -471,7 +471,7 @@ CONTEXTS = [
         "Here.",
         asks=2,
         sent={"prompt_below": 900, "max_tokens": 419},
-        settings={"wishes": Wishes(4000)},
+        settings={"options": RequestOptions(4000)},
     ),
     Quirk(
         "overflow, told within a stream",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.llm.manner import Wishes
+from bot.llm.manner import RequestOptions
 from bot.llm.model import OpenAILanguageModel
 from bot.llm.patience import Patience
 from bot.store.store import SqliteStore
@@ -39,7 +39,7 @@ def build(peer: EndpointPeer, used: list[tuple[int, int]]) -> OpenAILanguageMode
         if peer.quirk.name == "a meter that fails":
             raise ValueError("no meter today")
 
-    settings: dict[str, Any] = {"wishes": Wishes(50), "patience": PATIENCE, **peer.quirk.settings}
+    settings: dict[str, Any] = {"options": RequestOptions(50), "patience": PATIENCE, **peer.quirk.settings}
     return OpenAILanguageModel(peer.base_url, peer.quirk.model, "key", context_tokens=6000, used=count, **settings)
 
 

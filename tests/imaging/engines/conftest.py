@@ -10,7 +10,8 @@ import torch
 from imaging.controls.families import MINI
 from imaging.engines.loading import Parts, load_parts
 from imaging.engines.mini import mini_engine
-from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.engines.options import EngineOptions
+from imaging.engines.sdxl import SdxlEngine
 from imaging.mini import WEIGHTS
 from measure.engine import random_sdxl
 

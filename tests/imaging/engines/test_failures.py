@@ -25,9 +25,9 @@ from imaging.engines.failures import Failure, Kind, kind_of
 from imaging.engines.latents import NO_NUMBERS, Latents
 from imaging.engines.loading import Parts
 from imaging.engines.mini import mini_abilities
+from imaging.engines.options import EngineOptions
 from imaging.engines.rows import Row
 from imaging.engines.runtime import FAILED, Runtime
-from imaging.engines.sdxl import EngineOptions
 from imaging.errors import DeviceLost, EngineError
 from imaging.model import Recipe
 from tests.imaging.engines.tiny import drain, pictures, recipe

@@ -13,8 +13,9 @@ from torch import Tensor
 from imaging.engines.loading import Parts
 from imaging.engines.memory import FILE
 from imaging.engines.mini import mini_abilities
+from imaging.engines.options import EngineOptions
 from imaging.engines.runtime import Runtime
-from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.engines.sdxl import SdxlEngine
 from tests.imaging.engines.test_runtime import CAR, KINDS
 from tests.imaging.engines.tiny import drain, render, solo_bytes
 

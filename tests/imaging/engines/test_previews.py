@@ -13,8 +13,8 @@ from PIL import Image
 from imaging.difference import ssim
 from imaging.engines.loading import Parts
 from imaging.engines.mini import mini_abilities
+from imaging.engines.options import EngineOptions
 from imaging.engines.runtime import Runtime
-from imaging.engines.sdxl import EngineOptions
 from tests.imaging.engines.tiny import drain, recipe
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

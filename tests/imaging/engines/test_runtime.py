@@ -25,9 +25,10 @@ from imaging.engines.batch import advance
 from imaging.engines.loading import Parts
 from imaging.engines.memory import FILE, LEAST, RISES_AFTER, Measured, RowCaps, fitting_rows
 from imaging.engines.mini import mini_abilities, mini_engine
+from imaging.engines.options import EngineOptions
 from imaging.engines.rows import Row
 from imaging.engines.runtime import Runtime
-from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.engines.sdxl import SdxlEngine
 from imaging.engines.trajectories import Trajectories
 from imaging.errors import EngineError
 from imaging.model import Control, Operation, Recipe, Technique

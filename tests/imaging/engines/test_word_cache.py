@@ -10,8 +10,9 @@ from torch import Tensor
 from imaging.controls.prompt import Prompt
 from imaging.engines.loading import Parts
 from imaging.engines.mini import mini_abilities
+from imaging.engines.options import EngineOptions
 from imaging.engines.runtime import Runtime
-from imaging.engines.sdxl import EngineOptions, SdxlEngine
+from imaging.engines.sdxl import SdxlEngine
 from imaging.engines.word_cache import WordCache
 from tests.imaging.engines.test_runtime import CAR, KINDS, small
 from tests.imaging.engines.tiny import render, solo_bytes
