@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> Report:
     def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    figures = ratios.run(tell)
+    figures = ratios.run(tell, quick=arguments.quick)
     return Report(
         "engine", figures, tuple(Row(name, value, "", GOALS.get(name, "")) for name, value in figures.items())
     )

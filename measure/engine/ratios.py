@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from imaging.mini import WEIGHTS
 from imaging.model import Abilities, Control, Operation, Recipe, Technique
 
 CONCURRENT = (1, 2, 4, 8)
-MODELS = ("mini", "sdxl_layout")
 CORES = cores()
 WORDS = ("a red car on grass", "a cat", "a dog in the snow", "a blue balloon", "a house", "a boat", "a tree", "a bear")
 
@@ -42,10 +41,14 @@ class _Subject:
     side: int
     steps: int
     repeats: int
+    counts: tuple[int, ...]
 
 
-def run(progress: Callable[[str], None] = lambda line: None, models: Collection[str] = MODELS) -> dict[str, float]:
+def run(progress: Callable[[str], None] = lambda line: None, *, quick: bool = False) -> dict[str, float]:
     """All figures of `easel bench engine`.
+
+    Args:
+        quick: One picture at a time, of few steps, once: whether it runs.
 
     Returns:
         `M.throughput_ratio_N` (ours / stock called one after another), `M.stock_batch_ratio_N` (a stock batch /
@@ -63,7 +66,7 @@ def run(progress: Callable[[str], None] = lambda line: None, models: Collection[
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for subject in _subjects(Path(folder), models):
+            for subject in _subjects(Path(folder), quick=quick):
                 progress(f"{subject.name}: throughput")
                 found = _throughput(subject)
                 found["precision_bits"] = 8.0 * next(subject.stock.unet.parameters()).element_size()
@@ -82,7 +85,7 @@ def run(progress: Callable[[str], None] = lambda line: None, models: Collection[
     return {key: round(value, 4) for key, value in figures.items()}
 
 
-def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
+def _subjects(folder: Path, *, quick: bool) -> Iterator[_Subject]:
     from measure.engine import random_sdxl
 
     layout = folder / "layout"
@@ -91,8 +94,8 @@ def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
         ("mini", WEIGHTS, MINI, mini_abilities().sizes["square"][0], mini_abilities().num_inference_steps, 3),
         ("sdxl_layout", layout, SDXL, random_sdxl.SIDE, 4, 1),
     ):
-        if name not in models:
-            continue
+        if quick:
+            steps, repeats = 2, 1
         abilities = Abilities(name, name, BUILT_IN, {"square": (side, side)}, steps, 4.0, "euler")
         options = EngineOptions(str(weights), folder / name, family, "cpu", 1)
         engine = SdxlEngine(abilities, options)
@@ -100,7 +103,9 @@ def _subjects(folder: Path, models: Collection[str]) -> Iterator[_Subject]:
         lanes = SdxlEngine(abilities, dataclasses.replace(options, lanes=CORES)) if name == "mini" else None
         if lanes is not None:
             lanes.load()
-        yield _Subject(name, engine, lanes, _stock(weights), weights, side, steps, repeats)
+        yield _Subject(
+            name, engine, lanes, _stock(weights), weights, side, steps, repeats, CONCURRENT[: 1 if quick else None]
+        )
 
 
 def _stock(weights: Path) -> Any:
@@ -166,7 +171,7 @@ def _best(repeats: int, *works: Callable[[], None]) -> list[float]:
 
 def _throughput(subject: _Subject) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for count in CONCURRENT:
+    for count in subject.counts:
         ours, sequential, batch = _times(subject, subject.engine, count)
         figures[f"throughput_ratio_{count}"] = sequential / ours
         figures[f"stock_batch_ratio_{count}"] = sequential / batch
@@ -177,7 +182,7 @@ def _throughput(subject: _Subject) -> dict[str, float]:
 
 def _with_all_cores(subject: _Subject, lanes: SdxlEngine) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for count in CONCURRENT:
+    for count in subject.counts:
         ours, sequential, batch = _times(subject, lanes, count, threads=CORES)
         figures[f"cores_ratio_{count}"] = sequential / ours
         figures[f"cores_batch_ratio_{count}"] = sequential / batch

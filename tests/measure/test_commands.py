@@ -18,6 +18,7 @@ from tests.peers.openai_peer import OpenAIPeer, Reply
 FIGURES = {
     "core": ("turns.per_s.1000", "turns.p99_ms", "turns.growth"),
     "path": ("path_ratio", "tag_gain", "tag_to_job_ms"),
+    "engine": ("mini.first_preview_ratio", "mini.cores_ratio_1", "sdxl_layout.edit_cost_ratio", "memory_ratio"),
     "queue": ("pictures_before_one", "heavy_and_light.p95_ratio", "ledger.claim_growth", "ledger.bytes_per_job.1000"),
     "start": ("help_ratio", "chat_mib", "worker_mib"),
     "discord": ("messages_per_s", "interactions", "acknowledged_ms.max", "memory_growth"),
@@ -39,6 +40,17 @@ def test_a_benchmark_prints_a_table_and_writes_its_figures(
         assert math.isfinite(written["figures"][figure])
         assert written["figures"][figure] > 0
     assert capsys.readouterr().out.startswith(f"{name} (")
+
+
+@pytest.mark.slow
+def test_the_bundled_model_is_judged(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["eval", "mini", "--limit", "2", "--json", str(out), "--home", str(tmp_path / "home")]) == 0
+    figures = json.loads(out.read_text())["figures"]
+    assert figures["judge.true_renders"] >= 0.97
+    assert {"thing", "background", "few_steps.thing", "few_steps.background"} <= set(figures)
+    assert figures["vae_psnr"] >= 30
+    assert figures["seconds_per_picture"] > 0
 
 
 CASES: list[dict[str, Any]] = [
