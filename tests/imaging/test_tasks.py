@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
 from pathlib import Path
@@ -12,16 +13,18 @@ from imaging.tasks import Tasks
 
 ROOT = Path(__file__).parents[2]
 AWAITED = {
-    "bot/app.py": "the start of the platforms beside the signal to stop; `_unless` waits for both",
-    "bot/chats/discord/incoming/members.py": "a question that several share, each of whom is told its error",
-    "bot/chats/slack/people.py": "likewise",
-    "bot/llm/model.py": "likewise",
-    "bot/chats/slack/outgoing/uploads.py": "its end decides whether the file is tried again, and is logged with that",
-    "handlers/runs.py": "`stop_person` waits for them",
-    "handlers/run.py": "`write` waits for it",
-    "imaging/queue/runner.py": "`_serve` and `_take` wait for them",
-    "imaging/tasks.py": "the owner",
-    "imaging/worker_client.py": "`_unless_dead` waits for them",
+    "bot/app.py:_unless": "the start of the platforms beside the signal to stop; it waits for both",
+    "bot/chats/discord/incoming/members.py:of": "a question that several share, each of whom is told its error",
+    "bot/chats/slack/people.py:of": "likewise",
+    "bot/chats/slack/people.py:_groups_of": "likewise",
+    "bot/llm/model.py:_ask_context": "likewise",
+    "bot/chats/slack/outgoing/uploads.py:bring": "its end, which is logged, decides whether the file is tried again",
+    "handlers/runs.py:stop_person": "it waits for them",
+    "handlers/run.py:write": "it waits for it",
+    "imaging/queue/runner.py:_serve": "it waits for them",
+    "imaging/queue/runner.py:_take": "likewise",
+    "imaging/tasks.py:spawn": "the owner",
+    "imaging/worker_client.py:_unless_dead": "it waits for them",
 }
 
 
@@ -70,10 +73,30 @@ async def test_closing_waits_and_lets_nothing_begin(caplog: pytest.LogCaptureFix
     assert not caplog.records
 
 
+BEGIN = ("create_task", "ensure_future", "run_coroutine_threadsafe")
+
+
+def begun(path: Path) -> set[str]:
+    """The functions of a module that begin a task themselves."""
+    name, found = path.relative_to(ROOT).as_posix(), set()
+
+    def look(node: ast.AST, function: str) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = node.name
+        if isinstance(node, ast.Attribute) and node.attr in (
+            "create_task",
+            "ensure_future",
+            "run_coroutine_threadsafe",
+        ):
+            found.add(f"{name}:{function}")
+        for child in ast.iter_child_nodes(node):
+            look(child, function)
+
+    look(ast.parse(path.read_text("utf-8")), "")
+    return found
+
+
 def test_no_task_is_begun_without_an_owner_unless_it_is_awaited_there() -> None:
     """A new line in the table needs a reason; `Tasks.spawn` needs none."""
     files = [path for part in ("bot", "handlers", "imaging", "prompts") for path in (ROOT / part).rglob("*.py")]
-    begin = {
-        path for path in files if any(call in path.read_text("utf-8") for call in ("create_task(", "ensure_future("))
-    }
-    assert {path.relative_to(ROOT).as_posix() for path in begin} == set(AWAITED)
+    assert set().union(*map(begun, files)) == set(AWAITED)
