@@ -156,7 +156,7 @@ class Slots:
                     self._tell_notes(job, picture)
                     return
                 case Failed(sentence, kind=kind):
-                    if kind is FailureKind.REFUSED:
+                    if kind is FailureKind.MODERATED:
                         self._screen.refused_elsewhere(request.recipe.engine, Kind.DESCRIPTION, self._thread)
                     self._end(job, SlotState.FAILED, sentence)
                     return

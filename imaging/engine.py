@@ -27,6 +27,8 @@ class Advance:
     picture: RenderedPicture | None = None
     error: str | None = None
     retryable: bool = True
+    moderated: bool = False
+    """The error is a refusal of the engine's own moderation."""
 
 
 class Engine(Protocol):

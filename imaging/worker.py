@@ -124,7 +124,8 @@ class Worker:
         picture = advance.picture
         if advance.error is not None:
             self._running.discard(advance.id)
-            self._send("failed", header | {"sentence": advance.error, "retryable": advance.retryable})
+            header |= {"sentence": advance.error, "retryable": advance.retryable, "moderated": advance.moderated}
+            self._send("failed", header)
         elif picture is not None:
             self._running.discard(advance.id)
             about = {

@@ -65,6 +65,7 @@ class JobRefused:
     id: str
     sentence: str
     retryable: bool
+    moderated: bool = False
 
 
 WorkerMessage: TypeAlias = Room | Accepted | Stepped | Finished | JobRefused
@@ -315,6 +316,7 @@ def _understand(message: wire.Message) -> WorkerMessage | None:
             )
             return Finished(str(header["id"]), picture)
         case "failed":
-            return JobRefused(str(header["id"]), str(header["sentence"]), bool(header["retryable"]))
+            said, moderated = str(header["sentence"]), bool(header.get("moderated"))
+            return JobRefused(str(header["id"]), said, bool(header["retryable"]), moderated)
         case _:
             return None

@@ -19,6 +19,7 @@ from imaging.model import (
     Cancelled,
     Done,
     Failed,
+    FailureKind,
     ImageRequest,
     JobEvent,
     Outcome,
@@ -200,6 +201,7 @@ class FakePictures:
         self.held = False
         self.fail_words: dict[str, str] = {}
         """A word of a description → the sentence with which its job fails."""
+        self.fail_kind = FailureKind.ENGINE
         self.refuse: Exception | None = None
         self._changed = asyncio.Condition()
 
@@ -224,7 +226,7 @@ class FakePictures:
         """End a held job."""
         recipe = self.requests[id].recipe
         failure = next((text for word, text in self.fail_words.items() if word in recipe.description), None)
-        natural: Outcome = Failed(failure) if failure else Done(rendered(recipe))
+        natural: Outcome = Failed(failure, kind=self.fail_kind) if failure else Done(rendered(recipe))
         self.outcomes.setdefault(id, outcome or natural)
         await self._notify()
 

@@ -1,7 +1,7 @@
 """An engine for queue and worker tests: pictures of one colour, and faults on demand by description.
 
 `crash`: the process dies; `break`: the step raises; `refuse`: not admitted; `stumble`: admission raises;
-`slow`: waits for a file named by the recipe's prompt before each step.
+`moderated`: refused by a moderation of its own; `slow`: waits for a file named by the recipe's prompt before each step.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ class FakeEngine:
             os._exit(9)
         if wanted.description == "break":
             raise ZeroDivisionError("a bug in the engine")
+        if wanted.description == "moderated":
+            del self._flying[id]
+            return Advance(id, 0, 1, error="The endpoint refuses that.", retryable=False, moderated=True)
         if wanted.description == "slow":
             for _ in range(1000):
                 if Path(wanted.prompt).exists():

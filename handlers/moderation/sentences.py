@@ -11,7 +11,7 @@ WHAT: Final = {
     Category.VIOLENCE: "cruelty and gore",
     Category.HATE: "hatred of people",
     Category.SELF_HARM: "self-harm",
-    Category.REAL_PEOPLE: "real people like this",
+    Category.REAL_PEOPLE: "real people like that",
     Category.MINORS: "anything sexual with minors",
 }
 CARE: Final = " If this is about you, please talk to somebody you trust, or to a crisis line where you live."
@@ -28,6 +28,6 @@ def refusal(category: Category, kind: Kind) -> str:
         case Kind.UPLOAD:
             return f"I do not take pictures of {what} here; it was not kept.{care}"
         case Kind.PICTURE | Kind.PREVIEW:
-            return f"The picture was taken for one of {what}, so it was not kept, and it does not count.{care}"
+            return f"The picture seems to show {what}, so it was not kept; it does not count.{care}"
         case _:
             assert_never(kind)

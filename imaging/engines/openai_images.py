@@ -29,7 +29,7 @@ from imaging.engines.images_api.addresses import fetch
 from imaging.engines.images_api.answers import NO_PICTURE, first_item, inline
 from imaging.engines.images_api.manner import ADAPTATIONS, Manner
 from imaging.engines.images_api.models import ROOM, abilities_of, choose, shut_down
-from imaging.engines.images_api.refusals import TOO_LONG, ImagesRefused, meaning_of
+from imaging.engines.images_api.refusals import MODERATED, TOO_LONG, ImagesRefused, meaning_of
 from imaging.errors import BadPicture, EngineError
 from imaging.findings import Finding
 from imaging.model import Abilities, Makes, Recipe, RenderedPicture, Technique
@@ -199,7 +199,7 @@ class OpenAIImagesEngine:
         if error is None:
             return Advance(id, 1, 1, picture=future.result())
         if isinstance(error, ImagesRefused):
-            return Advance(id, 0, 1, error=str(error), retryable=error.retryable)
+            return Advance(id, 0, 1, error=str(error), retryable=error.retryable, moderated=error.moderated)
         log.error("a hosted picture failed", exc_info=error)
         return Advance(id, 0, 1, error="The images endpoint failed unexpectedly; please try again.")
 
@@ -250,7 +250,7 @@ class OpenAIImagesEngine:
             log.debug("it says: %s", str(error)[:300])
             if last or not meaning.again:
                 sentence = meaning.sentence.format(model=recipe.model)
-                raise ImagesRefused(sentence, retryable=meaning.again) from error
+                raise ImagesRefused(sentence, retryable=meaning.again, moderated=meaning is MODERATED) from error
             return _retry_after(error)
         except openai.APIConnectionError as error:
             if not _never_arrived(error):
@@ -303,7 +303,8 @@ class OpenAIImagesEngine:
         if told:
             meaning = meaning_of(0, told, edit=False)
             log.warning("the images endpoint answered with an error inside a success: %s", meaning.host)
-            raise ImagesRefused(meaning.sentence.format(model=self._model or choose(())), retryable=False)
+            sentence = meaning.sentence.format(model=self._model or choose(()))
+            raise ImagesRefused(sentence, retryable=False, moderated=meaning is MODERATED)
         raise ImagesRefused("The images endpoint answered without a picture; please try again.")
 
     def _decoded(self, data: bytes) -> Image.Image:

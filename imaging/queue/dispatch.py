@@ -176,6 +176,8 @@ class Dispatcher:
 
     async def refused(self, claimed: Claimed, message: JobRefused) -> None:
         kind = FailureKind.ENGINE if message.retryable else FailureKind.REFUSED
+        if message.moderated:
+            kind = FailureKind.MODERATED
         sentence = without_places(message.sentence)
         if sentence != message.sentence:
             log.warning("job %s failed: %s", claimed.job.id, message.sentence)

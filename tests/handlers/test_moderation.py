@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from handlers.desk import Desk
+from handlers.errors import Declined
 from handlers.model import (
     Action,
     Attachment,
@@ -29,7 +30,7 @@ from handlers.observer import NoObserver
 from handlers.ports import ModeratorUnavailable
 from handlers.quota_rules import Sharers, share_key
 from handlers.screen import House, Previews, Screen
-from imaging.model import Done
+from imaging.model import Done, FailureKind
 from tests.fakes import ABILITIES, ANNA, THREAD, message, pictures, png, rendered, words
 from tests.handlers.conftest import World
 
@@ -209,6 +210,18 @@ async def test_a_borderline_description_is_drawn_covered_and_so_is_what_is_made_
     assert [file.spoiler for file in answer.files] == [True]
 
 
+async def test_what_models_and_endpoints_refuse_by_themselves_is_told_to_the_host_too(
+    moderated: World, counts: Counts
+) -> None:
+    await moderated.say("something", [Declined("The provider refused this.")])
+    moderated.pictures.fail_words["boat"] = "The endpoint refuses that."
+    moderated.pictures.fail_kind = FailureKind.MODERATED
+    await moderated.say("a boat", "<image> a boat </image>")
+    moderated.pictures.fail_kind = FailureKind.REFUSED
+    await moderated.say("a boat again", "<image> a boat </image>")
+    assert counts.judged_ == [("message", "its own", "refuse"), ("description", "its own", "refuse")]
+
+
 # Uploads
 
 
@@ -244,7 +257,7 @@ async def test_a_refused_picture_leaves_a_sentence_and_nothing_else(moderated: W
     part = only(moderated)
     assert part.state is SlotState.FAILED
     assert part.sentence is not None
-    assert part.sentence.startswith("The picture was taken for one of sexual scenes, so it was not kept")
+    assert part.sentence.startswith("The picture seems to show sexual scenes, so it was not kept")
     assert part.sha256 is None
     assert moderated.pictures.discarded == [part.slot]
     assert moderated.files.names() == set()

@@ -177,6 +177,7 @@ async def test_a_refusal_is_one_sentence(
     failed = await ended(engine)
     assert words in str(failed.error)
     assert failed.retryable is retryable
+    assert failed.moderated is (words == "moderation")
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,31 @@ async def test_an_engine_that_refuses_says_why(place: Place) -> None:
         )
 
 
+async def test_what_an_endpoints_own_moderation_refuses_is_told_as_that(place: Place) -> None:
+    async with place.queue()[0] as queue:
+        await queue.submit(request("a", recipe("moderated")))
+        told = await outcome(queue, "a")
+        assert told == Failed("The endpoint refuses that.", retryable=False, kind=FailureKind.MODERATED)
+
+
+async def test_a_discarded_picture_is_gone_from_disk_and_record_also_after_a_restart(place: Place) -> None:
+    files = PictureFiles(place.home / "pictures")
+    async with place.queue()[0] as queue:
+        for id in ("a", "b"):  # of one recipe: their files are one
+            await queue.submit(request(id))
+            assert isinstance(await outcome(queue, id), Done)
+        await queue.discard("a", "It is not kept.")
+        assert len(list(files.names())) == 1
+        await queue.discard("b", "It is not kept.")
+        await queue.discard("b", "Again.")
+        await queue.discard("c", "There is no such job.")
+        assert list(files.names()) == []
+    async with place.queue()[0] as again:
+        for id in ("a", "b"):
+            assert await outcome(again, id) == Failed("It is not kept.", retryable=False)
+        assert await again.wanted_files() == set()
+
+
 async def test_an_engine_that_cannot_load_tells_those_who_wait(place: Place) -> None:
     async with place.queue(cannot_load=True)[0] as queue:
         await queue.submit(request("a"))

@@ -12,9 +12,10 @@ from imaging.refused import error_texts
 class ImagesRefused(Exception):
     """`str()` is the sentence for people."""
 
-    def __init__(self, sentence: str, *, retryable: bool = True) -> None:
+    def __init__(self, sentence: str, *, retryable: bool = True, moderated: bool = False) -> None:
         super().__init__(sentence)
         self.retryable = retryable
+        self.moderated = moderated
 
 
 @dataclass(frozen=True, slots=True)
