@@ -31,9 +31,16 @@ class Tree:
 
     def after(self, path: str, line: str, text: str) -> None:
         """More lines behind one that stands there once."""
-        before = (self.root / path).read_text(encoding="utf-8")
-        assert before.count(line) == 1, (path, line)
-        (self.root / path).write_text(before.replace(line, line + text), encoding="utf-8")
+        self._replace(path, line, line + text)
+
+    def before(self, path: str, line: str, text: str) -> None:
+        """More lines above one that stands there once."""
+        self._replace(path, line, text + line)
+
+    def _replace(self, path: str, line: str, text: str) -> None:
+        whole = (self.root / path).read_text(encoding="utf-8")
+        assert whole.count(line) == 1, (path, line)
+        (self.root / path).write_text(whole.replace(line, text), encoding="utf-8")
         self.touched.add(path)
 
     def run(self, script: str) -> str:
