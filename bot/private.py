@@ -13,7 +13,9 @@ log = logging.getLogger(__name__)
 
 OTHERS = 0o077
 """Every right of the group and of all others."""
-OWN_FILES = ("easel.", "jobs.db", "memory.db", "people.db", "slack.db")
+DATABASES = ("easel.db", "jobs.db", "memory.db", "people.db", "slack.db")
+"""Every database of a home: closed to others, looked at by doctor, in each backup."""
+OWN_FILES = ("easel.", *DATABASES)
 OWN_FOLDERS = ("pictures", "cache", "terminal", "marking")
 RESTORING = ".restoring-"
 """How the folder begins that a backup is unpacked in."""

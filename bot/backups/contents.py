@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.cli import CommandFailed
+from bot.private import DATABASES
 
-DATABASES = ("easel.db", "jobs.db", "memory.db", "people.db", "slack.db")
 WITH_TOKENS = ("slack.db",)
 """Files that are nothing but tokens: Slack's installs."""
 PASSING_TOKENS = "DELETE FROM memory WHERE key LIKE 'discord/hook:%' OR key LIKE 'slack/slack/inbox/%'"

@@ -21,7 +21,6 @@ from typing import IO
 
 from bot.backups import sealed
 from bot.backups.contents import (
-    DATABASES,
     FIRST,
     LAST,
     MOST_DATABASE,
@@ -33,7 +32,7 @@ from bot.backups.contents import (
 )
 from bot.cli import CommandFailed
 from bot.home import Home
-from bot.private import RESTORING
+from bot.private import DATABASES, RESTORING
 from imaging.sqlite import open_present
 
 KEEP_FREE = 64 * 2**20

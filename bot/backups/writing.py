@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from bot.backups import sealed
-from bot.backups.contents import DATABASES, FIRST, LAST, PASSING_TOKENS, WITH_TOKENS, Contents, last
+from bot.backups.contents import FIRST, LAST, PASSING_TOKENS, WITH_TOKENS, Contents, last
 from bot.cli import CommandFailed, version
 from bot.home import Home
+from bot.private import DATABASES
 from imaging.sqlite import copy_to, open_present
 
 

@@ -58,7 +58,7 @@ def rights(settings: Settings) -> Iterable[Finding]:
 
 def databases(settings: Settings) -> Iterable[Finding]:
     home = Home(settings.home)
-    for path in (home.database, home.ledger):
+    for path in (home.root / name for name in private.DATABASES):
         if not path.exists():
             continue
         try:

@@ -21,6 +21,7 @@ from bot.doctor import home as doctor_home
 from bot.doctor.doctor import examine
 from bot.llm.checkup import listed
 from bot.people import Register
+from bot.private import DATABASES
 from bot.probes import Probes
 from bot.questions import ask
 from bot.settings import Settings, load_settings
@@ -128,6 +129,13 @@ async def test_tokens_of_the_wrong_shape_are_named(tmp_path: Path, monkeypatch: 
     for name in ("EASEL_DISCORD_TOKEN", "EASEL_SLACK_BOT_TOKEN", "EASEL_SLACK_APP_TOKEN", "EASEL_IMAGES_BASE_URL"):
         assert name in said
     assert "Bot abc" not in said
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_every_database_is_looked_at(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"this is no database at all" * 100)
+    [said] = worst(list(doctor_home.databases(load_settings(home=tmp_path))))
+    assert f"{name} is damaged" in said
 
 
 async def test_a_damaged_database_a_taken_port_and_a_missing_checkpoint(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backups.contents import DATABASES, FIRST, LAST, PICTURE
+from bot.backups.contents import FIRST, LAST, PICTURE
 from bot.backups.reading import restore_backup
 from bot.backups.writing import write_backup
 from bot.cli import CommandFailed
 from bot.home import Home
+from bot.private import DATABASES
 from bot.store.file import connect
 from imaging.files import PictureFiles
 from tests.fuzz import damaged, fuzzed
