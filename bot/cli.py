@@ -69,6 +69,18 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", metavar="PICTURE.png")
 
 
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a picture")
+    parser.add_argument("--anchors", metavar="ROOTS.pem", help="trust these roots instead of this Easel's own")
+    _home(parser)
+
+
+def _mark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("init",), help="init: make what is missing, and say what is there")
+    parser.add_argument("--renew", action="store_true", help="make the signer's certificate anew, under the same root")
+    _home(parser)
+
+
 def _parse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunk", type=_positive, metavar="N", help="feed the text N characters at a time")
 
@@ -197,6 +209,8 @@ COMMANDS = (
     Command("render", "render a recipe again", "bot.commands.render", _render),
     Command("recipe", "print the recipe of a picture made here", "bot.commands.recipe", _recipe),
     Command("parse", "read a reply from standard input, print its segments as JSON", "bot.commands.parse", _parse),
+    Command("verify", "what a picture of anybody says of its origin", "bot.commands.verify", _verify),
+    Command("mark", "make the certificate that pictures are signed with", "bot.commands.mark", _mark),
     Command("doctor", "check settings, models, endpoints and disk", "bot.commands.doctor", _doctor),
     Command("eval", "measure how well the models do", "measure.evaluate", _eval),
     Command("bench", "measure how fast it is", "measure.bench", _bench),

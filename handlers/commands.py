@@ -36,6 +36,7 @@ from handlers.runs import Runs, may_cancel
 from handlers.screen import SETTING
 from handlers.services import Services
 from handlers.slots import ENDED
+from handlers.verifying import NEITHER, verify_files, verify_picture
 from imaging.model import Operation
 
 SIZES = ("square", "wide", "tall")
@@ -111,6 +112,13 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "export",
         "This thread as a zip: pictures, recipes, transcript and a page with the tree",
         in_session=True,
+        works=True,
+    ),
+    CommandSpec(
+        "verify",
+        "What a picture says of its origin: attach one, or name one of this thread",
+        (Option("picture", "One of this thread", OptionKind.PICTURE, minimum=1),),
+        takes_files=True,
         works=True,
     ),
     CommandSpec(
@@ -324,6 +332,17 @@ class Commands:
                 max_bytes=call.max_file_bytes,
             )
         return Answer(" ".join(["Here is this thread.", *exported.remarks]), exported.files)
+
+    async def _verify(self, call: CommandCall) -> Answer:
+        account = call.person.account_in(call.thread.chat)
+        if call.files:
+            return Answer(await verify_files(self._services, call.files, account))
+        number = call.arguments.get("picture")
+        if number is None:
+            return Answer(NEITHER)
+        if not call.in_thread:
+            return Answer(await self._where_then(call))
+        return Answer(await verify_picture(self._services, call.thread, int(number), account))
 
     async def _forget(self, call: CommandCall) -> Answer:
         if str(call.arguments.get("confirm", "")).strip().casefold() != "yes":

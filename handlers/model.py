@@ -446,6 +446,8 @@ class CommandSpec:
     """It is about one thread's pictures, so it makes no sense outside of one."""
     works: bool = False
     """It takes work, and so counts as a message also where it does not come as one."""
+    takes_files: bool = False
+    """Pictures may come along with it."""
     ends_work: bool = False
     """It never counts, not even where it comes as a message."""
 
@@ -463,3 +465,5 @@ class CommandCall:
     """False where the place has no session of its own: a channel whose sessions are its threads."""
     max_file_bytes: int | None = None
     """The largest file that can be handed over there; None: any."""
+    files: tuple[Attachment, ...] = ()
+    """What came along, where its row takes that."""

@@ -232,6 +232,10 @@ class Marking(Protocol):
     def problem(self) -> str | None:
         """Why copies are not marked as the host wants, for the host; None when they are."""
 
+    @property
+    def root(self) -> str:
+        """PEM of the root that our own signer hangs from; empty where nothing is signed."""
+
     async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
         """The copy of a stored picture for people, of at most so many bytes: PNG, or WebP or JPEG where that is too
         large. A picture that a person brought is given as it is stored.

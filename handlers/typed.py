@@ -118,9 +118,10 @@ class Typed:
         call = CommandCall(
             incoming.event, incoming.thread, incoming.person, spec.name, arguments,
             in_thread=incoming.in_thread, max_file_bytes=incoming.max_file_bytes,
+            files=incoming.attachments if spec.takes_files else (),
         )  # fmt: skip
         answer = await self._give(call)
-        if incoming.attachments:
+        if incoming.attachments and not spec.takes_files:
             answer = replace(answer, text=" ".join(filter(None, (answer.text, LEFT_OUT))))
         await self._chats[incoming.thread.chat].answer(call, answer)
         await store.finish(incoming.event)

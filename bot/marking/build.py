@@ -45,4 +45,4 @@ def _tried(settings: Settings, root: Path) -> tuple[Certificate | None, str | No
 async def marks(settings: Settings, root: Path, store: Store) -> Marks:
     """The running thing; a certificate that does not sign is told, and keeps nobody from their pictures."""
     found, problem = await asyncio.to_thread(_tried, settings, root)
-    return Marks(store, layers(settings, found), version(), problem)
+    return Marks(store, layers(settings, found), version(), "" if found is None else found.root, problem)

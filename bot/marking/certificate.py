@@ -69,6 +69,15 @@ def certificate(settings: Settings, root: Path, now: datetime | None = None) -> 
     return found
 
 
+def known_root(settings: Settings, root: Path) -> str:
+    """PEM of the root of the certificate that is there; empty where there is none (yet): nothing is made."""
+    try:
+        chain = Path(settings.mark_certificate).expanduser() if settings.mark_certificate else root / FOLDER / "ca.pem"
+        return x509.load_pem_x509_certificates(chain.read_bytes())[-1].public_bytes(Encoding.PEM).decode()
+    except (OSError, ValueError):
+        return ""
+
+
 def tried(found: Certificate) -> Certificate:
     """The certificate, after one picture was signed with it: only the library knows all that it asks of one.
 

@@ -70,13 +70,15 @@ class Marks:
         store: Where pictures lie.
         layers: What is put on a copy.
         version: Easel's, for the statement.
+        root: PEM of the root of whoever signs; empty where nobody does.
         problem: What keeps copies from being signed from the start.
     """
 
-    def __init__(self, store: Store, layers: Layers, version: str, problem: str | None = None) -> None:
+    def __init__(self, store: Store, layers: Layers, version: str, root: str = "", problem: str | None = None) -> None:
         self._store = store
         self._layers = layers
         self._version = version
+        self.root = root
         self._lacking = problem
         self._unsigned: str | None = None
         self._kept = Kept()

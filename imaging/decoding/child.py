@@ -6,6 +6,7 @@ Frames both ways: a header of JSON and bytes, each with its length before it (4 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import struct
@@ -61,7 +62,11 @@ def _answer(header: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
     from imaging.errors import BadPicture
 
     try:
-        from imaging.decoding.uploads import read_upload  # may fail too, where a library is missing
+        # Imports may fail too, where a library is missing.
+        if "work" in header:
+            module, _, name = header["work"].partition(":")
+            return getattr(importlib.import_module(module), name)(data, **header["options"]), b""
+        from imaging.decoding.uploads import read_upload
 
         clean = read_upload(data, **header)
     except BadPicture as error:

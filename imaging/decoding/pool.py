@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from imaging.decoding.child import MEMORY_REASON, read_frame, write_frame
@@ -25,6 +26,7 @@ from imaging.decoding.scan import BROKEN
 from imaging.errors import BadPicture
 from imaging.model import CleanUpload
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 TOO_LONG = "The picture takes too long to open; please save it again as an ordinary PNG or JPEG and send that."
@@ -67,15 +69,28 @@ class Decoders:
             Closed: try again with the next start.
         """
         async with self._owners.setdefault(owner, asyncio.Lock()):
-            return await asyncio.wrap_future(self._submit(data, {}))
+            return await asyncio.wrap_future(self._submit(data, {}, _understood))
+
+    async def ask(self, data: bytes, work: str, options: dict[str, Any], *, owner: str) -> dict[str, Any]:
+        """What other work of ours finds out about a file; the rest as `read`.
+
+        Args:
+            work: `module:function`, which takes the file and `options` and answers with what JSON can hold.
+        """
+        async with self._owners.setdefault(owner, asyncio.Lock()):
+            return await asyncio.wrap_future(self._submit(data, {"work": work, "options": options}, _told))
+
+    def ask_now(self, data: bytes, work: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The same, for threads."""
+        return self._submit(data, {"work": work, "options": options}, _told).result()
 
     def read_now(self, data: bytes, **options: Any) -> CleanUpload:
         """The same, for threads."""
-        return self._submit(data, options).result()
+        return self._submit(data, options, _understood).result()
 
-    def _submit(self, data: bytes, options: dict[str, Any]) -> Future[CleanUpload]:
+    def _submit(self, data: bytes, asked: dict[str, Any], answer: Callable[[dict[str, Any], bytes], R]) -> Future[R]:
         try:
-            return self._threads.submit(self._read, data, options)
+            return self._threads.submit(self._read, data, asked, answer)
         except RuntimeError as error:  # shut down
             raise Closed from error
 
@@ -89,14 +104,14 @@ class Decoders:
             process.bury()
         self._processes.clear()
 
-    def _read(self, data: bytes, options: dict[str, Any]) -> CleanUpload:
+    def _read(self, data: bytes, asked: dict[str, Any], answer: Callable[[dict[str, Any], bytes], R]) -> R:
         if self._closed:
             raise Closed
         process: _Process | None = getattr(self._mine, "process", None)
         if process is None or not process.alive:
             process = self._mine.process = self._started()
         try:
-            header, blob = process.ask(options, data, self._budget.wall_s)
+            header, blob = process.ask(asked, data, self._budget.wall_s)
         except _Gone as gone:
             self._let_go(process)
             if self._closed:
@@ -106,7 +121,12 @@ class Decoders:
         if header.get("last"):
             self._let_go(process)
             process.bury()
-        return _understood(header, blob, len(data))
+        if "refused" in header:
+            raise BadPicture(header["refused"])
+        if "reason" in header:
+            log.warning("a picture of %d bytes could not be opened: %s", len(data), header["reason"])
+            raise BadPicture(TOO_MUCH if header["reason"] == MEMORY_REASON else BROKEN)
+        return answer(header, blob)
 
     def _let_go(self, process: _Process) -> None:
         self._processes.discard(process)
@@ -190,10 +210,9 @@ class _Process:
         return code
 
 
-def _understood(header: dict[str, Any], blob: bytes, size: int) -> CleanUpload:
-    if "refused" in header:
-        raise BadPicture(header["refused"])
-    if "reason" in header:
-        log.warning("a picture of %d bytes could not be opened: %s", size, header["reason"])
-        raise BadPicture(TOO_MUCH if header["reason"] == MEMORY_REASON else BROKEN)
+def _understood(header: dict[str, Any], blob: bytes) -> CleanUpload:
     return CleanUpload(blob, header["width"], header["height"], tuple(header["notes"]))
+
+
+def _told(header: dict[str, Any], blob: bytes) -> dict[str, Any]:
+    return header

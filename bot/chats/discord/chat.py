@@ -146,7 +146,7 @@ class DiscordChat:
         presses = Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config)
         client.wire(
             arrivals,
-            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._memory),
+            Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._memory, self._config),
             presses,
             Menus(client, self._handlers, presses, answers, self._tasks),
             Reactions(client, self._handlers),

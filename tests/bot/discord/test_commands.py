@@ -115,8 +115,19 @@ async def test_every_command_of_the_table_is_there_with_its_options(world: World
     for spec in COMMANDS:
         row = tree.get_command(spec.name)
         assert isinstance(row, app_commands.Command)
-        assert {parameter.name for parameter in row.parameters} == {option.name for option in spec.options}
+        files = {"file"} if spec.takes_files else set()
+        assert {parameter.name for parameter in row.parameters} == {option.name for option in spec.options} | files
         assert row.to_dict(tree)["contexts"] == ([0] if spec.admin_only else [0, 1, 2])
+
+
+async def test_a_file_comes_along_with_a_command_that_takes_one(world: World) -> None:
+    await world.ann.slash(world.channel, "verify", file=("fox.png", png(3)))
+    [call] = world.handlers.called
+    assert [(file.name, file.data) for file in call.files] == [("fox.png", png(3))]
+    assert call.arguments == {}
+    result = await world.ann.slash(world.channel, "verify", file=("notes.txt", b"words"))
+    assert len(world.handlers.called) == 1
+    assert "no picture" in texts(result)
 
 
 async def test_access_names_channels_and_roles_by_id_and_is_for_admins(world: World) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import discord
 
-from bot.chats.discord.config import KeyValue
+from bot.chats.discord.config import DiscordConfig, KeyValue
+from bot.chats.discord.files import download, remote
 from bot.chats.discord.health import NO_INTENT, lacking, lacking_to_answer
 from bot.chats.discord.incoming.entry import may_enter
 from bot.chats.discord.incoming.threads import chain_name, open_thread, partial_in, title_of
@@ -41,6 +42,7 @@ class Calls:
         tokens: Tokens,
         tasks: Tasks,
         memory: KeyValue,
+        config: DiscordConfig,
     ) -> None:
         self._client = client
         self._handlers = handlers
@@ -49,8 +51,12 @@ class Calls:
         self._tokens = tokens
         self._tasks = tasks
         self._memory = memory
+        self._config = config
 
-    async def call(self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
+    async def call(
+        self, interaction: Interaction, spec: CommandSpec, arguments: dict[str, str | int],
+        file: discord.Attachment | None = None,
+    ) -> None:  # fmt: skip
         key = key_of_interaction(self._client, interaction)
         person = person_of_interaction(interaction)
         refusal = await may_enter(self._handlers, interaction, key, admin_act=spec.admin_only)
@@ -69,7 +75,7 @@ class Calls:
         else:
             event, limit = f"discord:i{interaction.id}", upload_limit(interaction)
             call = CommandCall(event, key, person, spec.name, arguments, max_file_bytes=limit)
-            work = self._answer(interaction, call)
+            work = self._answer(interaction, call, file)
         self._tasks.spawn(work, f"discord /{spec.name} {interaction.id}")
 
     async def _meant(self, interaction: Interaction, key: ThreadKey) -> ThreadKey:
@@ -79,7 +85,15 @@ class Calls:
         chain = await self._memory.get(chain_name(key))
         return key if chain is None else replace(key, thread=chain)
 
-    async def _answer(self, interaction: Interaction, call: CommandCall) -> None:
+    async def _answer(
+        self, interaction: Interaction, call: CommandCall, file: discord.Attachment | None = None
+    ) -> None:
+        if file is not None:
+            got = await download(self._client, self._config, [remote(file)])
+            if got.problems:
+                await self._answers.say(interaction, " ".join(got.problems))
+                return
+            call = replace(call, files=got.files)
         key = await self._meant(interaction, call.thread)
         call = replace(call, thread=key, in_thread=interaction.guild_id is None or key.thread != key.channel)
         answer = await self._handlers.command(call)

@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 MAX_CHOICES = 25
 MAX_TEXT = 6000
 LOOK_UP_S = 2.0
-Call: TypeAlias = Callable[[Interaction, CommandSpec, dict[str, str | int]], Awaitable[None]]
+FILE = "file"
+"""The option that takes a file; no row may have one of that name."""
+Call: TypeAlias = Callable[[Interaction, CommandSpec, dict[str, str | int], discord.Attachment | None], Awaitable[None]]
 Complete: TypeAlias = Callable[[Interaction, Option, str], Awaitable[Sequence[Completion]]]
 OnMessage: TypeAlias = Callable[[Interaction, discord.Message], Awaitable[None]]
 
@@ -33,15 +35,21 @@ def slash_command(spec: CommandSpec, call: Call, complete: Complete) -> app_comm
     """One row of the table as a slash command, with completion of picture numbers, styles and long choices."""
 
     async def callback(interaction: Interaction, **arguments: Any) -> None:
+        file = arguments.pop(FILE, None) if spec.takes_files else None
         given = {name: _plain(value) for name, value in arguments.items() if value is not None}
-        await call(interaction, spec, given)
+        await call(interaction, spec, given, file)
 
     first = inspect.Parameter("interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=discord.Interaction)
     # Required options come first: Discord insists.
     options = sorted(spec.options, key=lambda option: not option.required)
-    setattr(callback, "__signature__", inspect.Signature([first, *map(_parameter, options)]))  # noqa: B010
-    if options:
-        app_commands.describe(**{option.name: _summary(option.summary) for option in options})(callback)
+    parameters, summaries = [*map(_parameter, options)], {option.name: _summary(option.summary) for option in options}
+    if spec.takes_files:
+        kind, optional = inspect.Parameter.KEYWORD_ONLY, discord.Attachment | None
+        parameters.append(inspect.Parameter(FILE, kind, annotation=optional, default=None))
+        summaries[FILE] = "A picture from your device"
+    setattr(callback, "__signature__", inspect.Signature([first, *parameters]))  # noqa: B010
+    if summaries:
+        app_commands.describe(**summaries)(callback)
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
         name=spec.name, description=_summary(spec.summary), callback=callback
     )
