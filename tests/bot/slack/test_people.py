@@ -116,7 +116,7 @@ async def test_pictures_are_fetched_with_the_token_and_others_are_refused_one_by
 async def test_more_files_than_are_taken_are_left_out_with_a_sentence(world: World) -> None:
     told, taken = await told_and_taken(world, *(brought(world, f"F{n}") for n in range(6)))
     assert len(taken) == 4
-    assert told == ["I take 4 pictures with a message; 2 were left out."]
+    assert told == ["I take 4 pictures with a message; F4.png and F5.png were left out."]
 
 
 async def test_files_of_a_slack_connect_channel_are_asked_for_by_name(world: World) -> None:
