@@ -14,6 +14,7 @@ from handlers.errors import Moderated, UserError
 from handlers.model import PendingJob, Person, Picture, PicturePart, SlotState
 from handlers.moderation.model import Kind, Subject
 from handlers.quota import Share
+from handlers.recipes import refined
 from handlers.screen import Previews
 from handlers.services import Services
 from imaging.errors import ImagingError
@@ -244,10 +245,11 @@ class Slots:
                 self._assembly.notice(f"Picture {job.number}: {note}")
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
+        largest = refined(picture.width, picture.height, self._pictures.abilities) is None
         self._files[job.number].set_result(picture.sha256)
         self._assembly.update(
             job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None,
-            spoiler=picture.spoiler,
+            spoiler=picture.spoiler, largest=largest,
         )  # fmt: skip
 
     def _end(self, job: PendingJob, state: SlotState, sentence: str) -> None:
