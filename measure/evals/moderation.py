@@ -27,6 +27,7 @@ from bot.cli import CommandFailed
 from bot.moderation.rows import ROWS, Moderation
 from bot.settings import Settings, load_settings
 from handlers.moderation.model import Category, Kind, Subject
+from handlers.observer import NoObserver
 from handlers.screen import Screen
 from imaging.decoding.uploads import read_upload
 from measure.report import Report, Row
@@ -82,6 +83,8 @@ class Result:
     case: Case
     found: frozenset[Category]
     seconds: float
+    unanswered: bool = False
+    """A moderator could not say: the case counts for nothing."""
 
     @property
     def wrong(self) -> bool:
@@ -144,27 +147,39 @@ def brought(metadata: str) -> str:
     return text_in(read_upload(file.getvalue()).data)
 
 
-async def look(screen: Screen, case: Case) -> Result:
+class Failures(NoObserver):
+    """Counts what moderators could not say."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def moderator_failed(self, name: str) -> None:
+        self.count += 1
+
+
+async def look(screen: Screen, failures: Failures, case: Case) -> Result:
     """The case as in a conversation: first the message, then what is drawn, read with the message where it matters."""
-    began = time.monotonic()
+    began, before = time.monotonic(), failures.count
     message = "\n".join(filter(None, (case.text, brought(case.metadata))))
     findings = [
         *await screen.findings(Subject(Kind.MESSAGE, message)),
         *await screen.findings(Subject(Kind.DESCRIPTION, case.description), said=message),
     ]
-    return Result(case, frozenset(finding.category for finding in findings), time.monotonic() - began)
+    found = frozenset(finding.category for finding in findings)
+    return Result(case, found, time.monotonic() - began, failures.count > before)
 
 
-async def trial(made: Moderation, cases: Sequence[Case]) -> tuple[list[Result], list[str]]:
-    """The results, and a sentence for each moderator that could not say."""
-    screen = Screen(made.moderators)
+async def trial(made: Moderation, cases: Sequence[Case]) -> list[Result]:
+    """What is found in each case."""
+    failures = Failures()
+    screen = Screen(made.moderators, observer=failures)
     results = []
     try:
         for number, case in enumerate(cases, start=1):
-            results.append(await look(screen, case))
+            results.append(await look(screen, failures, case))
             if sys.stderr.isatty():
                 print(f"\r{number}/{len(cases)}", end="", file=sys.stderr, flush=True)
-        return results, await screen.problems()
+        return results
     finally:
         await made.close()
 
@@ -174,9 +189,9 @@ def run(arguments: argparse.Namespace) -> Report:
     cases = cases[: arguments.limit] if arguments.limit else cases
     made = chosen(load_settings(home=arguments.home), arguments.moderator)
     with Path(arguments.out).open("w", encoding="utf-8") if arguments.out else contextlib.nullcontext() as out:
-        results, problems = asyncio.run(trial(made, cases))
-        if problems:
-            raise CommandFailed(f"Nothing was measured. {' '.join(problems)}")
+        results = asyncio.run(trial(made, cases))
+        if results and all(result.unanswered for result in results):
+            raise CommandFailed("Nothing was measured: a moderator judged no case; the log says why.")
         if out is not None:
             out.writelines(json.dumps(out_line(result), ensure_ascii=False) + "\n" for result in results)
     return report(results, ", ".join(one.name for one in made.moderators))
@@ -187,14 +202,17 @@ def out_line(result: Result) -> dict[str, Any]:
     case = result.case
     return {
         "id": case.id, "text": case.text, "description": case.description, "expect": case.expect,
-        "found": sorted(result.found), "passed": not result.wrong, "seconds": round(result.seconds, 4),
+        "found": sorted(result.found), "passed": not result.wrong, "unanswered": result.unanswered,
+        "seconds": round(result.seconds, 4),
     }  # fmt: skip
 
 
 def report(results: Sequence[Result], moderators: str) -> Report:
     """Shares of misses and of false alarms: in all, and by kind of case."""
-    figures: dict[str, float] = {"cases": len(results)}
-    rows = [Row("cases", len(results))]
+    unanswered = sum(result.unanswered for result in results)
+    results = [result for result in results if not result.unanswered]
+    figures: dict[str, float] = {"cases": len(results), "unanswered": unanswered}
+    rows = [Row("cases", len(results)), Row("left out, since a moderator could not say", unanswered, "", "0")]
     kinds = dict.fromkeys(kind for result in results for kind in sorted(result.case.kinds))
     for name in LABELS:
         of = [result for result in results if (result.case.expect is None) == (name == "false_alarms")]

@@ -14,15 +14,14 @@ from bot.cli import main
 from bot.settings import load_settings
 from handlers.moderation.model import Category
 from measure.evals.moderation import Result, brought, chosen, read_cases, report, trial
+from tests.peers.moderation_peer import ModerationPeer
 
 CASES = read_cases(None)
 
 
 @pytest.fixture(scope="module")
 def results() -> list[Result]:
-    found, problems = asyncio.run(trial(chosen(load_settings(), "words"), CASES))
-    assert problems == []
-    return found
+    return asyncio.run(trial(chosen(load_settings(), "words"), CASES))
 
 
 def test_the_cases_are_many_in_ten_languages_and_half_of_them_harmless() -> None:
@@ -82,6 +81,25 @@ def test_shares_are_told_by_kind(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.startswith("moderation (")
 
 
+async def test_any_moderator_is_measured_and_what_it_cannot_judge_is_left_out(tmp_path: Path) -> None:
+    cases = write(
+        tmp_path / "cases.jsonl",
+        {"id": "1", "expect": "violence", "text": "a slain ogre"},
+        {"id": "2", "text": "a boat"},
+        {"id": "3", "expect": "violence", "text": "a slain elf"},
+    )
+    async with ModerationPeer() as peer:
+        peer.words["ogre"] = {"violence/graphic": 0.99}
+        peer.scripted += [None, None, None]
+        settings = load_settings(home=tmp_path, moderation_base_url=peer.base_url)
+        told = report(await trial(chosen(settings, "endpoint"), read_cases(cases)), "endpoint").figures
+        assert told["unanswered"] >= 1
+        again = report(await trial(chosen(settings, "endpoint"), read_cases(cases)), "endpoint").figures
+    assert {name: again[name] for name in ("cases", "unanswered", "misses", "false_alarms")} == {
+        "cases": 3, "unanswered": 0, "misses": 0.5, "false_alarms": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -104,4 +122,4 @@ def test_a_line_that_is_no_case_is_told_with_its_number(tmp_path: Path, capsys: 
 
 
 def test_nothing_measured_is_an_empty_report() -> None:
-    assert report([], "words").figures == {"cases": 0}
+    assert report([], "words").figures == {"cases": 0, "unanswered": 0}
