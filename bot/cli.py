@@ -31,6 +31,7 @@ BENCHES = (
     "faults",
     "discord",
     "slack",
+    "marking",
 )
 """Modules of `measure.benches`."""
 
@@ -112,6 +113,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: a check that it runs, not a figure")
     parser.add_argument("--runs", type=_positive, metavar="N", help="faults: how often the program is killed (300)")
+    parser.add_argument("--pictures", metavar="DIR", help="marking: pictures of yours to measure with")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="faults: what the dice begin with")
     _figures(parser)
 

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from handlers.answering import Answering
 from handlers.audit import Act, note_others
+from handlers.english import alt_text
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
 from handlers.ids import turn_id
 from handlers.making import Draft, Making, Order, parent_of
@@ -139,14 +140,15 @@ class Buttons:
         except ImagingError as error:
             raise UserError(str(error)) from error
         data = await self._services.marking.sheet(data, (parent, picture))
-        alt = f"Picture {parent.number}: {parent.description}. Picture {picture.number}: {picture.description}."
+        told = f"Picture {parent.number}: {parent.description}. Picture {picture.number}: {picture.description}."
+        alt = alt_text(told, picture.operation)
         name = f"compare-{parent.number}-{picture.number}.png"
         file = File(name, "image/png", data, alt, spoiler=parent.spoiler or picture.spoiler)
         return Answer(f"Pictures {parent.number} and {picture.number}.", (file,))
 
     async def _show(self, picture: Picture) -> Answer:
-        data = await self._store.picture_bytes(picture.sha256)
-        alt = f"Picture {picture.number}: {picture.description}"
+        data = await self._services.marking.copy(picture.sha256)
+        alt = alt_text(f"Picture {picture.number}: {picture.description}", picture.operation)
         file = File(f"picture-{picture.number}.png", picture.media_type, data, alt, spoiler=picture.spoiler)
         return Answer(f"Picture {picture.number}.", (file,))
 

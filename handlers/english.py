@@ -18,8 +18,9 @@ from handlers.presentation import (
     Progress,
     Waiting,
     Why,
+    shorten,
 )
-from imaging.model import Makes
+from imaging.model import Makes, Operation
 
 
 class Sentence(StrEnum):
@@ -40,6 +41,18 @@ class Sentence(StrEnum):
     GO_BY = "Pictures to go by"
     GO_BY_HINT = "They become numbered pictures of the thread."
     DRAW = "Draw it"
+
+
+MADE_WITH_AI = " (made with AI)"
+"""Behind what stands for a picture where nobody sees it."""
+
+
+def alt_text(description: str, operation: Operation, most: int = 10_000) -> str:
+    """What stands for a picture where nobody sees it, of at most so many characters. Whoever hears it is told that AI
+    made it, unless a person brought it."""
+    if operation is Operation.UPLOAD:
+        return shorten(description, most)
+    return shorten(description, most - len(MADE_WITH_AI)) + MADE_WITH_AI
 
 
 DOING: Mapping[Makes, str] = {

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from handlers.english import Sentence
+from handlers.english import Sentence, alt_text
 from handlers.errors import StoreError
 from handlers.links import guarded
 from handlers.model import (
@@ -143,7 +143,7 @@ def tree(pictures: Sequence[Picture], shown: dict[int, str]) -> str:
 
 
 def _figure(picture: Picture, data: bytes | None) -> str:
-    alt = html.escape(picture.description, quote=True)
+    alt = html.escape(alt_text(picture.description, picture.operation), quote=True)
     image = "<p>(the file is gone)</p>"
     if data is not None:
         image = f'<img alt="{alt}" src="data:{picture.media_type};base64,{base64.b64encode(data).decode()}">'

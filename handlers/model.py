@@ -261,8 +261,6 @@ class PicturePart:
     sentence: str | None = None
     spoiler: bool = False
     """It is shown covered, and so are its previews."""
-    largest: bool = False
-    """The engine draws none larger: there is no refining it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,8 +391,6 @@ class Upload:
     height: int
     spoiler: bool = False
     """It is shown covered."""
-    largest: bool = False
-    """The engine draws none larger."""
 
 
 @dataclass(frozen=True, slots=True)

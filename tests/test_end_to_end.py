@@ -51,6 +51,10 @@ def test_a_script_of_messages_becomes_pictures_that_render_again(tmp_path: Path)
     path = Path(first["pictures"][0]["path"])
     with Image.open(path) as picture:
         assert picture.size == (first["pictures"][0]["recipe"]["width"], first["pictures"][0]["recipe"]["height"])
+    assert signed(path.read_bytes())
+    verified = easel("verify", str(path), "--home", str(home)).stdout
+    assert verified.startswith("Made with AI, by this Easel")
+    assert "Invisible mark: Easel's." in verified
     recipe = tmp_path / "recipe.json"
     recipe.write_text(easel("recipe", str(path)).stdout)
     assert json.loads(recipe.read_text()) == first["pictures"][0]["recipe"]

@@ -13,6 +13,7 @@ from bot.doctor import device, home, limits, running, uploads
 from bot.env_file import env_file
 from bot.home import Home
 from bot.llm import checkup
+from bot.marking import checkup as marking
 from bot.moderation import checkup as judges
 from bot.questions import ask
 from bot.settings import Settings, unknown_names
@@ -36,6 +37,7 @@ HERE: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     checkup.packaged,
     limits.examine,
     uploads.examine,
+    marking.examine,
 )
 """What is looked at on this machine, one after another."""
 

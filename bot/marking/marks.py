@@ -16,7 +16,7 @@ from handlers.errors import StoreError
 from handlers.model import Picture, PictureState
 from handlers.ports import Store
 from imaging.errors import BadPicture
-from imaging.marking.copies import Layers, marked, preview
+from imaging.marking.copies import Layers, marked, preview, source_of
 from imaging.marking.metadata import SourceType, xmp
 from imaging.marking.signature import Ingredient, Statement
 from imaging.model import Operation
@@ -125,8 +125,10 @@ class Marks:
     async def fit(self, data: bytes, max_bytes: int) -> bytes:
         if len(data) <= max_bytes:
             return data
+        if (source := source_of(data)) is None:
+            return (await self._run(partial(shrink_to, data, max_bytes)))[0]
         there = replace(self._layers, watermark=False, label=False)
-        return await self._marked(data, there, self._statement(SourceType.COMPOSITE), max_bytes)
+        return await self._marked(data, there, self._statement(source), max_bytes)
 
     def preview(self, data: bytes) -> bytes:
         return preview(data, self._packet) if self._packet else data

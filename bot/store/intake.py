@@ -74,9 +74,8 @@ class Intake:
         self._pictures.insert(picture, name)
         slot = f"{asked}-{number}"
         return PicturePart(
-            slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler,
-            largest=upload.largest,
-        )  # fmt: skip
+            slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler
+        )
 
     def begin(self, turn: Turn, event: str, now: datetime) -> Accepted:
         """A button, or whatever else is answered and has no message."""

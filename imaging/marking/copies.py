@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, PngImagePlugin
 
-from imaging.decoding.scan import png_text
+from imaging.decoding.scan import is_png, png_chunks, png_text
 from imaging.marking.label import labelled
 from imaging.marking.looks import look
-from imaging.marking.metadata import xmp
+from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import CannotSign, Credential, Statement, sign
 from imaging.marking.watermark import embed
 from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, open_kept, smaller
@@ -71,6 +71,17 @@ def marked(stored: bytes, layers: Layers, statement: Statement, max_bytes: int |
         return Copy(sign(data, media_type, replace(statement, look=look(image)), layers.credential), media_type)
     except CannotSign as error:
         return Copy(data, media_type, str(error))
+
+
+def source_of(copy: bytes) -> SourceType | None:
+    """What a PNG that `marked` made says of itself; None where it says nothing: an upload, or the watermark alone."""
+    if not is_png(copy):
+        return None
+    signed = any(kind == b"caBX" for kind, _, _ in png_chunks(copy))  # C2PA 2.2, "Embedding manifests into PNG"
+    said = source_type((png_text(copy, XMP_KEY, MAX_RECIPE_BYTES) or "").encode())
+    if said in tuple(SourceType):
+        return SourceType(said)
+    return SourceType.GENERATED if signed else None
 
 
 def _recipe(stored: bytes) -> str | None:

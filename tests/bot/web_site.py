@@ -14,12 +14,13 @@ from bot.chats.web.address import WebAddress
 from bot.chats.web.chat import WebChat
 from bot.chats.web.residents import ProxyLogin
 from bot.chats.web.service import About, WebService
+from bot.marking.build import marks
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.people import People
 from bot.readiness import Readiness
-from bot.settings import Login
+from bot.settings import Login, Settings
 from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.limits import Limits
@@ -50,9 +51,11 @@ class Site:
         self.store = await SqliteStore.open(self.home / "easel.db", FolderFiles(self.home / "pictures"))
         if self.address.login is not Login.NONE or await asyncio.to_thread((self.home / "people.db").exists):
             self.people = await People.open(self.home / "people.db")
+        self.marking = await marks(Settings(_env_file=None, home=self.home), self.home, self.store)
         self.chat = WebChat(
             self.store,
             self.address,
+            marking=self.marking,
             memory=self.memory,
             people=self.people,
             proxy_login=self.proxy_login,
@@ -60,7 +63,13 @@ class Site:
         )
         model = MeasuredLanguageModel(self.model, self.metrics)
         self.desk = Desk(
-            self.store, model, self.pictures, {"web": self.chat}, self.limits, also_forget=(self.forget_member,)
+            self.store,
+            model,
+            self.pictures,
+            {"web": self.chat},
+            self.limits,
+            also_forget=(self.forget_member,),
+            marking=self.marking,
         )
         self.page = WebService(
             self.chat,
@@ -87,6 +96,7 @@ class Site:
         await self.page.stop()
         await self.desk.close()
         await self.store.close()
+        self.marking.close()
         if self.people is not None:
             await self.people.close()
 

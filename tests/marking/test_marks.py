@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from bot.marking import build
+from bot.marking import build, checkup
 from bot.marking.marks import Kept, Marks
 from bot.settings import Settings
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from handlers.model import Action, Attachment, CommandCall, Picture, Press
+from imaging.findings import Level
 from imaging.marking.metadata import SourceType, source_type
 from imaging.model import Operation
 from tests.fakes import ANNA, THREAD, message, png
@@ -132,6 +133,41 @@ async def test_a_picture_of_an_answer_that_is_made_smaller_is_signed_anew(place:
     small = await place.marks.fit(sheet.data, len(sheet.data) - 1)
     assert len(small) < len(sheet.data)
     assert signed(small)
+
+
+async def test_a_covered_picture_that_is_shown_is_marked(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    [shown] = (await place.desk.press(Press("s", THREAD, ANNA, Action.SHOW, 1))).files
+    assert is_copy(shown.data, place.files.get((await place.picture(1)).sha256))
+    assert shown.alt == "Picture 1: a fox (made with AI)"
+
+
+async def test_an_upload_that_is_made_smaller_is_not_called_made_with_ai(place: Place) -> None:
+    await place.upload("mine", png(5, 200, 200), "Nice.")
+    upload = await place.marks.copy((await place.picture(1)).sha256)
+    for small in (
+        await place.marks.fit(upload, len(upload) - 1),
+        await place.marks.copy((await place.picture(1)).sha256, len(upload) - 1),
+    ):
+        assert len(small) < len(upload)
+        assert not signed(small)
+        assert source_type(packet_of(small)) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({}, "Easel's own"),
+        ({"mark_watermark": False}, "alone is left where platforms strip files (EASEL_MARK_WATERMARK is false)"),
+        ({"mark_signature": False, "mark_watermark": False, "mark_metadata": False}, "Article 50"),
+        ({"mark_certificate": "none.pem", "mark_key": "none.key"}, "pictures leave without a signature: none.pem"),
+    ],
+)
+def test_doctor_says_what_is_left_out_and_what_that_means(tmp_path: Path, chosen: dict[str, Any], told: str) -> None:
+    found = list(checkup.examine(Settings(_env_file=None, home=tmp_path, **chosen)))
+    assert told in found[0].sentence
+    assert (found[0].level is Level.OK) == (chosen == {})
+    assert not (tmp_path / "marking").exists(), "looking makes nothing"
 
 
 @pytest.mark.parametrize("broken", ["missing", "junk"])

@@ -100,7 +100,7 @@ def manifest(
     return {
         "display_information": {
             "name": name,
-            "description": "Talk, and pictures appear",
+            "description": "Talk, and pictures appear (made with AI)",
             "background_color": "#2b2d42",
         },
         "features": features,

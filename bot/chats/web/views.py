@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, assert_never
 
-from handlers.english import Sentence, missing, status
+from handlers.english import Sentence, alt_text, missing, status
 from handlers.model import (
     Answer,
     File,
@@ -36,6 +36,7 @@ def part(value: ReplyPart) -> Json:
                 "number": value.number,
                 "operation": value.operation.value,
                 "description": value.description,
+                "alt": alt_text(value.description, value.operation),
                 "parents": list(value.parents),
                 "state": value.state.value,
                 "status": status(progress(value)),
@@ -100,6 +101,7 @@ def picture(value: Picture) -> Json:
         "operation": value.operation.value,
         "parents": list(value.parents),
         "description": value.description,
+        "alt": alt_text(value.description, value.operation),
         "sha256": value.sha256,
         "width": value.width,
         "height": value.height,

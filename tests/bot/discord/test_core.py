@@ -15,12 +15,15 @@ import pytest
 from bot.chats.discord.build import build_discord
 from bot.chats.discord.chat import DiscordChat
 from bot.chats.discord.config import DiscordConfig, InMemoryKeyValue
+from bot.marking.build import marks
+from bot.settings import Settings
 from bot.store.store import SqliteStore
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.quota_rules import read_rules
 from tests.fakes import FakePictures, FolderFiles, Script, ScriptedModel, png
+from tests.marking.reading import is_copy
 from tests.slashes import ANSWERED, SAID
 
 CONFIG = DiscordConfig(token="t", shard_count=1, edit_interval_s=0, retry_s=0)
@@ -71,8 +74,10 @@ class Studio:
 async def parts(tmp_path: Path) -> AsyncIterator[tuple[SqliteStore, ScriptedModel, FakePictures, Desk, DiscordChat]]:
     store = await SqliteStore.open(tmp_path / "easel.db", FolderFiles(tmp_path / "pictures"))
     model, pictures, chats = ScriptedModel(), FakePictures(), {}  # type: ignore[var-annotated]
-    desk = Desk(store, model, pictures, chats, Limits(quotas=read_rules("20 pictures a day per person")))
-    chat = build_discord(CONFIG, desk, store, COMMANDS, InMemoryKeyValue())
+    marking = await marks(Settings(_env_file=None, home=tmp_path), tmp_path, store)
+    limits = Limits(quotas=read_rules("20 pictures a day per person"))
+    desk = Desk(store, model, pictures, chats, limits, marking=marking)
+    chat = build_discord(CONFIG, desk, store, COMMANDS, InMemoryKeyValue(), marking)
     chats["discord"] = chat
     yield store, model, pictures, desk, chat
     await desk.close()
@@ -226,6 +231,17 @@ async def test_an_admin_shuts_a_channel_and_opens_it_again(fox: Studio) -> None:
     await fox.say("ann", "another", "Fine.")
     assert words(fox.answer()).startswith("Fine.")
     assert len(fox.thread.history()) == before + 4
+
+
+async def test_pictures_arrive_marked_and_are_known_again(fox: Studio) -> None:
+    [file] = fox.answer().attachments
+    data = fox.env.backend.cdn.get(file.url)
+    [stored] = [kept for kept in fox.store._files.names() if is_copy(data, fox.store._files.get(kept))]  # type: ignore[attr-defined]
+    assert stored
+    assert (file.description or "").endswith("(made with AI)")
+    assert (await fox.command("ann", "verify", file=("fox.png", data))).startswith("Made with AI, by this Easel")
+    assert (await fox.command("ann", "verify", picture=1)).startswith("Made with AI, by this Easel")
+    assert "proves nothing" in await fox.command("ann", "verify", file=("mine.png", png(3, 64, 64)))
 
 
 async def test_an_export_is_a_file_and_forgetting_takes_ones_own_away(fox: Studio) -> None:

@@ -45,7 +45,7 @@ async def test_home_shows_my_pictures_with_the_way_to_their_threads(world: World
     world.store.settings["size"] = "wide"
     view = await home_of(world)
     (image,) = (block for block in view["blocks"] if block["type"] == "image")
-    assert (image["slack_file"], image["alt_text"]) == ({"id": file}, "a red fox")
+    assert (image["slack_file"], image["alt_text"]) == ({"id": file}, "a red fox (made with AI)")
     text = json.dumps(view)
     assert "https://peer.slack.com/archives/C1/p" in text
     assert "Today you have had 1 picture made." in text

@@ -66,7 +66,7 @@ def test_pictures_stand_where_their_tags_stood() -> None:
     (message,) = render.render(reply, {"s1": "F1"})
     assert [b["type"] for b in message.blocks] == ["section", "image", "actions", "section"]
     assert message.blocks[1]["slack_file"] == {"id": "F1"}
-    assert message.blocks[1]["alt_text"] == "a fox"
+    assert message.blocks[1]["alt_text"] == "a fox (made with AI)"
 
 
 def test_a_picture_that_slack_has_not_processed_is_not_put_into_an_image_block() -> None:

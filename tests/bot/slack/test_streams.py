@@ -204,7 +204,7 @@ async def test_pictures_appear_where_their_tags_stood_each_once_with_its_bytes(w
     (answer,) = world.peer.answers(thread)
     assert [b["type"] for b in answer["blocks"]] == ["section", "image", "actions", "section"]
     (file,) = world.peer.files.values()
-    assert (file.data, file.alt) == (b"bytes of abc", "a red fox")
+    assert (file.data, file.alt) == (b"bytes of abc", "a red fox (made with AI)")
     assert answer["blocks"][1]["slack_file"]["id"] == file.id
 
 

@@ -24,6 +24,7 @@ from bot.chats.discord.people import (
     person_of_interaction,
 )
 from bot.chats.discord.trouble import FAILURES
+from handlers.english import MADE_WITH_AI
 from handlers.errors import UserError
 from handlers.intake import going_by
 from handlers.model import (
@@ -195,7 +196,7 @@ class Presses:
             return picture.description
         attachments = attached(interaction.message) if interaction.message else []
         alts = (a.description or "" for a in attachments if number_of_file(a.filename) == number)
-        return next(alts, "").removeprefix(f"#{number}: ")
+        return next(alts, "").removeprefix(f"#{number}: ").removesuffix(MADE_WITH_AI)
 
     async def _redraw(self, before: Picture) -> None:
         """After a deletion: take the picture out of the message that shows it."""

@@ -14,7 +14,7 @@ from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.outgoing.controls import cancels, controls, group_controls
 from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
-from handlers.english import Sentence, words
+from handlers.english import Sentence, alt_text, words
 from handlers.links import guarded
 from handlers.model import (
     Action,
@@ -33,6 +33,7 @@ MAX_COMPONENTS = 39
 """One less than Discord takes, and a little text less: room for a word at the end."""
 MAX_TEXT = 3800
 MAX_ALT = 1024
+UNFINISHED = "Unfinished "
 MAX_GROUP = 5
 """A row holds five buttons, so at most five pictures stand side by side."""
 NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
@@ -171,14 +172,14 @@ def _caption(part: PicturePart, deleted: bool) -> str:
 
 
 def _shown(part: PicturePart, previews: bool, covered: bool) -> Shown | None:
-    alt = shorten(f"#{part.number}: {part.description}", MAX_ALT)
+    alt = alt_text(f"#{part.number}: {part.description}", part.operation, MAX_ALT - len(UNFINISHED))
     if part.state is SlotState.READY and part.sha256:
         return Shown(file_name(part.number, part.sha256, "img"), alt, sha256=part.sha256, covered=covered)
     if previews and part.state is SlotState.RENDERING and part.preview:
         digest = hashlib.sha256(part.preview).hexdigest()
         return Shown(
             file_name(part.number, digest, "img").replace("picture", "preview"),
-            shorten(f"Unfinished {alt}", MAX_ALT),
+            f"{UNFINISHED}{alt}",
             preview=part.preview,
             covered=covered,
         )

@@ -23,6 +23,7 @@ from bot.chats.slack.outgoing.recall import read_reference
 from bot.chats.slack.people import People
 from bot.chats.slack.trouble import FAILURES, code
 from handlers.command_text import help_rows
+from handlers.english import alt_text
 from handlers.model import NOWHERE, CommandSpec, Person, Picture, PicturePart, ThreadKey
 from handlers.ports import Handlers, Store
 from handlers.presentation import shorten
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 PICTURES = 6
 START = (
     "*Talk, and pictures appear.* Mention me in a channel, write to me here, or use `/easel imagine an idea`. "
-    "In a thread that I answered every message counts: “make it blue”, “the second one”, “more like #3”."
+    "In a thread that I answered every message counts: “make it blue”, “the second one”, “more like #3”.\n"
+    "_My words and pictures are made with AI: words may be wrong, and pictures show nothing that happened. "
+    "`/easel verify` says what a picture tells of its origin._"
 )
 
 
@@ -78,7 +81,8 @@ def _picture(one: Mine, *, images: bool) -> list[render.Block]:
     line = f"*#{picture.number}* {markup.escape(shorten(picture.description, render.SHORT))}{where}"
     if not images or one.file is None:
         return [render.section(line)]
-    alt = shorten(picture.description, render.ALT_LIMIT) or f"Picture {picture.number}"
+    told = picture.description or f"Picture {picture.number}"
+    alt = alt_text(told, picture.operation, render.ALT_LIMIT)
     return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, render.context(line)]
 
 

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import markdown, markup
-from handlers.english import Sentence, words
+from handlers.english import Sentence, alt_text, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
 from handlers.presentation import LABELS, Busy, Drawing, Made, Offer, caption, offered, shorten
 
@@ -86,7 +86,7 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
             "type": "image",
             "block_id": ids.card_id(part.number),
             "slack_file": {"id": file_id},
-            "alt_text": shorten(part.description, ALT_LIMIT) or f"Picture {part.number}",
+            "alt_text": alt_text(part.description or f"Picture {part.number}", part.operation, ALT_LIMIT),
             "title": _plain(title),
         }
     ]

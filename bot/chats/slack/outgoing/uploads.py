@@ -14,9 +14,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack.files import upload
 from bot.chats.slack.outgoing.recall import Known
 from bot.chats.slack.trouble import FAILURES, NO_ACCESS, code, is_passing
+from handlers.english import alt_text
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
-from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,9 @@ class Uploads:
             await self._note()
 
         data = await self._bytes(str(part.sha256))
+        alt = alt_text(part.description, part.operation, 990)
         file_id = await upload(
-            await self._client(), f"easel-{part.number}.{_kind(data)}", data, shorten(part.description, 990),
+            await self._client(), f"easel-{part.number}.{_kind(data)}", data, alt,
             known=known.sent.get(part.slot), note=note, poll_s=self._poll_s,
         )  # fmt: skip
         known.files[part.slot] = file_id

@@ -38,10 +38,10 @@ function show(title, wide, ...nodes) {
 }
 
 export const viewPicture = (part) =>
-  show(`#${part.number}`, true, el("img", { src: pictureUrl(part.sha256), alt: part.description }), el("figcaption", {}, part.description));
+  show(`#${part.number}`, true, el("img", { src: pictureUrl(part.sha256), alt: part.alt }), el("figcaption", {}, part.description));
 
 export function comparePictures(first, second) {
-  const figure = (picture) => el("figure", {}, uncoverable(picture, el("img", { src: pictureUrl(picture.sha256), alt: picture.description })), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
+  const figure = (picture) => el("figure", {}, uncoverable(picture, el("img", { src: pictureUrl(picture.sha256), alt: picture.alt })), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
   show(`#${first.number} and #${second.number}`, true, el("div", { class: "pair" }, figure(first), figure(second)));
 }
 
