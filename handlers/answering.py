@@ -18,7 +18,7 @@ from handlers.director import Director
 from handlers.errors import Moderated, StoreError
 from handlers.hands import Work, in_hand
 from handlers.intake import Brought, is_blank
-from handlers.model import Incoming, NoticePart, Person, PicturePart, Session, Turn
+from handlers.model import Incoming, NoticePart, Person, PicturePart, Role, Session, Turn
 from handlers.moderation.model import Kind, Subject
 from handlers.notices import Notices
 from handlers.ports import Chat
@@ -37,6 +37,8 @@ SOMEBODY = Person("", "somebody")
 NOTHING = Brought()
 DEADLY = "I was stopped again and again while I answered this, so I leave it; please ask in other words."
 CLOSE_AGAIN_S = 1.0
+EARLIER = 3
+"""So many messages before one are read with it, where it asks for something sexual."""
 
 
 class Answering:
@@ -173,18 +175,22 @@ class Answering:
                 run.assembly.add(NoticePart(_welcome(uploads)))
             await run.finish()
             return
+        session = await self._store.session(asked.thread)
+        before = _said_before(session, asked)
         try:
-            await self._services.screen.check(Subject(Kind.MESSAGE, asked.text), asked.thread)
+            await self._services.screen.check(Subject(Kind.MESSAGE, asked.text), asked.thread, said=before)
         except Moderated as error:
             await self._services.refused(asked.thread, run.person, error)
             run.assembly.add(NoticePart(str(error)))
             await run.finish(declined=True)
             return
-        await self._have_written(run, asked)
+        run.slots.said = f"{before}\n{asked.text}"
+        writer, request = self._prepared(run, asked, session)
+        del session  # nothing keeps its turns while the model writes
+        await self._have_written(run, asked, writer, request)
 
-    async def _have_written(self, run: Run, asked: Turn) -> None:
+    async def _have_written(self, run: Run, asked: Turn, writer: Writer, request: LanguageRequest) -> None:
         """By the language model."""
-        writer, request = self._prepared(run, asked, await self._store.session(asked.thread))
         await run.write(writer.write(request))
         if writer.declined:
             self._services.screen.refused_elsewhere("the language model", Kind.MESSAGE, asked.thread)
@@ -203,7 +209,7 @@ class Answering:
         current = next((line.number for line in request.pictures if line.current), None)
         model = services.asking(asked.thread, run.person)
         director = Director(
-            services, model, session, run.person, run.assembly, run.slots, current=current, said=asked.text
+            services, model, session, run.person, run.assembly, run.slots, current=current, said=run.slots.said
         )
         return Writer(model, director, run.assembly, services.limits), request
 
@@ -222,6 +228,12 @@ class Answering:
         self._runs.closing.add(turn.id)
         task = self._tasks.spawn(insist(), f"close {turn.id}")
         task.add_done_callback(lambda _: self._runs.closing.discard(turn.id))
+
+
+def _said_before(session: Session, asked: Turn) -> str:
+    """What people said last: a request may be built up over several messages, or by several people."""
+    said = [turn.text for turn in session.recent if turn.role is Role.USER and turn.id != asked.id]
+    return "\n".join(said[-EARLIER:])
 
 
 def _welcome(numbers: list[int]) -> str:

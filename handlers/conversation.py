@@ -123,7 +123,7 @@ class Conversation:
                 services = self._services
                 brought = Brought(sentences=(DEADLY_FILES,))
                 if fine:
-                    brought = await read_uploads(incoming, services.limits, services.decoders, services.screen)
+                    brought = await read_uploads(incoming, services)
             for error in brought.refused:
                 await self._services.refused(incoming.thread, incoming.person, error)
         brought = replace(brought, sentences=(*incoming.problems, *brought.sentences))

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 BROKE = "Something went wrong; please try again."
 MESSAGE = Amounts(messages=1)
-WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE})
+WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE, Action.SHOW})
 """Buttons that take work, and so count as messages."""
 
 

@@ -10,7 +10,8 @@ from handlers.errors import Moderated, TooLong, UnreadableUpload, UserError
 from handlers.limits import Limits
 from handlers.model import Attachment, Incoming, Press, Upload
 from handlers.moderation.model import Kind, Subject
-from handlers.screen import Screen
+from handlers.recipes import refined
+from handlers.services import Services
 from imaging.decoding.pool import Decoders
 from imaging.errors import BadPicture
 
@@ -61,9 +62,10 @@ def going_by(press: Press, attachments: tuple[Attachment, ...]) -> Incoming:
     return Incoming(press.event, press.thread, press.person, words, attachments, press.picture)
 
 
-async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders, screen: Screen) -> Brought:
+async def read_uploads(incoming: Incoming, services: Services) -> Brought:
     """Clean the attached pictures, which are decoded in processes of their own, and have them looked at."""
     attachments, owner = incoming.attachments, incoming.person.account_in(incoming.thread.chat)
+    limits, abilities = services.limits, services.pictures.abilities
     if not attachments:
         return Brought()
     uploads: list[Upload] = []
@@ -73,10 +75,11 @@ async def read_uploads(incoming: Incoming, limits: Limits, decoders: Decoders, s
     for attachment in attachments[: limits.attachments]:
         name = _name(attachment)
         try:
-            upload = await _read(name, attachment.data, owner, decoders)
+            upload = await _read(name, attachment.data, owner, services.decoders)
             subject = Subject(Kind.UPLOAD, picture=upload.data)
-            covered = await screen.check(subject, incoming.thread, said=incoming.text)
-            uploads.append(replace(upload, spoiler=covered or attachment.covered))
+            covered = await services.screen.check(subject, incoming.thread, said=incoming.text)
+            largest = refined(upload.width, upload.height, abilities) is None
+            uploads.append(replace(upload, spoiler=covered or attachment.covered, largest=largest))
         except UnreadableUpload as error:
             sentences.append(f"{name}: {error}")
         except Moderated as error:

@@ -131,13 +131,13 @@ class Making:
             )
             asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
-        spoiler = await self._screened(asked, style) or (plan.parent is not None and plan.parent.spoiler)
+        spoiler = await self._screened(asked, style, plan.parent) or (plan.parent is not None and plan.parent.spoiler)
         parents = () if plan.parent is None else (plan.parent.number,)
         return Draft(directive, parents, tuple(built), first, remark, spoiler)
 
-    async def _screened(self, texts: Iterable[str], style: str | None) -> bool:
+    async def _screened(self, texts: Iterable[str], style: str | None, parent: Parent | None = None) -> bool:
         """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
-        nor are the words that the host has set for every prompt."""
+        nor are the words that the host has set for every prompt. Whom an edit shows, its parent's words may say."""
         abilities = self._services.pictures.abilities
         bare = (text.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix) for text in texts)
         wanted = sorted({*(text.strip(" ,") for text in bare), style or ""}, key=len, reverse=True)
@@ -146,7 +146,8 @@ class Making:
             if not any(text.casefold() in longer.casefold() for longer in asked):
                 asked.append(text)
         check, thread = self._services.screen.check, self._thread
-        looks = (check(Subject(Kind.DESCRIPTION, text), thread, said=self._said) for text in asked if text)
+        said = "\n".join(filter(None, (self._said, parent.description if parent else "")))
+        looks = (check(Subject(Kind.DESCRIPTION, text), thread, said=said) for text in asked if text)
         return any(await asyncio.gather(*looks))
 
     async def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:

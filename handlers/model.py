@@ -261,6 +261,8 @@ class PicturePart:
     sentence: str | None = None
     spoiler: bool = False
     """It is shown covered, and so are its previews."""
+    largest: bool = False
+    """The engine draws none larger: there is no refining it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +393,8 @@ class Upload:
     height: int
     spoiler: bool = False
     """It is shown covered."""
+    largest: bool = False
+    """The engine draws none larger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class When(StrEnum):
     """A picture."""
     COVERED = "covered"
     """A picture that may be sensitive, where the chat cannot cover it."""
+    SMALL = "small"
+    """A picture that the engine can draw larger."""
     PARENT = "parent"
     """A picture that was made from another."""
     DRAWN = "drawn"
@@ -53,7 +55,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.SELECT, When.READY, "Select"),
     Offer(Action.VARY, When.READY, "Vary"),
     Offer(Action.EDIT, When.READY, "Edit…"),
-    Offer(Action.REFINE, When.READY, "Refine"),
+    Offer(Action.REFINE, When.SMALL, "Refine"),
     Offer(Action.VOTE, When.READY, "Vote", "Vote for it"),
     Offer(Action.REDO, When.DRAWN, "Redo", "Redo with a new seed"),
     Offer(Action.RECIPE, When.DRAWN, "Recipe"),
@@ -72,6 +74,7 @@ def offered(part: PicturePart, *, covers: bool = False) -> tuple[Offer, ...]:
     fits = {
         When.READY: part.state is SlotState.READY,
         When.COVERED: part.state is SlotState.READY and part.spoiler and not covers,
+        When.SMALL: part.state is SlotState.READY and not part.largest,
         When.PARENT: part.state is SlotState.READY and bool(part.parents),
         When.DRAWN: part.state is SlotState.READY and part.operation is not Operation.UPLOAD,
         When.GROWING: part.state in (SlotState.WAITING, SlotState.RENDERING),

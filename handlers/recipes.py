@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from handlers.errors import UserError
 from handlers.router import Parent, Planned
 from imaging.consistency import decide
 from imaging.model import Abilities, Control, Makes, Recipe, Technique
@@ -52,6 +53,9 @@ def build(
         size: `square`, `wide`, `tall` from the thread's settings, where the directive names none.
         style: The style that `adapted` was made with.
         keep_layout: The user's word on an edit: True keep the layout, False change more.
+
+    Raises:
+        UserError: a picture shall be refined that is as large as the engine draws.
     """
     fresh = _fresh(plan.directive, adapted, abilities, seed, size, style)
     if plan.parent is None:
@@ -189,15 +193,24 @@ def _controlled(recipe: Recipe, control: Control, parent: Parent, base: Recipe |
     return Built(replace(recipe, control=control, source=source, source_image=parent.sha256), needs)
 
 
+def refined(width: int, height: int, abilities: Abilities) -> tuple[int, int] | None:
+    """The size in pixels of a refined picture; None where the engine draws none that is larger."""
+    scale = min(abilities.refine_scale, LARGEST_SIDE / max(width, height))
+    size = _multiple(width * scale), _multiple(height * scale)
+    if abilities.refine_scale <= 1:
+        return size  # a hosted model draws at its own size again, in more detail
+    return size if abilities.draws(*size) and size[0] * size[1] > width * height else None
+
+
 def _built_refine(parent: Parent, fresh: Recipe, abilities: Abilities) -> Built:
     whole = parent.recipe
     width = whole.width if whole is not None else parent.width or fresh.width
     height = whole.height if whole is not None else parent.height or fresh.height
-    scale = min(abilities.refine_scale, LARGEST_SIDE / max(width, height))
+    size = refined(width, height, abilities)
+    if size is None:
+        raise UserError(f"Picture {parent.number} is as large as pictures get here; edit it or vary it instead.")
     reason = "The same picture, larger: its pixels are drawn over in more detail."
-    recipe = replace(
-        fresh, description=parent.description, width=_multiple(width * scale), height=_multiple(height * scale)
-    )
+    recipe = replace(fresh, description=parent.description, width=size[0], height=size[1])
     if Technique.IMAGE_TO_IMAGE not in abilities.techniques:
         control = Control(Technique.NONE, 0.0, "This engine cannot start from a picture: a new draw of the same words.")
         return Built(replace(recipe, control=control))

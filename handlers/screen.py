@@ -130,9 +130,9 @@ class Screen:
         if all(one.category is not Category.SEXUAL for one in answers.findings):
             return answers
         pictured = IN_WORDS if subject.picture is not None else ""
-        if not (said or (pictured and subject.text)):
+        if not (said.strip() or (pictured and subject.text)):
             return answers
-        scene = ", ".join(filter(None, (said, subject.text, pictured)))
+        scene = "\n".join(filter(None, (said.strip(), subject.text, pictured)))
         who = await self._ask(Subject(Kind.DESCRIPTION, scene))
         more = tuple(one for one in who.findings if one.category in SETTLED)
         return _Answers((*answers.findings, *more), answers.silent + who.silent)

@@ -11,9 +11,10 @@ from typing import Any
 
 from handlers.assembly import Assembly
 from handlers.errors import Moderated, UserError
-from handlers.model import PendingJob, Person, Picture, SlotState
+from handlers.model import PendingJob, Person, Picture, PicturePart, SlotState
 from handlers.moderation.model import Kind, Subject
 from handlers.quota import Share
+from handlers.recipes import refined
 from handlers.screen import Previews
 from handlers.services import Services
 from imaging.errors import ImagingError
@@ -38,7 +39,6 @@ class Slots:
         clock: Callable[[], datetime],
         said: str = "",
     ) -> None:
-        """`said` is what the person wrote that the pictures are for."""
         self._assembly = assembly
         self._person = person
         self._services = services
@@ -47,7 +47,8 @@ class Slots:
         self._screen = services.screen
         self._thread = assembly.turn.thread
         self._clock = clock
-        self._said = said
+        self.said = said
+        """What was said that the pictures are for."""
         self._tasks = Tasks()
         self._following: dict[str, asyncio.Task[None]] = {}
         self._files: dict[int, asyncio.Future[str | None]] = {}
@@ -180,15 +181,17 @@ class Slots:
         changes: dict[str, Any] = {"preview": self._services.marking.preview(preview)}
         if self._screen.house.previews is Previews.CLEARED:
             try:
-                covered = await self._look(Kind.PREVIEW, self._assembly.slot(slot).description, preview)
+                covered = await self._look(Kind.PREVIEW, self._assembly.slot(slot), preview)
             except UserError:
                 return  # the finished picture is what is refused, if it is like that
             changes["spoiler"] = self._assembly.slot(slot).spoiler or covered
         self._assembly.update(slot, **changes)
 
-    async def _look(self, kind: Kind, description: str, picture: bytes) -> bool:
-        """Whether it is covered."""
-        return await self._screen.check(Subject(kind, description, picture), self._thread, said=self._said)
+    async def _look(self, kind: Kind, part: PicturePart, picture: bytes) -> bool:
+        """Whether it is covered. Who it shows may be known from what it was made from alone."""
+        parents = [await self._store.picture(self._thread, number) for number in part.parents]
+        said = "\n".join((self.said, *(parent.description for parent in parents if parent is not None)))
+        return await self._screen.check(Subject(kind, part.description, picture), self._thread, said=said)
 
     async def _cleared(self, job: PendingJob, rendered: RenderedPicture) -> bool:
         """Whether a finished picture, which nobody has seen yet, is shown covered.
@@ -199,7 +202,7 @@ class Slots:
         slot = self._assembly.slot(job.request.id)
         self._looked_at.add(slot.slot)
         try:
-            covered = await self._look(Kind.PICTURE, slot.description, rendered.data)
+            covered = await self._look(Kind.PICTURE, slot, rendered.data)
         except Moderated as error:
             await self._pictures.discard(slot.slot, str(error))
             raise
@@ -242,10 +245,11 @@ class Slots:
                 self._assembly.notice(f"Picture {job.number}: {note}")
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
+        largest = refined(picture.width, picture.height, self._pictures.abilities) is None
         self._files[job.number].set_result(picture.sha256)
         self._assembly.update(
             job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None,
-            spoiler=picture.spoiler,
+            spoiler=picture.spoiler, largest=largest,
         )  # fmt: skip
 
     def _end(self, job: PendingJob, state: SlotState, sentence: str) -> None:

@@ -145,6 +145,13 @@ JobEvent: TypeAlias = Queued | Started | Step | Done | Failed | Cancelled
 Outcome: TypeAlias = Done | Failed | Cancelled
 
 
+LARGEST = 4
+"""Pixels of the largest picture, relative to the engine's square."""
+LEAST_SQUARE = 96 * 96
+"""Pixels of the square that the largest is measured by, where an engine's own is smaller."""
+LONGEST_SIDE = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What an engine can do, declared before it is loaded (no torch needed to ask).
@@ -169,6 +176,12 @@ class Abilities:
     prompt_prefix: str = ""
     prompt_suffix: str = ""
     negative_prompt: str = ""
+
+    def draws(self, width: int, height: int) -> bool:
+        """Whether a picture of so many pixels is not too large."""
+        square = self.sizes.get("square") or next(iter(self.sizes.values()))
+        most = LARGEST * max(square[0] * square[1], LEAST_SQUARE)
+        return width * height <= most and max(width, height) <= LONGEST_SIDE
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,9 @@ class Intake:
         self._pictures.insert(picture, name)
         slot = f"{asked}-{number}"
         return PicturePart(
-            slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler
-        )
+            slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler,
+            largest=upload.largest,
+        )  # fmt: skip
 
     def begin(self, turn: Turn, event: str, now: datetime) -> Accepted:
         """A button, or whatever else is answered and has no message."""

@@ -75,7 +75,7 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
                 "state": part.state.value,
                 "sha256": part.sha256,
                 "sentence": part.sentence,
-            } | ({"spoiler": True} if part.spoiler else {})
+            } | {name: True for name in ("spoiler", "largest") if getattr(part, name)}
 
 
 def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
@@ -90,6 +90,7 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
             sha256=data["sha256"],
             sentence=data["sentence"],
             spoiler=bool(data.get("spoiler")),
+            largest=bool(data.get("largest")),
         )
     if "select" in data:
         return SelectPart(data["select"], data["description"])

@@ -22,6 +22,9 @@ _LOOKS = {
 LOOKS = str.maketrans({alike: letter for letter, alikes in _LOOKS.items() for alike in alikes})
 LEET = str.maketrans("0134578@$!|+€¡", "oieastbasiltei")
 ONE_IS_L = str.maketrans("1|", "ll")
+_MASK = re.compile(r"(?<=\w)[*#]+(?=\w)")
+VOWELS = "aeiou"
+"""What a sign that hides a letter ("p*rn") most often hides."""
 
 # What normalisation leaves alone, though it is only another way to write a letter.
 _LETTERS = {
@@ -101,7 +104,7 @@ def words(text: str) -> str:
 
 
 def readings(text: str) -> Readings:
-    """All that a text may say; at most a dozen readings, each of a length that is linear in the text's."""
+    """All that a text may say; about a dozen readings at most, each of a length that is linear in the text's."""
     versions = [clean(text)]
     if "\u202e" in text:  # what is written backwards and shown forwards
         versions.append(clean(_REVERSED.sub(lambda found: found[1][::-1], text)))
@@ -113,6 +116,8 @@ def readings(text: str) -> Readings:
             joined, letters = _joined(looks)
             found.update({words(looks): None, words(joined): None})
             runs.update(dict.fromkeys(letters))
+        if _MASK.search(version):
+            found.update((words(_looks(_MASK.sub(vowel, version), LEET)), None) for vowel in VOWELS)
     return Readings(tuple(found), tuple(runs))
 
 

@@ -23,8 +23,6 @@ from imaging.outputs import open_kept
 MAX_GUIDANCE = 50.0
 LONGEST_NOTE = 500
 """Characters of words left out that a recipe's notes repeat."""
-LARGEST = 4
-"""Pixels of the largest picture, relative to the checkpoint's square."""
 
 
 class Planner:
@@ -80,12 +78,11 @@ class Planner:
     def _check(self, recipe: Recipe) -> None:
         scale = self._parts.scale
         width, height = recipe.width, recipe.height
-        square = self._abilities.sizes["square"]
         if width % scale or height % scale or min(width, height) < 8 * scale:
             raise EngineError(
                 f"Pictures of {width} × {height} cannot be made; sizes are multiples of {scale} from {8 * scale} on."
             )
-        if width * height > LARGEST * max(square[0] * square[1], 96 * 96) or max(width, height) > 4096:
+        if not self._abilities.draws(width, height):
             raise EngineError(f"{width} × {height} is too large for {self._abilities.name}; ask for a smaller picture.")
         if not 0 <= recipe.guidance_scale <= MAX_GUIDANCE:
             raise EngineError(f"A guidance of {recipe.guidance_scale:g} cannot be used; 0 to {MAX_GUIDANCE:g} can.")

@@ -99,6 +99,24 @@ async def test_buttons_do_what_words_do(site: Site) -> None:
     assert "99" in answer["text"]
 
 
+async def test_what_cannot_be_refined_any_more_is_not_offered_to_be(site: Site) -> None:
+    site.model.scripts.append('One <image id="1"> a fox </image>')
+    await site.say("a fox", ("mine.png", png(7, 1024, 1024)))
+    await site.answered()
+    for number in (2, 3):
+        await site.press("refine", picture=number)
+        await site.desk.settle()
+    turns = (await anext(site.follow()))["turns"]
+    parts = {part["number"]: part for turn in turns for part in turn["parts"] if part["kind"] == "picture"}
+    refines = {n: any(offer["action"] == "refine" for offer in part["offers"]) for n, part in parts.items()}
+    assert refines == {1: False, 2: True, 3: True, 4: False}
+    for number in (1, 4):
+        _, answer = await site.press("refine", picture=number)
+        assert answer["text"] == f"Picture {number} is as large as pictures get here; edit it or vary it instead."
+    await site.desk.settle()
+    assert len((await anext(site.follow()))["pictures"]) == 4
+
+
 async def test_an_upload_becomes_a_numbered_picture(site: Site) -> None:
     site.model.scripts.append("Nice picture.")
     assert await site.say("look at this", ("mine.png", png(7, 64, 64))) == 202

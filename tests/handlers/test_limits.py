@@ -71,6 +71,7 @@ PRESSES: list[tuple[Action, bool]] = [
     (Action.REFINE, True),
     (Action.REDO, True),
     (Action.COMPARE, True),
+    (Action.SHOW, True),
     (Action.SELECT, False),
     (Action.RECIPE, False),
     (Action.UNDO, False),

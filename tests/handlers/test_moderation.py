@@ -31,7 +31,7 @@ from handlers.ports import ModeratorUnavailable
 from handlers.quota_rules import Sharers, share_key
 from handlers.screen import House, Previews, Screen
 from imaging.model import Done, FailureKind
-from tests.fakes import ABILITIES, ANNA, THREAD, message, pictures, png, rendered, words
+from tests.fakes import ABILITIES, ANNA, BEN, THREAD, message, pictures, png, rendered, words
 from tests.handlers.conftest import World
 
 ADMIN = Person("u9", "Ada", admin=True)
@@ -197,6 +197,30 @@ async def test_who_a_scene_is_about_may_stand_in_the_message_alone(moderated: Wo
     reply = await moderated.say("my pupil on holiday", f"<image> {COVERED} </image>")
     assert pictures(reply) == []
     assert words(reply) == "I do not draw anything sexual with minors here; please ask for something else."
+
+
+async def test_who_a_scene_is_about_may_stand_in_earlier_messages_of_anybody(moderated: World) -> None:
+    await moderated.say("my pupil is on holiday", "How nice!", person=BEN)
+    await moderated.say("at the beach", "I see.")
+    reply = await moderated.say("go on", f"<image> {COVERED} </image>")
+    assert "anything sexual with minors" in words(reply)
+    reply = await moderated.say("now with a bikini", event="e-bikini")
+    assert "anything sexual with minors" in words(reply)
+    for at in range(4):
+        await moderated.say(f"a boat {at}", "Yes.")
+    await moderated.say("a lifeguard", f"<image> {COVERED} </image>")
+    assert only(moderated).spoiler
+
+
+async def test_whom_an_edit_shows_its_parents_words_may_say(moderated: World, eyes: Eyes) -> None:
+    await moderated.say("school", "<image> a pupil with a kite </image>")
+    edit = Press("p1", THREAD, ANNA, Action.EDIT, 1, text="the same in a bikini")
+    answer = await moderated.desk.press(edit)
+    assert "anything sexual with minors" in answer.text
+    eyes.pictures[Kind.PICTURE] = (Category.SEXUAL, Weight.BORDERLINE)
+    await moderated.desk.press(replace(edit, event="p2", text="the same at the beach"))
+    await moderated.desk.settle()
+    assert "anything sexual with minors" in (only(moderated).sentence or "")
 
 
 async def test_a_borderline_description_is_drawn_covered_and_so_is_what_is_made_of_it(moderated: World) -> None:

@@ -42,8 +42,9 @@ KEY = ThreadKey("discord", "1", "2", "3")
 ROOT = PicturePart("s", 1, Operation.IMAGE, "a fox", state=SlotState.READY, sha256="ab")
 CHILD = replace(ROOT, number=2, operation=Operation.EDIT, parents=(1,))
 UPLOAD = replace(ROOT, number=3, operation=Operation.UPLOAD)
+LARGEST = replace(CHILD, number=5, operation=Operation.REFINE, largest=True)
 WAITING = replace(ROOT, number=4, state=SlotState.WAITING, sha256=None)
-PARTS = (ROOT, CHILD, UPLOAD, WAITING)
+PARTS = (ROOT, CHILD, UPLOAD, WAITING, LARGEST)
 
 
 def on_discord(part: PicturePart) -> set[Action]:
@@ -70,7 +71,7 @@ def on_the_page(part: PicturePart) -> set[Action]:
     return {Action(offer["action"]) for offer in views.part(part)["offers"]}
 
 
-@pytest.mark.parametrize("part", PARTS, ids=["drawn", "edited", "brought", "waiting"])
+@pytest.mark.parametrize("part", PARTS, ids=["drawn", "edited", "brought", "waiting", "largest"])
 def test_a_picture_offers_the_same_in_every_chat(part: PicturePart) -> None:
     wanted = {offer.action for offer in offered(part)}
     assert on_discord(part) == on_slack(part) == on_the_page(part) == wanted
@@ -93,6 +94,7 @@ def test_what_is_offered_makes_sense() -> None:
     assert {Action.UNDO, Action.COMPARE, Action.REDO, Action.VOTE} <= on_the_page(CHILD)
     assert not {Action.REDO, Action.RECIPE} & on_the_page(UPLOAD)
     assert on_the_page(WAITING) == {Action.CANCEL}
+    assert on_the_page(CHILD) - on_the_page(LARGEST) == {Action.REFINE}
     for state in (SlotState.FAILED, SlotState.CANCELLED):
         assert offered(replace(ROOT, state=state)) == ()
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.recipes import LONGEST_CHAIN, Built, build, depth
+from handlers.errors import UserError
+from handlers.recipes import LONGEST_CHAIN, Built, build, depth, refined
 from handlers.router import Invalid, Parent, Planned, Resolution, Selected, View, resolve
 from imaging.model import Abilities, Operation, Technique
 from prompts.adapter import adapt
@@ -131,6 +132,30 @@ def test_refine_is_larger_and_starts_from_the_pixels() -> None:
         Directive(Operation.EDIT, description="a blue fox in the snow", change="small"), thread(parent, refined)
     )
     assert (edit.recipe.width, edit.recipe.source) == (64, parent.recipe)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [
+        (64, 64, (96, 96)), (96, 96, (144, 144)), (144, 144, None), (64, 2000, None), (1, 1, (16, 16)),
+    ],
+)  # fmt: skip
+def test_refine_ends_where_the_engine_draws_none_larger(width: int, height: int, size: tuple[int, int] | None) -> None:
+    assert refined(width, height, FULL) == size
+    upload = Parent(1, Operation.UPLOAD, "me.png", None, "sha-up", width, height)
+    directive = Directive(Operation.REFINE, source=1)
+    if size is None:
+        with pytest.raises(UserError, match="as large as pictures get here"):
+            made(directive, thread(upload))
+    else:
+        recipe = made(directive, thread(upload)).recipe
+        assert (recipe.width, recipe.height) == size
+        assert FULL.draws(*size)
+
+
+def test_an_engine_that_draws_at_its_own_size_refines_as_often_as_is_wished() -> None:
+    hosted = replace(FULL, refine_scale=1.0, sizes={"square": (1024, 1024)})
+    assert refined(1024, 1024, hosted) == (1024, 1024)
 
 
 def test_an_edit_of_an_upload_looks_at_its_pixels() -> None:

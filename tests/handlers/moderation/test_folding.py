@@ -29,6 +29,7 @@ WAYS = {
     "letters said long": "a naaaked man",
     "written backwards": "a \u202edekan\u202c man",
     "capitals": "a NAKED man",
+    "a sign that hides a letter": "a n*ked man",
 }
 
 
@@ -70,7 +71,7 @@ def test_folding_never_raises_and_folding_again_changes_nothing(text: str) -> No
 @given(st.text(max_size=300))
 def test_readings_are_few_and_none_is_much_longer_than_the_text(text: str) -> None:
     read = readings(text)
-    assert len(read.words) <= 12
+    assert len(read.words) <= 20
     assert len(read.runs) <= len(text)
     # One character becomes 18 at most (U+FDFA), and every one of them may become a word.
     assert all(len(reading) <= 36 * len(text) + 2 for reading in read.words)

@@ -112,13 +112,6 @@ EXTRAS = """soft light|highly detailed|dramatic lighting|vivid colors|cinematic|
 |centered composition|studio lighting|thick brush strokes|film grain|gold accents|a sense of calm""".replace(
     "\n", ""
 ).split("|")
-CAMERAS = {
-    "zoom in": "a close-up of", "show it closer": "a close-up of", "close-up please": "a close-up of",
-    "zoom out a bit": "a wide shot of", "show it from above": "a top view of", "view from above": "a top view of",
-    "from behind": "a back view of", "from a low angle": "a low angle view of", "show it from the side": "a side view of",
-    "pull the camera back": "a wide shot of", "bird's eye view": "a bird's eye view of", "move closer": "a close-up of",
-    "further away": "a wide shot of",
-}  # fmt: skip
 MATERIALS = terms(
     "chocolate wood gold lego glass stone ice paper cheese cloud bronze marble yarn candy metal sand bread moss"
 )

@@ -16,7 +16,6 @@ function open(id, push = true) {
   stopFollowing();
   thread = id;
   board.reset();
-  board.settled = new Set();
   if (push) history.pushState(null, "", `/t/${id}`);
   stopFollowing = api.follow(id, receive, (connected) => { $("connection").hidden = connected; });
   closePanel("threads-panel");

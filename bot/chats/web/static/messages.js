@@ -112,18 +112,22 @@ export class Board {
     this.turns = new Map();
     this.cards = new Map();
     this.pictures = new Map();
+    this.settled = new Set();
     this.complete = false;
     this.current = null;
     this.me = null;
     this.root.replaceChildren();
   }
 
+  /** `settled` are the numbers whose pictures were there once: one that is there no more was deleted. */
   known(number) { return this.pictures.get(number) || null; }
 
   gone(part) { return part.state === "ready" && this.complete && !this.pictures.has(part.number) && this.settled.has(part.number); }
 
   snapshot(message) {
     this.me = message.me;
+    // A picture is stored before its part is ready: what is ready in a snapshot, and is not among its pictures, was deleted.
+    for (const part of message.turns.flatMap((turn) => turn.parts)) if (part.state === "ready") this.settled.add(part.number);
     this.#learn(message);
     const ids = new Set(message.turns.map((turn) => turn.id));
     for (const [id, view] of this.turns) if (!ids.has(id)) { view.node.remove(); this.turns.delete(id); }
@@ -141,8 +145,7 @@ export class Board {
 
   #learn(message) {
     this.pictures = new Map(message.pictures.filter((picture) => !picture.deleted).map((picture) => [picture.number, picture]));
-    this.settled = new Set([...(this.settled || []), ...this.pictures.keys()]);
-    if (!this.complete) for (let number = 1; number <= Math.max(0, ...this.pictures.keys()); number++) this.settled.add(number);
+    for (const number of this.pictures.keys()) this.settled.add(number);
     this.current = message.current;
     this.complete = true;
   }

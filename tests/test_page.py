@@ -1,0 +1,91 @@
+"""The page in a real browser, on a running server whose language model and pictures are fakes: what people do there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bot.web_site import THREAD, Site
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (on Debian: apt-get install chromium)"),
+]
+
+
+class Visit:
+    """A browser of one person, and the page's server."""
+
+    def __init__(self, site: Site, context: Any, shots: Path | None) -> None:
+        self.site = site
+        self.context = context
+        self.shots = shots
+        self.errors: list[str] = []
+
+    async def open(self, thread: str = THREAD, **size: int) -> Any:
+        page = await self.context.new_page()
+        await page.set_viewport_size({"width": 1280, "height": 860} | size)
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.goto(f"{self.site.page.url}t/{thread}")
+        await page.locator("#message").wait_for()
+        return page
+
+    async def say(self, page: Any, text: str, answer: str = "") -> None:
+        """Write a message; `answer` is what the language model writes."""
+        if answer:
+            self.site.model.scripts.append(answer)
+        await page.locator("#message").fill(text)
+        await page.keyboard.press("Enter")
+
+    async def shot(self, page: Any, name: str) -> None:
+        if self.shots is not None:
+            await page.wait_for_timeout(400)
+            await page.screenshot(path=self.shots / f"page-{name}.png")
+
+
+@pytest.fixture
+async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
+    from playwright.async_api import async_playwright
+
+    site = Site(tmp_path)
+    await site.start()
+    async with async_playwright() as tools:
+        browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        shots = os.environ.get("SCREENSHOTS")
+        made = Visit(site, await browser.new_context(), Path(shots) if shots else None)
+        yield made
+        await browser.close()
+    await site.stop()
+    assert made.errors == []
+
+
+def two(first: str = "a fox", second: str = "a hat") -> str:
+    return f'Two: <image id="1"> {first} </image> and <image id="2"> {second} </image>'
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_deleted_picture_stays_deleted_when_the_page_is_opened_again(visit: Visit, number: int) -> None:
+    page = await visit.open()
+    await visit.say(page, "two, please", two())
+    await page.locator(".card button.frame img").nth(1).wait_for()
+    card = page.locator(f".card[data-number='{number}']")
+    await card.locator("summary").click()
+    await card.get_by_role("button", name="Delete").click()
+    await page.locator(".card.gone").wait_for()
+    await page.reload()
+    await page.locator(".card.gone").get_by_text("was deleted").wait_for()
+    assert await page.locator(f".card[data-number='{number}'] button").count() == 0
+    assert await page.locator(".card button.frame img").count() == 1
+    await visit.shot(page, f"deleted-{number}")
