@@ -46,6 +46,8 @@ _LONG = re.compile(r"([^\W\d_])\1{2,}")
 _CHUNK = re.compile("[^\\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 """What stands between spaces; Chinese, Japanese and Korean stand beside Latin letters without one."""
 _ASCII_WORDS = re.compile("[a-z]+|[0-9]+")
+_CAPITAL_I = re.compile("(?<=[a-z])I")
+_HASHTAG = re.compile(r"#(\w+)")
 _DIGITS = re.compile(r"\d+|\D+")
 SHORTEST_RUN = 3
 """Single letters in a row that are taken for a spaced word."""
@@ -54,7 +56,7 @@ SHORTEST_RUN = 3
 @dataclass(frozen=True, slots=True)
 class Readings:
     """`words`: lower-case words, symbols and numbers with one space between them and one at each end. `runs`: letters
-    that were written one by one, without any space: where one word ends and the next begins is unknown."""
+    that were spaced one by one, and hashtags: where one word ends and the next begins is unknown."""
 
     words: tuple[str, ...]
     runs: tuple[str, ...] = ()
@@ -108,8 +110,10 @@ def readings(text: str) -> Readings:
     versions = [clean(text)]
     if "\u202e" in text:  # what is written backwards and shown forwards
         versions.append(clean(_REVERSED.sub(lambda found: found[1][::-1], text)))
+    if _CAPITAL_I.search(text):  # drawn like a small L
+        versions.append(clean(_CAPITAL_I.sub("l", text)))
     found: dict[str, None] = {}
-    runs: dict[str, None] = {}
+    runs = {clean(tag): None for tag in _HASHTAG.findall(text)}
     for version in versions:
         found[words(version)] = None
         for looks in dict.fromkeys((_looks(version, LEET), _looks(version, {**LEET, **ONE_IS_L}))):

@@ -41,6 +41,8 @@ class Part:
 
 
 _NUMBER = re.compile(r"(?<= )\d{1,2}(?= )")
+_HAN = "一二三四五六七八九"
+_HAN_AGE = re.compile(f"(?:([{_HAN[1:]}])?(十)([{_HAN}])?|([{_HAN}]))(?=[岁歲歳才])")
 Ends: TypeAlias = tuple[str, str, tuple[Part, ...]]
 """Of one term: its first needle, its group, and the parts that must follow."""
 KEY = 3
@@ -139,4 +141,11 @@ def _after_gaps(text: str, end: int, rest: tuple[Part, ...]) -> int | None:
 
 def _aged(text: str) -> str:
     """A reading with every number of years below 18 as one sign."""
-    return _NUMBER.sub(lambda found: YOUNG if 0 < int(found[0]) < ADULT else found[0], text)
+    text = _NUMBER.sub(lambda found: YOUNG if 0 < int(found[0]) < ADULT else found[0], text)
+    return _HAN_AGE.sub(lambda found: f"{YOUNG} " if _han(found) < ADULT else found[0], text)
+
+
+def _han(found: re.Match[str]) -> int:
+    """The value of a number below 100 in Chinese figures."""
+    tens, ones, alone = (_HAN.index(figure) + 1 if figure else 0 for figure in found.group(1, 3, 4))
+    return 10 * max(tens, 1) + ones if found[2] else alone

@@ -44,6 +44,11 @@ def test_letters_in_a_row_are_read_as_words_where_gaps_tell_and_as_a_run_where_t
     assert " 裸体的女孩 " in readings("裸 体 的 女 孩").words
 
 
+def test_a_capital_i_is_read_as_a_small_l_too_and_a_hashtag_as_letters_in_a_row() -> None:
+    assert " a girl " in readings("a girI").words
+    assert readings("#NudeGirl").runs == ("nudegirl",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -52,6 +52,18 @@ def test_an_age_below_18_is_childhood(age: int) -> None:
     assert Category.MINORS in found(f"a nude woman, {age} years old")
 
 
+@pytest.mark.parametrize(
+    "text", ["她只有十三岁，全裸", "全裸，九岁", "17歳の裸", "naked 16f", "#nudeschoolgirl", "a nude girI"]
+)
+def test_ages_and_childhood_are_read_in_other_writing_too(text: str) -> None:
+    assert Category.MINORS in found(text)
+
+
+def test_chinese_figures_of_grown_ups_are_not_read_in_part() -> None:
+    assert found("二十三岁，全裸") == {Category.SEXUAL}
+    assert found("三十歳、裸") == {Category.SEXUAL}
+
+
 @pytest.mark.parametrize("age", [18, 25, 90])
 def test_an_age_of_18_and_more_is_not(age: int) -> None:
     assert found(f"a nude woman, {age} years old") == {Category.SEXUAL}
