@@ -89,3 +89,27 @@ async def test_a_deleted_picture_stays_deleted_when_the_page_is_opened_again(vis
     assert await page.locator(f".card[data-number='{number}'] button").count() == 0
     assert await page.locator(".card button.frame img").count() == 1
     await visit.shot(page, f"deleted-{number}")
+
+
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""As a browser tells a tab that another one covers it; without a screen none is ever covered."""
+
+
+async def test_any_number_of_tabs_and_a_hidden_one_catches_up(visit: Visit) -> None:
+    first = await visit.open()
+    await visit.say(first, "a fox", 'A fox: <image id="1"> a fox </image>')
+    await first.locator(".card button.frame img").wait_for()
+    tabs = [first]
+    for _ in range(7):
+        await tabs[-1].evaluate(HIDDEN, True)
+        tabs.append(await visit.open())
+        await tabs[-1].locator(".card button.frame img").wait_for()
+    await visit.say(tabs[-1], "a hat", 'A hat: <image id="2"> a hat </image>')
+    await tabs[-1].locator(".card button.frame img").nth(1).wait_for()
+    assert visit.site.chat.hub.pages == 1
+    await tabs[-1].evaluate(HIDDEN, True)
+    await first.evaluate(HIDDEN, False)
+    await first.locator(".card button.frame img").nth(1).wait_for()

@@ -20,6 +20,7 @@ from handlers.model import SlotState
 from tests.bot.web_site import NAMES, THREAD, Site
 from tests.fakes import png
 from tests.marking.reading import is_copy
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -124,6 +125,24 @@ async def test_an_upload_becomes_a_numbered_picture(site: Site) -> None:
     snapshot = await anext(site.follow())
     assert snapshot["pictures"][0]["operation"] == "upload"
     assert snapshot["turns"][0]["parts"][0]["kind"] == "picture"
+
+
+async def test_a_refusal_waits_for_whoever_has_no_page_open(site: Site) -> None:
+    await site.say("x" * 9000, event="event-too-long")
+    await site.say("/help")
+    await until(lambda: not any(task.get_name().startswith("web ") for task in asyncio.all_tasks()))
+    assert site.chat.hub.subscribe(THREAD, "somebody else").take() == []
+    seen: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        async for message in site.follow():
+            seen.append(message)
+            if {"notice", "answer"} <= {each["type"] for each in seen}:
+                break
+    assert seen[0]["type"] == "snapshot"
+    [notice] = [message for message in seen if message["type"] == "notice"]
+    assert "9,000 characters" in notice["sentence"]
+    assert notice["event"].endswith(":event-too-long")
+    assert site.chat.hub.subscribe(THREAD, seen[0]["me"]).take() == []  # told once
 
 
 async def test_a_refusal_reaches_only_the_one_who_asked(site: Site) -> None:

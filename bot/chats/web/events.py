@@ -7,11 +7,16 @@ other, and everyone who connects gets a whole snapshot first, so reconnecting is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Message = Mapping[str, Any]
+MISSED_S = 600.0
+"""What nobody was there for is kept for so long."""
+MISSED_EACH, MISSED_ALL = 20, 200
+"""Messages for one person in one thread; persons in threads."""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +47,27 @@ class Preview:
     data: bytes
 
 
+class Missed:
+    """What was meant for one person and came while they had no page open: a hidden tab follows nothing."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], dict[str, tuple[float, Message]]] = {}
+
+    def keep(self, thread: str, person: str, key: str, message: Message) -> None:
+        mine = self._kept.pop((thread, person), {})
+        self._kept[thread, person] = mine  # at the end: who has waited longest goes first
+        mine[key] = (time.monotonic(), message)
+        for over in list(mine)[:-MISSED_EACH]:
+            del mine[over]
+        for gone in list(self._kept)[:-MISSED_ALL]:
+            del self._kept[gone]
+
+    def take(self, thread: str, person: str) -> dict[str, Message]:
+        since = time.monotonic() - MISSED_S
+        kept = self._kept.pop((thread, person), {})
+        return {key: message for key, (at, message) in kept.items() if at >= since}
+
+
 class Hub:
     """The open pages of every thread, the answers that are still growing, and their newest previews."""
 
@@ -51,11 +77,14 @@ class Hub:
         self._said: dict[str, dict[str, Message]] = {}
         self._previews: dict[str, Preview] = {}
         self._notices = 0
+        self._missed = Missed()
         self.closed = False
 
     def subscribe(self, thread: str, person: str) -> Subscriber:
         subscriber = Subscriber(person)
         self._subscribers.setdefault(thread, set()).add(subscriber)
+        for key, message in self._missed.take(thread, person).items():
+            subscriber.put(key, message)
         return subscriber
 
     def unsubscribe(self, thread: str, subscriber: Subscriber) -> None:
@@ -98,10 +127,14 @@ class Hub:
         self.publish(thread, f"reply/{turn}", message)
 
     def publish(self, thread: str, key: str, message: Message, *, person: str | None = None) -> None:
-        """Tell everyone who has the thread open (or only `person`)."""
+        """Tell everyone who has the thread open (or only `person`, who is told later where they have not)."""
+        reached = False
         for subscriber in self._subscribers.get(thread, ()):
             if person is None or subscriber.person == person:
                 subscriber.put(key, message)
+                reached = True
+        if person is not None and not reached:
+            self._missed.keep(thread, person, key, message)
 
     def notice(self, thread: str, person: str, sentence: str, event: str | None) -> None:
         """One sentence to one person, about the message `event` if about any; sentences never replace each other."""

@@ -43,9 +43,12 @@ export function press(thread, action, details = {}) {
   return post(`/api/threads/${thread}/press`, { event: unique(), action, ...details });
 }
 
-/** Follow a thread; `on(message)` gets a snapshot at every (re)connection. Returns a function that stops it. */
+/** Follow a thread; `on(message)` gets a snapshot at every (re)connection. Returns a function that stops it.
+ *
+ * Browsers keep six connections to a host for all tabs together: a tab that nobody sees gives its own back.
+ */
 export function follow(thread, on, onState) {
-  let source, timer, stopped = false, wait = 1500;
+  let source = null, timer, wait = 1500;
   const open = () => {
     source = new EventSource(`/api/threads/${thread}/events`);
     source.onopen = () => { wait = 1500; onState(true); };
@@ -53,9 +56,12 @@ export function follow(thread, on, onState) {
     source.onerror = () => {
       onState(false);
       // A stream that the browser has given up for good is opened again by us.
-      if (source.readyState === EventSource.CLOSED && !stopped) { timer = setTimeout(open, wait); wait = Math.min(2 * wait, 30000); }
+      if (source?.readyState === EventSource.CLOSED) { timer = setTimeout(open, wait); wait = Math.min(2 * wait, 30000); }
     };
   };
-  open();
-  return () => { stopped = true; clearTimeout(timer); source.close(); };
+  const close = () => { clearTimeout(timer); source?.close(); source = null; };
+  const look = () => { if (document.hidden) close(); else if (!source) open(); };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return () => { document.removeEventListener("visibilitychange", look); close(); };
 }

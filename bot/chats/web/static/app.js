@@ -24,7 +24,11 @@ function open(id, push = true) {
 }
 
 function receive(message) {
-  if (message.type === "snapshot") { board.snapshot(message); sharing.show(message); }
+  if (message.type === "snapshot") {
+    if (board.complete) refreshThreads();
+    board.snapshot(message);
+    sharing.show(message);
+  }
   else if (message.type === "sharing") sharing.show(message);
   else if (message.type === "said") board.heard(message);
   else if (message.type === "stored") board.stored(message.event, message.turn);

@@ -125,6 +125,7 @@ export class Board {
   gone(part) { return part.state === "ready" && this.complete && !this.pictures.has(part.number) && this.settled.has(part.number); }
 
   snapshot(message) {
+    const first = !this.complete;
     this.me = message.me;
     // A picture is stored before its part is ready: what is ready in a snapshot, and is not among its pictures, was deleted.
     for (const part of message.turns.flatMap((turn) => turn.parts)) if (part.state === "ready") this.settled.add(part.number);
@@ -135,7 +136,7 @@ export class Board {
       for (const turn of message.turns) this.#turn(turn);
       place(this.root, message.turns.map((turn) => this.turns.get(turn.id).node));
       for (const said of message.said) this.#said(said);
-    }, true);
+    }, first);
   }
 
   pushed(message) {
