@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         "Moderation", "What it is sent: both, words, pictures.", "both"
     )
     moderation_local: bool = _group(
-        "Moderation", "Judge pictures on this machine; needs pip install 'easel[moderation-local]'.", False
+        "Moderation", "Judge pictures on this machine; needs pip install nudenet==3.4.2 (AGPL-3.0).", False
     )
     moderation_command: str = _group(
         "Moderation", "A program of yours that judges; docs/moderation.md says what it reads and answers.", ""
@@ -409,7 +409,9 @@ class Settings(BaseSettings):
     def _missing(self) -> list[str]:
         found = list(declared(self.engine).missing(self.plain()))
         if self.moderation_local and importlib.util.find_spec("nudenet") is None:
-            found.append("EASEL_MODERATION_LOCAL needs a package more: pip install 'easel[moderation-local]'.")
+            found.append(
+                "EASEL_MODERATION_LOCAL needs a package more: .venv/bin/pip install nudenet==3.4.2 (AGPL-3.0)."
+            )
         command = shlex.split(self.moderation_command)
         if command and shutil.which(command[0]) is None:
             found.append(f"EASEL_MODERATION_COMMAND: there is no program {command[0]} here that can be started.")

@@ -37,17 +37,20 @@ async def examine(settings: Settings, others: bool) -> list[Finding]:
 
 async def _asked(moderator: Moderator, settings: Settings) -> Finding:
     row = next(row for row in ROWS if row.name == moderator.name)
-    subjects = [WORDS, Subject(Kind.PICTURE, WORDS.text, _harmless())] if row.pictures(settings) else [WORDS]
+    judged: dict[str, Subject] = {}
+    if row.words(settings):
+        judged["words"] = WORDS
+    if row.pictures(settings):
+        judged["pictures"] = Subject(Kind.PICTURE, WORDS.text, _harmless())
     try:
-        found = [finding for subject in subjects for finding in await moderator.look(subject)]
+        found = [finding for subject in judged.values() for finding in await moderator.look(subject)]
     except ModeratorUnavailable as error:
         then = "nothing is drawn" if settings.moderation_unavailable == "closed" else "the others decide alone"
         return broken(WHAT, f"{moderator.name} cannot judge, so {then}: {error}")
     if found:
         why = ", ".join(f"{one.category} ({one.why})" for one in found)
         return warning(WHAT, f"{moderator.name} objects to a red ball on a table: {why}")
-    what = "words and pictures" if len(subjects) > 1 else "words"
-    return ok(WHAT, f"{moderator.name} judges {what}")
+    return ok(WHAT, f"{moderator.name} judges {' and '.join(judged)}")
 
 
 def _harmless() -> bytes:

@@ -26,8 +26,9 @@ class Row:
     name: str
     wanted: Callable[[Settings], bool]
     build: Callable[[Settings], Moderator]
+    words: Callable[[Settings], bool] = lambda settings: True
     pictures: Callable[[Settings], bool] = lambda settings: True
-    """Whether it judges pictures, not words alone."""
+    """What it judges."""
 
 
 def _endpoint(settings: Settings) -> Moderator:
@@ -48,9 +49,13 @@ ROWS: Final = (
     Row("words", lambda s: True, word_rules, pictures=lambda s: False),
     Row(
         "endpoint", lambda s: bool(s.moderation_base_url), _endpoint,
+        words=lambda s: s.moderation_endpoint_sees != "pictures",
         pictures=lambda s: s.moderation_endpoint_sees != "words",
     ),
-    Row("local", lambda s: s.moderation_local, lambda s: LocalClassifier(timeout_s=s.moderation_timeout_s)),
+    Row(
+        "local", lambda s: s.moderation_local, lambda s: LocalClassifier(timeout_s=s.moderation_timeout_s),
+        words=lambda s: False,
+    ),
     Row("program", lambda s: bool(s.moderation_command.strip()), _program),
 )  # fmt: skip
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.moderation.checkup import examine
 from bot.settings import load_settings
 from imaging.findings import Finding, Level
@@ -48,3 +50,12 @@ async def test_a_moderator_that_fails_or_objects_to_everything_is_named(tmp_path
         fails, _ = await told(tmp_path, moderation_command=command, moderation_unavailable=unavailable)
         assert fails.level is Level.BROKEN
         assert then in fails.sentence
+
+
+@pytest.mark.parametrize("sees", ["words", "pictures"])
+async def test_only_what_a_moderator_judges_is_tried_and_told(tmp_path: Path, sees: str) -> None:
+    async with ModerationPeer() as peer:
+        given = {"moderation_base_url": peer.base_url, "moderation_endpoint_sees": sees}
+        asked, _ = await told(tmp_path, True, **given)
+        assert asked.sentence == f"endpoint judges {sees}"
+        assert len(peer.requests) == 1
