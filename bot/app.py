@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -127,6 +127,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
         metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
+        services: dict[str, Service] = {}
         judging, close_screen = screen(settings, store, metrics)
         stack.push_async_callback(close_screen)
         marking = await build_marking(settings, home.root, store)
@@ -135,12 +136,11 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             store, model, studio.queue, chats, limits(settings, others_come(settings)),
             refinement=settings.refine_prompts, access=access(settings),
             observer=metrics,
-            also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_member(people)),
+            also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_there(services)),
             audit=store, screen=judging, marking=marking,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)
-        services: dict[str, Service] = {}
         probes = Probes(
             home.root, store, studio.queue, services.values, (lambda: model.problem, lambda: marking.problem), judging,
             min_free_mib=settings.min_free_mib,
@@ -168,10 +168,12 @@ def _forget_jobs(queue: JobQueue) -> Forget:
     return forget
 
 
-def _forget_member(people: People | None) -> Forget:
+def _forget_there(services: Mapping[str, Service]) -> Forget:
+    """Ask the platform where they are known by this id."""
+
     async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
-        if people is not None and thread.chat == "web":
-            await people.ask(lambda register: register.remove(person.id))
+        if thread.chat in services:
+            await services[thread.chat].forget(person)
 
     return forget
 

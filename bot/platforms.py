@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.readiness import Readiness
     from bot.settings import Settings
     from handlers.audit import Audit
+    from handlers.model import Person
     from handlers.ports import Chat, Handlers, LanguageModel, Marking, Pictures, Store
     from imaging.findings import Finding
 
@@ -77,6 +78,11 @@ class Service(Protocol):
 
     async def problem(self) -> str | None:
         """None when people can talk there now, else one sentence."""
+
+    async def forget(self, person: Person) -> None:
+        """Delete what it alone keeps of somebody who wants to be forgotten, as an account; called after the store has
+        forgotten them. Their notes in its corner of `Parts.memory` are deleted anyway."""
+        return
 
     @property
     def routes(self) -> Routes | None:

@@ -85,8 +85,7 @@ class Site:
         self.browser = aiohttp.ClientSession(self.page.url, cookie_jar=jar, headers={"X-Easel": "1"})
 
     async def forget_member(self, thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
-        if self.people is not None:
-            await self.people.ask(lambda register: register.remove(person.id))
+        await self.page.forget(person)
 
     async def readiness(self) -> Readiness:
         return Readiness(tuple(self.problems))

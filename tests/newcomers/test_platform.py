@@ -26,7 +26,7 @@ from yarl import URL
 
 from bot.platforms import Platform, Service, ids, with_direct
 from handlers.access import Access
-from handlers.model import Incoming, Person, ThreadKey, Whereabouts
+from handlers.model import CommandCall, Incoming, Person, ThreadKey, Whereabouts
 from imaging.findings import ok
 
 
@@ -70,6 +70,8 @@ class Pigeons(Service):
                 print(loft, "is refused", flush=True)
             else:
                 await self.parts.handlers.receive(Incoming(loft, thread, anna, "/help"))
+                yes = CommandCall("bye", thread, anna, "forget", {"confirm": "yes"})
+                await self.parts.handlers.command(yes)
         while not (url := self.parts.home.running()):
             await asyncio.sleep(0.05)
         async with aiohttp.ClientSession(URL(url).with_user(None)) as client:
@@ -84,6 +86,9 @@ class Pigeons(Service):
 
     async def problem(self):
         return None
+
+    async def forget(self, person):
+        print(person.name, "is forgotten", flush=True)
 
 
 def access(settings):
@@ -131,6 +136,7 @@ def test_a_platform_is_one_package_and_one_row(tmp_path: Path) -> None:
     served = tree.easel("serve", "--home", str(tmp_path / "home"), "--port", "0", **here)
     assert "(on: pigeon, web)" in served
     assert "east is helped" in served
+    assert "Anna is forgotten" in served, "by the platform that keeps something of her"
     assert "west is refused" in served
     assert "page says coo" in served, "its own path is none of the page's lock"
     assert "Slack's path is 401" in served, "that of a platform which does not run is"

@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.chats.web.visitors import Visitors
 from bot.people import MEMBER_IDS, PROXY_ID, House, Member, People, Register, Sharing, ThreadRights
 from bot.settings import Login
-from handlers.model import NOWHERE, ThreadKey
+from handlers.model import NOWHERE, Person, ThreadKey
 from handlers.ports import Store
 
 R = TypeVar("R")
@@ -124,6 +124,10 @@ class Residents:
             return found if member is not None and found.owner == member.id else None
 
         return listed
+
+    async def forget(self, person: Person) -> None:
+        if self.people is not None:
+            await self.ask(lambda register: register.remove(person.id))
 
     async def ask(self, question: Callable[[Register], R]) -> R:
         assert self.people is not None

@@ -19,6 +19,7 @@ from bot.chats.web.connections import Doorman, room
 from bot.chats.web.server import Pages, build
 from bot.platforms import Routes, Service
 from bot.readiness import Readiness
+from handlers.model import Person
 from handlers.ports import Handlers
 
 http_log = logging.getLogger(f"{__name__}.http")
@@ -110,6 +111,9 @@ class WebService(Service):
 
     async def problem(self) -> str | None:
         return None if self._runner is not None else "The web page is not running."
+
+    async def forget(self, person: Person) -> None:
+        await self.chat.residents.forget(person)
 
     @property
     def url(self) -> str:
