@@ -132,7 +132,7 @@ class Screen:
         pictured = IN_WORDS if subject.picture is not None else ""
         if not (said.strip() or (pictured and subject.text)):
             return answers
-        scene = "\n".join(filter(None, (said.strip(), subject.text, pictured)))
+        scene = "\n".join(filter(None, (subject.text, pictured, said.strip())))
         who = await self._ask(Subject(Kind.DESCRIPTION, scene))
         more = tuple(one for one in who.findings if one.category in SETTLED)
         return _Answers((*answers.findings, *more), answers.silent + who.silent)

@@ -41,6 +41,7 @@ class LocalClassifier:
         self._timeout_s = timeout_s
         self._load = load or _nudenet
         self._detect: Detect | None = None
+        self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
 
     async def close(self) -> None:
@@ -53,12 +54,13 @@ class LocalClassifier:
         """
         if subject.picture is None:
             return ()
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._seen, subject.picture)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await work
-        except TimeoutError:
-            raise ModeratorUnavailable(f"no judgement in {self._timeout_s:g} s") from None
+        async with self._turn:  # the time of those before it is not its own
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._seen, subject.picture)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await work
+            except TimeoutError:
+                raise ModeratorUnavailable(f"no judgement in {self._timeout_s:g} s") from None
 
     def _seen(self, picture: bytes) -> list[Finding]:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,6 +62,16 @@ async def test_it_is_loaded_once_and_works_in_a_thread_of_its_own() -> None:
         await classifier.look(PICTURE)
     assert detector.loads == 1
     assert detector.threads == {"classifier_0"}
+    await classifier.close()
+
+
+async def test_those_that_wait_for_others_are_not_late() -> None:
+    def slowly(picture: bytes) -> list[Mapping[str, Any]]:
+        time.sleep(0.5)
+        return []
+
+    classifier = LocalClassifier(timeout_s=1.5, load=lambda: slowly)
+    assert await asyncio.gather(*(classifier.look(PICTURE) for _ in range(4))) == [[]] * 4
     await classifier.close()
 
 
