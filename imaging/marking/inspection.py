@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -112,16 +114,31 @@ def inspect(data: bytes, anchors: str = "") -> Origin:
     clean = read_upload(data)
     with Image.open(io.BytesIO(clean.data)) as opened:
         pixels = opened.convert("RGB")
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-        media_type = str(Image.MIME.get(opened.format or "", ""))
-        packet = (_text(data, XMP_KEY) if is_png(data) else opened.info.get("xmp")) or b""
-        width, height = opened.size
+    media_type, size, packet = _outside(data, pixels.size)
     manifest, unreadable = _manifest(data, media_type, anchors)
     mark = detect(pixels)
     return Origin(
-        width, height, look(pixels), manifest, unreadable, round(mark.score, 1), round(mark.size, 2), mark.found,
-        fits(width, height), source_type(packet if isinstance(packet, bytes) else str(packet).encode()), _recipe(data),
+        *size, look(pixels), manifest, unreadable, round(mark.score, 1), round(mark.size, 2), mark.found,
+        fits(*size), source_type(packet), _recipe(data),
     )  # fmt: skip
+
+
+def _outside(data: bytes, seen: tuple[int, int]) -> tuple[str, tuple[int, int], bytes]:
+    """Media type, size in pixels and XMP packet of the file as it came.
+
+    A PNG is read chunk by chunk: its texts may unfold to more than a library wants to hold.
+    """
+    if is_png(data):
+        width, height = struct.unpack_from(">II", data, 16)
+        return "image/png", (width, height), (_text(data, XMP_KEY) or "").encode()
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            warnings.simplefilter("ignore")  # of damaged metadata
+            packet = opened.info.get("xmp", b"")
+            kind = str(Image.MIME.get(opened.format or "", ""))
+            return kind, opened.size, packet if isinstance(packet, bytes) else b""
+    except (OSError, ValueError, SyntaxError):
+        return "", seen, b""
 
 
 def _text(data: bytes, keyword: str) -> str | None:

@@ -183,6 +183,6 @@ def _folding(length: int, size: float) -> Plane:
     share = (places - 0.5 - low).astype(np.float32)
     fold = np.zeros((CELLS, length), np.float32)
     at = np.arange(length)
-    np.add.at(fold, (low.astype(int) % CELLS, at), 1 - share)
-    np.add.at(fold, ((low.astype(int) + 1) % CELLS, at), share)
+    fold[low.astype(int) % CELLS, at] = 1 - share
+    fold[(low.astype(int) + 1) % CELLS, at] = share
     return fold

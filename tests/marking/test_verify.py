@@ -134,6 +134,18 @@ def test_what_was_done_is_named(copy: bytes, own: Certificate, way: str) -> None
     assert re.search(expected, line), line
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_every_kind_of_picture_can_be_asked(copy: bytes, kind: str) -> None:
+    assert first_line(resaved(copy, kind)).startswith("Made with AI: it carries the mark of Easel")
+    assert "proves nothing" in first_line(resaved(STORED, kind))
+
+
+def test_texts_that_unfold_without_end_are_left_alone() -> None:
+    bomb = b"easel.recipe\0\1\0\0\0" + zlib.compress(bytes(200 << 20), 9)
+    first, *rest = chunks(without(STORED, b"iTXt"))
+    assert "proves nothing" in first_line(png_of([first, (b"iTXt", bomb), *rest]))
+
+
 def test_metadata_alone_prove_nothing() -> None:
     words = marked(STORED, Layers(watermark=False), Statement("1")).data
     assert first_line(words) == "Its metadata say that it was made with AI; nothing proves it."
