@@ -25,7 +25,8 @@ _UNSEEN = re.compile(
 _MASKED = re.compile(r"\[([^\[\]\n\\]{1,300})\]\((https?://[^\s()<>]{1,2000})\)", re.IGNORECASE)
 _OPENS_A_LINK = re.compile(r"\](?=\()")
 _DEFINITION = re.compile(r"^([ \t>*+\-\d.)]{0,20}\[(?:[^\[\]\\]|\\.){0,999}\])(?=:)", re.MULTILINE | re.DOTALL)
-_TAG = re.compile(r"<(?=/?[a-z][a-z0-9-]*[\s/>])", re.IGNORECASE)
+_TAG = re.compile(r"<(?=/?[a-z][a-z0-9-]*[\s/>]|(?!https?:)[a-z][a-z0-9+.\-]{1,31}:)", re.IGNORECASE)
+"""HTML, and `<address>` of another scheme than the web's."""
 _MISLEADS = re.compile(r"(<?)(https?:)(?=//[^\s/?#<@%\\]*[@%\\])", re.IGNORECASE)
 _HOST_IN_TEXT = re.compile(
     r"(<?)(https?:)//(?=[!-~]{0,300}[^\s!-~])([\w.\-。．｡\u200b-\u200f\u2060\u00ad]+)", re.IGNORECASE

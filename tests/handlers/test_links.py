@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.export import page, transcript
@@ -77,6 +77,8 @@ def test_other_ways_to_write_a_link_are_text(text: str) -> None:
 
 
 @given(pieces)
+@example(["<", "words", ":", ">"])
+@example(["<", "javascript", ":", "words", ">"])
 def test_no_mixture_of_markup_leads_astray(words: list[str]) -> None:
     from markdown_it import MarkdownIt
 
