@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +15,6 @@ from bot.readiness import Readiness
 from bot.store.store import SqliteStore
 from handlers.errors import StoreError
 from handlers.screen import Screen
-from imaging.disk import database_sentence
 from imaging.errors import RecordRefused
 from imaging.queue import JobQueue
 
@@ -98,6 +96,4 @@ class Probes:
             await self._store.probe()
         except StoreError as error:
             return str(error)
-        except sqlite3.Error as error:
-            return database_sentence(error)
         return None

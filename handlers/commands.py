@@ -38,8 +38,8 @@ from handlers.services import Services
 from handlers.slots import ENDED
 from handlers.verifying import NEITHER, verify_files, verify_picture
 from imaging.model import Operation
+from prompts.operations import SIZES
 
-SIZES = ("square", "wide", "tall")
 RESET = DEFAULT
 WHERE = ("thread", "everywhere")
 SCOPES = ("thread", "channel", "everywhere")

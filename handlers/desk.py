@@ -17,10 +17,11 @@ from handlers.conversation import Conversation
 from handlers.errors import UserError
 from handlers.limits import Limits
 from handlers.marking import Unmarked
-from handlers.model import Action, Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
 from handlers.notices import Notices
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Marking, Pictures, Store
+from handlers.presentation import WORK
 from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
@@ -37,8 +38,6 @@ log = logging.getLogger(__name__)
 
 BROKE = "Something went wrong; please try again."
 MESSAGE = Amounts(messages=1)
-WORK = frozenset({Action.VARY, Action.EDIT, Action.REFINE, Action.REDO, Action.COMPARE, Action.SHOW})
-"""Buttons that take work, and so count as messages."""
 
 
 def utc_now() -> datetime:

@@ -19,10 +19,10 @@ from handlers.quota import Share
 from handlers.recipes import Built, again, build, draws_words, seed_of
 from handlers.router import Parent, Planned
 from handlers.services import Services
-from imaging.model import ImageRequest, Makes, Recipe
+from imaging.model import ImageRequest, Recipe
 from prompts.adapter import adapt
 from prompts.kinds import concrete
-from prompts.protocol import Directive
+from prompts.protocol import OPERATIONS, Body, Directive
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +206,5 @@ def _tag(draft: Draft, number: int) -> Directive:
         id=number,
         source=draft.parents[0] if draft.parents else None,
         count=len(built),
-        description="" if directive.operation.makes in (Makes.REDRAWN, Makes.ENLARGED) else described,
+        description="" if OPERATIONS[directive.operation.value].body is Body.REFERENCE else described,
     )

@@ -44,6 +44,8 @@ class Offer:
     when: When
     label: str
     entry: str = ""
+    works: bool = False
+    """Whether it takes work, and so counts as a message."""
 
     @property
     def told(self) -> str:
@@ -51,21 +53,22 @@ class Offer:
 
 
 OFFERS: tuple[Offer, ...] = (
-    Offer(Action.SHOW, When.COVERED, "Show", "Show it to me"),
+    Offer(Action.SHOW, When.COVERED, "Show", "Show it to me", works=True),
     Offer(Action.SELECT, When.READY, "Select"),
-    Offer(Action.VARY, When.READY, "Vary"),
-    Offer(Action.EDIT, When.READY, "Edit…"),
-    Offer(Action.REFINE, When.SMALL, "Refine"),
+    Offer(Action.VARY, When.READY, "Vary", works=True),
+    Offer(Action.EDIT, When.READY, "Edit…", works=True),
+    Offer(Action.REFINE, When.SMALL, "Refine", works=True),
     Offer(Action.VOTE, When.READY, "Vote", "Vote for it"),
-    Offer(Action.REDO, When.DRAWN, "Redo", "Redo with a new seed"),
+    Offer(Action.REDO, When.DRAWN, "Redo", "Redo with a new seed", works=True),
     Offer(Action.RECIPE, When.DRAWN, "Recipe"),
     Offer(Action.UNDO, When.PARENT, "Undo", "Undo: back to its parent"),
-    Offer(Action.COMPARE, When.PARENT, "Compare", "Compare with its parent"),
+    Offer(Action.COMPARE, When.PARENT, "Compare", "Compare with its parent", works=True),
     Offer(Action.DELETE, When.READY, "Delete"),
     Offer(Action.CANCEL, When.GROWING, "Cancel"),
     Offer(Action.STOP, When.ANSWER, "Stop"),
 )
 """In the order of menus."""
+WORK = frozenset(offer.action for offer in OFFERS if offer.works)
 LABELS: Mapping[Action, str] = {offer.action: offer.label for offer in OFFERS}
 
 
@@ -219,6 +222,11 @@ KEEPS = (
     Keep("small", "Keep the layout", "Same picture, changed details."),
     Keep("large", "Change more", "Same subject, new scene or style."),
 )
+
+
+def read_change(value: object) -> str | None:
+    """The `change` of a form's field; None for what is no choice of `KEEPS`."""
+    return value if isinstance(value, str) and any(value == keep.change for keep in KEEPS) else None
 
 
 def shorten(text: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,5 +69,7 @@ class Runs:
         mine = [run for run in self.of_tenant(thread) if run.person.id == person.id]
         for run in mine:
             await run.stop(person.name)
-        if mine:
-            await asyncio.wait([asyncio.create_task(run.over.wait()) for run in mine], timeout=STOPS_IN_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOPS_IN_S):
+                for run in mine:
+                    await run.over.wait()

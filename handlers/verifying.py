@@ -18,7 +18,7 @@ STOPPING = "I am being restarted; please ask again in a moment."
 UNTRUSTED = "signingCredential.untrusted"
 ENDED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity", "signingCredential.invalid"})
 CHANGED = "assertion.dataHash.mismatch"
-MADE_FROM = frozenset({Operation.EDIT.value, Operation.REFINE.value})
+MADE_FROM = frozenset(operation.value for operation in Operation if operation.makes.keeps_source)
 
 
 async def verify_files(services: Services, files: tuple[Attachment, ...], account: str) -> str:

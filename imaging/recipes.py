@@ -25,6 +25,11 @@ class Makes(StrEnum):
     NOTHING = "nothing to draw: its source becomes the current picture"
     BROUGHT = "a picture that a person brought"
 
+    @property
+    def keeps_source(self) -> bool:
+        """Whether it is the source still, altered; everything else is new, whatever it was made from."""
+        return self in (Makes.CHANGED, Makes.ENLARGED)
+
 
 class Operation(StrEnum):
     """The operations of the tag protocol (`prompts.operations` says how each is written), and UPLOAD, without a tag."""

@@ -1,7 +1,7 @@
 """The tag protocol: what an LLM writes between its words, and what it parses to.
 
 One place to import from. The parts: `operations` (types and the table: a new tag is one row there),
-`heads` (finding a tag), `parser` (the streaming scanner), `reading` (attributes and body to a
+`markup` (finding a tag), `parser` (the streaming scanner), `reading` (attributes and body to a
 `Directive`), `tagging` (the way back: canonical tags, escaping, JSON).
 """
 

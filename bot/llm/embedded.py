@@ -26,6 +26,7 @@ from bot.llm.events import EventReader
 from bot.llm.pieces import Piece, read_piece
 from handlers.errors import LanguageModelError
 from imaging.places import without_places
+from prompts.operations import OPERATIONS
 from prompts.request import LanguageRequest
 from prompts.tiny import weights_file
 from prompts.tiny.format import (
@@ -65,7 +66,7 @@ _WRITING = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(r"\b(?:it|its|this|that|these|those|picture|image|he|she|they)\b", re.IGNORECASE)
-_TAG = re.compile(r"<\s*(?:image|edit|variation|select|refine)\b", re.IGNORECASE)
+_TAG = re.compile(rf"<\s*(?:{'|'.join(OPERATIONS)})\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?。！？\n])\s+|(?<=[。！？\n])")
 
 

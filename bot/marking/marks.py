@@ -30,8 +30,6 @@ KEPT_BYTES = 64 * 2**20
 AT_ONCE = 2
 MOST_PARENTS = 4
 GONE = "This picture is not there any more."
-MADE_OF = frozenset({Operation.EDIT, Operation.REFINE})
-"""What is its parent, changed; everything else is new, whatever it was made from."""
 
 
 class Kept:
@@ -110,7 +108,7 @@ class Marks:
         if picture.operation is Operation.UPLOAD or not self._layers.any:
             return stored if max_bytes is None else (await self._run(partial(shrink_to, stored, max_bytes)))[0]
         statement = replace(
-            self._statement(), edited=picture.operation in MADE_OF, parents=await self._parents(picture)
+            self._statement(), edited=picture.operation.makes.keeps_source, parents=await self._parents(picture)
         )
         data = await self._marked(stored, self._layers, statement, max_bytes)
         if self._unsigned is None:

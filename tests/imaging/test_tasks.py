@@ -19,7 +19,6 @@ AWAITED = {
     "bot/chats/slack/people.py:_groups_of": "likewise",
     "bot/llm/model.py:_ask_context": "likewise",
     "bot/chats/slack/outgoing/uploads.py:bring": "its end, which is logged, decides whether the file is tried again",
-    "handlers/runs.py:stop_person": "it waits for them",
     "handlers/run.py:write": "it waits for it",
     "imaging/queue/runner.py:_serve": "it waits for them",
     "imaging/queue/runner.py:_take": "likewise",

@@ -17,6 +17,7 @@ from bot.chats.slack import ids
 from bot.chats.slack.outgoing import render
 from bot.chats.web import views
 from handlers.model import Action, PicturePart, Reply, SlotState, ThreadKey
+from handlers.presentation import WORK
 from imaging.model import Operation
 
 key = ThreadKey("discord", "1", "2", "3")
@@ -36,6 +37,7 @@ print(json.dumps({
     "longest": max(len(menu.entries) for menu in (*menus, *group)),
     "slack": [i for i in slack if ids.read_action_id(i).action is Action.FRAME],
     "overflow": max(len(e.get("options", ())) for e in elements),
+    "counted": Action.FRAME in WORK,
     "page": [o for o in views.part(part)["offers"] if o["action"] == "frame"],
 }))
 """
@@ -47,7 +49,7 @@ def test_every_chat_offers_a_new_action(tmp_path: Path) -> None:
     tree.after(
         "handlers/presentation.py",
         '    Offer(Action.STOP, When.ANSWER, "Stop"),\n',
-        '    Offer(Action.FRAME, When.READY, "Frame", "Put a frame around it"),\n',
+        '    Offer(Action.FRAME, When.READY, "Frame", "Put a frame around it", works=True),\n',
     )
     found = json.loads(tree.run(SCRIPT))
     assert found == {
@@ -58,5 +60,6 @@ def test_every_chat_offers_a_new_action(tmp_path: Path) -> None:
         "longest": 25,
         "slack": ["easel.frame.2"],
         "overflow": 5,
+        "counted": True,
         "page": [{"action": "frame", "label": "Frame", "entry": "Put a frame around it"}],
     }

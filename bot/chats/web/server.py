@@ -26,6 +26,7 @@ from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.errors import UserError
 from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
+from handlers.presentation import read_change
 from imaging.places import without_places
 
 log = logging.getLogger(__name__)
@@ -225,7 +226,7 @@ class Pages:
                 picture=number(data.get("picture")),
                 slot=str(data["slot"])[:200] if data.get("slot") else None,
                 text=str(data.get("text") or "")[:MAX_TEXT],
-                change=change if change in ("small", "large") else None,
+                change=read_change(change),
             )
         )
         return web.json_response(views.answer(answer))

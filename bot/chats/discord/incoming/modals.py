@@ -14,7 +14,7 @@ from bot.chats.discord.files import Remote
 from bot.chats.discord.ids import ButtonId
 from bot.chats.discord.people import Interaction
 from handlers.english import Sentence
-from handlers.presentation import KEEPS
+from handlers.presentation import KEEPS, read_change
 
 FORM = re.compile(r"e1:(edit|made):.*", re.DOTALL)
 """`edit` changes a numbered picture; `made` begins with the pictures of somebody's message."""
@@ -86,7 +86,7 @@ def read_form(interaction: Interaction) -> Filled | None:
     return Filled(
         id,
         str(fields.get("description", {}).get("value") or "").strip(),
-        change if change in ("small", "large") else None,
+        read_change(change),
         tuple(_remote(there[file]) for file in chosen if file in there),
     )
 

@@ -15,7 +15,7 @@ from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.incoming.inbound import Payload, text_at
 from handlers.english import Sentence
 from handlers.model import CommandSpec, Option, OptionKind, Press, ThreadKey
-from handlers.presentation import KEEPS
+from handlers.presentation import KEEPS, read_change
 
 DESCRIPTION, CHANGE, FILES = "description", "change", "files"
 LONGEST = 2_000
@@ -134,7 +134,7 @@ def read_form(body: Payload, config: SlackConfig) -> Filled:
         errors[FILES] = " ".join(refused)[:LONGEST]
     elif len(found) > config.max_files:
         errors[FILES] = f"Use at most {config.max_files} pictures."
-    return Filled(description, change if change in ("small", "large") else None, found, errors)
+    return Filled(description, read_change(change), found, errors)
 
 
 def read_settings(body: Payload, spec: CommandSpec) -> tuple[dict[str, str | int], dict[str, str]]:
