@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.bot.web_site import THREAD, Site
+from tests.fakes import png
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
@@ -55,11 +57,19 @@ class Visit:
             await page.screenshot(path=self.shots / f"page-{name}.png")
 
 
+async def holds(page: Any, condition: str) -> None:
+    """Wait for a condition; the page's policy forbids Playwright's own way."""
+    async with asyncio.timeout(20):
+        while not await page.evaluate(condition):
+            await page.wait_for_timeout(30)
+
+
 @pytest.fixture
 async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
     from playwright.async_api import async_playwright
 
     site = Site(tmp_path)
+    site.max_upload_bytes = 2**21
     await site.start()
     async with async_playwright() as tools:
         browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -113,3 +123,56 @@ async def test_any_number_of_tabs_and_a_hidden_one_catches_up(visit: Visit) -> N
     await tabs[-1].evaluate(HIDDEN, True)
     await first.evaluate(HIDDEN, False)
     await first.locator(".card button.frame img").nth(1).wait_for()
+
+
+def long(words: str) -> str:
+    return "\n\n".join(f"{words} {line}" for line in range(60)) + ' <image id="1"> a fox </image>'
+
+
+async def test_a_draft_stays_in_its_thread_and_the_box_has_the_focus(visit: Visit) -> None:
+    page = await visit.open()
+    await visit.say(page, "hello", "Good day.")
+    await page.locator(".text", has_text="Good day.").wait_for()
+    await page.locator("#message").fill("half a thought")
+    await page.get_by_role("button", name="New thread").click()
+    await holds(page, "document.getElementById('message').value === ''")
+    assert await page.evaluate("document.activeElement.id") == "message"
+    await visit.say(page, "other words", "Well.")
+    await page.locator(".text", has_text="Well.").wait_for()
+    await page.locator("#message").fill("another draft")
+    await page.locator("#threads a", has_text="hello").click()
+    await holds(page, "document.getElementById('message').value === 'half a thought'")
+    assert await page.evaluate("document.activeElement.id") == "message"
+    await page.reload()  # words outlive it
+    await holds(page, "document.getElementById('message').value === 'half a thought'")
+    await page.locator("#threads a", has_text="other words").click()
+    await holds(page, "document.getElementById('message').value === 'another draft'")
+
+
+AT_END = "(log => log.scrollHeight - log.scrollTop - log.clientHeight < 3)(document.getElementById('log'))"
+
+
+async def test_the_log_stays_at_its_end_and_leads_back_to_it(visit: Visit) -> None:
+    page = await visit.open(height=600)
+    await visit.say(page, "tell me much", long("Line"))
+    await page.locator(".card button.frame img").wait_for()
+    await holds(page, AT_END)
+    chooser = {"name": "mine.png", "mimeType": "image/png", "buffer": png(7, 64, 64)}
+    await page.locator("#files").set_input_files(chooser)
+    await holds(page, AT_END)  # the box has grown by the chip
+    await visit.say(page, "look at this", "Nice.")
+    await page.locator(".card button.frame img").nth(1).wait_for()
+    await page.locator(".text", has_text="Nice.").wait_for()
+    await holds(page, AT_END)
+    latest = page.get_by_role("button", name="Jump to latest")
+    assert await latest.is_hidden()
+    # Who reads above is not pulled away, and finds the way back.
+    await page.locator("#log").evaluate("log => log.scrollTo({ top: 0, behavior: 'instant' })")
+    await latest.wait_for()
+    await visit.site.say("from somebody else")
+    await page.locator(".said", has_text="from somebody else").wait_for()
+    assert await page.locator("#log").evaluate("log => log.scrollTop") == 0
+    await visit.shot(page, "latest")
+    await latest.click()
+    await holds(page, AT_END)
+    assert await latest.is_hidden()

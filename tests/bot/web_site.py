@@ -45,6 +45,7 @@ class Site:
         self.memory: Memory | None = None
         self.people: People | None = None
         self.limits = Limits()
+        self.max_upload_bytes = 200_000
         self.proxy_login = ProxyLogin("Remote-User", frozenset({"root"}), frozenset({"mod"}))
 
     async def start(self) -> None:
@@ -75,7 +76,7 @@ class Site:
             self.chat,
             MeasuredHandlers(self.desk, self.metrics),
             self.address,
-            max_upload_bytes=200_000,
+            max_upload_bytes=self.max_upload_bytes,
             readiness=self.readiness,
             metrics=self.metrics.text,
             about=About(("An honest line.",), ("an idea",)),

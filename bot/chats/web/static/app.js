@@ -19,6 +19,9 @@ function open(id, push = true) {
   if (push) history.pushState(null, "", `/t/${id}`);
   stopFollowing = api.follow(id, receive, (connected) => { $("connection").hidden = connected; });
   closePanel("threads-panel");
+  composer.enter(id);
+  // Where fingers type, the focus would bring up the keyboard over the conversation.
+  if (matchMedia("(pointer: fine)").matches) composer.text.focus({ preventScroll: true });
   refreshThreads();
   refresh();
 }
@@ -120,9 +123,10 @@ async function fresh() {
 }
 
 // Whoever is quicker than the page's start has their words sent once there is a thread for them.
-const composer = new Composer(20, async (event, text, files, about) => { await started; return api.send(thread, event, text, files, about); });
+const composer = new Composer(20, async (to, event, text, files, about) => { await started; return api.send(to || thread, event, text, files, about); });
 
 $("new-thread").addEventListener("click", fresh);
+$("latest").addEventListener("click", () => { board.down(); composer.text.focus({ preventScroll: true }); });
 $("stop").addEventListener("click", stop);
 $("open-tree").addEventListener("click", () => openTree(!$("app").classList.contains("with-tree")));
 $("open-threads").addEventListener("click", () => { $("threads-panel").classList.add("open"); $("shade").hidden = false; $("new-thread").focus(); });

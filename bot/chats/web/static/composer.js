@@ -3,6 +3,11 @@ import { unique } from "./api.js";
 import { $, el, toast } from "./dom.js";
 
 const MAX_FILES = 4;
+const EMPTY = { text: "", files: [], about: null };
+
+// The words of a draft outlive a reload of their tab; private windows may forbid it.
+function remember(thread, text) { try { sessionStorage[text ? "setItem" : "removeItem"](`draft/${thread}`, text); } catch { /* then they do not */ } }
+function remembered(thread) { try { return sessionStorage.getItem(`draft/${thread}`) || ""; } catch { return ""; } }
 
 export class Composer {
   constructor(limitMiB, submit) {
@@ -11,6 +16,9 @@ export class Composer {
     this.files = [];
     this.about = null;
     this.sent = null;
+    this.thread = null;
+    /** What stands in the box of other threads. */
+    this.drafts = new Map();
     this.text = $("message");
     this.#listen();
     this.#fit();
@@ -43,6 +51,24 @@ export class Composer {
     this.#chips();
   }
 
+  /** The box of another thread: what was begun in this one stays here. */
+  enter(thread) {
+    if (thread === this.thread) return;
+    const begun = this.#draft();
+    if (this.thread !== null) this.drafts.set(this.thread, begun);
+    const first = this.thread === null && (begun.text || begun.files.length);
+    this.thread = thread;
+    // Whoever was quicker than the page's start keeps their words.
+    if (!first) this.#put(this.drafts.get(thread) || { ...EMPTY, text: remembered(thread) });
+  }
+
+  #draft() { return { text: this.text.value, files: this.files, about: this.about }; }
+
+  #put(draft) {
+    [this.text.value, this.files, this.about] = [draft.text, [...draft.files], draft.about];
+    this.#chips();
+  }
+
   talkAbout(number) { this.about = number; this.#chips(); this.text.focus(); }
 
   fill(text) { this.text.value = text; this.#fit(); this.text.focus(); }
@@ -60,17 +86,17 @@ export class Composer {
   #fit() {
     this.text.style.height = "auto";
     this.text.style.height = `${this.text.scrollHeight}px`;
+    if (this.thread !== null) remember(this.thread, this.text.value);
     $("send").disabled = !this.text.value.trim() && !this.files.length;
   }
 
   async #send() {
     const text = this.text.value.trim();
     if (!text && !this.files.length) return;
-    const draft = this.sent = { event: unique(), text: this.text.value, files: this.files, about: this.about };
-    [this.text.value, this.files, this.about] = ["", [], null];
-    this.#chips();
+    const draft = this.sent = { event: unique(), thread: this.thread, ...this.#draft() };
+    this.#put(EMPTY);
     try {
-      await this.submit(draft.event, text, draft.files, draft.about);
+      await this.submit(draft.thread, draft.event, text, draft.files, draft.about);
     } catch (error) {
       this.#refill(draft);
       toast(error.message);
@@ -84,9 +110,12 @@ export class Composer {
     return true;
   }
 
-  /** Nothing that somebody wrote is lost: it goes back into the box, unless something else stands there. */
+  /** Nothing that somebody wrote is lost: it goes back into its thread's box, unless something else stands there. */
   #refill(draft) {
-    if (!this.text.value && !this.files.length) [this.text.value, this.files, this.about] = [draft.text, draft.files, draft.about];
-    this.#chips();
+    const here = draft.thread === null || draft.thread === this.thread;
+    const stands = here ? this.#draft() : this.drafts.get(draft.thread) || EMPTY;
+    if (stands.text || stands.files.length) return;
+    if (here) this.#put(draft);
+    else this.drafts.set(draft.thread, draft);
   }
 }

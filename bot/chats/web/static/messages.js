@@ -1,5 +1,5 @@
 // The conversation: one view a turn, updated in place so that nothing flickers or loses the focus.
-import { announce, el, pictureUrl } from "./dom.js";
+import { $, announce, el, pictureUrl } from "./dom.js";
 import { render } from "./markdown.js";
 import { Card } from "./pictures.js";
 
@@ -105,6 +105,12 @@ export class Board {
     this.root = root;
     this.log = log;
     this.act = act;
+    /** Whether the reader is at the end: then they stay there, whatever grows (words, uploads, the box below). */
+    this.atEnd = true;
+    log.addEventListener("scroll", () => this.#look());
+    const grown = new ResizeObserver(() => { if (this.atEnd) this.down(); else this.#look(); });
+    grown.observe(root);
+    grown.observe(log);
     this.reset();
   }
 
@@ -132,11 +138,10 @@ export class Board {
     this.#learn(message);
     const ids = new Set(message.turns.map((turn) => turn.id));
     for (const [id, view] of this.turns) if (!ids.has(id)) { view.node.remove(); this.turns.delete(id); }
-    this.#keepDown(() => {
-      for (const turn of message.turns) this.#turn(turn);
-      place(this.root, message.turns.map((turn) => this.turns.get(turn.id).node));
-      for (const said of message.said) this.#said(said);
-    }, first);
+    for (const turn of message.turns) this.#turn(turn);
+    place(this.root, message.turns.map((turn) => this.turns.get(turn.id).node));
+    for (const said of message.said) this.#said(said);
+    if (first) this.down();
   }
 
   pushed(message) {
@@ -151,14 +156,17 @@ export class Board {
     this.complete = true;
   }
 
-  heard(message) { this.#keepDown(() => this.#said(message), true); }
+  heard(message) {
+    this.#said(message);
+    if (message.person === this.me) this.down();
+  }
 
   /** What a person said, as it was stored: with the pictures that came along. */
   stored(event, turn) { this.turns.get(`said/${event}`)?.update(turn); }
 
   reply(turn) {
     const before = this.turns.get(turn.id)?.turn;
-    this.#keepDown(() => this.#turn(turn));
+    this.#turn(turn);
     this.#announce(turn, before);
   }
 
@@ -194,12 +202,14 @@ export class Board {
     else if (!before) announce("Easel is answering.");
   }
 
-  /** Stay at the end if the reader was there; never pull somebody away who reads above. */
-  #keepDown(change, always = false) {
-    const near = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 160;
-    change();
-    if (near || always) this.down();
+  #look() {
+    this.atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 120;
+    $("latest").hidden = this.atEnd;
   }
 
-  down() { requestAnimationFrame(() => this.log.scrollTo({ top: this.log.scrollHeight, behavior: "instant" })); }
+  down() {
+    this.atEnd = true;
+    $("latest").hidden = true;
+    requestAnimationFrame(() => this.log.scrollTo({ top: this.log.scrollHeight, behavior: "instant" }));
+  }
 }
