@@ -257,7 +257,7 @@ async def bring(world: World, *files: Attachment) -> None:
 async def test_an_upload_is_looked_at_before_it_is_stored(moderated: World, eyes: Eyes) -> None:
     eyes.pictures[Kind.UPLOAD] = (Category.SEXUAL, Weight.CLEAR)
     await bring(moderated, Attachment("me.png", png(3)))
-    assert "me.png: I do not take pictures of sexual scenes here; it was not kept." in words(moderated.chat.last)
+    assert "me.png: I do not take pictures of sexual scenes here, so it was not kept." in words(moderated.chat.last)
     assert moderated.files.names() == set()
     assert await moderated.store.gallery(THREAD) == []
     to = moderated.chat.opened[-1].to

@@ -138,5 +138,7 @@ def test_every_refusal_is_one_calm_sentence_without_a_way_around() -> None:
         assert sentence.endswith(".")
         assert len(sentence) < 250
         assert "!" not in sentence
+        assert sentence.count(".") == 1
+        assert ("crisis line" in sentence) is (category is Category.SELF_HARM)
         for word in ("instead of", "word", "score", "moderat", "level", "setting"):
             assert word not in sentence.lower()
