@@ -133,8 +133,9 @@ class Director:
             recipe = job.request.recipe
             spoiler = order.parts[at].spoiler
             self._parents[job.number] = Parent(
-                job.number, directive.operation, recipe.description, recipe, None, spoiler=spoiler
-            )
+                job.number, directive.operation, recipe.description, recipe, None, spoiler=spoiler,
+                parents=order.parts[at].parents,
+            )  # fmt: skip
             if directive.id is not None:
                 self._written[directive.id + at] = job.number
         self._current = order.parts[-1].number

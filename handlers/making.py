@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from handlers.ids import slot_id
+from handlers.lineage import Lineage, lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
 from handlers.moderation.model import Kind, Subject
 from handlers.ports import LanguageModel
@@ -19,7 +20,7 @@ from handlers.quota import Share
 from handlers.recipes import Built, again, build, draws_words, seed_of
 from handlers.router import Parent, Planned
 from handlers.services import Services
-from imaging.model import ImageRequest, Recipe
+from imaging.model import ImageRequest, Operation, Recipe
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import OPERATIONS, Body, Directive
@@ -64,6 +65,7 @@ def parent_of(picture: Picture) -> Parent:
         picture.width,
         picture.height,
         picture.spoiler,
+        picture.parents,
     )
 
 
@@ -131,13 +133,23 @@ class Making:
             )
             asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
-        spoiler = await self._screened(asked, style, plan.parent) or (plan.parent is not None and plan.parent.spoiler)
+        made_of = await self._made_of(plan.parent)
+        spoiler = await self._screened(asked, style, made_of) or made_of.covered
         parents = () if plan.parent is None else (plan.parent.number,)
         return Draft(directive, parents, tuple(built), first, remark, spoiler)
 
-    async def _screened(self, texts: Iterable[str], style: str | None, parent: Parent | None = None) -> bool:
+    async def _made_of(self, parent: Parent | None) -> Lineage:
+        """What a picture of this parent goes back to; the parent itself may not be finished yet."""
+        if parent is None:
+            return Lineage()
+        older = await lineage(self._services.store, self._thread, parent.parents)
+        brought = older.brought or parent.operation is Operation.UPLOAD
+        return Lineage((parent.description, *older.words), brought, older.covered or parent.spoiler)
+
+    async def _screened(self, texts: Iterable[str], style: str | None, made_of: Lineage) -> bool:
         """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
-        nor are the words that the host has set for every prompt. Whom an edit shows, its parent's words may say."""
+        nor are the words that the host has set for every prompt. Whom an edit shows, the words of what it was made
+        from may say."""
         abilities = self._services.pictures.abilities
         bare = (text.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix) for text in texts)
         wanted = sorted({*(text.strip(" ,") for text in bare), style or ""}, key=len, reverse=True)
@@ -146,8 +158,10 @@ class Making:
             if not any(text.casefold() in longer.casefold() for longer in asked):
                 asked.append(text)
         check, thread = self._services.screen.check, self._thread
-        said = "\n".join(filter(None, (self._said, parent.description if parent else "")))
-        looks = (check(Subject(Kind.DESCRIPTION, text), thread, said=said) for text in asked if text)
+        said = "\n".join(filter(None, (self._said, *made_of.words)))
+        looks = (
+            check(Subject(Kind.DESCRIPTION, text), thread, said=said, brought=made_of.brought) for text in asked if text
+        )
         return any(await asyncio.gather(*looks))
 
     async def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
@@ -160,7 +174,8 @@ class Making:
         remark = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities).remark
         directive = Directive(recipe.operation, description=recipe.description)
         built = again(recipe, seed_of(slot_id(self._turn, 0)))
-        spoiler = await self._screened((recipe.description, recipe.prompt), recipe.style)
+        made_of = await lineage(self._services.store, self._thread, picture.parents)
+        spoiler = await self._screened((recipe.description, recipe.prompt), recipe.style, made_of)
         return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler)
 
     @asynccontextmanager

@@ -29,6 +29,8 @@ class Parent:
     height: int = 0
     spoiler: bool = False
     """It is shown covered, and so is what is made from it."""
+    parents: tuple[int, ...] = ()
+    """Numbers of what it was made from itself."""
 
 
 @dataclass(frozen=True, slots=True)

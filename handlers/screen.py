@@ -15,8 +15,8 @@ from typing import Final
 
 from handlers.errors import Moderated
 from handlers.model import ThreadKey, Whereabouts
-from handlers.moderation.model import Category, Finding, Kind, Level, Subject
-from handlers.moderation.policy import SETTLED, Judgement, Policy, Verdict, judge
+from handlers.moderation.model import Category, Finding, Kind, Level, Subject, Weight
+from handlers.moderation.policy import SETTLED, Judgement, Policy, Verdict, demeaning, judge
 from handlers.moderation.sentences import UNAVAILABLE, refusal
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Moderator, ModeratorUnavailable, Store
@@ -33,6 +33,18 @@ ASK_AGAIN_S: Final = 2.0
 PROBE: Final = Subject(Kind.DESCRIPTION, "a red ball on a table")
 IN_WORDS: Final = "nude"
 """What a picture was found to show, beside its description: who is in it is known from the words alone."""
+
+
+BARED: Final = Finding(
+    Category.REAL_PEOPLE, Weight.CLEAR, "origin", "something sexual, made from a picture that a person brought"
+)
+
+
+def _bares(findings: Sequence[Finding], kind: Kind) -> bool:
+    """Whether somebody's photo would become something sexual: by any such word, or by what is beyond doubt in the
+    finished picture, as a photo from a beach is borderline itself."""
+    least = Weight.BORDERLINE if kind is Kind.DESCRIPTION else Weight.CLEAR
+    return any(one.category is Category.SEXUAL and one.weight >= least for one in findings)
 
 
 class Previews(StrEnum):
@@ -98,17 +110,21 @@ class Screen:
 
     # Looking
 
-    async def check(self, subject: Subject, thread: ThreadKey, *, said: str = "") -> bool:
+    async def check(self, subject: Subject, thread: ThreadKey, *, said: str = "", brought: bool = False) -> bool:
         """Whether what is let through has to be covered.
 
         Args:
-            said: What led to the subject: where it shows or asks for something sexual, who it is about may stand there.
+            said: What led to the subject: where it shows or asks for something that nobody may be shown in, who it is
+                about may stand there.
+            brought: It is made from a picture that a person brought, which may be a photo of anybody.
 
         Raises:
             Moderated: it is refused; the sentence is the person's.
             StoreError: the policy of the place cannot be read.
         """
         answers = await self._answers(subject, said)
+        if brought and _bares(answers.findings, subject.kind):
+            answers = replace(answers, findings=(*answers.findings, BARED))
         judgement = Judgement()
         if answers.findings:
             judgement = judge(answers.findings, await self.policy(thread), subject.kind)
@@ -125,16 +141,17 @@ class Screen:
         return (await self._answers(subject, said)).findings
 
     async def _answers(self, subject: Subject, said: str) -> _Answers:
-        """Where something is sexual, who it is about may stand in other words than those: they are read together."""
+        """Where something demeans whoever it shows, who that is may stand in other words: they are read together."""
         answers = await self._ask(subject)
-        if all(one.category is not Category.SEXUAL for one in answers.findings):
+        if not any(demeaning(one) for one in answers.findings):
             return answers
-        pictured = IN_WORDS if subject.picture is not None else ""
+        sexual = any(one.category is Category.SEXUAL for one in answers.findings)
+        pictured = IN_WORDS if sexual and subject.picture is not None else ""
         if not (said.strip() or (pictured and subject.text)):
             return answers
         scene = "\n".join(filter(None, (subject.text, pictured, said.strip())))
         who = await self._ask(Subject(Kind.DESCRIPTION, scene))
-        more = tuple(one for one in who.findings if one.category in SETTLED)
+        more = tuple(one for one in who.findings if one.category in SETTLED)  # what else was said is past
         return _Answers((*answers.findings, *more), answers.silent + who.silent)
 
     async def _ask(self, subject: Subject) -> _Answers:

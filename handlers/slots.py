@@ -11,6 +11,7 @@ from typing import Any
 
 from handlers.assembly import Assembly
 from handlers.errors import Moderated, UserError
+from handlers.lineage import lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, SlotState
 from handlers.moderation.model import Kind, Subject
 from handlers.quota import Share
@@ -189,9 +190,10 @@ class Slots:
 
     async def _look(self, kind: Kind, part: PicturePart, picture: bytes) -> bool:
         """Whether it is covered. Who it shows may be known from what it was made from alone."""
-        parents = [await self._store.picture(self._thread, number) for number in part.parents]
-        said = "\n".join((self.said, *(parent.description for parent in parents if parent is not None)))
-        return await self._screen.check(Subject(kind, part.description, picture), self._thread, said=said)
+        made_of = await lineage(self._store, self._thread, part.parents)
+        subject, said = Subject(kind, part.description, picture), "\n".join((self.said, *made_of.words))
+        covered = await self._screen.check(subject, self._thread, said=said, brought=made_of.brought)
+        return covered or made_of.covered
 
     async def _cleared(self, job: PendingJob, rendered: RenderedPicture) -> bool:
         """Whether a finished picture, which nobody has seen yet, is shown covered.

@@ -141,6 +141,9 @@ def _demeans(finding: Finding, beside: Sequence[Finding]) -> bool:
     """Whether a finding is of a real person in a scene that they would not want to be seen in."""
     if finding.category is not Category.REAL_PEOPLE:
         return False
-    return finding.weight is Weight.CLEAR or any(
-        one.category in _DEMEANING and one.weight >= _DEMEANING[one.category] for one in beside
-    )
+    return finding.weight is Weight.CLEAR or any(map(demeaning, beside))
+
+
+def demeaning(finding: Finding) -> bool:
+    """Whether no real person may be shown in what was found."""
+    return finding.category in _DEMEANING and finding.weight >= _DEMEANING[finding.category]

@@ -223,6 +223,73 @@ async def test_whom_an_edit_shows_its_parents_words_may_say(moderated: World, ey
     assert "anything sexual with minors" in (only(moderated).sentence or "")
 
 
+async def test_whom_a_picture_shows_is_remembered_over_any_number_of_edits(moderated: World, eyes: Eyes) -> None:
+    await moderated.say("school", "<image> a pupil with a kite </image>")
+    for at in range(1, 6):
+        await moderated.say(f"bluer, {at} times", f'<edit prev_id="{at}"> somebody with {at} kites </edit>')
+    edit = Press("p1", THREAD, ANNA, Action.EDIT, 6, text="somebody in a bikini")
+    assert "anything sexual with minors" in (await moderated.desk.press(edit)).text
+    eyes.pictures[Kind.PICTURE] = (Category.SEXUAL, Weight.BORDERLINE)
+    await moderated.say("at the beach", '<edit prev_id="6"> somebody at the beach </edit>')
+    assert "anything sexual with minors" in (only(moderated).sentence or "")
+
+
+OFF = House(Policy(Level.OFF))
+
+
+@pytest.mark.parametrize("house", [House(), OFF], ids=["standard", "off"])
+@pytest.mark.parametrize("tags", [
+    f'<edit prev_id="1"> {COVERED} </edit>',
+    f'<edit prev_id="1"> a person </edit><edit prev_id="2"> {COVERED} </edit>',
+], ids=["at once", "in steps"])  # fmt: skip
+async def test_nobodys_photo_becomes_something_sexual(world: World, eyes: Eyes, house: House, tags: str) -> None:
+    guard(world, eyes, house=house)
+    await bring(world, Attachment("holiday.png", png(3)))
+    reply = await world.say("go on", tags)
+    assert "I do not draw real people like that here" in words(reply)
+    assert all(part.description == "a person" for part in pictures(reply))
+    edit = Press("p1", THREAD, ANNA, Action.EDIT, 1, text=COVERED)
+    assert "I do not draw real people like that here" in (await world.desk.press(edit)).text
+
+
+async def test_what_is_drawn_from_a_photo_is_judged_as_one(world: World, eyes: Eyes) -> None:
+    """A photo from the beach is borderline itself; what is beyond doubt is refused at every level."""
+    guard(world, eyes, house=OFF)
+    await bring(world, Attachment("holiday.png", png(3)))
+    eyes.pictures[Kind.PICTURE] = (Category.SEXUAL, Weight.BORDERLINE)
+    await world.say("bluer", '<edit prev_id="1"> a blue sky </edit>')
+    assert only(world).state is SlotState.READY
+    eyes.pictures[Kind.PICTURE] = (Category.SEXUAL, Weight.CLEAR)
+    await world.say("bluer still", '<edit prev_id="1"> a bluer sky </edit>')
+    assert "The picture seems to show real people like that" in (only(world).sentence or "")
+    await world.say("a statue", "<image> a statue </image>")
+    assert only(world).state is SlotState.READY  # drawn from words alone, at level off
+
+
+async def test_a_real_person_is_kept_out_of_cruel_scenes_at_every_level(world: World, eyes: Eyes) -> None:
+    guard(world, eyes, house=OFF)
+    eyes.words["Emma"] = (Category.REAL_PEOPLE, Weight.BORDERLINE)
+    await world.say("a portrait", "<image> Emma with a kite </image><image> a dragon </image>")
+    for number, text in ((1, "I do not draw real people like that here"), (2, "is on its way")):
+        edit = Press(f"p{number}", THREAD, ANNA, Action.EDIT, number, text=GORE)
+        assert text in (await world.desk.press(edit)).text
+    await world.desk.settle()
+
+
+async def test_what_is_made_of_a_picture_that_turned_out_to_be_covered_is_covered(world: World, eyes: Eyes) -> None:
+    """Both were asked for before anybody had seen the first."""
+    guard(world, eyes)
+    eyes.pictures[Kind.PICTURE] = (Category.VIOLENCE, Weight.BORDERLINE)
+
+    async def only_the_first(subject: Subject) -> None:
+        if eyes.kinds().count(Kind.PICTURE) == 2:
+            eyes.pictures.clear()
+
+    eyes.waits = only_the_first
+    await world.say("a boat", '<image id="1"> a boat </image><refine prev_id="1"/>')
+    assert [part.spoiler for part in pictures(world.chat.last)] == [True, True]
+
+
 async def test_a_borderline_description_is_drawn_covered_and_so_is_what_is_made_of_it(moderated: World) -> None:
     await moderated.say("beach", f"<image> {COVERED} </image>")
     assert only(moderated).spoiler
