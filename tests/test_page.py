@@ -176,3 +176,52 @@ async def test_the_log_stays_at_its_end_and_leads_back_to_it(visit: Visit) -> No
     await latest.click()
     await holds(page, AT_END)
     assert await latest.is_hidden()
+
+
+TOO_SMALL = """() => [...document.querySelectorAll("button, summary, select, .attach, .side a, .menu a")]
+  .filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.closest(".side:not(.open)"))
+  .map(each => [each.getBoundingClientRect(), each.id || each.textContent.trim() || each.className])
+  .filter(([box]) => box.width < 43.5 || box.height < 43.5)
+  .map(([box, name]) => `${name} ${box.width}x${box.height}`)"""
+OUT_OF_SIGHT = """() => [...document.querySelectorAll("details[open] > div > *")].filter(each => {
+  const box = each.getBoundingClientRect();
+  return box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > innerHeight;
+}).map(each => each.textContent)"""
+
+
+async def faults(page: Any) -> list[str]:
+    """What axe finds wrong with the page as it stands."""
+    from axe_playwright_python.async_playwright import Axe
+
+    found = (await Axe().run(page)).response["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("width", [390, 640, 1280])
+async def test_everybody_can_use_it_on_a_phone_at_200_percent_and_by_ear(visit: Visit, width: int) -> None:
+    page = await visit.open(width=width)
+    await page.emulate_media(reduced_motion="reduce")
+    found = await faults(page)
+    await visit.say(page, "two, please", two())
+    await page.locator(".card button.frame img").nth(1).wait_for()
+    assert await page.get_by_role("button", name="Family tree", exact=True).is_visible()
+    await page.get_by_role("button", name="Vary").nth(1).click()
+    await page.locator(".card button.frame img").nth(2).wait_for()
+    for number in (1, 2, 3):
+        await page.locator(f".card[data-number='{number}'] summary").click()
+        await holds(page, f"!({OUT_OF_SIGHT})().length")
+        if width < 1280:
+            assert await page.evaluate(TOO_SMALL) == []
+    for opener in ("", "Edit…", "Compare"):
+        if opener:
+            await page.get_by_role("button", name=opener).last.click()
+            await page.locator("dialog[open]").wait_for()
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            found += await faults(page)
+            await visit.shot(page, f"{opener.strip('…').lower() or 'menu'}-{width}-{scheme}")
+        if opener:
+            await page.keyboard.press("Escape")
+            await page.locator(".card[data-number='3'] summary").click()
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert found == []

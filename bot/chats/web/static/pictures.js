@@ -13,6 +13,18 @@ const uncovered = new Set();
 /** Those of a picture's actions that are buttons; the others stand in its menu. */
 const PLACED = ["select", "vary", "edit", "refine"];
 
+/** Move an open menu to where all of it is seen: below its button where there is no room above, and off the edges. */
+function intoSight(menu, box) {
+  const log = document.getElementById("log").getBoundingClientRect(), edge = 8;
+  box.style.translate = "";
+  menu.classList.remove("below");
+  if (box.getBoundingClientRect().top < log.top) menu.classList.add("below");
+  const at = box.getBoundingClientRect();
+  const right = Math.min(0, innerWidth - edge - at.right), left = Math.max(0, edge - at.left - right);
+  const up = Math.min(0, innerHeight - edge - at.bottom), down = Math.max(0, edge - at.top - up);
+  if (left || right || up || down) box.style.translate = `${left + right}px ${up + down}px`;
+}
+
 export class Card {
   /** `act(action, picture, part)` is called for every button. */
   constructor(part, act) {
@@ -105,9 +117,7 @@ export class Card {
       if (event.key === "Escape" && menu.open) { menu.open = false; menu.firstChild.focus(); event.stopPropagation(); }
     });
     menu.addEventListener("toggle", () => {
-      const log = document.getElementById("log").getBoundingClientRect();
-      menu.classList.remove("below");
-      if (menu.open && box.getBoundingClientRect().top < log.top) menu.classList.add("below");
+      if (menu.open) intoSight(menu, box);
     });
     box.addEventListener("click", () => { menu.open = false; });
     return menu;
