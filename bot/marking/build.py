@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.cli import version
-from bot.marking.certificate import Certificate, NoCertificate, certificate, tried
 from bot.marking.marks import Marks
 from bot.settings import Settings
 from handlers.ports import Store
 from imaging.marking.copies import Layers, marked
 from imaging.marking.signature import Statement
+
+if TYPE_CHECKING:
+    from bot.marking.certificate import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ def _tried(settings: Settings, root: Path) -> tuple[Certificate | None, str | No
     """What signs, and what keeps it from doing so."""
     if not settings.mark_signature:
         return None, None
+    from bot.marking.certificate import NoCertificate, certificate, tried  # 10 MiB, where copies are signed only
+
     try:
         return tried(certificate(settings, root)), None
     except NoCertificate as error:

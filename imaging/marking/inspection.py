@@ -17,7 +17,6 @@ from PIL import Image
 
 from imaging.decoding.pool import Decoders
 from imaging.decoding.scan import is_png, png_text
-from imaging.decoding.uploads import FORMATS, read_upload
 from imaging.errors import BadPicture
 from imaging.marking.copies import XMP_KEY
 from imaging.marking.looks import look
@@ -111,6 +110,8 @@ def inspect(data: bytes, anchors: str = "") -> Origin:
     Raises:
         BadPicture: it is no picture that can be opened; one sentence.
     """
+    from imaging.decoding.uploads import read_upload  # with every decoder, so in that process only
+
     clean = read_upload(data)
     with Image.open(io.BytesIO(clean.data)) as opened:
         pixels = opened.convert("RGB")
@@ -131,6 +132,8 @@ def _outside(data: bytes, seen: tuple[int, int]) -> tuple[str, tuple[int, int], 
     if is_png(data):
         width, height = struct.unpack_from(">II", data, 16)
         return "image/png", (width, height), (_text(data, XMP_KEY) or "").encode()
+    from imaging.decoding.uploads import FORMATS
+
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             warnings.simplefilter("ignore")  # of damaged metadata

@@ -17,6 +17,9 @@ from imaging.model import Operation, Recipe
 from imaging.outputs import encode_picture
 from tests.fakes_engine import recipe as drawn
 
+LATER = ("torch", "diffusers", "transformers", "measure", "training", "cryptography", "c2pa", "pi_heif", "discord",
+         "slack_bolt", "openai", "gguf", "xllamacpp")  # fmt: skip
+"""What the chat process never needs, or only where it is asked for."""
 HEAVY = ("torch", "diffusers", "transformers", "aiohttp", "discord", "slack_bolt", "openai", "pydantic", "numpy", "PIL",
          "measure", "training")  # fmt: skip
 
@@ -39,10 +42,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert all(row.name in out for row in COMMANDS)
 
 
-def test_the_chat_process_never_loads_torch_or_a_measurement() -> None:
+def test_the_chat_process_loads_nothing_that_it_may_not_need() -> None:
     code = (
-        "import sys, bot.app, bot.chats.web.service, bot.chats.terminal\n"
-        "print([name for name in ('torch', 'diffusers', 'transformers', 'measure', 'training') if name in sys.modules])"
+        "import sys, bot.app, bot.chats.web.service, bot.chats.terminal, bot.llm.embedded\n"
+        f"print([name for name in {LATER!r} if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
     assert out.strip() == "[]"
