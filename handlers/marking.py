@@ -13,7 +13,7 @@ class Unmarked:
     """Implements `handlers.ports.Marking`: copies are the stored files, made smaller where they have to be."""
 
     problem: str | None = None
-    root = ""
+    root = serial = ""
 
     def __init__(self, store: Store) -> None:
         self._store = store

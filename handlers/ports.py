@@ -236,6 +236,10 @@ class Marking(Protocol):
     def root(self) -> str:
         """PEM of the root that our own signer hangs from; empty where nothing is signed."""
 
+    @property
+    def serial(self) -> str:
+        """Of our signer's certificate, decimal digits; empty where no other hangs from the root."""
+
     async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
         """The copy of a stored picture for people, of at most so many bytes: PNG, or WebP or JPEG where that is too
         large. A picture that a person brought is given as it is stored.

@@ -48,16 +48,26 @@ async def verify_picture(services: Services, thread: ThreadKey, number: int, acc
 async def _verified(services: Services, data: bytes, account: str) -> str:
     anchors = services.marking.root
     try:
-        return told(await inspected(services.decoders, data, anchors, owner=account), ours=bool(anchors))
+        found = await inspected(services.decoders, data, anchors, owner=account)
     except Closed:
         raise UserError(STOPPING) from None
+    return told(found, ours=is_ours(found, services.marking.serial))
+
+
+def is_ours(found: Origin, serial: str) -> bool:
+    """Whether a signer that is trusted is this Easel: others may hang from the root of a host's own certificate.
+
+    Args:
+        serial: Of this Easel's certificate; empty where nobody else's hangs from its root.
+    """
+    return found.manifest is not None and serial in ("", found.manifest.serial)
 
 
 def told(found: Origin, *, ours: bool) -> str:
     """All that there is to say, the sum of it first.
 
     Args:
-        ours: A signer that is trusted is this Easel, as no other root was given.
+        ours: A signer that is trusted is this Easel (`is_ours`).
     """
     lines = [_signature(found, ours=ours), _mark(found), _metadata(found), _recipe(found), *_disagreements(found)]
     return "\n".join([_sum(found, ours=ours), *(f"- {line}" for line in filter(None, lines))])
@@ -74,7 +84,7 @@ def _sum(found: Origin, *, ours: bool) -> str:
             return "Made with AI: it carries the mark of Easel, although its signature says nothing of that."
         return "Its signature holds and says nothing of AI."
     if ENDED & set(manifest.wrong):
-        return "Made with AI, says a signature that holds, but its certificate is not valid any more."
+        return "Made with AI, says a signature that holds, but its certificate has ended or is not valid for this."
     if manifest.trusted:
         by = "this Easel" if ours else manifest.signer or "a trusted signer"
         return f"Made with AI, by {by}: its signature holds, and nothing was changed since."
@@ -84,7 +94,7 @@ def _sum(found: Origin, *, ours: bool) -> str:
 def _unsigned(found: Origin) -> str:
     if found.unreadable:
         rest = " It carries the mark of Easel: made with AI." if found.marked else ""
-        return f"Its signed statement is damaged and cannot be read.{rest}"
+        return f"Its signed statement cannot be read.{rest}"
     if found.marked:
         return "Made with AI: it carries the mark of Easel, but no signature; many platforms take that out."
     if found.source in AI_TYPES or found.recipe is not None:
@@ -107,7 +117,7 @@ def _broken(found: Origin, manifest: Manifest) -> str:
 def _signature(found: Origin, *, ours: bool) -> str:
     manifest = found.manifest
     if manifest is None:
-        return f"Signature: damaged ({found.unreadable})." if found.unreadable else "Signature: none."
+        return f"Signature: cannot be read ({found.unreadable})." if found.unreadable else "Signature: none."
     trusted = "this Easel's own certificate" if ours else "under a root that you trust"
     known = trusted if manifest.trusted else "not known here"
     said = [f"Signature: by {manifest.signer or 'nobody named'} ({known}), made with {manifest.generator or 'unknown'}"]
@@ -144,7 +154,7 @@ def _disagreements(found: Origin) -> Iterator[str]:
     manifest, recipe = found.manifest, found.recipe
     whole = manifest is not None and not _broken(found, manifest)
     if whole and found.could_be_marked and not found.marked and manifest and manifest.generator.startswith("Easel "):
-        yield "These do not agree: Easel signed it, and the mark is not in it (a host can turn that off)."
+        yield "These do not agree: its signature names Easel, and the mark is not in it (a host can turn that off)."
     if manifest is not None and AI_TYPES & set(manifest.sources) and found.source and found.source not in AI_TYPES:
         yield "These do not agree: the signature says AI, the metadata say something else."
     if recipe and (recipe["width"], recipe["height"]) != (found.width, found.height):

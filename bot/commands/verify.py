@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bot.cli import CommandFailed
 from bot.commands.recipe import read_file
-from bot.marking.certificate import known_root
+from bot.marking.certificate import known
 from bot.settings import load_settings
-from handlers.verifying import told
+from handlers.verifying import is_ours, told
 from imaging.decoding.pool import Decoders
 from imaging.marking.inspection import inspected_now
 
@@ -17,10 +17,12 @@ from imaging.marking.inspection import inspected_now
 def run(arguments: argparse.Namespace) -> int:
     data = read_file(Path(arguments.file))
     settings = load_settings(home=arguments.home)
-    anchors = _given(arguments.anchors) if arguments.anchors else known_root(settings, settings.home)
+    own = known(settings, settings.home)
+    anchors = _given(arguments.anchors) if arguments.anchors else own.root
     decoders = Decoders(1)
     try:
-        print(told(inspected_now(decoders, data, anchors), ours=not arguments.anchors))
+        found = inspected_now(decoders, data, anchors)
+        print(told(found, ours=not arguments.anchors and is_ours(found, own.serial)))
     finally:
         decoders.close()
     return 0

@@ -12,7 +12,7 @@ from bot.marking.marks import Marks
 from bot.settings import Settings
 from handlers.ports import Store
 from imaging.marking.copies import Layers, marked
-from imaging.marking.signature import Statement
+from imaging.marking.signature import Known, Statement
 
 if TYPE_CHECKING:
     from bot.marking.certificate import Certificate
@@ -50,4 +50,5 @@ def _tried(settings: Settings, root: Path) -> tuple[Certificate | None, str | No
 async def marks(settings: Settings, root: Path, store: Store) -> Marks:
     """The running thing; a certificate that does not sign is told, and keeps nobody from their pictures."""
     found, problem = await asyncio.to_thread(_tried, settings, root)
-    return Marks(store, layers(settings, found), version(), "" if found is None else found.root, problem)
+    known = Known() if found is None else found.known
+    return Marks(store, layers(settings, found), version(), known, problem)

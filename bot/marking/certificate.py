@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bot.settings import Settings
-from imaging.marking.signature import CannotSign, Credential, Statement, sign
+from imaging.marking.signature import CannotSign, Credential, Known, Statement, sign
 
 ROOT_DAYS = 20 * 365
 SIGNER_DAYS = 5 * 365
@@ -41,14 +41,21 @@ class NoCertificate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What signs, and until when. `own`: made by Easel. `root`: PEM of the last certificate of the chain."""
+    """What signs, from when and until when. `own`: made by Easel. `root`: PEM of the last certificate of the chain."""
 
     credential: Credential
+    since: datetime
     until: datetime
     own: bool
     root: str
     fingerprint: str
     """SHA-256 of the root, hexadecimal digits."""
+    serial: str
+    """Of the signer's certificate, decimal digits."""
+
+    @property
+    def known(self) -> Known:
+        return Known(self.root, "" if self.own else self.serial)
 
 
 def certificate(settings: Settings, root: Path, now: datetime | None = None) -> Certificate:
@@ -65,17 +72,27 @@ def certificate(settings: Settings, root: Path, now: datetime | None = None) -> 
     except ValueError as error:
         raise NoCertificate(f"The certificate or its key is no PEM that can be read: {error}.") from error
     if found.until <= now:
-        raise NoCertificate(f"The certificate ended on {found.until:%Y-%m-%d}; get a new one from whoever issued it.")
+        raise NoCertificate(f"The certificate ended on {found.until:%Y-%m-%d}; {_way_out(found)}.")
+    if found.since > now:
+        raise NoCertificate(
+            f"The certificate begins on {found.since:%Y-%m-%d}; set this machine's clock right, or {_way_out(found)}."
+        )
     return found
 
 
-def known_root(settings: Settings, root: Path) -> str:
-    """PEM of the root of the certificate that is there; empty where there is none (yet): nothing is made."""
+def _way_out(found: Certificate) -> str:
+    return "`easel mark init --renew` makes another" if found.own else "get a new one from whoever issued it"
+
+
+def known(settings: Settings, root: Path) -> Known:
+    """Of the certificate that is there; nothing is made."""
     try:
-        chain = Path(settings.mark_certificate).expanduser() if settings.mark_certificate else root / FOLDER / "ca.pem"
-        return x509.load_pem_x509_certificates(chain.read_bytes())[-1].public_bytes(Encoding.PEM).decode()
+        if not settings.mark_certificate:
+            return Known(_described(Credential((root / FOLDER / "ca.pem").read_text("ascii"), ""), own=True).root)
+        chain = Path(settings.mark_certificate).expanduser().read_text("ascii", "replace")
+        return _described(Credential(chain, ""), own=False).known
     except (OSError, ValueError):
-        return ""
+        return Known()
 
 
 def tried(found: Certificate) -> Certificate:
@@ -106,8 +123,8 @@ def _described(credential: Credential, *, own: bool) -> Certificate:
     chain = x509.load_pem_x509_certificates(credential.chain.encode())
     last = chain[-1]
     return Certificate(
-        credential, chain[0].not_valid_after_utc, own,
-        last.public_bytes(Encoding.PEM).decode(), last.fingerprint(hashes.SHA256()).hex(),
+        credential, chain[0].not_valid_before_utc, chain[0].not_valid_after_utc, own,
+        last.public_bytes(Encoding.PEM).decode(), last.fingerprint(hashes.SHA256()).hex(), str(chain[0].serial_number),
     )  # fmt: skip
 
 
@@ -115,14 +132,32 @@ def _described(credential: Credential, *, own: bool) -> Certificate:
 
 
 def _own(folder: Path, now: datetime) -> Certificate:
-    signer = folder / "signer.pem"
-    if not signer.exists() or not (folder / "signer.key").exists():
+    if not (folder / "signer.pem").exists() or not (folder / "signer.key").exists():
         renew(folder, now)
     found = _read(folder)
-    if found.until - now < timedelta(days=RENEWED_DAYS) and (folder / "ca.key").exists():
+    if (folder / "ca.key").exists() and not _fit(found, now):
         renew(folder, now)
         found = _read(folder)
     return found
+
+
+def _fit(found: Certificate, now: datetime) -> bool:
+    """Whether it signs today and for long. A start under a wrong clock, or one that was cut short, leaves one that does
+    not: of another time, or of another key."""
+    signs = _matches(found.credential.chain.encode(), found.credential.key.encode())
+    return signs and found.since <= now and found.until - now >= timedelta(days=RENEWED_DAYS)
+
+
+def _matches(certificate: bytes, key: bytes) -> bool:
+    return load_pem_private_key(key, None).public_key() == x509.load_pem_x509_certificates(certificate)[0].public_key()
+
+
+def _root_fits(folder: Path, now: datetime) -> bool:
+    pem, key = folder / "ca.pem", folder / "ca.key"
+    if not pem.exists() or not key.exists() or not _matches(pem.read_bytes(), key.read_bytes()):
+        return False
+    root = x509.load_pem_x509_certificate(pem.read_bytes())
+    return root.not_valid_before_utc <= now and root.not_valid_after_utc - now >= timedelta(days=RENEWED_DAYS)
 
 
 def _read(folder: Path) -> Certificate:
@@ -131,9 +166,9 @@ def _read(folder: Path) -> Certificate:
 
 
 def renew(folder: Path, now: datetime) -> None:
-    """Make a signer's certificate; the root stays the one that is there, so that who trusts it goes on doing so."""
+    """Make a signer's certificate; a root that is fit stays as it is, so that who trusts it goes on doing so."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (folder / "ca.key").exists() or not (folder / "ca.pem").exists():
+    if not _root_fits(folder, now):
         _write_root(folder, now)
     root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     root_key = load_pem_private_key((folder / "ca.key").read_bytes(), None)

@@ -18,13 +18,14 @@ from handlers.ports import Store
 from imaging.errors import BadPicture
 from imaging.marking.copies import Layers, marked, preview, source_of
 from imaging.marking.metadata import SourceType, xmp
-from imaging.marking.signature import Ingredient, Statement
+from imaging.marking.signature import Ingredient, Known, Statement
 from imaging.model import Operation
 from imaging.outputs import shrink_to
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
+NOBODY = Known()
 KEPT_BYTES = 64 * 2**20
 """Of copies at hand: some fifty pictures of 1024², so that a page that is opened again signs nothing again."""
 AT_ONCE = 2
@@ -68,15 +69,17 @@ class Marks:
         store: Where pictures lie.
         layers: What is put on a copy.
         version: Easel's, for the statement.
-        root: PEM of the root of whoever signs; empty where nobody does.
+        known: By what our own pictures are told from others.
         problem: What keeps copies from being signed from the start.
     """
 
-    def __init__(self, store: Store, layers: Layers, version: str, root: str = "", problem: str | None = None) -> None:
+    def __init__(
+        self, store: Store, layers: Layers, version: str, known: Known = NOBODY, problem: str | None = None
+    ) -> None:
         self._store = store
         self._layers = layers
         self._version = version
-        self.root = root
+        self.root, self.serial = known.root, known.serial
         self._lacking = problem
         self._unsigned: str | None = None
         self._kept = Kept()

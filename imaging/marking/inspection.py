@@ -29,6 +29,7 @@ from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY
 WORK = "imaging.marking.inspection:answer"
 LONGEST = 100
 """Characters of a name that a stranger's certificate has."""
+ELSEWHERE = "it lies elsewhere on the net, and nothing is fetched from there"
 MOST = 8
 """Actions and parents that are told."""
 
@@ -46,6 +47,8 @@ class Manifest:
     """Digital source types of the actions."""
     parents: tuple[str, ...] = ()
     look: str = ""
+    serial: str = ""
+    """Of the signer's certificate, decimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,8 @@ def _manifest(data: bytes, media_type: str, anchors: str) -> tuple[Manifest | No
             trusted = str(reader.get_validation_state()) == "Trusted"
     except c2pa.C2paError as error:
         # A file without a statement, and kinds of files that have none, are no news.
+        if str(error).startswith("Remote"):  # the address is a stranger's: it is neither asked nor told
+            return None, ELSEWHERE
         gone = any(word in type(error).__name__ for word in ("ManifestNotFound", "NotSupported"))
         return None, "" if gone else plain(str(error))[:LONGEST]
     active = told.get("manifests", {}).get(told.get("active_manifest"))
@@ -208,6 +213,7 @@ def _read(active: Mapping[str, Any], trusted: bool, wrong: tuple[str, ...]) -> M
         trusted, wrong, _short(", ".join(dict.fromkeys(filter(None, names)))), _short(generator),
         _several(one.get("action") for one in actions), _several(one.get("digitalSourceType") for one in actions),
         _several(one.get("title") for one in active.get("ingredients", [])), seen,
+        str(signature.get("cert_serial_number", ""))[:LONGEST],
     )  # fmt: skip
 
 

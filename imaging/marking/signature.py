@@ -40,6 +40,15 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """By what a picture of this Easel is told from others: the root, PEM, and the signer's serial number under it.
+    Empty `serial`: the root is Easel's own, and nobody else's hangs from it. Empty `root`: there is none."""
+
+    root: str = ""
+    serial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ingredient:
     """A picture that another was made from."""
 

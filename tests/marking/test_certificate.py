@@ -42,6 +42,28 @@ def test_it_is_renewed_long_before_it_ends_and_the_root_stays(tmp_path: Path) ->
     assert later.credential.key != first.credential.key
 
 
+@pytest.mark.parametrize("days", [-20_000, 400], ids=["in 1972", "next year"])
+def test_a_first_start_under_a_wrong_clock_is_made_good(tmp_path: Path, days: int) -> None:
+    """Machines without a battery wake up in another year, and set their clocks later."""
+    certificate(settings(tmp_path), tmp_path, NOW + timedelta(days=days))
+    found = certificate(settings(tmp_path), tmp_path, NOW)
+    assert found.since <= NOW
+    assert found.until - NOW == timedelta(days=SIGNER_DAYS)
+    assert certificate(settings(tmp_path), tmp_path, NOW) == found
+
+
+@pytest.mark.parametrize("name", ["signer.key", "ca.key"])
+def test_a_start_that_was_cut_short_leaves_no_pair_that_does_not_match(tmp_path: Path, name: str) -> None:
+    certificate(settings(tmp_path), tmp_path)
+    certificate(settings(tmp_path), tmp_path / "other")
+    (tmp_path / "marking" / name).write_bytes((tmp_path / "other" / "marking" / name).read_bytes())
+    if name == "ca.key":
+        (tmp_path / "marking" / "signer.key").unlink()
+    found = tried(certificate(settings(tmp_path), tmp_path))
+    copy = marked(STORED, Layers(credential=found.credential), Statement("1")).data
+    assert said(copy, found.root).state == "Trusted"
+
+
 def test_who_trusts_the_root_trusts_the_pictures(tmp_path: Path) -> None:
     found = tried(certificate(settings(tmp_path), tmp_path))
     copy = marked(STORED, Layers(credential=found.credential), Statement("1")).data

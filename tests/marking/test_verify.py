@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+import socket
 import struct
 import time
 import zlib
@@ -11,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import c2pa
 import pytest
 from PIL import Image
 
@@ -19,13 +23,14 @@ from bot.marking import certificate as certificates
 from bot.marking.certificate import Certificate, certificate
 from bot.settings import Settings
 from handlers.model import Attachment, CommandCall
-from handlers.verifying import told
+from handlers.verifying import is_ours, told
 from imaging.decoding.pool import Decoders
 from imaging.decoding.scan import png_chunks
 from imaging.errors import BadPicture
+from imaging.marking import signature as signing
 from imaging.marking.copies import Layers, marked
 from imaging.marking.inspection import Origin, inspect, inspected_now
-from imaging.marking.signature import Ingredient, Statement
+from imaging.marking.signature import Credential, Ingredient, Statement
 from imaging.outputs import encode_picture
 from tests.fakes import ANNA, THREAD, FakeChat, message
 from tests.fakes_engine import recipe
@@ -120,7 +125,7 @@ WAYS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "torn": (torn, "tampered with"),
     "resaved": (resaved, "Made with AI: it carries the mark of Easel, but no signature"),
     "stripped": (lambda it: without(it, b"caBX", b"iTXt"), "Made with AI: it carries the mark of Easel, but no"),
-    "damaged": (lambda it: png_of([(k, b[:900] if k == b"caBX" else b) for k, b in chunks(it)]), "is damaged"),
+    "damaged": (lambda it: png_of([(k, b[:900] if k == b"caBX" else b) for k, b in chunks(it)]), "cannot be read"),
 }
 
 
@@ -162,7 +167,7 @@ def test_a_certificate_that_has_ended_is_named(tmp_path: Path, monkeypatch: pyte
     while datetime.now(UTC) <= ends + timedelta(seconds=1):
         time.sleep(0.1)
     said = told(inspect(late.data, found.root), ours=True)
-    assert said.startswith("Made with AI, says a signature that holds, but its certificate is not valid any more.")
+    assert said.startswith("Made with AI, says a signature that holds, but its certificate has ended or")
 
 
 def test_layers_that_contradict_each_other_are_told(own: Certificate) -> None:
@@ -252,3 +257,52 @@ def test_the_command_line_says_the_same(
     before = (tmp_path / "marking" / "signer.pem").read_bytes()
     assert main(["mark", "init", "--renew", "--home", str(tmp_path)]) == 0
     assert (tmp_path / "marking" / "signer.pem").read_bytes() != before
+
+
+def signer_beside(folder: Path) -> Credential:
+    """Somebody else's certificate under the same root."""
+    shutil.copytree(folder, folder.parent / "beside")
+    certificates.renew(folder.parent / "beside", datetime.now(UTC))
+    beside = folder.parent / "beside"
+    return Credential((beside / "signer.pem").read_text(), (beside / "signer.key").read_text())
+
+
+def test_who_shares_the_root_of_a_hosts_certificate_is_not_this_easel(tmp_path: Path) -> None:
+    """An authority certifies many: its root says that the signer is known, not that it is this one."""
+    own = certificate(Settings(_env_file=None, home=tmp_path), tmp_path)
+    marking = tmp_path / "marking"
+    hosts = Settings(
+        _env_file=None, home=tmp_path,
+        mark_certificate=str(marking / "signer.pem"), mark_key=str(marking / "signer.key"),
+    )  # fmt: skip
+    known = certificates.known(hosts, tmp_path)
+    for credential, by in (
+        (own.credential, "by this Easel: its"),
+        (signer_beside(marking), "by Easel picture signer, Easel: its"),
+    ):
+        found = inspect(marked(STORED, Layers(credential=credential), Statement("1")).data, known.root)
+        said = told(found, ours=is_ours(found, known.serial))
+        assert said.startswith(f"Made with AI, {by} signature holds"), said
+        assert ("this Easel" in said) == (credential == own.credential)
+
+
+def test_a_statement_that_lies_elsewhere_is_not_fetched_nor_its_address_told(own: Certificate) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/statement.c2pa"
+        out = io.BytesIO()
+        info = c2pa.C2paSignerInfo(b"es256", own.credential.chain.encode(), own.credential.key.encode(), None)
+        with (
+            c2pa.Context.from_dict(signing.settings()) as context,
+            c2pa.Builder(json.dumps(Statement("1").manifest("image/png")), context=context) as builder,
+            c2pa.Signer.from_info(info) as signer,
+        ):
+            builder.set_remote_url(address)
+            builder.set_no_embed()
+            builder.sign(signer, "image/png", io.BytesIO(STORED), out)
+        assert address.encode() in out.getvalue()
+        said = told(inspect(out.getvalue(), own.root), ours=True)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert "it lies elsewhere on the net, and nothing is fetched from there" in said
+    assert "127.0.0.1" not in said
