@@ -76,6 +76,8 @@ def words(value: Caption | Activity | Duration) -> str:
             return ahead + _about(eta)
         case Drawing(_, step, total, eta):
             return (f"step {step} of {total}" if total else "starting") + _about(eta)
+        case Made(_, _, int(number)):
+            return f"#{number} again, with a new seed"
         case Made(operation, parents):
             if operation.makes is Makes.BROUGHT:
                 return "your picture"

@@ -39,6 +39,8 @@ class Draft:
     """One sentence for people on what the engine makes of the words."""
     spoiler: bool = False
     """What is drawn is shown covered."""
+    again: int | None = None
+    """The picture that is drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class Making:
         built = again(recipe, seed_of(slot_id(self._turn, 0)))
         made_of = await lineage(self._services.store, self._thread, picture.parents)
         spoiler = await self._screened((recipe.description, recipe.prompt), recipe.style, made_of)
-        return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler)
+        return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler, picture.number)
 
     @asynccontextmanager
     async def order(self, draft: Draft) -> AsyncIterator[Order]:
@@ -205,7 +207,7 @@ class Making:
             slot, recipe = slot_id(self._turn, draft.first + at), one.recipe
             part = PicturePart(
                 slot, number + at, operation, recipe.description, draft.parents,
-                sentence=draft.remark, spoiler=draft.spoiler,
+                sentence=draft.remark, spoiler=draft.spoiler, again=draft.again,
             )  # fmt: skip
             parts.append(part)
             jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))

@@ -263,6 +263,8 @@ class PicturePart:
     """It is shown covered, and so are its previews."""
     largest: bool = False
     """The engine draws none larger: there is no refining it."""
+    again: int | None = None
+    """The picture whose request this is once more, with another seed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,8 @@ class Made:
 
     operation: Operation
     parents: tuple[int, ...]
+    again: int | None = None
+    """The picture whose request it is once more."""
 
 
 class Why(StrEnum):
@@ -169,7 +171,7 @@ def caption(part: PicturePart, *, deleted: bool = False) -> Caption:
         case SlotState.WAITING | SlotState.RENDERING:
             return progress(part)
         case SlotState.READY:
-            return Made(part.operation, part.parents)
+            return Made(part.operation, part.parents, part.again)
         case SlotState.FAILED:
             return Missing(Why.FAILED, part.sentence)
         case SlotState.CANCELLED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -225,3 +226,47 @@ async def test_everybody_can_use_it_on_a_phone_at_200_percent_and_by_ear(visit: 
             await page.locator(".card[data-number='3'] summary").click()
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     assert found == []
+
+
+async def test_the_viewer_goes_through_the_pictures_and_does_what_cards_do(visit: Visit) -> None:
+    page = await visit.open()
+    await visit.say(page, "two, please", two('a red fox: "éclair" & 狐'))
+    await page.locator(".card button.frame img").nth(1).wait_for()
+    await page.locator(".card button.frame").first.click()
+    title = page.locator("#view-title")
+    assert await title.inner_text() == "#1"
+    await page.keyboard.press("ArrowLeft")  # there is none before
+    await page.keyboard.press("ArrowRight")
+    assert await title.inner_text() == "#2"
+    await page.keyboard.press("ArrowLeft")
+    width = "document.querySelector('#view-scroll img').getBoundingClientRect().width"
+    before = await page.evaluate(width)
+    await page.keyboard.press("+")
+    assert await page.evaluate(width) == pytest.approx(2 * before, rel=0.05)
+    await page.keyboard.press("ArrowRight")  # moves what is seen
+    assert await title.inner_text() == "#1"
+    await page.keyboard.press("0")
+    assert await page.evaluate(width) == pytest.approx(before, rel=0.05)
+    assert await faults(page) == []
+    await visit.shot(page, "viewer")
+    async with page.expect_download() as waiting:
+        await page.locator("#view-actions").get_by_text("Download").click()
+    assert (await waiting.value).suggested_filename == "1-a-red-fox-éclair-狐.png"
+    await page.locator("#view-actions [data-action=vary]").click()
+    assert await page.locator("#view-dialog").is_hidden()
+    made = page.locator(".card[data-number='3'] .made")
+    await made.wait_for()
+    assert re.fullmatch(r"variation of #1 · .+", await made.inner_text())
+
+
+async def test_what_a_button_made_says_of_what_and_for_whom(visit: Visit) -> None:
+    page = await visit.open()
+    await visit.say(page, "a fox", 'A fox: <image id="1"> a fox </image>')
+    await page.locator(".card button.frame img").wait_for()
+    await page.locator(".card summary").click()
+    await page.get_by_role("button", name="Redo with a new seed").click()
+    made = page.locator(".card[data-number='2'] .made")
+    await made.wait_for()
+    await page.reload()
+    assert re.fullmatch(r"#1 again, with a new seed · .+", await made.inner_text())
+    assert await page.locator(".card[data-number='1'] .made").count() == 0

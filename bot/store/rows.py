@@ -75,7 +75,7 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
                 "state": part.state.value,
                 "sha256": part.sha256,
                 "sentence": part.sentence,
-            } | {name: True for name in ("spoiler", "largest") if getattr(part, name)}
+            } | {name: told for name in ("spoiler", "largest", "again") if (told := getattr(part, name))}
 
 
 def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
@@ -91,6 +91,7 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
             sentence=data["sentence"],
             spoiler=bool(data.get("spoiler")),
             largest=bool(data.get("largest")),
+            again=data.get("again"),
         )
     if "select" in data:
         return SelectPart(data["select"], data["description"])

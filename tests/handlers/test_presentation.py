@@ -21,6 +21,7 @@ from bot.chats.slack.outgoing import render
 from bot.chats.slack.outgoing.status import line
 from bot.chats.terminal import Screen
 from bot.chats.web import views
+from bot.store import rows
 from handlers.english import Sentence, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, ThreadKey
 from handlers.presentation import (
@@ -75,6 +76,16 @@ def on_the_page(part: PicturePart) -> set[Action]:
 def test_a_picture_offers_the_same_in_every_chat(part: PicturePart) -> None:
     wanted = {offer.action for offer in offered(part)}
     assert on_discord(part) == on_slack(part) == on_the_page(part) == wanted
+
+
+def test_what_was_asked_for_again_says_of_what() -> None:
+    redone = replace(ROOT, number=6, again=1)
+    assert words(caption(redone)) == views.part(redone)["made"] == "#1 again, with a new seed"
+    assert rows.part_from_json(rows.part_to_json(redone)) == redone
+    [message] = render.render(Reply("t", KEY, (redone,)), {"s": "F"})
+    assert "again, with a new seed" in str(message.blocks)
+    assert views.part(CHILD)["made"] == words(caption(CHILD)) == "edit of #1"
+    assert views.part(UPLOAD)["made"] == ""
 
 
 def test_only_a_chat_that_cannot_cover_a_picture_offers_to_show_it() -> None:

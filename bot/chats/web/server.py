@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 LISTED = 100
 LOOKED_THROUGH = 5000
 """Threads of all people, of which the newest are listed that somebody may see."""
+LONGEST_FILE_NAME = 80
 PACE_S = 0.05
 PING_S = 15.0
 _SHA = re.compile(r"[0-9a-f]{64}")
@@ -42,7 +44,7 @@ _EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
-    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js",
+    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js",
 )  # fmt: skip
 
 
@@ -243,7 +245,10 @@ class Pages:
         kind, ending = _sniff(data)
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         if "download" in request.query:
-            headers["Content-Disposition"] = f'attachment; filename="easel-{sha256[:12]}.{ending}"'
+            name = _file_name(request.query["download"]) or f"easel-{sha256[:12]}"
+            headers["Content-Disposition"] = (
+                f"attachment; filename=\"easel-{sha256[:12]}.{ending}\"; filename*=UTF-8''{quote(name)}.{ending}"
+            )
         return web.Response(body=data, content_type=kind, headers=headers)
 
     async def file(self, request: web.Request) -> web.Response:
@@ -285,6 +290,11 @@ class Pages:
 
 async def _send(response: web.StreamResponse, message: Any) -> None:
     await response.write(b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\n\n")
+
+
+def _file_name(told: str) -> str:
+    """A description as the name of a file: words of any language, joined by hyphens."""
+    return re.sub(r"[\W_]+", "-", told[:LONGEST_FILE_NAME]).strip("-")
 
 
 def _whose(rights: ThreadRights, member: Member | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, assert_never
 
-from handlers.english import Sentence, alt_text, missing, status
+from handlers.english import Sentence, alt_text, missing, status, words
 from handlers.model import (
     Answer,
     File,
@@ -20,7 +20,7 @@ from handlers.model import (
     Turn,
 )
 from handlers.ports import ThreadSummary
-from handlers.presentation import Missing, Why, caption, offered, progress
+from handlers.presentation import Made, Missing, Why, caption, offered, progress
 
 Json = dict[str, Any]
 
@@ -38,6 +38,10 @@ def part(value: ReplyPart) -> Json:
                 "description": value.description,
                 "alt": alt_text(value.description, value.operation),
                 "parents": list(value.parents),
+                # An upload stands with the words of whoever brought it.
+                "made": words(Made(value.operation, value.parents, value.again))
+                if value.parents or value.again
+                else "",
                 "state": value.state.value,
                 "status": status(progress(value)),
                 "offers": [

@@ -102,7 +102,7 @@ def _covered(part: PicturePart) -> list[Block]:
 def _beside(part: PicturePart) -> list[Block]:
     """What it is, and what can be done with it."""
     blocks: list[Block] = []
-    for said in filter(None, (words(Made(part.operation, part.parents)), part.sentence)):
+    for said in filter(None, (words(Made(part.operation, part.parents, part.again)), part.sentence)):
         blocks.append(context(markup.escape(said)))
     offers = offered(part)
     rest = [offer for offer in offers if offer.action not in BUTTONS]

@@ -1,14 +1,16 @@
 // Wires the page together: which thread is open, what comes in, what the buttons do.
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
-import { comparePictures, editDialog, showAnswer, viewPicture } from "./dialogs.js";
+import { comparePictures, editDialog, showAnswer } from "./dialogs.js";
 import { $, el, toast } from "./dom.js";
 import { Board } from "./messages.js";
 import { SharingSwitch, join, showMe, stranger } from "./people.js";
 import { drawTree } from "./tree.js";
+import { Viewer } from "./viewer.js";
 
 let thread = null, stopFollowing = () => {};
 const board = new Board($("turns"), $("log"), act);
+const viewer = new Viewer(board, act);
 const sharing = new SharingSwitch(() => thread);
 const narrow = matchMedia("(max-width: 1080px)");
 
@@ -76,7 +78,7 @@ function when(iso) {
 }
 
 async function act(action, part) {
-  if (action === "view") return viewPicture(part);
+  if (action === "view") return viewer.open(part);
   if (action === "talk") return composer.talkAbout(part.number);
   if (action === "edit") return editDialog(part, (details) => run("edit", part, details));
   if (action === "compare") {

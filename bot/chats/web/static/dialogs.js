@@ -37,16 +37,13 @@ function show(title, wide, ...nodes) {
   if (!dialog.open) dialog.showModal();
 }
 
-export const viewPicture = (part) =>
-  show(`#${part.number}`, true, el("img", { src: pictureUrl(part.sha256), alt: part.alt }), el("figcaption", {}, part.description));
-
 export function comparePictures(first, second) {
   const figure = (picture) => el("figure", {}, uncoverable(picture, el("img", { src: pictureUrl(picture.sha256), alt: picture.alt })), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
   show(`#${first.number} and #${second.number}`, true, el("div", { class: "pair" }, figure(first), figure(second)));
 }
 
 /** A picture that may be sensitive is blurred until it is clicked. */
-function uncoverable(picture, image) {
+export function uncoverable(picture, image) {
   image.classList.toggle("covered", Boolean(picture.covered));
   image.addEventListener("click", () => image.classList.remove("covered"));
   return image;

@@ -33,4 +33,7 @@ export function toast(sentence, kind = "error") {
   setTimeout(() => node.remove(), kind === "error" ? 12000 : 3000);
 }
 
+/** Where a picture is had as a file that is named by what it shows. */
+export const downloadUrl = (part) => `/pictures/${part.sha256}?download=${encodeURIComponent(`${part.number} ${part.description}`)}`;
+
 export const pictureUrl = (sha256) => `/pictures/${sha256}`;

@@ -125,6 +125,11 @@ export class Board {
     this.root.replaceChildren();
   }
 
+  /** The parts of all pictures that are there, by number. */
+  get shown() {
+    return [...this.cards.values()].map((card) => card.part).filter((part) => part.state === "ready" && !this.gone(part)).sort((a, b) => a.number - b.number);
+  }
+
   /** `settled` are the numbers whose pictures were there once: one that is there no more was deleted. */
   known(number) { return this.pictures.get(number) || null; }
 

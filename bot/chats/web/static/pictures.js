@@ -1,5 +1,5 @@
 // One picture's card: placeholder, live preview, finished picture with its buttons.
-import { el, pictureUrl, svg } from "./dom.js";
+import { downloadUrl, el, pictureUrl, svg } from "./dom.js";
 
 function dots() {
   const icon = svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" });
@@ -37,10 +37,11 @@ export class Card {
   /** `known` is the thread's picture of that number, or null; `gone` says that it was deleted. */
   update(part, known, current = null, gone = false) {
     this.part = part;
+    this.author = known?.author || "";
     const isCurrent = current === part.number && part.state === "ready" && !gone;
     this.node.classList.toggle("current", isCurrent);
     this.node.dataset.number = part.number;
-    const key = JSON.stringify([part, isCurrent, gone, known && known.description]);
+    const key = JSON.stringify([part, isCurrent, gone, known && [known.description, known.author]]);
     if (key === this.key) return;
     this.key = key;
     if (gone) this.#sentence("gone", part.gone);
@@ -96,6 +97,7 @@ export class Card {
     const actions = el("div", { class: "actions" }, ...placed.map((offer) => this.#button(offer.action, offer.label)), this.#menu(part));
     actions.querySelector("[data-action=select]")?.setAttribute("aria-pressed", String(isCurrent));
     this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
+      part.made ? el("p", { class: "made" }, [part.made, this.author].filter(Boolean).join(" · ")) : null,
       part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
   }
 
@@ -111,7 +113,7 @@ export class Card {
     const last = entries.filter((entry) => entry.dataset.action === "delete");
     for (const entry of last) entry.classList.add("danger");
     box.append(...entries.filter((entry) => !last.includes(entry)), this.#button("talk", "Talk about this one"),
-      el("a", { href: `${pictureUrl(part.sha256)}?download`, download: `easel-${part.number}.png` }, "Download"), ...last);
+      el("a", { href: downloadUrl(part), download: true }, "Download"), ...last);
     const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `More for picture ${part.number}`, title: "More" }, dots()), box);
     menu.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && menu.open) { menu.open = false; menu.firstChild.focus(); event.stopPropagation(); }
