@@ -157,6 +157,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             retention_days=settings.retention_days,
             job_days=settings.job_days,
             audit_days=settings.audit_days,
+            record_days=settings.moderation_record_days,
         )
         yield Program(parts, desk, studio, chats, files, tidy, services)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from handlers.audit import Act
 from handlers.model import Person, ThreadKey
+from handlers.moderation import cases
 from imaging.sqlite import open_present
 
 MOST_ROWS = 500_000
@@ -86,6 +87,17 @@ def entries(connection: sqlite3.Connection, since: float, act: str | None = None
     )
     for minute, kind, what, place, person, times in found:
         yield Entry(datetime.fromtimestamp(minute, UTC), kind, what, place, person, times)
+
+
+def of_moderators(connection: sqlite3.Connection, tenant: str, limit: int) -> list[cases.Entry]:
+    """What moderators and admins did in a server or workspace, and what was reported there (not by whom): the newest
+    first."""
+    found = connection.execute(
+        "SELECT minute, what, CASE act WHEN ? THEN person ELSE '' END AS who, sum(times) FROM audit "
+        "WHERE act IN (?, ?) AND substr(place, 1, ?) = ? GROUP BY minute, what, who ORDER BY minute DESC, what LIMIT ?",
+        (Act.ADMIN, Act.ADMIN, Act.REPORT, len(tenant) + 1, f"{_clean(tenant)}/", limit),
+    )
+    return [cases.Entry(datetime.fromtimestamp(row[0], UTC), *row[1:]) for row in found]
 
 
 def spending(connection: sqlite3.Connection, since: float) -> Iterator[tuple[str, str, str, dict[str, float]]]:

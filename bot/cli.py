@@ -145,7 +145,7 @@ def _restore(parser: argparse.ArgumentParser) -> None:
 
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=_positive, default=30, metavar="N", help="of the last N days (30)")
-    parser.add_argument("--act", choices=("deletion", "admin", "refusal", "spending"), help="only these")
+    parser.add_argument("--act", choices=("deletion", "admin", "refusal", "report", "spending"), help="only these")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     _home(parser)
 
@@ -220,7 +220,7 @@ COMMANDS = (
     Command("export", "write a thread's pictures, recipes and words to a zip", "bot.commands.export", _export),
     Command("backup", "copy database and pictures, also while running", "bot.commands.backup", _backup),
     Command("restore", "bring a backup back into an empty home", "bot.commands.backup", _restore),
-    Command("audit", "what was deleted, decided, refused and spent", "bot.commands.audit", _audit),
+    Command("audit", "what was deleted, decided, refused, reported and spent", "bot.commands.audit", _audit),
     Command("invite", "let people in on the web page by a link", "bot.commands.invite", _invite),
     Command("settings", "print the settings", "bot.commands.settings", _settings),
 )

@@ -44,7 +44,7 @@ class Housekeeping:
 
     def __init__(
         self, desk: Desk, store: SqliteStore, queue: JobQueue, files: PictureFiles, *,
-        retention_days: int, job_days: int, audit_days: int = 90,
+        retention_days: int, job_days: int, audit_days: int = 90, record_days: int = 180,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._store = store
@@ -53,6 +53,7 @@ class Housekeeping:
         self._retention_days = retention_days
         self._job_days = job_days
         self._audit_days = audit_days
+        self._record_days = record_days
 
     async def run(self) -> None:
         """Until cancelled. What an earlier program left is swept first: nobody else uses this home."""
@@ -76,6 +77,7 @@ class Housekeeping:
             if gone.turns or gone.pictures:
                 log.info("retention deleted %d turns and %d pictures", gone.turns, gone.pictures)
         await self._store.forget_acts(time.time() - self._audit_days * DAY_S)
+        await self._store.forget_cases(time.time() - self._record_days * DAY_S)
         await self._store.forget_spendings()
         days = min(self._job_days, self._retention_days or self._job_days)
         if jobs := await self._queue.prune(time.time() - days * DAY_S):

@@ -34,6 +34,7 @@ def limits(settings: Settings, others: bool) -> Limits:
         quotas=quotas(settings, others),
         picture_price=settings.picture_price,
         call_price=settings.call_price,
+        reports_to_hide=settings.moderation_reports,
         answers_at_once=settings.answers_at_once,
         answers_per_person=settings.answers_per_person,
     )

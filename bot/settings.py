@@ -217,6 +217,14 @@ class Settings(BaseSettings):
         "Moderation", "A moderator that fails: closed refuses what it cannot judge, open lets the others decide.",
         "closed",
     )  # fmt: skip
+    moderation_reports: int = _group(
+        "Moderation", "So many people's reports hide a picture until a moderator has looked; 0: moderators alone.",
+        3, ge=0, le=1000,
+    )  # fmt: skip
+    moderation_record_days: int = _group(
+        "Moderation", "Days for which a report is kept once it is decided: category, times, SHA-256, pseudonyms.",
+        180, ge=1,
+    )  # fmt: skip
     moderation_timeout_s: float = _group("Moderation", "Longest wait for one judgement.", 10.0, gt=0, le=120)
     moderation_base_url: str = _group(
         "Moderation", "OpenAI-compatible endpoint (…/v1) that judges words and pictures; empty: none.", ""

@@ -59,6 +59,8 @@ class Assembly:
         self.length = 0
         """Characters of text so far."""
         self._kept_text = turn.text if turn.parts else None
+        self._withheld: dict[int, str] = {}
+        """Sentences in place of pictures that are there and may not be seen any more, by number."""
 
     # Building
 
@@ -151,11 +153,25 @@ class Assembly:
         spot.parts[at] = replace(self.slot(slot), **changes)
         self.show()
 
+    def withhold(self, number: int, sentence: str | None) -> None:
+        """Show a sentence instead of a finished picture; None: show the picture."""
+        if sentence is None:
+            self._withheld.pop(number, None)
+        else:
+            self._withheld[number] = sentence
+        self.show()
+
     # Snapshots
 
     def reply(self, *, final: bool = False) -> Reply:
-        parts = without_orphans([part for spot in self._spots for part in spot.settled()], final=final)
+        shown = [self._seen(part) for spot in self._spots for part in spot.settled()]
+        parts = without_orphans(shown, final=final)
         return Reply(self.turn.id, self.turn.thread, parts, thinking=not parts and not final, final=final)
+
+    def _seen(self, part: ReplyPart) -> ReplyPart:
+        if isinstance(part, PicturePart) and part.state is SlotState.READY and part.number in self._withheld:
+            return NoticePart(self._withheld[part.number])
+        return part
 
     def show(self) -> None:
         self._post.show(self.reply())

@@ -15,6 +15,8 @@ class Act(StrEnum):
     ADMIN = "admin"
     """An act that not everybody may do: of an admin, a moderator or the host."""
     REFUSAL = "refusal"
+    REPORT = "report"
+    """Of a picture, to the moderators."""
 
 
 class Audit(Protocol):

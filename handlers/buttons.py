@@ -27,12 +27,15 @@ from handlers.model import (
     Press,
     Role,
     Tally,
+    ThreadKey,
     Turn,
     TurnState,
     Vote,
 )
+from handlers.ports import Store
 from handlers.recipe_text import recipe_text
 from handlers.recovery import Recovery
+from handlers.reporting import Reporting
 from handlers.router import Planned
 from handlers.runs import Runs, may_cancel
 from handlers.services import Services
@@ -55,14 +58,19 @@ class Buttons:
         answering: Answering,
         recovery: Recovery,
         spawn: Callable[[Turn], None],
+        reporting: Reporting,
+        shown_again: Callable[[Picture], object],
         clock: Callable[[], datetime],
     ) -> None:
+        """`shown_again` has the answer with a picture brought up to date."""
         self._services = services
         self._store = services.store
         self._runs = runs
         self._answering = answering
         self._recovery = recovery
         self._spawn = spawn
+        self._reporting = reporting
+        self._shown_again = shown_again
         self._clock = clock
 
     async def press(self, press: Press) -> Answer:
@@ -94,6 +102,8 @@ class Buttons:
                 return await self._delete(press, picture)
             case Action.VOTE:
                 return await self._vote(press, picture)
+            case Action.REPORT:
+                return Answer(await self._reporting.report(picture, press.person))
             case Action.VARY | Action.EDIT | Action.REFINE | Action.REDO:
                 return await self._make(press, picture)
             case _:
@@ -102,7 +112,7 @@ class Buttons:
     async def _picture(self, press: Press) -> Picture:
         if press.picture is None:
             raise NoSuchPicture("This button belongs to a picture; which one is meant got lost.")
-        return await existing(self._services, press, press.picture)
+        return await existing(self._services.store, press.thread, press.picture)
 
     # At once
 
@@ -123,7 +133,7 @@ class Buttons:
     async def _undo(self, press: Press, picture: Picture) -> Answer:
         if not picture.parents:
             return Answer(f"Picture {picture.number} was the beginning; there is nothing before it.")
-        parent = await existing(self._services, press, picture.parents[0])
+        parent = await existing(self._store, press.thread, picture.parents[0])
         await self._store.select(press.thread, parent.number)
         sentence = f"Back to picture {parent.number}; picture {picture.number} stays in the tree."
         return Answer(sentence, private=False)
@@ -131,7 +141,7 @@ class Buttons:
     async def _compare(self, press: Press, picture: Picture) -> Answer:
         if not picture.parents:
             return Answer(f"Picture {picture.number} has no parent to compare it with.")
-        parent = await existing(self._services, press, picture.parents[0])
+        parent = await existing(self._store, press.thread, picture.parents[0])
         before = await self._store.picture_bytes(parent.sha256)
         after = await self._store.picture_bytes(picture.sha256)
         labels = (f"{parent.number}", f"{picture.number}")
@@ -156,6 +166,7 @@ class Buttons:
         if not may_cancel(press.person, picture.person):
             raise NotAllowed(f"Picture {picture.number} is {picture.person.name}'s; they or a moderator can delete it.")
         await self._store.delete_picture(press.thread, picture.number)
+        self._shown_again(picture)
         await self._services.audit.note(Act.DELETION, "picture", press.thread, press.person)
         await note_others(self._services.audit, "pictures deleted", press.thread, press.person, [picture.person])
         return Answer(f"Picture {picture.number} is deleted.", private=False)
@@ -231,17 +242,19 @@ def _wanted(press: Press, picture: Picture) -> tuple[Operation, str]:
             return Operation.VARIATION, picture.description
 
 
-async def existing(services: Services, press: Press, number: int) -> Picture:
+async def existing(store: Store, thread: ThreadKey, number: int) -> Picture:
     """A picture of this thread.
 
     Raises:
-        NoSuchPicture: the number is another thread's, or the picture was deleted.
+        NoSuchPicture: the number is another thread's, or the picture was deleted or is hidden.
     """
-    picture = await services.store.picture(press.thread, number)
+    picture = await store.picture(thread, number)
     if picture is None:
         raise NoSuchPicture(f"There is no picture {number} in this thread.")
     if picture.state is PictureState.DELETED:
         raise NoSuchPicture(f"Picture {number} was deleted.")
+    if picture.state is PictureState.HIDDEN:
+        raise NoSuchPicture(f"Picture {number} was reported and is hidden until a moderator has looked at it.")
     return picture
 
 

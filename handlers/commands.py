@@ -13,6 +13,7 @@ from typing import TypeAlias
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.at_once import AtOnce
 from handlers.audit import Act, note_gone, note_others
+from handlers.buttons import existing
 from handlers.command_text import help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
@@ -27,11 +28,15 @@ from handlers.model import (
     SlotState,
     Tally,
 )
+from handlers.moderating import OPTIONS as MODERATION
+from handlers.moderating import Moderating
+from handlers.moderation.cases import Reason
 from handlers.moderation.model import Kind, Level, Subject
 from handlers.moderation.policy import strictest
 from handlers.presentation import progress
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
+from handlers.reporting import Reporting
 from handlers.runs import Runs, may_cancel
 from handlers.screen import SETTING
 from handlers.services import Services
@@ -122,9 +127,20 @@ COMMANDS: tuple[CommandSpec, ...] = (
         works=True,
     ),
     CommandSpec(
+        "report",
+        "Report a picture of this thread to the moderators",
+        (
+            Option("picture", "Which one", OptionKind.PICTURE, required=True, minimum=1),
+            Option("why", "What is wrong with it", OptionKind.CHOICE, choices=tuple(map(str, Reason))),
+        ),
+        in_session=True,
+    ),
+    CommandSpec("moderation", "Reports of pictures, blocks, and their log (moderators)", MODERATION),
+    CommandSpec(
         "forget",
         "Delete what you said and had made, everywhere",
         (Option("confirm", "Write yes: it cannot be undone", maximum=10),),
+        own_data=True,
     ),
     CommandSpec("help", "What I can do"),
 )
@@ -147,11 +163,15 @@ class Commands:
         runs: Runs,
         receive: Callable[[Incoming], None],
         gate: Gate,
+        reporting: Reporting,
+        moderating: Moderating,
         clock: Callable[[], datetime],
     ) -> None:
         self._services = services
         self._store = services.store
         self._gate = gate
+        self._reporting = reporting
+        self._moderating = moderating
         self._runs = runs
         self._receive = receive
         self._clock = clock
@@ -343,6 +363,14 @@ class Commands:
         if not call.in_thread:
             return Answer(await self._where_then(call))
         return Answer(await verify_picture(self._services, call.thread, int(number), account))
+
+    async def _report(self, call: CommandCall) -> Answer:
+        picture = await existing(self._store, call.thread, int(call.arguments["picture"]))
+        reason = Reason(str(call.arguments.get("why", Reason.OTHER)))
+        return Answer(await self._reporting.report(picture, call.person, reason))
+
+    async def _moderation(self, call: CommandCall) -> Answer:
+        return await self._moderating.command(call)
 
     async def _forget(self, call: CommandCall) -> Answer:
         if str(call.arguments.get("confirm", "")).strip().casefold() != "yes":

@@ -11,6 +11,7 @@ from handlers.access import Access, Gate
 from handlers.answering import Answering
 from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit, note_gone
+from handlers.blocking import Blocking
 from handlers.buttons import Buttons
 from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
@@ -18,6 +19,7 @@ from handlers.errors import UserError
 from handlers.limits import Limits
 from handlers.marking import Unmarked
 from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.moderating import Moderating
 from handlers.notices import Notices
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Marking, Pictures, Store
@@ -26,9 +28,11 @@ from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
+from handlers.reporting import Reporting
 from handlers.runs import Runs
 from handlers.screen import Screen
 from handlers.services import Forget, Services
+from handlers.showing import Showing
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
 from imaging.errors import ImagingError
@@ -93,20 +97,32 @@ class Desk:
         self._runs = Runs(self.services.audit)
         notices = Notices(self.services, chats)
         self._answering = Answering(self.services, chats, self._runs, notices, clock)
+        self._tasks = Tasks()
+        showing = Showing(store, chats, self._runs)
+        reporting = Reporting(self.services, chats, notices, showing, self._tasks.spawn, clock)
+        self._blocking = Blocking(store, notices, clock)
         self._recovery = Recovery(self.services, self._answering, self._runs)
         conversation = Conversation(self.services, self._runs, notices, self._answering, self._recovery, clock)
-        self._buttons = Buttons(self.services, self._runs, self._answering, self._recovery, self._spawn, clock)
+        self._buttons = Buttons(
+            self.services, self._runs, self._answering, self._recovery, self._spawn, reporting,
+            lambda picture: self._tasks.spawn(showing.again(picture), "show a deletion"), clock,
+        )  # fmt: skip
         self._gate = Gate(store, access or {}, chats)
-        self._commands = Commands(self.services, self._runs, self._spawn_message, self._gate, clock)
+        moderating = Moderating(self.services, self._runs, reporting, self._tasks.spawn)
+        self._commands = Commands(
+            self.services, self._runs, self._spawn_message, self._gate, reporting, moderating, clock
+        )
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock
-        self._tasks = Tasks()
 
     async def receive(self, incoming: Incoming) -> None:
-        await self._typed.receive(incoming)
+        if not await self._blocking.keeps_out(incoming):
+            await self._typed.receive(incoming)
 
     async def press(self, press: Press) -> Answer:
         try:
+            if (blocked := await self._blocking.refusal(press.thread, press.person)) is not None:
+                return Answer(blocked)
             if press.action in WORK:
                 await self.services.quota.spend(press.thread, press.person, MESSAGE)
             return await self._buttons.press(press)
@@ -122,6 +138,8 @@ class Desk:
 
     async def _command(self, call: CommandCall, *, counts: bool = False) -> Answer:
         try:
+            if (blocked := await self._blocking.answer(call)) is not None:
+                return Answer(blocked)
             if counts:
                 await self.services.quota.spend(call.thread, call.person, MESSAGE)
             return await self._commands.command(call)
@@ -134,6 +152,8 @@ class Desk:
 
     async def vote(self, vote: Vote) -> None:
         try:
+            if vote.given and await self._blocking.refusal(vote.thread, vote.person, untold=True) is not None:
+                return
             await self.services.store.vote(vote)
         except UserError as error:
             log.warning("a vote for picture %d could not be counted: %s", vote.picture, error)
@@ -141,6 +161,8 @@ class Desk:
     async def refusal(self, where: Whereabouts, person: Person) -> str | None:
         try:
             refused = await self._gate.refusal(where, person)
+            if refused is None and not where.own_data:
+                refused = await self._blocking.refusal(where.thread, person, untold=where.untold)
             if refused is None:
                 await self.services.screen.seen(where)
         except UserError as error:

@@ -61,7 +61,7 @@ DOING: Mapping[Makes, str] = {
     Makes.ENLARGED: "Refining",
 }
 """What is done to a picture; `Drawing` for all others."""
-_LOST = {Why.CANCELLED: "was cancelled", Why.DELETED: "was deleted"}
+_LOST = {Why.CANCELLED: "was cancelled", Why.DELETED: "was deleted", Why.HIDDEN: "was reported and is hidden"}
 
 
 def words(value: Caption | Activity | Duration) -> str:
@@ -105,6 +105,11 @@ def status(value: Progress) -> str:
 def missing(value: Missing) -> str:
     """Why there is no picture, as a sentence where its number does not stand before it."""
     return words(value) if value.why is Why.FAILED else f"This picture {words(value)}."
+
+
+def gone_sentence(number: int, why: Why) -> str:
+    """In place of a picture that was there."""
+    return f"Picture #{number} {words(Missing(why))}."
 
 
 def _about(eta: Duration | None) -> str:

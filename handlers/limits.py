@@ -19,6 +19,8 @@ class Limits:
     directives_per_reply: int = 16
     """Tags of a reply that are looked at; a model in a loop writes more."""
     attachments: int = 4
+    reports_to_hide: int = 3
+    """So many people's reports hide a picture; 0: a moderator's alone does."""
     quotas: tuple[Rule, ...] = ()
     """What people may have made; see `handlers.quota_rules`."""
     picture_price: float = 0.0

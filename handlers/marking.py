@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from handlers.errors import StoreError
 from handlers.model import Picture
 from handlers.ports import Store
+
+GONE = "This picture is not there any more."
 
 
 class Unmarked:
@@ -19,6 +22,8 @@ class Unmarked:
         self._store = store
 
     async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
+        if await self._store.picture_of(sha256) is None:
+            raise StoreError(GONE)
         data = await self._store.picture_bytes(sha256)
         return data if max_bytes is None else await self.fit(data, max_bytes)
 

@@ -98,6 +98,10 @@ class Whereabouts:
     admin_act: bool = False
     """An act of administration, which lists of channels and roles do not forbid: admins must be able to change what
     keeps them out."""
+    own_data: bool = False
+    """An act about what is kept of oneself, which no block forbids."""
+    untold: bool = False
+    """Nobody is told of a refusal: what is refused is left undone without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,8 @@ class Action(StrEnum):
     VOTE = "vote"
     """For the picture; pressed again, the vote is taken back."""
     STOP = "stop"
+    REPORT = "report"
+    """To the moderators; enough reports hide it from everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,8 @@ class Tally:
 
 class PictureState(StrEnum):
     READY = "ready"
+    HIDDEN = "hidden"
+    """It was reported: nobody is shown it and nothing is made of it, until a moderator shows or deletes it."""
     DELETED = "deleted"
 
 
@@ -456,6 +464,8 @@ class CommandSpec:
     """Pictures may come along with it."""
     ends_work: bool = False
     """It never counts, not even where it comes as a message."""
+    own_data: bool = False
+    """It is about what is kept of oneself: also for people whom moderators have blocked."""
 
 
 @dataclass(frozen=True, slots=True)

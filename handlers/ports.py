@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -24,7 +24,9 @@ from handlers.model import (
     Vote,
     Whereabouts,
 )
+from handlers.moderation.cases import Block, Case, Entry, Reason, Reported, Ruling
 from handlers.moderation.model import Finding, Subject
+from handlers.presentation import Why
 from handlers.quota_rules import Amounts, Sharers
 from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
@@ -64,6 +66,18 @@ class Chat(Protocol):
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """One sentence to that person only, where the platform can; else in the thread."""
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        """One sentence to everybody in a thread or channel.
+
+        Raises:
+            ChatUnavailable: it cannot be said there any more."""
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        """Show a posted answer again: without the pictures of these numbers, and with all the others.
+
+        Raises:
+            ChatUnavailable: the platform refuses for good."""
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """What a command that came as a message answers, with its files; a private one to that person only.
@@ -214,6 +228,43 @@ class Store(Protocol):
 
     async def select(self, thread: ThreadKey, number: int) -> None: ...
     async def delete_picture(self, thread: ThreadKey, number: int) -> None: ...
+    async def hidden(self, thread: ThreadKey) -> frozenset[int]:
+        """The numbers of the thread's hidden pictures."""
+
+    async def report(
+        self, picture: Picture, reporter: Person, reason: Reason, *, enough: int, agreed: bool
+    ) -> Reported | None:
+        """Count a report; one person's counts once a picture. So many as are `enough` (0: any number is not), or one
+        that is `agreed` by a moderator, hide it. None where the picture is gone."""
+
+    async def reports_by(self, chat: str, person: Person, since: datetime) -> int:
+        """How many pictures a person has reported in a chat since a moment."""
+
+    async def case(self, tenant: str, id: int) -> Case | None:
+        """A case of a server or workspace (`ThreadKey.tenant_scope`)."""
+
+    async def cases(self, tenant: str, *, limit: int = 20) -> Sequence[Case]:
+        """Those that wait for a moderator, then those that are hidden; the newest first."""
+
+    async def rule(self, case: Case, ruling: Ruling, by: Person) -> bool:
+        """Decide on a case; its picture is hidden, shown or deleted. False where the picture is gone."""
+
+    async def block(self, thread: ThreadKey, person: Person, by: Person) -> bool:
+        """Draw and answer nothing for a person in the thread's server or workspace; False where it is so already."""
+
+    async def lift(self, thread: ThreadKey, person: Person) -> bool:
+        """Take a block back; False where there is none."""
+
+    async def blocked(self, thread: ThreadKey, person: Person) -> bool: ...
+    async def tell_blocked(self, thread: ThreadKey, person: Person, at: datetime, every: timedelta) -> bool:
+        """Whether a person who is blocked is to be told so now; it counts as told."""
+
+    async def blocks(self, tenant: str) -> Sequence[Block]:
+        """Of a server or workspace, the newest first."""
+
+    async def moderation_log(self, tenant: str, *, limit: int = 20) -> Sequence[Entry]:
+        """What was reported and decided in a server or workspace, the newest first."""
+
     async def vote(self, vote: Vote) -> bool:
         """Count a vote, or take it back; each person counts once for and once against a picture.
         False when nothing changed: it was so before, or the picture is not there."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from handlers.model import Action, PicturePart, Reply, SlotState
+from handlers.model import Action, PicturePart, PictureState, Reply, SlotState
 from imaging.model import Operation
 
 SECONDS_UP_TO = 90
@@ -63,6 +63,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.RECIPE, When.DRAWN, "Recipe"),
     Offer(Action.UNDO, When.PARENT, "Undo", "Undo: back to its parent"),
     Offer(Action.COMPARE, When.PARENT, "Compare", "Compare with its parent", works=True),
+    Offer(Action.REPORT, When.READY, "Report", "Report it to the moderators"),
     Offer(Action.DELETE, When.READY, "Delete"),
     Offer(Action.CANCEL, When.GROWING, "Cancel"),
     Offer(Action.STOP, When.ANSWER, "Stop"),
@@ -150,6 +151,12 @@ class Why(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     DELETED = "deleted"
+    HIDDEN = "hidden"
+    """It was reported."""
+
+
+GONE: Mapping[PictureState, Why] = {PictureState.DELETED: Why.DELETED, PictureState.HIDDEN: Why.HIDDEN}
+"""Of pictures that were there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +170,10 @@ class Missing:
 Caption: TypeAlias = Progress | Made | Missing
 
 
-def caption(part: PicturePart, *, deleted: bool = False) -> Caption:
-    """What is said beside a picture, or instead of it."""
-    if deleted:
-        return Missing(Why.DELETED)
+def caption(part: PicturePart, *, gone: Why | None = None) -> Caption:
+    """What is said beside a picture, or instead of it. `gone`: why it is not there any more."""
+    if gone is not None:
+        return Missing(gone)
     match part.state:
         case SlotState.WAITING | SlotState.RENDERING:
             return progress(part)

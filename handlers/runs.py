@@ -46,6 +46,10 @@ class Runs:
         """The replies under way in a thread or waiting for their turn there, oldest first."""
         return [run for run in self._runs.values() if run.assembly.turn.thread == thread]
 
+    def of_turn(self, turn: str) -> Run | None:
+        """The reply under way that this turn will be."""
+        return self._runs.get(turn)
+
     def of_tenant(self, thread: ThreadKey) -> list[Run]:
         """The same in all threads of a thread's server or workspace."""
         return [run for run in self._runs.values() if run.assembly.turn.thread.tenant_scope == thread.tenant_scope]

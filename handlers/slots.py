@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from handlers.assembly import Assembly
+from handlers.english import gone_sentence
 from handlers.errors import Moderated, UserError
 from handlers.lineage import lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, SlotState
 from handlers.moderation.model import Kind, Subject
+from handlers.presentation import GONE
 from handlers.quota import Share
 from handlers.recipes import refined
 from handlers.screen import Previews
@@ -249,6 +251,8 @@ class Slots:
     def _ready(self, job: PendingJob, picture: Picture) -> None:
         largest = refined(picture.width, picture.height, self._pictures.abilities) is None
         self._files[job.number].set_result(picture.sha256)
+        if (why := GONE.get(picture.state)) is not None:  # since an earlier program drew it
+            self._assembly.withhold(picture.number, gone_sentence(picture.number, why))
         self._assembly.update(
             job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None,
             spoiler=picture.spoiler, largest=largest,

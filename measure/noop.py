@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey, Turn
 from handlers.ports import LanguageModel, ReplyPost
+from handlers.presentation import Why
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
@@ -129,6 +130,12 @@ class OneChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.told.append(sentence)
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        self.told.append(sentence)
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        """The newest answer is looked at once."""
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         self.told.append(answer.text)

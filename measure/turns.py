@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.desk import Desk
-from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey, Turn
 from handlers.ports import ReplyPost, Store
+from handlers.presentation import Why
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
@@ -96,6 +97,12 @@ class _Chat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         raise AssertionError(sentence)
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        raise AssertionError(sentence)
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        raise AssertionError(turn.id)
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         raise AssertionError(answer.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from handlers.errors import LanguageModelError
-from handlers.model import Answer, CommandCall, Incoming, Person, PicturePart, Reply, TextPart, ThreadKey
+from handlers.model import Answer, CommandCall, Incoming, Person, PicturePart, Reply, TextPart, ThreadKey, Turn
 from handlers.ports import ChatUnavailable, ReplyPost
+from handlers.presentation import Why
 from imaging.model import (
     Abilities,
     Cancelled,
@@ -81,6 +82,8 @@ class FakeChat:
         self.opened: list[FakePost] = []
         self.told: list[tuple[str, str]] = []
         self.answers: list[tuple[CommandCall, Answer]] = []
+        self.announced: list[tuple[ThreadKey, str]] = []
+        self.redrawn: list[tuple[str, dict[int, Why]]] = []
         self.gone = False
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
@@ -92,6 +95,14 @@ class FakeChat:
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.told.append((person.id, sentence))
         self.changed()
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        if self.gone:
+            raise ChatUnavailable("The thread was deleted.")
+        self.announced.append((thread, sentence))
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        self.redrawn.append((turn.id, dict(gone)))
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         self.answers.append((call, answer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO, assert_never
 
 from handlers.english import Sentence, words
@@ -22,6 +22,7 @@ from handlers.model import (
     SlotState,
     TextPart,
     ThreadKey,
+    Turn,
 )
 from handlers.ports import ReplyPost
 from handlers.presentation import Busy, Missing, Why, caption, progress
@@ -188,6 +189,12 @@ class TerminalChat:
         self.answered.told.append(sentence)
         self.answered.refused = True
         self._screen.tell(sentence)
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        self._screen.tell(sentence)
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        """What a terminal has printed stays."""
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         files = [self._save(file) for file in answer.files]

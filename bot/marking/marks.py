@@ -13,6 +13,7 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from handlers.errors import StoreError
+from handlers.marking import GONE
 from handlers.model import Picture, PictureState
 from handlers.ports import Store
 from imaging.errors import BadPicture
@@ -30,7 +31,6 @@ KEPT_BYTES = 64 * 2**20
 """Of copies at hand: some fifty pictures of 1024², so that a page that is opened again signs nothing again."""
 AT_ONCE = 2
 MOST_PARENTS = 4
-GONE = "This picture is not there any more."
 
 
 class Kept:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import audit
 from bot.store import rows
+from bot.store.blocks import Blocks
 from bot.store.pictures import GONE, Pictures
 from bot.store.turns import Turns
 from handlers.model import Person, ThreadKey
@@ -29,6 +30,7 @@ class Heir:
     recipe: Mapping[str, Any]
     """Without those words."""
     ready: bool
+    """Its file is there."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -38,8 +40,9 @@ class Heir:
 class Deletion:
     """On one connection, over the parts that hold what people made. Not thread-safe."""
 
-    def __init__(self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures) -> None:
+    def __init__(self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures, blocks: Blocks) -> None:
         self._db = connection
+        self._blocks = blocks
         self._turns = turns
         self._pictures = pictures
 
@@ -60,7 +63,7 @@ class Deletion:
                     continue
                 numbers.add(number)
                 bare = json.loads(recipe) | {"source": None}
-                heirs.append(Heir(thread, number, sha256, bare, state == "ready"))
+                heirs.append(Heir(thread, number, sha256, bare, state != "deleted"))
         return heirs
 
     def forget(
@@ -87,6 +90,7 @@ class Deletion:
         self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
         self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
         audit.forget(self._db, chat, tenant, person)
+        self._blocks.forget(ThreadKey(chat, tenant, "", ""), person)
         self._erase("person_id = ?", (key,))
         self._db.execute("UPDATE pictures SET person = ?, person_id = '' WHERE person_id = ?", (FORGOTTEN, key))
         self._blank_events(turns, person)
@@ -146,7 +150,7 @@ class Deletion:
     def prune(self, before: float) -> tuple[Forgotten, list[str]]:
         """Delete what was made before a moment; counters stay, so no number is used again."""
         files = self._db.execute(
-            "SELECT sha256 FROM pictures WHERE created < ? AND state = 'ready'", (before,)
+            "SELECT sha256 FROM pictures WHERE created < ? AND state != 'deleted'", (before,)
         ).fetchall()
         self._erase("created < ?", (before,))
         pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount

@@ -142,6 +142,27 @@ def covered_pictures(db: Database) -> None:
     db.conn.execute("ALTER TABLE pictures ADD COLUMN spoiler INTEGER NOT NULL DEFAULT 0")
 
 
+def reports(db: Database) -> None:
+    """Reported pictures, what moderators decided, and whom they have blocked. People stand in it by pseudonyms."""
+    db.conn.execute(
+        "CREATE TABLE cases (id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, thread TEXT NOT NULL, "
+        "number INTEGER NOT NULL, sha256 TEXT NOT NULL, maker TEXT NOT NULL, opened REAL NOT NULL, ruling TEXT, "
+        "ruled REAL, ruler TEXT, UNIQUE (thread, number))"
+    )
+    db.conn.execute("CREATE INDEX cases_tenant ON cases (tenant, id)")
+    db.conn.execute(
+        "CREATE TABLE reports (case_id INTEGER NOT NULL, reporter TEXT NOT NULL, reason TEXT NOT NULL, "
+        "at REAL NOT NULL, PRIMARY KEY (case_id, reporter)) WITHOUT ROWID"
+    )
+    db.conn.execute("CREATE INDEX reports_reporter ON reports (reporter, at)")
+    db.conn.execute(
+        "CREATE TABLE blocks (tenant TEXT NOT NULL, key TEXT NOT NULL, account TEXT NOT NULL, person TEXT NOT NULL, "
+        "name TEXT NOT NULL, since REAL NOT NULL, by TEXT NOT NULL, told REAL NOT NULL, "
+        "PRIMARY KEY (tenant, key)) WITHOUT ROWID"
+    )
+    db.conn.execute("CREATE INDEX pictures_hidden ON pictures (thread, number) WHERE state = 'hidden'")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -152,6 +173,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     hands,
     audit_record,
     covered_pictures,
+    reports,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bot.store import rows
 from bot.store.known import Known
 from bot.store.spent import Spent
-from handlers.model import Person, Picture, ThreadKey
+from handlers.model import Person, Picture, PictureState, ThreadKey
 from handlers.quota_rules import Amounts
 from imaging.model import Operation
 
@@ -95,20 +95,44 @@ class Pictures:
     def delete(self, thread: ThreadKey, number: int) -> list[str]:
         """Mark it deleted (its number stays used). Returns the files that nothing needs any more."""
         name = rows.clean(str(thread))
+        self.set_hidden(thread, number, True)  # so that it is counted no more, whatever it was
         row = self._db.execute(
-            "UPDATE pictures SET state = 'deleted' WHERE thread = ? AND number = ? AND state = 'ready' "
+            "UPDATE pictures SET state = 'deleted' WHERE thread = ? AND number = ? AND state = 'hidden' "
             "RETURNING sha256",
             (name, number),
         ).fetchone()
+        return [] if row is None else self.unneeded([row[0]])
+
+    def set_hidden(self, thread: ThreadKey, number: int, hidden: bool) -> bool:
+        """Hide it, or show it again; False when nothing changed: it was so before, or it is not there."""
+        name = rows.clean(str(thread))
+        states = (PictureState.HIDDEN, PictureState.READY) if hidden else (PictureState.READY, PictureState.HIDDEN)
+        changed = self._db.execute(
+            "UPDATE pictures SET state = ? WHERE thread = ? AND number = ? AND state = ?",
+            (states[0].value, name, number, states[1].value),
+        ).rowcount
         self.known.pop((name, number), None)
-        if row is None:
-            return []
-        self._db.execute("UPDATE threads SET pictures = pictures - 1 WHERE key = ?", (name,))
-        return self.unneeded([row[0]])
+        count = -changed if hidden else changed
+        self._db.execute("UPDATE threads SET pictures = pictures + ? WHERE key = ?", (count, name))
+        return changed > 0
+
+    def state(self, thread: ThreadKey, number: int) -> PictureState | None:
+        """None where there is no such picture."""
+        row = self._db.execute(
+            "SELECT state FROM pictures WHERE thread = ? AND number = ?", (rows.clean(str(thread)), number)
+        ).fetchone()
+        return None if row is None else PictureState(row[0])
+
+    def hidden(self, thread: ThreadKey) -> frozenset[int]:
+        found = self._db.execute(
+            "SELECT number FROM pictures INDEXED BY pictures_hidden WHERE thread = ? AND state = 'hidden'",
+            (rows.clean(str(thread)),),
+        )
+        return frozenset(row[0] for row in found)
 
     def unneeded(self, files: Sequence[str]) -> list[str]:
-        """Those of `files` that no picture that is there needs."""
-        needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state = 'ready' LIMIT 1"
+        """Those of `files` that no picture needs which is there, or may be shown again."""
+        needed = "SELECT 1 FROM pictures WHERE sha256 = ? AND state != 'deleted' LIMIT 1"
         return [sha for sha in set(files) if self._db.execute(needed, (sha,)).fetchone() is None]
 
     def orphaned(self, thread: ThreadKey, parents: Sequence[int]) -> bool:

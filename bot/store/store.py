@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
@@ -40,6 +40,7 @@ from handlers.model import (
     Upload,
     Vote,
 )
+from handlers.moderation.cases import Block, Case, Entry, Reason, Reported, Ruling, pseudonym
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
 from imaging.disk import database_sentence, empty_log
@@ -248,6 +249,64 @@ class SqliteStore:
                 self._files.delete(sha)
 
         await self._run(work)
+
+    async def hidden(self, thread: ThreadKey) -> frozenset[int]:
+        return await self._run(self._tables.pictures.hidden, thread)
+
+    # Moderation
+
+    async def report(
+        self, picture: Picture, reporter: Person, reason: Reason, *, enough: int, agreed: bool
+    ) -> Reported | None:
+        thread = picture.thread
+        return await self._write(
+            self._tables.cases.report, picture, pseudonym(thread, picture.person), reporter.account_in(thread.chat),
+            reason, enough=enough, agreed=agreed, now=_now().timestamp(),
+        )  # fmt: skip
+
+    async def reports_by(self, chat: str, person: Person, since: datetime) -> int:
+        return await self._run(self._tables.cases.by, person.account_in(chat), since.timestamp())
+
+    async def case(self, tenant: str, id: int) -> Case | None:
+        return await self._run(self._tables.cases.get, tenant, id)
+
+    async def cases(self, tenant: str, *, limit: int = 20) -> Sequence[Case]:
+        return await self._run(self._tables.cases.open, tenant, limit)
+
+    async def rule(self, case: Case, ruling: Ruling, by: Person) -> bool:
+        def work() -> bool:
+            with transaction(self._db.conn):
+                ruler = pseudonym(case.thread, by)
+                unneeded = self._tables.cases.rule(case, ruling, ruler, _now().timestamp())
+            for sha in unneeded or ():
+                self._files.delete(sha)
+            return unneeded is not None
+
+        return await self._run(work)
+
+    async def block(self, thread: ThreadKey, person: Person, by: Person) -> bool:
+        return await self._write(self._tables.blocks.put, thread, person, pseudonym(thread, by), _now().timestamp())
+
+    async def lift(self, thread: ThreadKey, person: Person) -> bool:
+        return await self._write(self._tables.blocks.lift, thread, person)
+
+    async def blocked(self, thread: ThreadKey, person: Person) -> bool:
+        return await self._run(self._tables.blocks.holds, thread, person)
+
+    async def tell_blocked(self, thread: ThreadKey, person: Person, at: datetime, every: timedelta) -> bool:
+        return await self._write(self._tables.blocks.tell, thread, person, at.timestamp(), every.total_seconds())
+
+    async def blocks(self, tenant: str) -> Sequence[Block]:
+        return await self._run(self._tables.blocks.all, tenant)
+
+    async def moderation_log(self, tenant: str, *, limit: int = 20) -> Sequence[Entry]:
+        return await self._run(audit.of_moderators, self._db.conn, tenant, limit)
+
+    async def forget_cases(self, before: float) -> int:
+        """Of the reports, what is decided and older than a Unix time; returns how many pictures they were about."""
+        return await self._write(self._tables.cases.prune, before)
+
+    # Votes
 
     async def vote(self, vote: Vote) -> bool:
         return await self._write(self._tables.votes.vote, vote, _now().timestamp())

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from bot.store.blocks import Blocks
+from bot.store.cases import Cases
 from bot.store.choices import Choices
 from bot.store.deletion import Deletion
 from bot.store.events import Events
@@ -46,7 +48,9 @@ class Tables:
         self.turns = Turns(connection, self.threads, recent_turns)
         self.sessions = Sessions(self.threads, self.turns, self.pictures, self.choices)
         self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent)
-        self.deletion = Deletion(connection, self.turns, self.pictures)
+        self.cases = Cases(connection, self.pictures)
+        self.blocks = Blocks(connection)
+        self.deletion = Deletion(connection, self.turns, self.pictures, self.blocks)
 
     def undone(self) -> None:
         """Something was rolled back: what is remembered may be of what is not there."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from bot.store.migrations import MIGRATIONS, first_tables
+from bot.store.migrations import MIGRATIONS, first_tables, reports
 from bot.store.store import SqliteStore, restore
 from handlers.errors import StoreError
 from handlers.model import (
@@ -33,6 +33,7 @@ from handlers.model import (
     Upload,
     account_of_address,
 )
+from handlers.moderation.cases import Reason, Ruling
 from handlers.ports import Claim
 from handlers.quota_rules import Amounts, Sharers, share_key
 from imaging.disk import database_sentence
@@ -289,6 +290,33 @@ async def test_an_older_database_is_brought_up_to_date(tmp_path: Path, files: Fo
     await opened.accept(message("hi"), asked="u1", turn="a1", uploads=[])
     assert (await opened.session(THREAD)).next_number == 1
     await opened.close()
+
+
+async def test_pictures_of_an_older_home_can_be_reported(tmp_path: Path, files: FolderFiles) -> None:
+    """Up to `covered_pictures` nothing was known of reports; what was stored then is counted, hidden and shown."""
+    old = await SqliteStore.open(tmp_path / "old.db", files)
+    stored = await old.add_picture(picture(await old.reserve_numbers(THREAD, 1)), b"bytes")
+    await old.close()
+    connection = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    for name in ("cases", "reports", "blocks"):
+        connection.execute(f"DROP TABLE {name}")
+    connection.execute("DROP INDEX pictures_hidden")
+    before = MIGRATIONS.index(reports)
+    connection.execute(f"PRAGMA user_version = {before}")
+    connection.close()
+    opened = await SqliteStore.open(tmp_path / "old.db", files)
+    reported = await opened.report(stored, Person("b", "Ben"), Reason.OTHER, enough=1, agreed=False)
+    assert reported is not None
+    assert reported.hidden
+    assert not await opened.gallery(THREAD)
+    await opened.backup(tmp_path / "copy.db")
+    await opened.close()
+    copy = await SqliteStore.open(tmp_path / "copy.db", files)
+    assert await copy.hidden(THREAD) == {1}
+    (case,) = await copy.cases(THREAD.tenant_scope)
+    assert await copy.rule(case, Ruling.SHOW, Person("m", "Mo"))
+    assert [one.number for one in await copy.gallery(THREAD)] == [1]
+    await copy.close()
 
 
 async def test_what_was_spent_before_accounts_counts_on(tmp_path: Path, files: FolderFiles) -> None:

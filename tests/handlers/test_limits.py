@@ -79,6 +79,7 @@ PRESSES: list[tuple[Action, bool]] = [
     (Action.CANCEL, False),
     (Action.STOP, False),
     (Action.DELETE, False),
+    (Action.REPORT, False),
 ]
 
 

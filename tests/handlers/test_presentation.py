@@ -29,6 +29,7 @@ from handlers.presentation import (
     LABELS,
     OFFERS,
     Waiting,
+    Why,
     activity,
     caption,
     duration,
@@ -209,7 +210,7 @@ def test_both_platforms_tell_what_a_picture_was_made_from(part: PicturePart, tol
     shown = everywhere(Reply("t", KEY, (part,), final=True))
     assert told in shown["discord"]
     assert told in shown["slack"]
-    assert words(caption(part, deleted=True)) == "was deleted"
+    assert words(caption(part, gone=Why.DELETED)) == "was deleted"
 
 
 def test_what_is_being_done_is_one_decision() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import discord
@@ -43,9 +43,10 @@ from bot.chats.discord.trouble import FAILURES
 from handlers.access import Access, Membership
 from handlers.english import Sentence
 from handlers.errors import UserError
-from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, ThreadKey
+from handlers.links import guarded
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Person, Reply, ThreadKey, Turn
 from handlers.ports import ChatUnavailable, Handlers, Marking, Store
-from handlers.presentation import shorten
+from handlers.presentation import Why, shorten
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,20 @@ class DiscordChat:
         except (*FAILURES, ChatUnavailable) as error:
             log.info("%s could not be told a sentence: %s", person.id, error)
             await self._write_to(person, sentence)
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        nonce = discord.utils.time_snowflake(discord.utils.utcnow())
+        try:
+            place = outlet(self.client, self._tokens, thread, f"told-{nonce}")
+            with laid_out(MessageView((Words(guarded(shorten(sentence, 1500))),)), {}) as components:
+                await place.send(components, (), str(nonce))
+        except FAILURES as error:
+            raise ChatUnavailable(f"Discord does not take it: {error}") from error
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        if turn.post is not None:
+            reply = Reply(turn.id, turn.thread, turn.parts, thinking=False, final=True)
+            await self.open_reply(turn.id, turn.thread, None, turn.post).redraw(reply, gone)
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """A message of a person has no private answer where others are: it is sent to them directly."""

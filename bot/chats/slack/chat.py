@@ -31,7 +31,7 @@ from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.trouble import FAILURES
 from handlers.access import Access, Membership
-from handlers.english import words
+from handlers.english import gone_sentence
 from handlers.marking import Unmarked
 from handlers.model import (
     Answer,
@@ -40,15 +40,14 @@ from handlers.model import (
     Incoming,
     NoticePart,
     Person,
-    Picture,
     PicturePart,
-    PictureState,
     Reply,
     ReplyPart,
     ThreadKey,
+    Turn,
 )
 from handlers.ports import ChatUnavailable, Handlers, Marking, Store
-from handlers.presentation import Missing, Why
+from handlers.presentation import Why
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -111,6 +110,22 @@ class SlackChat:
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         await self.answers.tell(thread, person, sentence)
 
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        try:
+            await self.answers.announce(thread, sentence)
+        except SlackClientError as error:
+            raise ChatUnavailable(f"Slack does not take it: {error}") from error
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        """Files of pictures that are gone are taken out of Slack; those of pictures that are back come again."""
+        if turn.post is None:
+            return
+        reply = Reply(
+            turn.id, turn.thread, tuple(_without(part, gone) for part in turn.parts), thinking=False, final=True
+        )
+        slots = {part.slot for part in turn.parts if isinstance(part, PicturePart) and part.number in gone}
+        await self.open_reply(turn.id, turn.thread, None, turn.post).redraw(reply, slots)
+
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         try:
             await self.answers.answer(call.thread, call.person, answer)
@@ -158,9 +173,7 @@ class SlackChat:
             case Kind.COMMAND:
                 await self.calls.call(entry)
             case Kind.CLICK:
-                deleted = await self.presses.click(entry)
-                if deleted is not None:
-                    await self._redraw(deleted)
+                await self.presses.click(entry)
             case Kind.FORM:
                 await self.presses.filled(entry)
             case Kind.SETTINGS:
@@ -194,21 +207,6 @@ class SlackChat:
             thread, user = where
             self._tasks.spawn(self.answers.tell(thread, Person(user, user), DEADLY), f"slack-tell-{entry.name}")
 
-    async def _redraw(self, before: Picture) -> None:
-        """After a deletion: take the picture out of the message that showed it, and its file out of Slack."""
-        after = await self._store.picture(before.thread, before.number)
-        turn = await self._store.turn(before.turn)
-        if turn is None or (after is not None and after.state is PictureState.READY):
-            return
-        there = {picture.number for picture in await self._store.gallery(before.thread)}
-        parts = tuple(_without(part, there) for part in turn.parts)
-        gone = {part.slot for part in turn.parts if isinstance(part, PicturePart) and part.number == before.number}
-        post = self.open_reply(turn.id, turn.thread, None, turn.post)
-        try:
-            await post.redraw(Reply(turn.id, turn.thread, parts, thinking=False, final=True), gone)
-        except ChatUnavailable as error:
-            log.info("deleted picture #%d stays shown: %s", before.number, error)
-
     # Agent view
 
     async def greet(self, channel: str, thread_ts: str | None, client: AsyncWebClient) -> None:
@@ -222,7 +220,7 @@ class SlackChat:
             log.info("no suggested prompts here: %s", error)
 
 
-def _without(part: ReplyPart, there: set[int]) -> ReplyPart:
-    if isinstance(part, PicturePart) and part.sha256 is not None and part.number not in there:
-        return NoticePart(f"Picture #{part.number} {words(Missing(Why.DELETED))}.")
+def _without(part: ReplyPart, gone: Mapping[int, Why]) -> ReplyPart:
+    if isinstance(part, PicturePart) and part.number in gone:
+        return NoticePart(gone_sentence(part.number, gone[part.number]))
     return part

@@ -46,7 +46,7 @@ async def upload(
     Returns:
         The file's id.
     """
-    if known is not None and await _is_there(client, known):
+    if known is not None and await is_there(client, known):
         await processed(client, known, poll_s)
         return known
     place = await client.files_getUploadURLExternal(filename=name, length=len(data), alt_txt=alt)
@@ -58,7 +58,11 @@ async def upload(
     return file_id
 
 
-async def _is_there(client: AsyncWebClient, file_id: str) -> bool:
+async def is_there(client: AsyncWebClient, file_id: str) -> bool:
+    """
+    Raises:
+        what Slack or the network raises and may pass.
+    """
     try:
         found: Mapping[str, Any] = (await client.files_info(file=file_id))["file"] or {}
     except SlackApiError as error:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -30,6 +30,7 @@ from bot.memory import Memory
 from bot.people import House, People
 from bot.settings import Login
 from handlers.audit import Act, Audit, NoAudit
+from handlers.english import gone_sentence
 from handlers.marking import Unmarked
 from handlers.model import (
     NOWHERE,
@@ -43,9 +44,11 @@ from handlers.model import (
     Role,
     SlotState,
     ThreadKey,
+    Turn,
     account_of_address,
 )
 from handlers.ports import Handlers, Marking, ReplyPost, Store
+from handlers.presentation import Why
 from handlers.typed import said
 from imaging.tasks import Tasks
 
@@ -142,6 +145,13 @@ class WebChat:
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         self.hub.notice(thread.thread, person.id, sentence, _RECEIVED.get())
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        self.hub.notice(thread.thread, None, sentence, None)
+
+    async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
+        """Pages know from the thread's pictures which are there."""
+        await self.publish_pictures(turn.thread)
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """To the pages that the asker has open in the thread, or to all; files are fetched by their links."""
@@ -278,10 +288,12 @@ class WebChat:
         """The thread's pictures and which is current, as a message to the page."""
         session = await self.store.session(thread)
         gallery = await self.store.gallery(thread)
+        hidden = {number: gone_sentence(number, Why.HIDDEN) for number in await self.store.hidden(thread)}
         return {
             "type": "pictures",
             "current": session.current,
             "pictures": [views.picture(picture) for picture in gallery],
+            "hidden": hidden,
         }
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:

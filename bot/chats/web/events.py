@@ -136,8 +136,8 @@ class Hub:
         if person is not None and not reached:
             self._missed.keep(thread, person, key, message)
 
-    def notice(self, thread: str, person: str, sentence: str, event: str | None) -> None:
-        """One sentence to one person, about the message `event` if about any; sentences never replace each other."""
+    def notice(self, thread: str, person: str | None, sentence: str, event: str | None) -> None:
+        """One sentence to one person, or all, about the message `event` if about any; none replaces another."""
         self._notices += 1
         message = {"type": "notice", "sentence": sentence, "event": event}
         self.publish(thread, f"notice/{self._notices}", message, person=person)

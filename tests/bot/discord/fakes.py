@@ -102,6 +102,10 @@ class FakeStore:
         await self._wait()
         return self.files[sha256]
 
+    async def picture_of(self, sha256: str) -> Picture | None:
+        await self._wait()
+        return next((one for one in self.pictures.values() if one.sha256 == sha256), None)
+
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         await self._wait()
         found = [p for (key, _), p in self.pictures.items() if key == str(thread)]

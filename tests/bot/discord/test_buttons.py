@@ -10,6 +10,7 @@ import pytest
 from bot.chats.discord.ids import ButtonId
 from handlers.access import Access
 from handlers.model import Action, Answer, File, SlotState, TextPart
+from handlers.presentation import Why
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import picture, ready
 from tests.fakes import png
@@ -218,12 +219,23 @@ async def test_a_very_long_answer_comes_as_a_file(world: World) -> None:
     assert [file.filename for file in followup.attachments] == ["answer.txt", "a.json"]
 
 
-async def test_a_deleted_picture_disappears_from_its_message(world: World) -> None:
-    message = await shown(world, 3, 4)
-    await world.bea.select(message, ["delete:3"], custom_id=menu_with(message, "delete:3"))
+@pytest.mark.parametrize(("why", "words"), [(Why.DELETED, "was deleted"), (Why.HIDDEN, "was reported and is hidden")])
+async def test_a_picture_that_is_gone_leaves_its_message_and_may_come_back(world: World, why: Why, words: str) -> None:
+    await shown(world, 3, 4)
+    turn = world.handlers.store.turns_["turn-x"]
+    await world.chat.redraw(turn, {3: why})
     after = world.thread().last_message
     assert [file.filename.split("-")[1] for file in after.attachments] == ["4"]
-    assert "#3** was deleted" in after.components[0].content
+    assert f"#3** {words}" in after.components[0].content
+    await world.chat.redraw(turn, {})
+    after = world.thread().last_message
+    assert sorted(file.filename.split("-")[1] for file in after.attachments) == ["3", "4"]
+
+
+async def test_moderators_are_told_in_their_channel(world: World) -> None:
+    await shown(world, 3)
+    await world.chat.announce(world.handlers.received[0].thread, "Report 1: a picture was reported.")
+    assert "Report 1" in str(world.thread().last_message.components[0].content)
 
 
 async def test_a_button_of_another_place_does_nothing(world: World) -> None:

@@ -134,6 +134,9 @@ class FewThings:
     async def picture_bytes(self, sha256: str) -> bytes:
         return b"bytes of " + sha256.encode()
 
+    async def picture_of(self, sha256: str) -> str:
+        return "a picture"
+
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> list[Picture]:
         return [picture for picture in self.pictures.values() if picture.state is PictureState.READY]
 

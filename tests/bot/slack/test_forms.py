@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from bot.chats.slack import ids
+from handlers.english import words
 from handlers.model import Action, Answer, Incoming, Reply, SlotState, TextPart
+from handlers.presentation import Missing, Why
 from tests.bot.slack.conftest import FOX, World, answers_with_pictures, click, submitted, words_of
 from tests.peers import block_kit
 from tests.peers.slack_peer import PeerFile
@@ -204,29 +206,36 @@ async def test_a_shortcut_on_a_message_without_a_picture_says_so(world: World, n
 # Deleting, voting, stopping
 
 
-async def test_a_deleted_picture_leaves_the_message_and_slacks_files(world: World) -> None:
+@pytest.mark.parametrize("why", [Why.DELETED, Why.HIDDEN])
+async def test_a_picture_that_is_gone_leaves_the_message_and_slacks_files_and_may_come_back(
+    world: World, why: Why
+) -> None:
     thread = await world.mention()
     post = world.post(thread)
     fox = replace(FOX, state=SlotState.READY, sha256="aa")
     hen = replace(FOX, slot="slot2", number=2, description="a hen", state=SlotState.READY, sha256="bb")
     parts = (TextPart("Here: "), fox, hen)
     reference = await post.finish(Reply("turn-1", world.handlers.received[0].thread, parts, False, True))
-    (answer,) = world.peer.answers(thread)
-    gone, kept = answers_with_pictures(answer)
-    world.store.add_picture(1, "a red fox", thread=thread)
-    world.store.add_picture(2, "a hen", thread=thread)
+    gone, kept = answers_with_pictures(world.peer.answers(thread)[0])
     world.store.add_turn("turn-1", thread, parts, reference)
-
-    async def delete(_: object) -> None:
-        world.store.delete(1)
-
-    world.handlers.on_press = delete
-    world.handlers.answer = Answer("Picture 1 is deleted.", private=False)
-    await world.peer.send("interactive", click(Action.DELETE, 1, thread))
-    await world.peer.until(lambda: world.peer.files[gone].deleted)
+    turn = await world.store.turn("turn-1")
+    assert turn is not None
+    await world.service.chat.redraw(turn, {1: why})
+    assert world.peer.files[gone].deleted
     assert answers_with_pictures(world.peer.answers(thread)[0]) == [kept]
-    assert "Picture #1 was deleted." in json.dumps(world.peer.answers(thread)[0]["blocks"])
+    assert f"Picture #1 {words(Missing(why))}." in json.dumps(world.peer.answers(thread)[0]["blocks"])
     assert not world.peer.files[kept].deleted
+    await world.service.chat.redraw(turn, {})
+    again, same = answers_with_pictures(world.peer.answers(thread)[0])
+    assert same == kept
+    assert again not in (gone, kept)
+    assert not world.peer.files[again].deleted
+
+
+async def test_moderators_are_told_in_their_channel(world: World) -> None:
+    thread = await world.mention()
+    await world.service.chat.announce(world.handlers.received[0].thread, "Report 1: /moderation report:1 shows it.")
+    assert "Report 1: /easel moderation report:1" in json.dumps(world.peer.answers(thread))
 
 
 async def test_who_may_not_delete_changes_nothing(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import discord
 
@@ -96,9 +97,10 @@ class Arrivals:
         person = person_of(message.author)
         text = words_of(message, self._me)
         try:
-            refusal = await self._handlers.refusal(whereabouts(_here(message), message.channel), person)
+            where = replace(whereabouts(_here(message), message.channel), untold=late)
+            refusal = await self._handlers.refusal(where, person)
             if refusal is not None:
-                if not late:
+                if refusal and not late:
                     await message.reply(refusal, mention_author=False)
                 return
             if self._blind(message):

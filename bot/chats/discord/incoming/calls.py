@@ -59,7 +59,7 @@ class Calls:
     ) -> None:  # fmt: skip
         key = key_of_interaction(self._client, interaction)
         person = person_of_interaction(interaction)
-        refusal = await may_enter(self._handlers, interaction, key, admin_act=spec.admin_only)
+        refusal = await may_enter(self._handlers, interaction, key, admin_act=spec.admin_only, own_data=spec.own_data)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return

@@ -17,10 +17,11 @@ LOOK_UP_S = 1.5
 
 
 async def may_enter(
-    handlers: Handlers, interaction: Interaction, key: ThreadKey, *, admin_act: bool = False
+    handlers: Handlers, interaction: Interaction, key: ThreadKey, *, admin_act: bool = False, own_data: bool = False
 ) -> str | None:
     """The sentence for the person, or None when all is well. Every interaction asks here before anything is done."""
-    where = replace(whereabouts(key, interaction.channel), admin_act=admin_act)
+    # Discord wants every interaction answered; that nobody else sees, so it is said each time.
+    where = replace(whereabouts(key, interaction.channel), admin_act=admin_act, own_data=own_data, untold=True)
     if not member_of(interaction.client, interaction):
         where = replace(where, direct=True)  # only the person brought us here: nobody's lists are about this place
     try:

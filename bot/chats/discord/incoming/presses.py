@@ -15,7 +15,6 @@ from bot.chats.discord.incoming.modals import Filled, edit_form
 from bot.chats.discord.incoming.threads import message_in, open_thread, title_of
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.outgoing.outlet import Tokens
-from bot.chats.discord.outgoing.post import DiscordPost
 from bot.chats.discord.people import (
     Interaction,
     files_of,
@@ -33,13 +32,10 @@ from handlers.model import (
     Attachment,
     Incoming,
     Picture,
-    PicturePart,
-    PictureState,
     Press,
-    Reply,
     ThreadKey,
 )
-from handlers.ports import Chat, ChatUnavailable, Handlers, Store
+from handlers.ports import Chat, Handlers, Store
 from handlers.presentation import shorten
 from imaging.tasks import Tasks
 
@@ -79,7 +75,6 @@ class Presses:
         self._tasks.spawn(self._act(interaction, key, id, action), f"discord {action} {interaction.id}")
 
     async def _act(self, interaction: Interaction, key: ThreadKey, id: ButtonId, action: Action) -> None:
-        picture = await self._picture(key, id.picture) if action is Action.DELETE else None
         press = Press(
             event=f"discord:i{interaction.id}",
             thread=key,
@@ -89,8 +84,6 @@ class Presses:
             slot=id.slot or None,
         )
         await self.deliver(interaction, press)
-        if picture is not None:
-            await self._redraw(picture)
 
     async def open_form(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
         refusal = await self._refusal(interaction, key)
@@ -197,19 +190,3 @@ class Presses:
         attachments = attached(interaction.message) if interaction.message else []
         alts = (a.description or "" for a in attachments if number_of_file(a.filename) == number)
         return next(alts, "").removeprefix(f"#{number}: ").removesuffix(MADE_WITH_AI)
-
-    async def _redraw(self, before: Picture) -> None:
-        """After a deletion: take the picture out of the message that shows it."""
-        after = await self._picture(before.thread, before.number)
-        turn = await self._store.turn(before.turn)
-        if turn is None or (after is not None and after.state is PictureState.READY):
-            return
-        left = {picture.number for picture in await self._store.gallery(before.thread)}
-        reply = Reply(turn.id, turn.thread, turn.parts, thinking=False, final=True)
-        shown = {part.number for part in turn.parts if isinstance(part, PicturePart)}
-        post = self._chat.open_reply(turn.id, turn.thread, None, turn.post)
-        if isinstance(post, DiscordPost) and turn.post is not None:
-            try:
-                await post.redraw(reply, frozenset(shown - left))
-            except ChatUnavailable as error:
-                log.info("deleted picture #%d stays shown: %s", before.number, error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -88,7 +88,8 @@ class Reactions:
         if sign is None or shown is None:
             return
         person = person_of(event.member) if event.member is not None else Person(str(event.user_id), "")
-        if given and await self._handlers.refusal(whereabouts(shown.thread, channel), person) is not None:
+        where = replace(whereabouts(shown.thread, channel), untold=True)
+        if given and await self._handlers.refusal(where, person) is not None:
             return
         for number in sign.chosen(shown.numbers):
             await self._handlers.vote(Vote(shown.thread, person, number, sign.up, given))

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
@@ -21,11 +21,12 @@ from bot.chats.discord.outgoing.media import Media, Unfitting
 from bot.chats.discord.outgoing.outbox import Outbox, shows
 from bot.chats.discord.outgoing.outlet import Outlet
 from bot.chats.discord.outgoing.pace import Pace
-from bot.chats.discord.outgoing.render import fitted, render
+from bot.chats.discord.outgoing.render import NOTHING_GONE, fitted, render
 from bot.chats.discord.outgoing.views import Gallery, MessageView, Words
 from bot.chats.discord.trouble import ATTEMPTS, FAILURES, Trouble, persist, trouble, why
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
+from handlers.presentation import Why
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -107,10 +108,10 @@ class DiscordPost:
         self._editor = None  # its traceback knows this answer
         return self.reference
 
-    async def redraw(self, reply: Reply, deleted: frozenset[int]) -> None:
-        """Show a finished answer again without the pictures that were deleted."""
+    async def redraw(self, reply: Reply, gone: Mapping[int, Why]) -> None:
+        """Show a finished answer again without the pictures that are gone, and with all others."""
         async with self._lock:
-            await self._bring(reply, last=True, deleted=deleted)
+            await self._bring(reply, last=True, gone=gone)
 
     async def _edit(self) -> None:
         """Bring snapshots until none is newer, one edit an interval."""
@@ -148,7 +149,7 @@ class DiscordPost:
         )
         return replace(reply, parts=parts)
 
-    async def _bring(self, reply: Reply, *, last: bool, deleted: frozenset[int] = frozenset()) -> None:
+    async def _bring(self, reply: Reply, *, last: bool, gone: Mapping[int, Why] = NOTHING_GONE) -> None:
         """
         Raises:
             ChatUnavailable: Discord refuses for good.
@@ -157,7 +158,7 @@ class DiscordPost:
             raise ChatUnavailable(self._gone)
         await self._persist(self._adopt, last=True)
         covered = await self._covers.of(reply)
-        shown = render(reply, previews=self._edits_take_files, deleted=deleted, covered=covered)
+        shown = render(reply, previews=self._edits_take_files, gone=gone, covered=covered)
         views = fitted(shown, self._outlet.most)
         for index, view in enumerate(views):
             if not await self._persist(partial(self._place, index, view), last=last):

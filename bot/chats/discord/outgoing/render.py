@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from bot.chats.discord.ids import button_id, file_name
@@ -37,6 +37,7 @@ UNFINISHED = "Unfinished "
 MAX_GROUP = 5
 """A row holds five buttons, so at most five pictures stand side by side."""
 NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
+NOTHING_GONE: Mapping[int, Why] = {}
 THINKING = f"-# ✨ {words(Busy.THINKING)}…"
 
 
@@ -44,12 +45,12 @@ def render(
     reply: Reply,
     *,
     previews: bool = True,
-    deleted: frozenset[int] = frozenset(),
+    gone: Mapping[int, Why] = NOTHING_GONE,
     covered: frozenset[int] = frozenset(),
 ) -> tuple[MessageView, ...]:
-    """The messages of an answer, at least one. `deleted` are numbers of pictures that are gone, `covered` of those that
-    are blurred until somebody clicks."""
-    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, deleted, covered)]
+    """The messages of an answer, at least one. `gone` are numbers of pictures that are not there any more, `covered`
+    of those that are blurred until somebody clicks."""
+    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, gone, covered)]
     blocks = [tuple(map(_honest, unit)) for unit in blocks]
     if reply.thinking and not reply.final and not blocks:
         blocks = [(Words(THINKING),)]
@@ -108,7 +109,7 @@ def _units(
     part: ReplyPart | tuple[PicturePart, ...],
     reply: Reply,
     previews: bool,
-    deleted: frozenset[int],
+    gone: Mapping[int, Why],
     covered: frozenset[int],
 ) -> Iterator[Unit]:
     match part:
@@ -120,27 +121,25 @@ def _units(
         case NoticePart(sentence):
             yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
         case PicturePart():
-            yield _pictures((part,), reply.thread, previews, deleted, covered)
+            yield _pictures((part,), reply.thread, previews, gone, covered)
         case tuple():
-            yield _pictures(part, reply.thread, previews, deleted, covered)
+            yield _pictures(part, reply.thread, previews, gone, covered)
 
 
 def _pictures(
     parts: tuple[PicturePart, ...],
     thread: ThreadKey,
     previews: bool,
-    deleted: frozenset[int],
+    gone: Mapping[int, Why],
     covered: frozenset[int],
 ) -> Unit:
-    blocks: list[Block] = [Words("\n".join(_caption(part, part.number in deleted) for part in parts))]
+    blocks: list[Block] = [Words("\n".join(_caption(part, gone.get(part.number)) for part in parts))]
     shown = [
-        item
-        for part in parts
-        if part.number not in deleted and (item := _shown(part, previews, part.number in covered))
+        item for part in parts if part.number not in gone and (item := _shown(part, previews, part.number in covered))
     ]
     if shown:
         blocks.append(Gallery(tuple(shown)))
-    ready = [part for part in parts if part.state is SlotState.READY and part.number not in deleted]
+    ready = [part for part in parts if part.state is SlotState.READY and part.number not in gone]
     if len(ready) == 1:
         blocks += controls(ready[0], thread)
     elif ready:
@@ -149,9 +148,9 @@ def _pictures(
     return tuple(blocks)
 
 
-def _caption(part: PicturePart, deleted: bool) -> str:
+def _caption(part: PicturePart, gone: Why | None) -> str:
     head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
-    said = caption(part, deleted=deleted)
+    said = caption(part, gone=gone)
     match said:
         case Waiting():
             return f"⏳ {head}\n-# {words(said)}"

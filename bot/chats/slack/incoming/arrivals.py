@@ -153,7 +153,7 @@ class Arrivals:
         if len(numbers) != 1 or thread is None:
             return  # which of several pictures is meant is told by their Vote buttons
         person = await self._people.of(client, team, user)
-        if await self._handlers.refusal(whereabouts(thread), person) is None:
+        if await self._handlers.refusal(replace(whereabouts(thread), untold=True), person) is None:
             await self._handlers.vote(Vote(thread, person, numbers[0], up, given))
 
     async def _shown(self, client: AsyncWebClient, team: str, channel: str, ts: str, bot_user: str) -> _Shown:

@@ -56,7 +56,8 @@ class Calls:
         except BadCommand as error:
             await self._answers.tell(here, person, str(error), url)
             return
-        refused = await self._handlers.refusal(replace(whereabouts(here), admin_act=spec.admin_only), person)
+        where = replace(whereabouts(here), admin_act=spec.admin_only, own_data=spec.own_data)
+        refused = await self._handlers.refusal(where, person)
         if refused is not None:
             await self._answers.tell(here, person, refused, url)
         elif spec.opens_thread:

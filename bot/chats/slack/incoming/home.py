@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -113,7 +113,8 @@ class HomePage:
         client = await self._clients.of(team)
         person = await self._people.of(client, team, user)
         here = ThreadKey("slack", team, channel, NOWHERE)
-        if (refused := await self._handlers.refusal(whereabouts(here), person)) is not None:
+        where = replace(whereabouts(here), untold=True)  # a page says it as often as it is opened
+        if (refused := await self._handlers.refusal(where, person)) is not None:
             await client.views_publish(user_id=user, view={"type": "home", "blocks": [render.section(_words(refused))]})
             return
         mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]

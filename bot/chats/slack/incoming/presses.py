@@ -26,7 +26,7 @@ from bot.chats.slack.trouble import FAILURES
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
-from handlers.model import NOWHERE, Action, Answer, Attachment, Incoming, Person, Picture, Press, ThreadKey
+from handlers.model import NOWHERE, Action, Answer, Attachment, Incoming, Person, Press, ThreadKey
 from handlers.ports import Handlers, Store
 
 log = logging.getLogger(__name__)
@@ -83,18 +83,14 @@ class Presses:
             log.info("a form could not be opened: %s", error)
             await self._answers.tell(press.thread, press.person, TOO_LATE)
 
-    async def click(self, entry: Entry) -> Picture | None:
-        """Every other button. Returns the picture that it deleted."""
+    async def click(self, entry: Entry) -> None:
+        """Every other button."""
         user = inbound.text_at(entry.body, "user", "id")
         person = await self._people.of(await self._clients.of(entry.team), entry.team, user)
         press = inbound.read_action(entry.body, entry.team, person)
         if press is None or await self._refused(press.thread, person):
-            return None
-        before = None
-        if press.action is Action.DELETE and press.picture is not None:
-            before = await self._store.picture(press.thread, press.picture)
+            return
         await self._answers.answer(press.thread, person, await self._handlers.press(press))
-        return before
 
     async def _refused(self, thread: ThreadKey, person: Person) -> bool:
         refused = await self._handlers.refusal(whereabouts(thread), person)

@@ -41,7 +41,10 @@ class Answers:
         return markup.clip(_GROUP.sub(r"`\1`", text), LONGEST)  # a real mention of a group would call its people
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str, response_url: str = "") -> None:
-        """To that person alone: where they gave the command, else in the thread, else in a direct message."""
+        """To that person alone: where they gave the command, else in the thread, else in a direct message. An empty
+        sentence is none."""
+        if not sentence:
+            return
         text = self.words(sentence)
         if response_url and await _respond(response_url, text):
             return
@@ -55,6 +58,17 @@ class Answers:
                 await client.chat_postMessage(channel=person.id, text=text)
         except FAILURES as error:
             log.warning("%s could not be told %r: %s", person.id, sentence, error)
+
+    async def announce(self, thread: ThreadKey, sentence: str) -> None:
+        """To everybody in a thread or channel.
+
+        Raises:
+            SlackClientError: Slack refuses.
+        """
+        client = await self._clients.of(thread.tenant)
+        await client.chat_postMessage(
+            channel=thread.channel, text=self.words(sentence), thread_ts=ids.thread_ts(thread.thread)
+        )
 
     async def answer(self, thread: ThreadKey, person: Person, answer: Answer, response_url: str = "") -> None:
         """What a button or command answers. What concerns everybody is said in the thread, and to the asker too

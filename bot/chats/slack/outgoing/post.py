@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack import ids
 from bot.chats.slack.clients import Clients
+from bot.chats.slack.files import is_there
 from bot.chats.slack.outgoing import markup, render
 from bot.chats.slack.outgoing.recall import Posted, Recall, begins_alike, opening, read_reference
 from bot.chats.slack.outgoing.status import Status
@@ -129,19 +130,24 @@ class SlackPost:
         await self._uploads.close()
 
     async def redraw(self, reply: Reply, gone: Collection[str]) -> None:
-        """Show a finished answer again without the pictures in these slots, and take their files out of Slack.
+        """Show a finished answer again without the pictures in these slots, and take their files out of Slack. Those
+        of other pictures that were taken out before are brought again.
 
         Raises:
             ChatUnavailable: Slack refuses for good.
         """
         self._status.silence()
         files = [self._known.files.pop(slot) for slot in gone if slot in self._known.files]
+        client = await self._client()
+        for slot, file in tuple(self._known.files.items()):
+            with contextlib.suppress(*FAILURES):  # it is taken for there: what is gone must leave in any case
+                if not await is_there(client, file):
+                    del self._known.files[slot]
         try:
             await self._insist(reply)
         finally:
             await self._uploads.close()
             self._ended(self)
-        client = await self._client()
         for file in files:
             with contextlib.suppress(SlackApiError):  # somebody else deleted it
                 await client.files_delete(file=file)

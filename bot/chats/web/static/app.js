@@ -86,6 +86,7 @@ async function act(action, part) {
     return parent ? comparePictures(parent, { ...part }) : toast("The parent of this picture was deleted.");
   }
   if (action === "delete" && !confirm(`Delete picture #${part.number} for everybody?`)) return undefined;
+  if (action === "report" && !confirm(`Report picture #${part.number} to the moderators?`)) return undefined;
   return run(action, part);
 }
 

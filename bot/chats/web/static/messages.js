@@ -133,7 +133,12 @@ export class Board {
   /** `settled` are the numbers whose pictures were there once: one that is there no more was deleted. */
   known(number) { return this.pictures.get(number) || null; }
 
-  gone(part) { return part.state === "ready" && this.complete && !this.pictures.has(part.number) && this.settled.has(part.number); }
+  /** What is said instead of a picture that is not there any more; null while it is there. */
+  gone(part) {
+    const lost = part.state === "ready" && this.complete && !this.pictures.has(part.number);
+    if (lost && this.hidden[part.number]) return this.hidden[part.number];
+    return lost && this.settled.has(part.number) ? part.gone : null;
+  }
 
   snapshot(message) {
     const first = !this.complete;
@@ -157,6 +162,7 @@ export class Board {
   #learn(message) {
     this.pictures = new Map(message.pictures.filter((picture) => !picture.deleted).map((picture) => [picture.number, picture]));
     for (const number of this.pictures.keys()) this.settled.add(number);
+    this.hidden = message.hidden || {};
     this.current = message.current;
     this.complete = true;
   }

@@ -34,8 +34,8 @@ export class Card {
     this.update(part, null);
   }
 
-  /** `known` is the thread's picture of that number, or null; `gone` says that it was deleted. */
-  update(part, known, current = null, gone = false) {
+  /** `known` is the thread's picture of that number, or null; `gone` is what is said where it is not there any more. */
+  update(part, known, current = null, gone = null) {
     this.part = part;
     this.author = known?.author || "";
     const isCurrent = current === part.number && part.state === "ready" && !gone;
@@ -44,7 +44,7 @@ export class Card {
     const key = JSON.stringify([part, isCurrent, gone, known && [known.description, known.author]]);
     if (key === this.key) return;
     this.key = key;
-    if (gone) this.#sentence("gone", part.gone);
+    if (gone) this.#sentence("gone", gone);
     else if (part.state === "ready") this.#ready(part, isCurrent);
     else if (part.state === "failed") this.#sentence("failed", part.sentence);
     else if (part.state === "cancelled") this.#sentence("gone", part.sentence);
