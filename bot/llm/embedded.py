@@ -7,25 +7,12 @@ being written. Turns that want no picture are answered by the same model without
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import logging
 import re
-import secrets
-import sys
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-
-from bot.llm.events import EventReader
-from bot.llm.pieces import Piece, read_piece
-from handlers.errors import LanguageModelError
-from imaging.places import without_places
+from bot.llm.embedded_process import Address, EmbeddedProcess
 from prompts.operations import OPERATIONS
 from prompts.request import LanguageRequest
 from prompts.tiny import weights_file
@@ -44,16 +31,12 @@ from prompts.tiny.reply import ReplyContext, TaggedReply
 from prompts.tiny.resolve import resolve
 from prompts.tiny.sentences import sentence
 
-log = logging.getLogger(__name__)
-
-START_TIMEOUT_S = 120.0
 COMMAND_TOKENS = 256
 REPLY_BIAS = 1.0
 """A picture that nobody wanted annoys more than a question back: in doubt, words."""
 COPY_BIAS = -4.0
 """For `edit`, where an edit said nothing new: most of such lines should have been the model's second choice."""
 ANSWER_TOKENS, WRITING_TOKENS = 64, 140
-SILENCE_S = 60.0
 
 ANSWER_SYSTEM = "You are a helpful assistant. Answer in one short sentence."
 """The shorter the answer, the less is made up: of 36 plain questions this one got 27 right, a longer one 19."""
@@ -68,18 +51,6 @@ _WRITING = re.compile(
 _POINTS = re.compile(r"\b(?:it|its|this|that|these|those|picture|image|he|she|they)\b", re.IGNORECASE)
 _TAG = re.compile(rf"<\s*(?:{'|'.join(OPERATIONS)})\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?。！？\n])\s+|(?<=[。！？\n])")
-
-
-class _Gone(Exception):
-    """The process or its connection went away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the model's process listens, and the key that callers must show."""
-
-    url: str
-    key: str
 
 
 def tiny_turn(request: LanguageRequest) -> TinyTurn:
@@ -99,7 +70,7 @@ def tiny_turn(request: LanguageRequest) -> TinyTurn:
 
 
 class EmbeddedLanguageModel:
-    """Owns the model's process: starts it when it is first needed, again when it died, and ends it.
+    """The tuned model, with the process that it runs in.
 
     Args:
         cache: Folder for the unpacked weights.
@@ -121,22 +92,13 @@ class EmbeddedLanguageModel:
         shots: Sequence[tuple[str, str]] = (),
         on_port: bool = False,
     ) -> None:
-        self._on_port = on_port
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._used = used
-        self._cache = cache
-        self._threads = threads
-        self._adapter = adapter
+        self._process = EmbeddedProcess(cache, adapter, used, threads=threads, on_port=on_port)
         self._answer_scale = answer_scale
         self._shots = [
             {"role": role, "content": text}
             for shot in shots
             for role, text in zip(("user", "assistant"), shot, strict=True)
         ]
-        self._lock = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
-        self._address: Address | None = None
-        self._client: aiohttp.ClientSession | None = None
 
     @property
     def name(self) -> str:
@@ -149,7 +111,7 @@ class EmbeddedLanguageModel:
         Raises:
             LanguageModelError: when it cannot run here.
         """
-        await self._running()
+        await self._process.address()
 
     async def address(self) -> Address:
         """The process's own OpenAI-compatible server, for evaluations that ask the base model another way (`on_port`).
@@ -157,12 +119,11 @@ class EmbeddedLanguageModel:
         Raises:
             LanguageModelError: when it cannot run here.
         """
-        return await self._running()
+        return await self._process.address()
 
     async def close(self) -> None:
         """End the process."""
-        async with self._lock:
-            await self._stop()
+        await self._process.close()
 
     async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         """Write the reply in chunks, as the LanguageModel port wants it."""
@@ -202,7 +163,7 @@ class EmbeddedLanguageModel:
         pictures = shown(turn.pictures)
         targets = resolve(english(turn.user, MAX_USER), pictures)
         system, asked = messages(turn)
-        async for piece in self._complete(
+        async for piece in self._process.complete(
             [system, *self._shots, asked],
             max_tokens=COMMAND_TOKENS,
             adapter=1.0,
@@ -230,7 +191,7 @@ class EmbeddedLanguageModel:
         asked.append({"role": "user", "content": question})
         limit, most = (WRITING_TOKENS, WRITING_SENTENCES) if writing else (ANSWER_TOKENS, ANSWER_SENTENCES)
         held, wrote = "", False
-        async for piece in self._complete(
+        async for piece in self._process.complete(
             asked,
             max_tokens=limit,
             adapter=self._answer_scale,
@@ -256,150 +217,10 @@ class EmbeddedLanguageModel:
         asked += [{"role": said.role, "content": harmless(said.text, 600)} for said in request.history[-4:]]
         asked.append({"role": "user", "content": harmless(request.user.text, 1500)})
         limit = min(request.max_tokens, 400)
-        async for piece in self._complete(
+        async for piece in self._process.complete(
             asked, max_tokens=limit, adapter=self._answer_scale, slot=1, stop=request.stop
         ):
             yield _untagged(piece)
-
-    async def _complete(
-        self,
-        asked: list[dict[str, str]],
-        *,
-        max_tokens: int,
-        adapter: float,
-        slot: int,
-        grammar: str | None = None,
-        repeat: float = 1.0,
-        bias: tuple[tuple[str, float], ...] = (),
-        stop: tuple[str, ...] = (),
-    ) -> AsyncGenerator[str, None]:
-        """Stream one completion; a process that died before the first word is started again, once."""
-        body: dict[str, Any] = {
-            "messages": asked, "max_tokens": max_tokens, "temperature": 0, "stream": True, "cache_prompt": True,
-            "id_slot": slot, "repeat_penalty": repeat, "stream_options": {"include_usage": True},
-        }  # fmt: skip
-        if self._adapter is not None:
-            body["lora"] = [{"id": 0, "scale": adapter}]
-        if grammar is not None:
-            body["grammar"] = grammar
-        if bias:
-            body["logit_bias"] = [list(one) for one in bias]
-        if stop:
-            body["stop"] = list(stop)
-        for attempt in (1, 2):
-            started = False
-            try:
-                async for piece in self._post(await self._running(), body):
-                    started = True
-                    yield piece
-                return
-            except _Gone as error:
-                log.warning("the embedded language model went away: %s", error)
-                if started or attempt == 2:
-                    raise LanguageModelError("The embedded language model stopped; please try again.") from error
-                async with self._lock:
-                    await self._stop()
-
-    async def _post(self, address: Address, body: dict[str, Any]) -> AsyncIterator[str]:
-        assert self._client is not None
-        headers = {"Authorization": f"Bearer {address.key}"}
-        try:
-            async with self._client.post(f"{address.url}/v1/chat/completions", json=body, headers=headers) as answer:
-                if answer.status != 200:
-                    log.error("the embedded language model answered %s", answer.status)
-                    log.debug("it says: %s", (await answer.text())[:300])
-                    raise LanguageModelError("The embedded language model could not work on this message.")
-                reader = EventReader()
-                async for data in answer.content.iter_any():
-                    for event in reader.feed(data):
-                        if isinstance(event, dict) and (text := self._heard(read_piece(event))):
-                            yield text
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise _Gone(str(error) or type(error).__name__) from error
-        except TimeoutError as error:
-            raise LanguageModelError("The embedded language model took too long; please try again.") from error
-
-    def _heard(self, piece: Piece) -> str:
-        if piece.error is not None:
-            raise _Gone(str(piece.error))
-        if piece.usage is not None:
-            self._used(*piece.usage)
-        return piece.text
-
-    async def _running(self) -> Address:
-        async with self._lock:
-            alive = self._process is not None and self._process.returncode is None
-            if not alive or self._address is None:
-                await self._stop()
-                self._address = await self._launch()
-            return self._address
-
-    async def _launch(self) -> Address:
-        key = secrets.token_hex(16)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.llm.embedded_server",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path(__file__).parents[2],
-        )
-        # Nobody else may enter a folder that is made this way.
-        self._folder = (
-            None if self._on_port else tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True)
-        )
-        socket = f"{self._folder.name}/llm.sock" if self._folder is not None else ""
-        config = {
-            "cache": str(self._cache), "adapter": str(self._adapter or ""), "threads": self._threads, "key": key,
-            "socket": socket,
-        }  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(config).encode() + b"\n")
-        try:
-            await self._process.stdin.drain()
-            line = await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT_S)
-            answer = json.loads(line)
-        except (TimeoutError, ValueError, ConnectionError) as error:
-            await self._stop()
-            raise LanguageModelError(
-                "The embedded language model did not start; `easel doctor` may tell why."
-            ) from error
-        if "error" in answer:
-            await self._stop()
-            log.error("the embedded language model cannot run: %s", answer["error"])
-            why = without_places(str(answer["error"]))
-            raise LanguageModelError(f"The embedded language model cannot run: {why}")
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
-        # The runtime closes connections after a stream; reusing one would look like a crash.
-        connector: aiohttp.BaseConnector = aiohttp.TCPConnector(force_close=True)
-        if socket:
-            connector = aiohttp.UnixConnector(socket, force_close=True)
-        self._client = aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False)
-        return Address("http://localhost" if socket else str(answer["address"]), key)
-
-    async def _stop(self) -> None:
-        """Leave nothing behind: connection, pipe, process."""
-        self._address = None
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is None:
-            try:
-                await asyncio.wait_for(process.wait(), 2)
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
 
 
 def _sentences(most: int, *, lines: bool) -> str:

@@ -141,12 +141,12 @@ async def test_closing_ends_the_process_and_the_next_turn_starts_one(cache: Path
 @pytest.mark.slow
 async def test_the_process_ends_when_its_parent_is_killed(cache: Path, tmp_path: Path) -> None:
     code = (
-        "import asyncio, pathlib, sys\n"
+        "import asyncio, pathlib, sys, psutil\n"
         "from bot.llm.embedded import EmbeddedLanguageModel\n"
         "async def main():\n"
         "    model = EmbeddedLanguageModel(pathlib.Path(sys.argv[1]))\n"
         "    await model.start()\n"
-        "    print(model._process.pid, flush=True)\n"
+        "    print(psutil.Process().children()[0].pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
