@@ -31,10 +31,8 @@ from typing import Literal
 
 from prompts.lexicon.glossary import gloss
 
-OperationName = Literal["image", "edit", "variation", "select", "refine"]
 Size = Literal["square", "wide", "tall"]
 """Not written by the model: `prompts.tiny.sentences.size_wanted` reads it from the message."""
-Change = Literal["small", "large"]
 
 SYSTEM = "Write the command."
 TABLE_LENGTH = 6
@@ -69,35 +67,6 @@ class TinyTurn:
     pictures: tuple[TinyPicture, ...] = ()
     last_user: str | None = None
     """The user's previous message, if the reply to it had no picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of a command line; ``descriptions`` has one entry for an edit, one or more for images."""
-
-    name: OperationName
-    target: int | None = None
-    descriptions: tuple[str, ...] = ()
-    count: int = 1
-    change: Change | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What the model wants to happen; no operation at all means a plain answer."""
-
-    operations: tuple[Operation, ...] = ()
-    words: str = ""
-    """A short answer in words, where the tuned model gives it itself; only without operations."""
-
-    @property
-    def is_reply(self) -> bool:
-        """Whether this turn is answered in words only."""
-        return not self.operations
-
-
-class CommandError(ValueError):
-    """A line that is no command; the message says why, for the log."""
 
 
 def cut(text: str, limit: int) -> str:
@@ -205,63 +174,3 @@ def grammar(
 
 def _either(numbers: Iterable[int]) -> str:
     return " | ".join(f'"{n}"' for n in numbers)
-
-
-_IMAGE = re.compile(r"image(?: x(?P<count>\d{1,3}))?:\s*(?P<body>.*)")
-_EDIT = re.compile(r"edit (?P<id>\d{1,9})(?: (?P<change>small|large))?:\s*(?P<body>.*)")
-_POINT = re.compile(r"(?P<name>variation|select|refine) (?P<id>\d{1,9})(?: x(?P<count>\d{1,3}))?")
-
-
-def parse_operation(text: str) -> Operation:
-    """Read one operation; raises `CommandError` for anything that is none."""
-    text = text.strip()
-    if m := _IMAGE.fullmatch(text):
-        bodies = tuple(b for b in (part.strip() for part in m["body"].split("|")) if b)
-        if not bodies:
-            raise CommandError("the image command has no description")
-        return Operation("image", descriptions=bodies, count=max(int(m["count"] or 1), len(bodies), 1))
-    if m := _EDIT.fullmatch(text):
-        body = m["body"].strip()
-        if not body:
-            raise CommandError("the edit command has no description")
-        change: Change | None = "small" if m["change"] == "small" else "large" if m["change"] == "large" else None
-        return Operation("edit", target=int(m["id"]), descriptions=(body,), change=change)
-    if m := _POINT.fullmatch(text):
-        name: OperationName = (
-            "variation" if m["name"] == "variation" else "select" if m["name"] == "select" else "refine"
-        )
-        count = max(1, int(m["count"] or 1)) if name == "variation" else 1
-        return Operation(name, target=int(m["id"]), count=count)
-    raise CommandError(f"not a command: {text[:60]!r}")
-
-
-def parse_command(line: str) -> Command:
-    """Read a command line as the model wrote it; raises `CommandError` if it is none."""
-    text = line.strip()
-    if text == "reply":
-        return Command()
-    if text.startswith("reply: "):
-        return Command(words=text.removeprefix("reply: ").strip())
-    return Command(tuple(parse_operation(part) for part in text.split(" ; ")))
-
-
-def write_operation(operation: Operation) -> str:
-    """Write one operation as the model does; the inverse of `parse_operation`."""
-    match operation.name:
-        case "image":
-            count = f" x{operation.count}" if operation.count > 1 else ""
-            return f"image{count}: " + " | ".join(operation.descriptions)
-        case "edit":
-            change = f" {operation.change}" if operation.change else ""
-            return f"edit {operation.target}{change}: {operation.descriptions[0]}"
-        case "variation":
-            return f"variation {operation.target}" + (f" x{operation.count}" if operation.count > 1 else "")
-        case "select" | "refine":
-            return f"{operation.name} {operation.target}"
-
-
-def write_command(command: Command) -> str:
-    """Write a command line; the inverse of `parse_command`."""
-    if not command.operations:
-        return f"reply: {command.words}" if command.words else "reply"
-    return " ; ".join(write_operation(o) for o in command.operations)

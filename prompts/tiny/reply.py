@@ -7,7 +7,7 @@ be rendered while the model writes the second description.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prompts.lexicon.glossary import foreign_language
@@ -261,11 +261,3 @@ class _Head:
     written: int = 0
     held: bool = False
     """The words before the tag are not written yet."""
-
-
-def streaming_reply(chunks: Iterable[str], context: ReplyContext) -> Iterator[str]:
-    """Turn a command line that comes in chunks into the reply, tag by tag; `reply` gives nothing."""
-    reply = TaggedReply(context)
-    for chunk in chunks:
-        yield from reply.feed(chunk)
-    yield from reply.finish()

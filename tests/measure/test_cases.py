@@ -14,9 +14,9 @@ import pytest
 
 from measure.score import Expectation, confusion, judge, shares
 from prompts.lexicon.words import terms
-from prompts.tiny.format import parse_command
 from prompts.tiny.keywords import stem
 from training.tiny.data.turns import examples
+from training.tiny.line import parse_command
 
 CASES = [
     json.loads(line)

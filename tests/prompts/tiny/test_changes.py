@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from prompts.tiny.changes import with_change
 from prompts.tiny.format import MAX_DESCRIPTION
-from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply
+from prompts.tiny.reply import ReplyContext, TaggedReply
+from tests.prompts.tiny.lines import streaming_reply
 
 FOX = "a red fox on a log with a hat, grey sky, two birds"
 

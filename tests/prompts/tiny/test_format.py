@@ -11,30 +11,29 @@ from hypothesis import strategies as st
 from prompts.tiny.format import (
     MAX_USER,
     TABLE_LENGTH,
-    Command,
-    CommandError,
-    Operation,
     TinyPicture,
     TinyTurn,
     cut,
     grammar,
     harmless,
     messages,
-    parse_command,
     user_prompt,
-    write_command,
 )
+from tests.prompts.tiny.lines import write_command
+from training.tiny.line import Command, CommandError, LineOperation, parse_command
 
 words = st.lists(st.text("abcdefghij", min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join)
 ids = st.integers(1, 999)
 operations = st.one_of(
     st.builds(
-        lambda d: Operation("image", descriptions=tuple(d), count=len(d)), st.lists(words, min_size=1, max_size=4)
+        lambda d: LineOperation("image", descriptions=tuple(d), count=len(d)), st.lists(words, min_size=1, max_size=4)
     ),
-    st.builds(lambda d, n: Operation("image", descriptions=(d,), count=n), words, st.integers(1, 9)),
-    st.builds(lambda i, d, c: Operation("edit", i, (d,), change=c), ids, words, st.sampled_from(["small", "large"])),
-    st.builds(lambda i, n: Operation("variation", i, count=n), ids, st.integers(1, 9)),
-    st.builds(lambda n, i: Operation(n, i), st.sampled_from(["select", "refine"]), ids),
+    st.builds(lambda d, n: LineOperation("image", descriptions=(d,), count=n), words, st.integers(1, 9)),
+    st.builds(
+        lambda i, d, c: LineOperation("edit", i, (d,), change=c), ids, words, st.sampled_from(["small", "large"])
+    ),
+    st.builds(lambda i, n: LineOperation("variation", i, count=n), ids, st.integers(1, 9)),
+    st.builds(lambda n, i: LineOperation(n, i), st.sampled_from(["select", "refine"]), ids),
 )
 commands = st.one_of(
     st.lists(operations, max_size=3).map(lambda o: Command(tuple(o))), words.map(lambda said: Command(words=said))

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.lexicon.glossary import foreign_language, gloss
-from prompts.tiny.reply import ReplyContext, TaggedReply, streaming_reply
+from prompts.tiny.reply import ReplyContext, TaggedReply
 from prompts.tiny.sentences import SENTENCES, size_wanted
+from tests.prompts.tiny.lines import streaming_reply, write_command
 from tests.prompts.tiny.test_format import commands
+from training.tiny.line import Command
 
 CONTEXT = ReplyContext(next_id=5, user="three foxes please")
 TAG = re.compile(r"<(\w+)([^>]*)>(.*?)</\1>")
@@ -23,8 +25,6 @@ def reply_to(line: str, context: ReplyContext = CONTEXT) -> str:
 
 @given(commands, st.lists(st.integers(1, 12), max_size=40))
 def test_how_the_line_is_cut_into_chunks_makes_no_difference(command: object, sizes: list[int]) -> None:
-    from prompts.tiny.format import Command, write_command
-
     assert isinstance(command, Command)
     line, chunks = write_command(command), []
     rest = line

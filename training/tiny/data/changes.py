@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from prompts.tiny.format import Change
 from training.tiny.data import make
 from training.tiny.data import words as w
 from training.tiny.data.phrases import choose, fill, say, table
 from training.tiny.data.picture import COLOURS, Picture, article, bare, plural
+from training.tiny.line import Change
 
 
 @dataclass

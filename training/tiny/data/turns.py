@@ -7,9 +7,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from prompts.tiny.format import MAX_USER, harmless, parse_command
+from prompts.tiny.format import MAX_USER, harmless
 from training.tiny.data import ask, choose, refer, talk, tongues
 from training.tiny.data.table import Example, Table, any_table
+from training.tiny.line import parse_command
 
 __all__ = ["Example", "examples", "groups"]
 
