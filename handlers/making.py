@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from handlers.ids import slot_id
 from handlers.lineage import Lineage, lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
-from handlers.moderation.model import Kind, Subject
+from handlers.moderation.model import Category, Kind, Subject
 from handlers.ports import LanguageModel
 from handlers.quota import Share
 from handlers.recipes import Built, again, build, draws_words, seed_of
@@ -135,6 +135,8 @@ class Making:
             )
             asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
+        if unwanted := await self._taken_away(description, directive.negative or ""):
+            asked.append(unwanted)
         made_of = await self._made_of(plan.parent)
         spoiler = await self._screened(asked, style, made_of) or made_of.covered
         parents = () if plan.parent is None else (plan.parent.number,)
@@ -147,6 +149,19 @@ class Making:
         older = await lineage(self._services.store, self._thread, parent.parents)
         brought = older.brought or parent.operation is Operation.UPLOAD
         return Lineage((parent.description, *older.words), brought, older.covered or parent.spoiler)
+
+    async def _taken_away(self, description: str, negative: str) -> str:
+        """The description with what shall not be there, in words; empty where that asks for nothing. To have clothes
+        left out is a request; to name what would be refused if it were there is none."""
+        parts = [part.strip() for part in negative.split(",") if part.strip()]
+        if not parts or not await self._found(_without(description, parts)):
+            return ""
+        bare, *there = await asyncio.gather(*(self._found(f"{description}, {part}") for part in ("", *parts)))
+        harmless = [part for part, found in zip(parts, there, strict=True) if found <= bare]
+        return _without(description, harmless) if harmless else ""
+
+    async def _found(self, text: str) -> set[Category]:
+        return {one.category for one in await self._services.screen.findings(Subject(Kind.DESCRIPTION, text))}
 
     async def _screened(self, texts: Iterable[str], style: str | None, made_of: Lineage) -> bool:
         """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
@@ -212,6 +227,10 @@ class Making:
             parts.append(part)
             jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))
         return Order(number, tuple(parts), tuple(jobs), shares, _tag(draft, number))
+
+
+def _without(description: str, parts: Iterable[str]) -> str:
+    return ", without ".join((description, *parts))
 
 
 def _tag(draft: Draft, number: int) -> Directive:

@@ -156,7 +156,7 @@ class Slots:
                 case Step(step, total, preview):
                     await self._step(request.id, step, total, preview)
                 case Done(picture):
-                    self._ready(job, await self._keep(job, picture, await self._cleared(job, picture)))
+                    self._ready(job, await self._keep(job, picture, await self._cleared(job, picture, again)))
                     self._tell_notes(job, picture)
                     return
                 case Failed(sentence, kind=kind):
@@ -190,15 +190,21 @@ class Slots:
             changes["spoiler"] = self._assembly.slot(slot).spoiler or covered
         self._assembly.update(slot, **changes)
 
-    async def _look(self, kind: Kind, part: PicturePart, picture: bytes) -> bool:
+    def _words_of(self, job: PendingJob) -> str:
+        """What is drawn, without what the host has put around every prompt."""
+        abilities, prompt = self._pictures.abilities, job.request.recipe.prompt
+        return prompt.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix).strip(" ,")
+
+    async def _look(self, kind: Kind, part: PicturePart, picture: bytes | None = None, words: str = "") -> bool:
         """Whether it is covered. Who it shows may be known from what it was made from alone."""
         made_of = await lineage(self._store, self._thread, part.parents)
-        subject, said = Subject(kind, part.description, picture), "\n".join((self.said, *made_of.words))
+        subject, said = Subject(kind, words or part.description, picture), "\n".join((self.said, *made_of.words))
         covered = await self._screen.check(subject, self._thread, said=said, brought=made_of.brought)
         return covered or made_of.covered
 
-    async def _cleared(self, job: PendingJob, rendered: RenderedPicture) -> bool:
-        """Whether a finished picture, which nobody has seen yet, is shown covered.
+    async def _cleared(self, job: PendingJob, rendered: RenderedPicture, again: bool) -> bool:
+        """Whether a finished picture, which nobody has seen yet, is shown covered. The words of an earlier program's
+        jobs are looked at once more: the host may have become stricter since.
 
         Raises:
             Moderated: it is not shown, and its bytes are gone.
@@ -206,7 +212,8 @@ class Slots:
         slot = self._assembly.slot(job.request.id)
         self._looked_at.add(slot.slot)
         try:
-            covered = await self._look(Kind.PICTURE, slot, rendered.data)
+            covered = again and await self._look(Kind.DESCRIPTION, slot, words=self._words_of(job))
+            covered |= await self._look(Kind.PICTURE, slot, rendered.data)
         except Moderated as error:
             await self._pictures.discard(slot.slot, str(error))
             raise

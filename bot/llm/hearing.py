@@ -20,7 +20,7 @@ CHARS_PER_TOKEN: Final = 8
 """No tokenizer gives more characters a token on average: beyond this an answer is endless."""
 BROKE_OFF: Final = "The language model broke off in the middle of its answer; please ask again."
 CUT: Final = "The answer was longer than it may be and was cut off here (EASEL_LLM_MAX_TOKENS)."
-FILTERED: Final = "The language model's provider stopped this answer by its content filter; please say it differently."
+FILTERED: Final = "The language model's provider stopped this answer (content filter); please ask for something else."
 CALLED: Final = "The language model called a tool instead of answering in words; please ask again."
 EMPTY: Final = "The language model gave an empty answer; please ask again."
 ONLY_THOUGHTS: Final = "The language model thought, but said nothing; please ask again."

@@ -25,7 +25,7 @@ class Kind(Enum):
     CREDIT = "The language model's account has no credit left; whoever runs this bot has to top it up."
     QUOTA = "The language model's quota is used up; please try again later, or whoever runs this bot raises it."
     BUSY = "The language model is busy; please try again in a minute."
-    DECLINED = "The language model's provider refused this message as against its rules; please say it differently."
+    DECLINED = "The language model's provider refused this message as against its rules; please ask for something else."
     FORBIDDEN = "The language model's endpoint does not let this bot use the model; its log says why."
     MODEL = 'The endpoint has no model "{model}"; check EASEL_LLM_MODEL (easel doctor lists the models).'
     ADDRESS = (

@@ -172,7 +172,21 @@ async def test_what_shall_not_be_in_a_picture_and_the_hosts_own_words_are_no_req
     moderated.pictures.abilities = replace(ABILITIES, prompt_prefix="massacre_safe", negative_prompt="nude")
     reply = await moderated.say("a boat", f'<image negative="{GORE}"> a boat </image>')
     assert only(moderated).state is SlotState.READY, words(reply)
-    assert [subject.text for subject in eyes.seen if subject.kind is Kind.DESCRIPTION] == ["a boat"]
+    assert f"a boat, without {GORE}" in [subject.text for subject in eyes.seen]
+
+
+@pytest.mark.parametrize(
+    ("negative", "covered"),
+    [("clothes", True), ("blur, nude, clothes", True), ("blur, nude", False), ("pupil", False), ("fog", False)],
+)
+async def test_what_is_asked_for_by_leaving_something_out_is_seen(
+    moderated: World, eyes: Eyes, negative: str, covered: bool
+) -> None:
+    eyes.words["without clothes"] = (Category.SEXUAL, Weight.BORDERLINE)
+    eyes.words["nude"] = (Category.SEXUAL, Weight.CLEAR)
+    await moderated.say("a dancer", f'<image negative="{negative}"> a dancer </image>')
+    assert only(moderated).spoiler == covered
+    assert only(moderated).state is SlotState.READY
 
 
 @pytest.mark.parametrize("action", [Action.EDIT, Action.VARY, Action.REFINE, Action.REDO])
@@ -376,6 +390,22 @@ async def test_a_real_person_or_a_child_is_known_from_the_words_of_a_picture(mod
     await moderated.say("beach", "<image> a lifeguard at the beach </image>")
     assert only(moderated).state is SlotState.READY
     assert only(moderated).spoiler
+
+
+async def test_jobs_of_an_earlier_program_are_held_to_the_rules_of_today(world: World, eyes: Eyes) -> None:
+    guard(world, eyes)
+    world.pictures.held = True
+    world.model.scripts.append("Here: <image> a boat </image>")
+    task = asyncio.create_task(world.desk.receive(message("a boat")))
+    await world.pictures.submitted(1)
+    await world.dies(task)
+    eyes.words["boat"] = (Category.HATE, Weight.CLEAR)
+    await world.pictures.complete_all()
+    await world.desk.resume(world.chat)
+    part = only(world)
+    assert part.state is SlotState.FAILED
+    assert world.pictures.discarded == [part.slot]
+    assert world.files.names() == set()
 
 
 async def test_a_restart_between_drawing_and_looking_shows_nothing_unseen(world: World, eyes: Eyes) -> None:

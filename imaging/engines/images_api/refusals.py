@@ -39,7 +39,7 @@ class _Row:
 
 
 MODERATED: Final = Meaning(
-    "The images endpoint's moderation refused this description; please say it differently.", "moderation refused it"
+    "The images endpoint's moderation refused this description; please ask for something else.", "moderation refused it"
 )
 TOO_LONG: Final = Meaning(
     "The images endpoint took too long; it may have drawn the picture and charged for it. Ask again if you want to.",
