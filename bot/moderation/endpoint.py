@@ -126,8 +126,8 @@ class ModerationEndpoint:
         flags, scores = result.get("categories"), result.get("category_scores")
         flags = flags if isinstance(flags, dict) else {}
         scores = scores if isinstance(scores, dict) else {}
-        if not flags and not scores and result.get("flagged") is not False:
-            raise ModeratorUnavailable(f"{self._endpoint.host} names no categories")
+        if not CATEGORIES.keys() & {*flags, *scores} and result.get("flagged") is not False:
+            raise ModeratorUnavailable(f"{self._endpoint.host} names no categories that are known")
         found: list[Finding] = []
         for name, category in CATEGORIES.items():
             flag, score = flags.get(name), _number(scores.get(name))

@@ -103,6 +103,7 @@ GARBAGE = {
     "a list": lambda: answers([1, 2]),
     "nothing but a flag": lambda: answers({"results": [{"flagged": True}]}),
     "nothing at all": lambda: answers({"results": [{}]}),
+    "categories of its own": lambda: answers({"results": [{"flagged": True, "categories": {"S1": True, "S4": False}}]}),
     "no picture taken": lambda: answers({"error": {"message": "image_url is not supported"}}, 400),
     "key refused": lambda: answers({"error": {"message": "sk-secret is wrong"}}, 401),
     "a redirect": lambda: web.Response(status=307, headers={"Location": "http://127.0.0.1:9/"}),
