@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ KEPT_BYTES = 64 * 2**20
 """Of copies at hand: some fifty pictures of 1024², so that a page that is opened again signs nothing again."""
 AT_ONCE = 2
 MOST_PARENTS = 4
+UNTIMED_S = 600.0
+"""For how long an authority of time stamps is not asked that did not answer: the library waits for it for 30 s."""
 
 
 class Kept:
@@ -82,6 +85,7 @@ class Marks:
         self.root, self.serial = known.root, known.serial
         self._lacking = problem
         self._unsigned: str | None = None
+        self._untimed_until = 0.0
         self._kept = Kept()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mark")
@@ -156,6 +160,9 @@ class Marks:
         Raises:
             BadPicture: it cannot be made so small.
         """
+        timed = layers.credential is not None and bool(layers.credential.timestamp_url)
+        if timed and time.monotonic() < self._untimed_until:
+            layers, timed = _untimed(layers), False
         try:
             made = await self._run(partial(marked, data, layers, statement, max_bytes))
         except BadPicture as error:
@@ -163,11 +170,10 @@ class Marks:
                 raise
             log.error("a stored picture cannot be marked: %s", error)
             return data
-        timed = layers.credential
-        if made.unsigned and timed is not None and timed.timestamp_url:
-            log.warning("a picture is signed without a time stamp: %s", made.unsigned)
-            bare = replace(layers, credential=replace(timed, timestamp_url=""))
-            made = await self._run(partial(marked, data, bare, statement, max_bytes))
+        if made.unsigned and timed:
+            self._untimed_until = time.monotonic() + UNTIMED_S
+            log.warning("pictures are signed without a time stamp for a while: %s", made.unsigned)
+            made = await self._run(partial(marked, data, _untimed(layers), statement, max_bytes))
         if layers.credential is not None:
             self._note(f"Pictures leave without a signature: {made.unsigned}." if made.unsigned else None)
         return made.data
@@ -179,3 +185,9 @@ class Marks:
 
     async def _run(self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _untimed(layers: Layers) -> Layers:
+    """The same, without a time stamp."""
+    assert layers.credential is not None
+    return replace(layers, credential=replace(layers.credential, timestamp_url=""))

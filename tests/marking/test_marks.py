@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import socket
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from bot.marking import build, checkup
+from bot.marking.certificate import certificate
 from bot.marking.marks import Kept, Marks
 from bot.settings import Settings
 from handlers.desk import Desk
@@ -191,6 +193,31 @@ async def test_with_a_broken_certificate_pictures_still_come(
     assert place.marks.problem is not None
     assert "without a signature" in place.marks.problem
     assert "without a signature" in caplog.text
+
+
+async def test_without_the_time_stamp_authority_pictures_are_signed_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate(Settings(_env_file=None, home=tmp_path), tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    place = Place(
+        tmp_path,
+        mark_certificate=str(tmp_path / "marking" / "signer.pem"),
+        mark_key=str(tmp_path / "marking" / "signer.key"),
+        mark_timestamp_url=f"http://127.0.0.1:{port}/",
+    )
+    await place.start()
+    try:
+        assert place.marks.problem is None
+        await place.say("a fox", "<image> a fox </image>")
+        assert signed(await place.marks.copy((await place.picture(1)).sha256))
+        await place.say("a cat", "<image> a cat </image>")
+        assert signed(await place.marks.copy((await place.picture(2)).sha256))
+    finally:
+        await place.stop()
+    assert place.marks.problem is None
+    assert caplog.text.count("without a time stamp") == 1, "it is left alone for a while"
 
 
 async def test_with_every_layer_off_files_leave_as_they_are(tmp_path: Path) -> None:
