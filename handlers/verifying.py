@@ -11,6 +11,7 @@ from imaging.decoding.pool import Closed
 from imaging.marking.inspection import Manifest, Origin, inspected
 from imaging.marking.looks import alike
 from imaging.marking.metadata import AI_TYPES
+from imaging.marking.watermark import SURE_SIDE
 from imaging.model import Operation
 
 NEITHER = "Attach a picture to /verify, or name one of this thread: /verify picture:3."
@@ -153,7 +154,13 @@ def _disagreements(found: Origin) -> Iterator[str]:
     """What does not fit together although each of it may hold."""
     manifest, recipe = found.manifest, found.recipe
     whole = manifest is not None and not _broken(found, manifest)
-    if whole and found.could_be_marked and not found.marked and manifest and manifest.generator.startswith("Easel "):
+    if (
+        whole
+        and min(found.width, found.height) >= SURE_SIDE
+        and not found.marked
+        and manifest
+        and manifest.generator.startswith("Easel ")
+    ):
         yield "These do not agree: its signature names Easel, and the mark is not in it (a host can turn that off)."
     if manifest is not None and AI_TYPES & set(manifest.sources) and found.source and found.source not in AI_TYPES:
         yield "These do not agree: the signature says AI, the metadata say something else."

@@ -40,6 +40,9 @@ WEAKEST, STRONGEST = 0.65, 1.3
 MIN_SIDE = 128
 """Pixels; a smaller picture holds no whole tile and is not marked."""
 
+SURE_SIDE = 256
+"""From here on it was found in every picture that was tried; lively smaller ones may drown it (docs/marking.md)."""
+
 CELLS = 64
 """Bins a side into which the reader folds a picture: two pixels of the pattern each."""
 LARGEST = 768
