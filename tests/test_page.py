@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from handlers.commands import COMMANDS
 from tests.bot.web_site import THREAD, Site
 from tests.fakes import png
 
@@ -270,3 +271,34 @@ async def test_what_a_button_made_says_of_what_and_for_whom(visit: Visit) -> Non
     await page.reload()
     assert re.fullmatch(r"#1 again, with a new seed · .+", await made.inner_text())
     assert await page.locator(".card[data-number='1'] .made").count() == 0
+
+
+async def test_commands_are_completed_from_the_table_of_commands(visit: Visit) -> None:
+    page = await visit.open()
+    box, options = page.locator("#message"), page.locator("#completions [role=option]")
+    await box.press_sequentially("/")
+    await options.first.wait_for()
+    assert await options.locator("b").all_inner_texts() == [f"/{spec.name}" for spec in COMMANDS if not spec.admin_only]
+    assert await faults(page) == []
+    await visit.shot(page, "completion")
+    await box.press_sequentially("set")
+    await page.keyboard.press("Enter")
+    assert await box.input_value() == "/settings "
+    await box.press_sequentially("si")
+    await page.keyboard.press("Tab")
+    assert await box.input_value() == "/settings size:"
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    assert await box.input_value() == "/settings size:wide "
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Enter")  # what is whole is sent
+    await page.locator("#show-dialog").get_by_text("wide").first.wait_for()
+    await page.keyboard.press("Escape")
+    await box.fill("/help")
+    await page.keyboard.press("Enter")
+    await page.locator("#show-dialog").get_by_text("/gallery").first.wait_for()
+    await page.keyboard.press("Escape")
+    for words in ("a/b", "look at this /h", "/usr/bin", "/nonsense"):
+        await box.fill(words)
+        assert await options.count() == 0

@@ -25,6 +25,7 @@ from bot.chats.web.residents import EVERYBODYS
 from bot.chats.web.security import MEMBER
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
+from handlers.commands import COMMANDS
 from handlers.errors import UserError
 from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
@@ -44,7 +45,7 @@ _EVENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
-    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js",
+    "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
 )  # fmt: skip
 
 
@@ -70,7 +71,9 @@ class Pages:
         self.max_upload_bytes = max_upload_bytes
         self.gate = chat.gate
         self.residents = chat.residents
-        self._about = about | {"max_upload_mb": max_upload_bytes // 2**20}
+        # What is for admins of a server is for nobody here.
+        commands = [views.command(spec) for spec in COMMANDS if not spec.admin_only]
+        self._about = about | {"max_upload_mb": max_upload_bytes // 2**20, "commands": commands}
         folder = resources.files("bot.chats.web") / "static"
         self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
 

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from handlers.english import Sentence, alt_text, missing, status, words
 from handlers.model import (
     Answer,
+    CommandSpec,
     File,
     NoticePart,
     Picture,
@@ -114,6 +115,13 @@ def picture(value: Picture) -> Json:
         "covered": value.spoiler,
         "style": value.recipe.style if value.recipe else None,
     }
+
+
+def command(value: CommandSpec) -> Json:
+    options = [
+        {"name": option.name, "summary": option.summary, "choices": list(option.choices)} for option in value.options
+    ]
+    return {"name": value.name, "summary": value.summary, "options": options}
 
 
 def summary(value: ThreadSummary) -> Json:

@@ -146,6 +146,7 @@ async function start() {
   if (!narrow.matches && remembered()) openTree(true);
   api.about().then((data) => {
     $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));
+    composer.completion.commands = data.commands;
     composer.limit = data.max_upload_mb * 2 ** 20;
     $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
   }).catch((error) => toast(error.message));

@@ -1,5 +1,6 @@
 // The message box: text, reference pictures (button, drop, paste), and what the message is about.
 import { unique } from "./api.js";
+import { Completion } from "./completion.js";
 import { $, el, toast } from "./dom.js";
 
 const MAX_FILES = 4;
@@ -20,6 +21,7 @@ export class Composer {
     /** What stands in the box of other threads. */
     this.drafts = new Map();
     this.text = $("message");
+    this.completion = new Completion(this.text, $("completions"));
     this.#listen();
     this.#fit();
   }
@@ -27,6 +29,7 @@ export class Composer {
   #listen() {
     this.text.addEventListener("input", () => this.#fit());
     this.text.addEventListener("keydown", (event) => {
+      if (this.completion.key(event)) return;
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); $("composer").requestSubmit(); }
     });
     $("composer").addEventListener("submit", (event) => { event.preventDefault(); this.#send(); });
@@ -65,6 +68,7 @@ export class Composer {
   #draft() { return { text: this.text.value, files: this.files, about: this.about }; }
 
   #put(draft) {
+    this.completion.close();
     [this.text.value, this.files, this.about] = [draft.text, [...draft.files], draft.about];
     this.#chips();
   }
