@@ -21,7 +21,7 @@ from bot.marking.build import marks as build_marking
 from bot.measured import MeasuredHandlers, MeasuredLanguageModel
 from bot.memory import Memory
 from bot.metrics import Metrics
-from bot.moderation.rows import screen
+from bot.moderation.moderators import screen
 from bot.people import People
 from bot.pictures import Studio, open_studio
 from bot.platforms import Parts, Platform, Service

@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image
 
-from bot.moderation.rows import ROWS, moderation
+from bot.moderation.moderators import MODERATORS, moderation
 from bot.settings import PREFIX, Settings, SettingsError
 from handlers.moderation.model import Kind, Subject
 from handlers.ports import Moderator, ModeratorUnavailable
@@ -36,7 +36,7 @@ async def examine(settings: Settings, others: bool) -> list[Finding]:
 
 
 async def _asked(moderator: Moderator, settings: Settings) -> Finding:
-    row = next(row for row in ROWS if row.name == moderator.name)
+    row = next(row for row in MODERATORS if row.name == moderator.name)
     judged: dict[str, Subject] = {}
     if row.words(settings):
         judged["words"] = WORDS

@@ -24,7 +24,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bot.cli import CommandFailed
-from bot.moderation.rows import ROWS, Moderation
+from bot.moderation.moderators import MODERATORS, Moderation
 from bot.settings import Settings, load_settings
 from handlers.moderation.model import Category, Kind, Subject
 from handlers.observer import NoObserver
@@ -121,13 +121,13 @@ def chosen(settings: Settings, names: str | None) -> Moderation:
         CommandFailed: there is none of a name, or it is not set up.
     """
     wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
-    known = {row.name: row for row in ROWS}
+    known = {row.name: row for row in MODERATORS}
     for name in wanted:
         if name not in known:
             raise CommandFailed(f"There is no moderator {name}; there are {', '.join(known)}.")
         if not known[name].wanted(settings):
             raise CommandFailed(f"The moderator {name} is not set up; see EASEL_MODERATION_… in .env.example.")
-    rows = [known[name] for name in wanted] or [row for row in ROWS if row.wanted(settings)]
+    rows = [known[name] for name in wanted] or [row for row in MODERATORS if row.wanted(settings)]
     return Moderation(tuple(row.build(settings) for row in rows), False)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.cli import main
 from bot.moderation.checkup import examine
-from bot.moderation.rows import moderation
+from bot.moderation.moderators import moderation
 from bot.moderation.rules import folder
 from bot.settings import SettingsError, load_settings
 from handlers.moderation.model import Category, Kind, Subject

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 NO_SESSION = "There is no session in this channel yet: begin one with /imagine, or mention me."
 CANNOT_POST = "I cannot post in this channel; invite me with /invite, or write to me directly."
-WISH = "slack/wish/"
+POSTED = "slack/wish/"
 """Key prefix: the message that a command posted, so that a restart does not post it again."""
 
 
@@ -62,7 +62,7 @@ class Calls:
             await self._answers.tell(here, person, refused, url)
         elif spec.opens_thread:
             text = " ".join(str(value) for value in arguments.values())
-            await self.wish(entry.name, here, person, text, url=url)
+            await self.open_thread(entry.name, here, person, text, url=url)
         else:
             await self._answer(body, spec, arguments, here, person)
 
@@ -75,11 +75,12 @@ class Calls:
         if spec.in_session and thread.thread == NOWHERE:
             await self._answers.tell(here, person, NO_SESSION, url)
             return
-        about_thread = spec.in_session or (spec.name == "settings" and arguments.get("scope", "thread") == "thread")
+        scoped = any(option.name == "scope" for option in spec.options)
+        about_thread = spec.in_session or (scoped and arguments.get("scope", "thread") == "thread")
         answer = await self._handlers.command(inbound.command_call(body, spec, arguments, thread, person))
         await self._answers.answer(thread if about_thread else here, person, answer, url)
 
-    async def wish(
+    async def open_thread(
         self, name: str, where: ThreadKey, person: Person, text: str, attachments: tuple[Attachment, ...] = (), *,
         url: str = "",
     ) -> None:  # fmt: skip
@@ -88,7 +89,7 @@ class Calls:
         Args:
             name: Of what is worked on; after a restart the words are not posted a second time.
         """
-        noted = await self._memory.get(WISH + name)
+        noted = await self._memory.get(POSTED + name)
         channel, _, ts = (noted or "").partition(" ")
         if not ts:
             client = await self._clients.of(where.tenant)
@@ -98,13 +99,13 @@ class Calls:
                     partial(client.chat_postMessage, channel=where.channel, text=shown, unfurl_links=False)
                 )
             except FAILURES as error:
-                log.info("a wish cannot be posted: %s", error)
+                log.info("the words of a command cannot be posted: %s", error)
                 await self._answers.tell(where, person, CANNOT_POST, url)
                 return
             channel, ts = str(posted["channel"]), str(posted["ts"])
-            await self._memory.put(WISH + name, f"{channel} {ts}")
+            await self._memory.put(POSTED + name, f"{channel} {ts}")
         thread = ThreadKey("slack", where.tenant, channel, ts)
         await self._places.note(thread, person)
         event = f"slack/{where.tenant}/{channel}/{ts}"
         await self._handlers.receive(Incoming(event, thread, person, text, attachments, title=text[:80]))
-        await self._memory.delete(WISH + name)
+        await self._memory.delete(POSTED + name)

@@ -134,7 +134,7 @@ class Presses:
         if about is not None:
             await self._handlers.receive(Incoming(f"slack/{entry.name}", where, person, form.description, attachments))
         else:
-            await self._calls.wish(entry.name, where, person, form.description, attachments)
+            await self._calls.open_thread(entry.name, where, person, form.description, attachments)
 
     async def _edit(
         self, name: str, form: modals.Filled, thread: ThreadKey, number: int, person: Person, client: AsyncWebClient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.moderation.rows import ROWS, house, moderation
+from bot.moderation.moderators import MODERATORS, house, moderation
 from bot.settings import SettingsError, load_settings
 from handlers.moderation.model import Category, Level
 from handlers.moderation.policy import Borderline, Likeness
@@ -36,7 +36,7 @@ async def test_what_is_set_is_asked(tmp_path: Path, given: dict[str, str], names
 
 
 def test_every_row_has_a_name_of_its_own() -> None:
-    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert len({row.name for row in MODERATORS}) == len(MODERATORS)
 
 
 def test_the_settings_become_the_hosts_policy(tmp_path: Path) -> None:

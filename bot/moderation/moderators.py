@@ -20,7 +20,7 @@ from handlers.screen import House, Previews, Screen
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ModeratorRow:
     """One kind of moderator."""
 
     name: str
@@ -45,18 +45,18 @@ def _program(settings: Settings) -> Moderator:
     return HostProgram(shlex.split(settings.moderation_command), timeout_s=settings.moderation_timeout_s)
 
 
-ROWS: Final = (
-    Row("words", lambda s: True, word_rules, pictures=lambda s: False),
-    Row(
+MODERATORS: Final = (
+    ModeratorRow("words", lambda s: True, word_rules, pictures=lambda s: False),
+    ModeratorRow(
         "endpoint", lambda s: bool(s.moderation_base_url), _endpoint,
         words=lambda s: s.moderation_endpoint_sees != "pictures",
         pictures=lambda s: s.moderation_endpoint_sees != "words",
     ),
-    Row(
+    ModeratorRow(
         "local", lambda s: s.moderation_local, lambda s: LocalClassifier(timeout_s=s.moderation_timeout_s),
         words=lambda s: False,
     ),
-    Row("program", lambda s: bool(s.moderation_command.strip()), _program),
+    ModeratorRow("program", lambda s: bool(s.moderation_command.strip()), _program),
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ class Moderation:
 
 def moderation(settings: Settings) -> Moderation:
     """Build what is wanted; nothing is asked yet."""
-    wanted = [row for row in ROWS if row.wanted(settings)]
+    wanted = [row for row in MODERATORS if row.wanted(settings)]
     return Moderation(tuple(row.build(settings) for row in wanted), any(row.pictures(settings) for row in wanted))
 
 
