@@ -22,7 +22,7 @@ FIGURES = {
     "queue": ("pictures_before_one", "heavy_and_light.p95_ratio", "ledger.claim_growth", "ledger.bytes_per_job.1000"),
     "start": ("help_ratio", "chat_mib", "worker_mib"),
     "discord": ("messages_per_s", "interactions", "acknowledged_ms.max", "memory_growth"),
-    "marking": ("sign_ms", "found.256.half", "psnr_db.256", "false_alarms"),
+    "marking": ("sign_ms", "found.256.half", "psnr_db.256", "highest_unmarked"),
     "slack": ("answers_per_s", "events", "acknowledged_ms.max", "memory_growth"),
 }
 
