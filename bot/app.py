@@ -124,7 +124,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         stack.push_async_callback(close_model)
         model = MeasuredLanguageModel(bare, metrics)
         metrics.watch_disk(home.root)
-        studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics))
+        studio = await stack.enter_async_context(open_studio(settings, home.ledger, files, metrics, store.unneeded))
         metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
         services: dict[str, Service] = {}

@@ -14,6 +14,7 @@ from imaging.engine_table import EngineSpec, declared
 from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
+from imaging.queue.jobs import Unneeded
 from imaging.queue.types import QueueLimits, QueueObserver
 from imaging.record.sqlite import open_record
 from imaging.worker_client import SubprocessWorker
@@ -45,7 +46,11 @@ def devices(settings: Settings) -> dict[str, str | None]:
 
 @asynccontextmanager
 async def open_studio(
-    settings: Settings, record_path: Path, files: PictureFiles, observer: QueueObserver | None = None
+    settings: Settings,
+    record_path: Path,
+    files: PictureFiles,
+    observer: QueueObserver | None = None,
+    unneeded: Unneeded | None = None,
 ) -> AsyncIterator[Studio]:
     """Open the record and the queue; workers start at once, beside everything else.
 
@@ -66,7 +71,7 @@ async def open_studio(
     except RecordRefused as error:
         raise RecordRefused(f"{record_path}: {error}", error.trouble) from error
     async with JobQueue(
-        record, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True,
+        record, files, workers, spec, home=cache, limits=limits, observer=observer, warm=True, unneeded=unneeded,
         idle_stop_s=settings.worker_idle_minutes * 60 or None, silence_s=settings.worker_silence_s,
     ) as queue:  # fmt: skip
         yield Studio(queue)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from handlers.audit import Act
+from handlers.english import alt_text
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
 from handlers.model import NOWHERE, Answer, CommandCall, File, Option, OptionKind, Person, PictureState
 from handlers.moderation.cases import Block, Case, Ruling
@@ -94,7 +95,7 @@ class Moderating:
             raise NoSuchPicture(f"The picture of report {case.id} was deleted.")
         data = await self._store.picture_bytes(picture.sha256)
         data = await self._services.marking.sheet(data, (picture,))
-        alt = f"Picture {picture.number}: {picture.description}"
+        alt = alt_text(f"Picture {picture.number}: {picture.description}", picture.operation)
         file = File(f"report-{case.id}.png", "image/png", data, alt, spoiler=True)
         text = f"{told(case)}, for {picture.person.name}: {picture.description}"
         return Answer(text, (file,))

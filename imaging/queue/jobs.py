@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from imaging.engine_table import EngineSpec, build_engine
 from imaging.errors import QueueFull, RecordRefused
@@ -34,6 +34,13 @@ REMEMBERED = 200
 """Ended jobs from which a start learns how long pictures take."""
 
 
+Unneeded: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
+
+
+async def _all(names: Sequence[str]) -> Sequence[str]:
+    return names
+
+
 class JobQueue:
     """Implements `handlers.ports.Pictures`. Use it with `async with`, or `start` and `stop`."""
 
@@ -50,10 +57,12 @@ class JobQueue:
         silence_s: float = SILENCE_S,
         warm: bool = False,
         observer: QueueObserver | None = None,
+        unneeded: Unneeded | None = None,
     ) -> None:
         """
         Args:
             home: Where the engine may keep what it measured.
+            unneeded: Which of some files nobody needs who took pictures over; a recipe drawn twice has one file.
             idle_stop_s, silence_s, warm: See `imaging.queue.runner.Runner`.
 
         Raises:
@@ -64,6 +73,7 @@ class JobQueue:
         self._files = files
         self._limits = limits or QueueLimits()
         self._observer = observer or NoObserver()
+        self._unneeded = unneeded or _all
         self._abilities = build_engine(engine, home).abilities
         self._jobs = OpenJobs(self._records, self._observer)
         self._dispatcher = Dispatcher(self._jobs, self._records, files, self._observer)
@@ -206,8 +216,8 @@ class JobQueue:
         except RecordRefused as error:
             self._records.later(lambda record: record.discard(id, sentence))
             raise RecordRefused(NO_RECORD, error.trouble) from error
-        if file is not None:
-            await asyncio.to_thread(self._files.delete, file)
+        for name in await self._unneeded([file] if file is not None else []):
+            await asyncio.to_thread(self._files.delete, name)
 
     # What whoever runs the program looks at, and housekeeping
 

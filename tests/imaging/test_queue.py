@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from imaging.model import (
     Step,
 )
 from imaging.queue import JobQueue
+from imaging.queue.jobs import Unneeded
 from imaging.queue.types import QueueLimits
 from imaging.record.port import JobState
 from imaging.record.sqlite import SqliteRecord, open_record
@@ -63,12 +64,15 @@ class Place:
     def ledger(self) -> SqliteRecord:
         return open_record(self.home / "easel.db")
 
-    def queue(self, *, limits: QueueLimits | None = None, **options: Any) -> tuple[JobQueue, Watched]:
+    def queue(
+        self, *, limits: QueueLimits | None = None, unneeded: Unneeded | None = None, **options: Any
+    ) -> tuple[JobQueue, Watched]:
         spec = EngineSpec("tests.fakes_engine:make", options)
         worker = Watched(spec, self.home)
         queue = JobQueue(
-            self.ledger(), PictureFiles(self.home / "pictures"), [worker], spec, home=self.home, limits=limits
-        )
+            self.ledger(), PictureFiles(self.home / "pictures"), [worker], spec, home=self.home, limits=limits,
+            unneeded=unneeded,
+        )  # fmt: skip
         return queue, worker
 
 
@@ -176,6 +180,21 @@ async def test_a_discarded_picture_is_gone_from_disk_and_record_also_after_a_res
         for id in ("a", "b"):
             assert await outcome(again, id) == Failed("It is not kept.", retryable=False)
         assert await again.wanted_files() == set()
+
+
+async def test_a_discarded_picture_takes_no_file_with_it_that_another_picture_needs(place: Place) -> None:
+    """The other's job may be forgotten long ago; its picture is not."""
+    files = PictureFiles(place.home / "pictures")
+
+    async def nothing(names: Sequence[str]) -> Sequence[str]:
+        return []
+
+    async with place.queue(unneeded=nothing)[0] as queue:
+        await queue.submit(request("a"))
+        assert isinstance(await outcome(queue, "a"), Done)
+        await queue.discard("a", "It is not kept.")
+        assert len(list(files.names())) == 1
+        assert await outcome(queue, "a") == Failed("It is not kept.", retryable=False)
 
 
 async def test_an_engine_that_cannot_load_tells_those_who_wait(place: Place) -> None:
