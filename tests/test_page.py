@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from handlers.commands import COMMANDS
+from handlers.model import Action, Person, Press, ThreadKey
 from tests.bot.web_site import THREAD, Site
 from tests.fakes import png
 
@@ -101,6 +102,24 @@ async def test_a_deleted_picture_stays_deleted_when_the_page_is_opened_again(vis
     assert await page.locator(f".card[data-number='{number}'] button").count() == 0
     assert await page.locator(".card button.frame img").count() == 1
     await visit.shot(page, f"deleted-{number}")
+
+
+async def test_a_reported_picture_is_hidden_and_comes_back_on_open_pages(visit: Visit) -> None:
+    page = await visit.open()
+    await visit.say(page, "two, please", two())
+    await page.locator(".card button.frame img").nth(1).wait_for()
+    other = Press("r", ThreadKey("web", "-", "web", THREAD), Person("mo", "Mo", moderator=True), Action.REPORT, 2)
+    await visit.site.desk.press(other)
+    await page.locator(".card[data-number='2'].gone").get_by_text("was reported and is hidden").wait_for()
+    await page.reload()
+    await page.locator(".card[data-number='2'].gone").get_by_text("was reported and is hidden").wait_for()
+    await visit.say(page, "/moderation report:1 decide:show")
+    await page.locator(".card[data-number='2'] button.frame img").wait_for()
+    await page.locator("dialog[open]").press("Escape")
+    card = page.locator(".card[data-number='1']")
+    await card.locator("summary").click()
+    await card.get_by_role("button", name="Report").click()
+    await page.get_by_text("is yours: you can delete it").wait_for()
 
 
 HIDDEN = """hidden => {

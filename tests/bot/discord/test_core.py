@@ -301,3 +301,62 @@ async def test_a_typed_command_opens_no_thread_and_files_come_directly(fox: Stud
     fox.model.scripts.append("A cat, then.")
     await ann.send(fox.channel, f"{me} /imagine a cat")
     assert (len(fox.channel.threads), fox.thread.name) == (2, "a cat")
+
+
+async def test_reports_hide_a_picture_in_the_thread_and_moderators_decide(fox: Studio) -> None:
+    message = fox.answer()
+    assert names(message) == ["picture-2"]  # Ben's
+    assert "told here" in await fox.command("mo", "moderation", log="here")
+    result = await fox.people["ann"].select(message, ["report:2"])
+    assert result.followups[0].content == "Thank you: the moderators see that picture 2 was reported."
+    assert result.followups[0].ephemeral
+    await fox.done()
+    assert "Report 1: a picture was reported (other)." in words(fox.answer())
+    result = await fox.people["ben"].select(message, ["report:2"])
+    assert "is yours" in result.followups[0].content
+    assert "Only moderators" in await fox.command("ben", "moderation", report=1, decide="show")
+    result = await fox.people["mo"].select(message, ["report:2"])
+    await fox.done()
+    hidden = next(one for one in fox.thread.history() if one.id == message.id)
+    assert names(hidden) == []
+    assert "#2** was reported and is hidden" in words(hidden)
+    assert not any(getattr(component, "children", ()) for component in hidden.components), "no button is left"
+    assert any("**Ben**, Picture 2 was reported and is hidden" in words(one) for one in fox.thread.history())
+    looked = await fox.people["mo"].slash(fox.thread, "moderation", report=1)
+    (given,) = [one for one in (looked.response, *looked.followups) if one is not None and one.attachments]
+    assert given.ephemeral
+    assert given.attachments[0].is_spoiler()
+    assert "picture 2 is shown" in await fox.command("mo", "moderation", report=1, decide="show")
+    await fox.done()
+    assert names(next(one for one in fox.thread.history() if one.id == message.id)) == ["picture-2"]
+
+
+async def test_a_blocked_member_gets_nothing_by_any_way_until_it_is_lifted(fox: Studio) -> None:
+    message = fox.answer()
+    ben = fox.people["ben"]
+    assert "is blocked" in await fox.command("mo", "moderation", block=ben)
+    asked, before = len(fox.model.requests), len(fox.thread.history())
+    await ben.send(fox.thread, "a dog")
+    await ben.send(fox.thread, "a cat")
+    after = fox.thread.history()
+    assert len(after) == before + 3, "two messages of his, and one sentence to him"
+    assert any("have blocked you here" in one.content for one in after)
+    result = await ben.click(message, label="Vary")
+    assert "have blocked you here" in result.followups[0].content
+    assert result.followups[0].ephemeral
+    await ben.react(message, "👍")
+    await fox.done()
+    assert len(fox.model.requests) == asked
+    assert not await fox.store.votes(next(iter(await fox.store.threads("discord", str(fox.guild.id)))).key)
+    assert "have blocked you here" in await fox.command("ben", "gallery")
+    assert "To do it, give the command again" in await fox.command("ben", "forget")
+    assert "Blocked since" in await fox.command("ada", "moderation")
+    assert "not blocked any more" in await fox.command("ada", "moderation", lift=ben)
+    await fox.say("ben", "a dog", "A dog: <image> a dog </image>")
+    assert names(fox.answer()) == ["picture-3"]
+
+
+async def test_a_moderator_cannot_keep_an_admin_out(fox: Studio) -> None:
+    await fox.command("mo", "moderation", block=fox.people["ada"])
+    await fox.say("ada", "a dog", "A dog: <image> a dog </image>")
+    assert names(fox.answer()) == ["picture-3"]

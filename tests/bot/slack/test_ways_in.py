@@ -11,12 +11,13 @@ import pytest
 from bot.chats.slack import ids
 from bot.chats.slack.incoming.members import whereabouts
 from handlers.access import Access, Direct, Gate
+from handlers.blocking import BLOCKED
 from handlers.model import NOWHERE, Action, Person, ThreadKey
 from handlers.ports import Store
 from tests.bot.slack.conftest import World, click, slash, submitted, words_of
 from tests.bot.slack.test_forms import brought, opened, ours, shortcut
 from tests.bot.slack.test_home import home_of
-from tests.peers.slack_socket import TEAM
+from tests.peers.slack_socket import BOT_USER, TEAM
 
 REFUSED = "I am not switched on here."
 Way = Callable[[World, dict[str, Any]], Awaitable[Any]]
@@ -122,6 +123,33 @@ async def test_every_way_in_asks_first(world: World, name: str, allowed: bool) -
         await world.until(lambda: not world.open_entries())
         await world.service.stop()  # what is still under way has ended then
         assert done(world) == before
+
+
+QUIET = ("mention", "direct message", "/easel usage", "button", "button of a form", "form of an edit")
+
+
+def told(world: World) -> int:
+    peer = world.peer
+    return len(peer.ephemeral) + len(peer.responded) + sum(one["user"] == BOT_USER for one in peer.messages)
+
+
+@pytest.mark.parametrize("name", QUIET)
+async def test_who_was_told_today_of_a_block_is_kept_out_without_a_word(world: World, name: str) -> None:
+    form = await opened(world)
+    before, asked, heard = done(world), len(world.handlers.asked), told(world)
+    world.handlers.refuses = lambda where, person: BLOCKED if where.untold else ""
+    await WAYS[name](world, form)
+    await world.until(lambda: len(world.handlers.asked) > asked)
+    await world.until(lambda: not world.open_entries())
+    await world.service.stop()  # what is still under way has ended then
+    assert (done(world), told(world)) == (before, heard)
+
+
+async def test_who_is_blocked_can_still_have_their_data_deleted(world: World) -> None:
+    world.handlers.refuses = lambda where, person: None if where.own_data else BLOCKED
+    await world.peer.send("slash_commands", slash("forget yes"))
+    await world.until(lambda: bool(world.handlers.called))
+    assert world.handlers.called[0].name == "forget"
 
 
 # Directly
