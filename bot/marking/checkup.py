@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from bot.settings import PREFIX, Settings
 from imaging.findings import Finding, broken, ok, warning
 
 WHAT: Final = "marking"
+SOON_DAYS: Final = 30
+"""Before a host's certificate ends, this is warned of; Easel's own is renewed by itself."""
 LAYERS: Final = {
     "mark_signature": "the signature, which alone can be proved",
     "mark_watermark": "the invisible mark, which alone is left where platforms strip files",
@@ -46,7 +49,10 @@ def _signed(settings: Settings) -> Finding:
     if found.own:
         root = Path(settings.home, FOLDER, "ca.pem")
         return ok(WHAT, f"pictures are signed by Easel's own certificate, unknown to all who do not trust {root}")
-    return ok(WHAT, f"pictures are signed by {settings.mark_certificate} until {found.until:%Y-%m-%d}")
+    told = f"pictures are signed by {settings.mark_certificate} until {found.until:%Y-%m-%d}"
+    if found.until - datetime.now(UTC) < timedelta(days=SOON_DAYS):
+        return warning(WHAT, f"{told}, and without a signature after that: get its successor now")
+    return ok(WHAT, told)
 
 
 def _names(fields: list[str]) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.marking.certificate import RENEWED_DAYS, SIGNER_DAYS, NoCertificate, certificate, tried
+from bot.marking import checkup
+from bot.marking.certificate import RENEWED_DAYS, SIGNER_DAYS, NoCertificate, certificate, renew, tried
 from bot.settings import Settings
+from imaging.findings import Level
 from imaging.marking.copies import Layers, marked
 from imaging.marking.signature import Statement
 from tests.marking.reading import said
@@ -109,3 +111,12 @@ def test_one_that_has_ended_is_told(tmp_path: Path) -> None:
     chosen = settings(tmp_path, mark_certificate=str(marking / "signer.pem"), mark_key=str(marking / "signer.key"))
     with pytest.raises(NoCertificate, match="ended on 2031-11"):
         certificate(chosen, tmp_path, made.until + timedelta(days=1))
+
+
+@pytest.mark.parametrize(("days", "level"), [(10, Level.WARNING), (200, Level.OK)])
+def test_doctor_warns_before_a_hosts_certificate_ends(tmp_path: Path, days: int, level: Level) -> None:
+    renew(tmp_path, datetime.now(UTC) - timedelta(days=SIGNER_DAYS - days))
+    names = {"mark_certificate": str(tmp_path / "signer.pem"), "mark_key": str(tmp_path / "signer.key")}
+    (said,) = checkup.examine(settings(tmp_path, **names))
+    assert said.level is level
+    assert ("get its successor" in said.sentence) == (level is Level.WARNING)
