@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from handlers.commands import COMMANDS
-from handlers.model import Action, Person, Press, ThreadKey
+from handlers.model import NOWHERE, Action, Incoming, Person, Press, ThreadKey
 from tests.bot.web_site import THREAD, Site
 from tests.fakes import png
 
@@ -321,3 +321,25 @@ async def test_commands_are_completed_from_the_table_of_commands(visit: Visit) -
     for words in ("a/b", "look at this /h", "/usr/bin", "/nonsense"):
         await box.fill(words)
         assert await options.count() == 0
+
+
+async def test_threads_are_searched_and_listed_beyond_a_hundred(visit: Visit) -> None:
+    from playwright.async_api import expect
+
+    for at in range(103):
+        thread = ThreadKey("web", NOWHERE, "web", f"thread-{at:04}")
+        incoming = Incoming(f"event-{at}", thread, Person("p", "Anna"), f"the {at}th FOX")
+        await visit.site.store.accept(incoming, asked=f"asked-{at}", turn=f"answer-{at}", uploads=())
+    page = await visit.open("thread-0000")
+    rows = page.locator("#threads li")
+    await page.get_by_role("button", name="Show more").click()
+    await expect(rows).to_have_count(103)
+    await page.get_by_label("Search threads").fill("fox 10")
+    await expect(rows).to_have_count(4)
+    assert await page.locator("#title").inner_text() == "the 0th FOX"  # the open thread keeps its title
+    assert await faults(page) == []
+    await visit.shot(page, "search")
+    await page.get_by_label("Search threads").fill("no such")
+    await page.get_by_text("No thread is called so.").wait_for()
+    await page.get_by_label("Search threads").fill("")
+    await expect(rows).to_have_count(100)

@@ -34,6 +34,7 @@ from imaging.places import without_places
 log = logging.getLogger(__name__)
 
 LISTED = 100
+LONGEST_SEARCH = 100
 LOOKED_THROUGH = 5000
 """Threads of all people, of which the newest are listed that somebody may see."""
 LONGEST_FILE_NAME = 80
@@ -97,14 +98,19 @@ class Pages:
         return web.json_response(self._about)
 
     async def threads(self, request: web.Request) -> web.Response:
-        """The newest that stand in the list of whoever asks."""
-        member = request[MEMBER]
+        """The newest that stand in the list of whoever asks: up to `limit`, with all words of `q` in their titles.
+        `here` is the row of that thread, listed or not."""
+        member, query = request[MEMBER], request.query
         seen = await self.residents.seen(member)
-        rows = await self.store.threads(
-            "web", NOWHERE, limit=LISTED if self.residents.people is None else LOOKED_THROUGH
-        )
-        found = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None][:LISTED]
-        return web.json_response({"threads": [views.summary(row) | _whose(rights, member) for row, rights in found]})
+        rows = await self.store.threads("web", NOWHERE, limit=LOOKED_THROUGH)
+        wanted = query.get("q", "")[:LONGEST_SEARCH].casefold().split()
+        limit = query.get("limit", "")
+        most = min(int(limit), LOOKED_THROUGH) if _DIGITS.fullmatch(limit) else LISTED
+        mine = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None]
+        found = [each for each in mine if all(word in each[0].title.casefold() for word in wanted)]
+        shown = [views.summary(row) | _whose(rights, member) for row, rights in found[:most]]
+        here = next((views.summary(row) for row, _ in mine if row.key.thread == query.get("here")), None)
+        return web.json_response({"threads": shown, "more": len(found) > most, "here": here})
 
     async def new_thread(self, request: web.Request) -> web.Response:
         thread = new_thread()

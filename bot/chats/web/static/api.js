@@ -16,7 +16,8 @@ async function call(path, options = {}) {
 
 export const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-export const threads = () => call("/api/threads").then((data) => data.threads);
+/** The list of threads: `{threads, more, here}`; `here` is the row of the open one, listed or not. */
+export const threads = (words = {}) => call(`/api/threads?${new URLSearchParams(words)}`);
 export const newThread = () => call("/api/threads", { method: "POST" }).then((data) => data.id);
 const post = (path, data = {}) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(data) });
 

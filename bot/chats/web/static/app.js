@@ -60,10 +60,17 @@ function refresh() {
   });
 }
 
+const PAGE = 100;
+let listed = PAGE, asking = 0, typing;
+
 async function refreshThreads() {
-  let rows;
-  try { rows = await api.threads(); } catch (error) { if (error.status === 401) location.reload(); return; }
-  const here = rows.find((row) => row.id === thread);
+  const asked = { q: $("search").value.trim(), limit: listed, here: thread }, turn = ++asking;
+  let found;
+  try { found = await api.threads(asked); } catch (error) { if (error.status === 401) location.reload(); return; }
+  if (turn !== asking) return; // somebody has typed on
+  const { threads: rows, here } = found;
+  $("more-threads").hidden = !found.more;
+  $("no-threads").hidden = Boolean(rows.length) || !asked.q;
   $("title").textContent = here?.title || "New thread";
   document.title = here?.title ? `${here.title} · Easel` : "Easel";
   $("threads").replaceChildren(...rows.map((row) => el("li", {}, el("a", {
@@ -129,6 +136,8 @@ async function fresh() {
 const composer = new Composer(20, async (to, event, text, files, about) => { await started; return api.send(to || thread, event, text, files, about); });
 
 $("new-thread").addEventListener("click", fresh);
+$("search").addEventListener("input", () => { listed = PAGE; clearTimeout(typing); typing = setTimeout(refreshThreads, 200); });
+$("more-threads").addEventListener("click", () => { listed += PAGE; refreshThreads(); });
 $("latest").addEventListener("click", () => { board.down(); composer.text.focus({ preventScroll: true }); });
 $("stop").addEventListener("click", stop);
 $("open-tree").addEventListener("click", () => openTree(!$("app").classList.contains("with-tree")));
@@ -152,7 +161,7 @@ async function start() {
   }).catch((error) => toast(error.message));
   const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
   if (id) return open(id, false);
-  const rows = await api.threads().catch(() => []);
+  const rows = (await api.threads().catch(() => ({ threads: [] }))).threads;
   if (rows.length) { history.replaceState(null, "", `/t/${rows[0].id}`); return open(rows[0].id, false); }
   return fresh();
 }
