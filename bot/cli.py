@@ -62,6 +62,7 @@ def _chat(parser: argparse.ArgumentParser) -> None:
 def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="a recipe (JSON), or a picture made here")
     parser.add_argument("-o", "--output", metavar="OUT.png", required=True)
+    parser.add_argument("--as-stored", action="store_true", help="without marks, byte for byte what the home keeps")
     parser.add_argument("--engine", metavar="NAME", help=f"{names()} instead of the recipe's own")
     _home(parser)
 

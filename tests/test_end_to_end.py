@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -64,6 +65,10 @@ def test_a_script_of_messages_becomes_pictures_that_render_again(tmp_path: Path)
         assert rendered.returncode == 0, rendered.stderr
         assert np.array_equal(pixels(again.read_bytes()), pixels(path.read_bytes())), "it is signed anew"
         assert signed(again.read_bytes())
+    stored = easel("render", str(path), "-o", str(again), "--as-stored", "--home", str(home))
+    assert stored.returncode == 0, stored.stderr
+    kept = hashlib.sha256(again.read_bytes()).hexdigest()
+    assert list((home / "pictures").glob(f"*/{kept}*")), "byte for byte what the home keeps"
 
     # What was made can be listed, exported, backed up and restored.
     key = easel("export", "--home", str(home)).stdout.split("\t")[0]

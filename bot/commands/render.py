@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     logs.set_up("WARNING")
     picture = asyncio.run(render(settings, recipe))
     try:
-        Path(arguments.output).write_bytes(marked_file(settings, picture.data))
+        data = picture.data if arguments.as_stored else marked_file(settings, picture.data)
+        Path(arguments.output).write_bytes(data)
     except OSError as error:
         raise CommandFailed(f"{arguments.output} cannot be written ({error.strerror}).") from None
     if found := differences(recipe, picture.recipe):

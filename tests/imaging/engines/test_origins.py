@@ -177,7 +177,7 @@ def test_render_says_what_is_another_thing_now(
     monkeypatch.setenv("EASEL_ENGINE", "sdxl")
     monkeypatch.setenv("EASEL_SDXL_MODEL", "drawings.safetensors")
     (tmp_path / "was.json").write_text(json.dumps(wanted.to_json()))
-    assert main(["render", "was.json", "-o", "again.png", "--home", str(tmp_path / "home")]) == 0
+    assert main(["render", "was.json", "-o", "again.png", "--as-stored", "--home", str(tmp_path / "home")]) == 0
     assert (tmp_path / "again.png").read_bytes() == b"picture"
     said = "This is not the recipe's picture again: the LoRA ink.safetensors was at 0.5, here it is at 0.8.\n"
     assert capsys.readouterr().err == (said if now == 0.8 else "")
