@@ -135,7 +135,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         ),
         in_session=True,
     ),
-    CommandSpec("moderation", "Reports of pictures, blocks, and their log (moderators)", MODERATION),
+    CommandSpec("moderation", "Reports of pictures, blocks, and their log (moderators)", MODERATION, about_place=True),
     CommandSpec(
         "forget",
         "Delete what you said and had made, everywhere",

@@ -464,6 +464,8 @@ class CommandSpec:
     """Pictures may come along with it."""
     ends_work: bool = False
     """It never counts, not even where it comes as a message."""
+    about_place: bool = False
+    """It is about the channel, server or workspace where it is given, whatever session is the latest there."""
     own_data: bool = False
     """It is about what is kept of oneself: also for people whom moderators have blocked."""
 

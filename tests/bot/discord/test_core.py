@@ -153,7 +153,7 @@ async def test_an_attachment_becomes_a_numbered_picture(fox: Studio) -> None:
 
 @pytest.mark.parametrize(
     ("label", "caption"),
-    [("Vary", "variation of #2"), ("Refine", "refine of #2"), ("Redo", "edit of #1")],
+    [("Vary", "variation of #2"), ("Refine", "refine of #2"), ("Redo", "#2 again, with a new seed")],
 )
 async def test_a_button_draws_the_next_picture_into_the_thread(fox: Studio, label: str, caption: str) -> None:
     result = await fox.people["mo"].click(fox.answer(), label=label)

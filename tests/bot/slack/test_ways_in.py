@@ -152,6 +152,16 @@ async def test_who_is_blocked_can_still_have_their_data_deleted(world: World) ->
     assert world.handlers.called[0].name == "forget"
 
 
+async def test_moderators_mean_the_channel_and_not_its_latest_thread(world: World) -> None:
+    await world.mention()
+    await world.peer.send("slash_commands", slash("moderation log:here", trigger="a"))
+    await world.peer.send("slash_commands", slash("gallery", trigger="b"))
+    await world.until(lambda: len(world.handlers.called) == 2)
+    threads = {call.name: call.thread.thread for call in world.handlers.called}
+    assert threads["moderation"] == NOWHERE
+    assert threads["gallery"] != NOWHERE
+
+
 # Directly
 
 

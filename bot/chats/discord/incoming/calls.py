@@ -75,7 +75,7 @@ class Calls:
         else:
             event, limit = f"discord:i{interaction.id}", upload_limit(interaction)
             call = CommandCall(event, key, person, spec.name, arguments, max_file_bytes=limit)
-            work = self._answer(interaction, call, file)
+            work = self._answer(interaction, call, file, about_place=spec.about_place)
         self._tasks.spawn(work, f"discord /{spec.name} {interaction.id}")
 
     async def _meant(self, interaction: Interaction, key: ThreadKey) -> ThreadKey:
@@ -86,7 +86,12 @@ class Calls:
         return key if chain is None else replace(key, thread=chain)
 
     async def _answer(
-        self, interaction: Interaction, call: CommandCall, file: discord.Attachment | None = None
+        self,
+        interaction: Interaction,
+        call: CommandCall,
+        file: discord.Attachment | None = None,
+        *,
+        about_place: bool = False,
     ) -> None:
         if file is not None:
             got = await download(self._client, self._config, [remote(file)])
@@ -94,7 +99,7 @@ class Calls:
                 await self._answers.say(interaction, " ".join(got.problems))
                 return
             call = replace(call, files=got.files)
-        key = await self._meant(interaction, call.thread)
+        key = call.thread if about_place else await self._meant(interaction, call.thread)
         call = replace(call, thread=key, in_thread=interaction.guild_id is None or key.thread != key.channel)
         answer = await self._handlers.command(call)
         if call.name == "help":

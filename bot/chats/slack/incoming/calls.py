@@ -77,7 +77,8 @@ class Calls:
             return
         scoped = any(option.name == "scope" for option in spec.options)
         about_thread = spec.in_session or (scoped and arguments.get("scope", "thread") == "thread")
-        answer = await self._handlers.command(inbound.command_call(body, spec, arguments, thread, person))
+        meant = here if spec.about_place else thread
+        answer = await self._handlers.command(inbound.command_call(body, spec, arguments, meant, person))
         await self._answers.answer(thread if about_thread else here, person, answer, url)
 
     async def open_thread(
