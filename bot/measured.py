@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from bot.metrics import Metrics
 from handlers.errors import Declined, Drafted
-from handlers.model import Answer, CommandCall, Incoming, Person, Press, Vote, Whereabouts
+from handlers.model import Answer, CommandCall, Incoming, Person, Press, ThreadKey, Vote, Whereabouts
 from handlers.ports import Chat, Handlers, LanguageModel
 from prompts.request import LanguageRequest
 
@@ -36,6 +36,9 @@ class MeasuredHandlers:
     async def command(self, call: CommandCall) -> Answer:
         self._metrics.commands.labels(call.thread.chat, call.name).inc()
         return await self._handlers.command(call)
+
+    async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
+        return await self._handlers.rename(thread, person, title)
 
     async def vote(self, vote: Vote) -> None:
         await self._handlers.vote(vote)

@@ -16,14 +16,16 @@ from handlers.buttons import Buttons
 from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
+from handlers.intake import is_blank
 from handlers.limits import Limits
 from handlers.marking import Unmarked
-from handlers.model import Answer, CommandCall, Incoming, Person, Press, Turn, Vote, Whereabouts
+from handlers.model import Answer, CommandCall, Incoming, Person, Press, ThreadKey, Turn, Vote, Whereabouts
 from handlers.moderating import Moderating
+from handlers.moderation.model import Kind, Subject
 from handlers.notices import Notices
 from handlers.observer import NoObserver, Observer
 from handlers.ports import Chat, Forgotten, LanguageModel, Marking, Pictures, Store
-from handlers.presentation import WORK
+from handlers.presentation import WORK, shorten
 from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 
 BROKE = "Something went wrong; please try again."
 MESSAGE = Amounts(messages=1)
+LONGEST_TITLE = 80
 
 
 def utc_now() -> datetime:
@@ -149,6 +152,20 @@ class Desk:
         except Exception:
             log.exception("the command %s could not be answered", call.name)
             return Answer(BROKE)
+
+    async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
+        words = shorten(title, LONGEST_TITLE)
+        try:
+            if (blocked := await self._blocking.refusal(thread, person)) is not None:
+                return Answer(blocked)
+            if is_blank(words):
+                return Answer("A thread's title needs a word.")
+            await self.services.screen.check(Subject(Kind.DESCRIPTION, words), thread)
+            await self.services.store.rename(thread, words)
+        except UserError as error:
+            await self.services.refused(thread, person, error)
+            return Answer(str(error))
+        return Answer(f"This thread is called “{words}” now.")
 
     async def vote(self, vote: Vote) -> None:
         try:

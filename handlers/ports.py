@@ -272,6 +272,9 @@ class Store(Protocol):
     async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
         """By number, for the pictures that are there and have votes."""
 
+    async def rename(self, thread: ThreadKey, title: str) -> None:
+        """Give a thread another title; nothing where there is none."""
+
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadSummary]: ...
 
 
@@ -371,6 +374,9 @@ class Handlers(Protocol):
 
     async def command(self, call: CommandCall) -> Answer:
         """A command of the table, likewise."""
+
+    async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
+        """Another title for a thread in the program's own lists, checked like what is drawn; likewise."""
 
     async def vote(self, vote: Vote) -> None:
         """A reaction that counts. Nothing is answered; never raises but on cancellation."""

@@ -36,13 +36,15 @@ class Visit:
         self.context = context
         self.shots = shots
         self.errors: list[str] = []
+        self.written: str | None = None
+        """What is written when the browser asks."""
 
     async def open(self, thread: str = THREAD, **size: int) -> Any:
         page = await self.context.new_page()
         await page.set_viewport_size({"width": 1280, "height": 860} | size)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", lambda dialog: dialog.accept(self.written))
         await page.goto(f"{self.site.page.url}t/{thread}")
         await page.locator("#message").wait_for()
         return page
@@ -343,3 +345,20 @@ async def test_threads_are_searched_and_listed_beyond_a_hundred(visit: Visit) ->
     await page.get_by_text("No thread is called so.").wait_for()
     await page.get_by_label("Search threads").fill("")
     await expect(rows).to_have_count(100)
+
+
+async def test_a_thread_is_renamed_for_all_who_have_it_open(visit: Visit) -> None:
+    page, other = await visit.open(), await visit.open()
+    await visit.say(page, "hello", "Good day.")
+    await page.locator(".text", has_text="Good day.").wait_for()
+    visit.written = f"  Foxes\n& <b>hats</b> {'x' * 99}"
+    title = "Foxes & <b>hats</b> xxx"
+    await page.get_by_role("button", name="Rename this thread").click()
+    for each in (page, other):
+        await each.locator("#threads b", has_text=title).wait_for()
+        await holds(each, f"document.getElementById('title').textContent.startsWith({title!r})")
+    visit.written = " "
+    await page.get_by_role("button", name="Rename this thread").click()
+    await page.get_by_text("needs a word").wait_for()
+    rows = await visit.site.store.threads("web", NOWHERE)
+    assert [len(row.title) for row in rows] == [80]

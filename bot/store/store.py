@@ -184,6 +184,9 @@ class SqliteStore:
     async def select(self, thread: ThreadKey, number: int) -> None:
         await self._write(self._tables.threads.select, thread, number)
 
+    async def rename(self, thread: ThreadKey, title: str) -> None:
+        await self._write(self._tables.threads.rename, thread, title)
+
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadRow]:
         return await self._run(self._tables.threads.newest, chat, tenant, limit)
 

@@ -81,6 +81,9 @@ class Threads:
             (number, rows.clean(str(thread))),
         )
 
+    def rename(self, thread: ThreadKey, title: str) -> None:
+        self._db.execute("UPDATE threads SET title = ? WHERE key = ?", (rows.clean(title), rows.clean(str(thread))))
+
     def probe(self) -> None:
         """Ask to write; nothing is."""
         self._db.execute("UPDATE threads SET updated = updated WHERE key = ''")

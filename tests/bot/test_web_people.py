@@ -216,9 +216,13 @@ async def test_a_thread_is_its_makers_until_it_is_shared(site: Site) -> None:
 
         assert (await anna.post(f"/api/threads/{thread}/sharing", sharing="house"))[0] == 200
         assert (await ben.threads())[thread] | {"mine": False, "sharing": "house"} == (await ben.threads())[thread]
+        assert (await ben.post(f"/api/threads/{thread}/title", title="Ben's"))[0] == 403
+        assert (await anna.post(f"/api/threads/{thread}/title", title="Anna's"))[0] == 200
+        assert (await ben.threads())[thread]["title"] == "Anna's"
         assert (await anna.post(f"/api/threads/{thread}/sharing", sharing="nonsense"))[0] == 400
 
         assert (await anna.post(f"/api/threads/{thread}/sharing", sharing="private"))[0] == 200
+        assert (await ben.post(f"/api/threads/{thread}/title", title="Ben's"))[0] == 404
         assert not await ben.sees(thread)
 
 

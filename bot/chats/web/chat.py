@@ -257,6 +257,12 @@ class WebChat:
         await self.publish_pictures(press.thread)
         return answer
 
+    async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
+        assert self._handlers is not None
+        answer = await self._handlers.rename(thread, person, title)
+        self.hub.publish(thread.thread, "title", {"type": "title"})
+        return answer
+
     async def forget(self, person: Person) -> str:
         """Delete what somebody said and made here; returns what to tell them."""
         assert self._handlers is not None

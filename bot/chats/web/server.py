@@ -109,7 +109,14 @@ class Pages:
         mine = [(row, rights) for row in rows if (rights := seen(row.key.thread)) is not None]
         found = [each for each in mine if all(word in each[0].title.casefold() for word in wanted)]
         shown = [views.summary(row) | _whose(rights, member) for row, rights in found[:most]]
-        here = next((views.summary(row) for row, _ in mine if row.key.thread == query.get("here")), None)
+        here = next(
+            (
+                views.summary(row) | _whose(rights, member)
+                for row, rights in mine
+                if row.key.thread == query.get("here")
+            ),
+            None,
+        )
         return web.json_response({"threads": shown, "more": len(found) > most, "here": here})
 
     async def new_thread(self, request: web.Request) -> web.Response:
@@ -242,6 +249,15 @@ class Pages:
         )
         return web.json_response(views.answer(answer))
 
+    async def rename(self, request: web.Request) -> web.Response:
+        member = request[MEMBER]
+        key = self.chat.key(request.match_info["thread"])
+        rights = await self.residents.enter(member, key, self.store, writes=False)
+        if member is not None and rights is not None and rights.owner != member.id:
+            raise web.HTTPForbidden(text="Only who began this thread can give it another title.")
+        title = str((await json_object(request)).get("title") or "")[:MAX_TEXT]
+        return web.json_response(views.answer(await self.chat.rename(key, self.chat.person(request), title)))
+
     async def picture(self, request: web.Request) -> web.Response:
         """The copy for people of a file that is named by its SHA-256: it never changes, so browsers may keep it."""
         sha256 = request.match_info["sha256"]
@@ -336,6 +352,7 @@ def build(pages: Pages) -> web.Application:
             web.get("/api/threads/{thread}/events", pages.events),
             web.post("/api/threads/{thread}/messages", pages.message),
             web.post("/api/threads/{thread}/press", pages.press),
+            web.post("/api/threads/{thread}/title", pages.rename),
             web.get("/api/files/{token}", pages.file),
             web.get("/api/previews/{slot}/{step}", pages.preview),
             web.get("/pictures/{sha256}", pages.picture),

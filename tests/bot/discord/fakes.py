@@ -170,6 +170,9 @@ class FakeHandlers:
         )  # fmt: skip
         return reference
 
+    async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
+        return self.answer
+
     async def press(self, press: Press) -> Answer:
         self.pressed.append(press)
         self.changed()

@@ -28,6 +28,7 @@ export const signOut = () => post("/api/me/sign-out");
 export const forgetMe = () => post("/api/me/forget", { confirm: "yes" });
 export const deviceLink = () => post("/api/me/link");
 export const share = (thread, sharing) => post(`/api/threads/${thread}/sharing`, { sharing });
+export const rename = (thread, title) => post(`/api/threads/${thread}/title`, { title });
 export const about = () => call("/api/about");
 
 /** Send a message under a name of its own (`event`), by which notices about it tell that they mean it. */

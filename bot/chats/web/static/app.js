@@ -35,6 +35,7 @@ function receive(message) {
     sharing.show(message);
   }
   else if (message.type === "sharing") sharing.show(message);
+  else if (message.type === "title") refreshThreads();
   else if (message.type === "said") board.heard(message);
   else if (message.type === "stored") board.stored(message.event, message.turn);
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
@@ -69,6 +70,7 @@ async function refreshThreads() {
   try { found = await api.threads(asked); } catch (error) { if (error.status === 401) location.reload(); return; }
   if (turn !== asking) return; // somebody has typed on
   const { threads: rows, here } = found;
+  $("rename").hidden = !here || here.mine === false;
   $("more-threads").hidden = !found.more;
   $("no-threads").hidden = Boolean(rows.length) || !asked.q;
   $("title").textContent = here?.title || "New thread";
@@ -105,6 +107,12 @@ async function run(action, part, details = {}) {
   } catch (error) { toast(error.message); }
 }
 
+async function rename() {
+  const title = prompt("What shall this thread be called?", $("title").textContent);
+  if (title === null) return;
+  try { toast((await api.rename(thread, title)).text, "info"); refreshThreads(); } catch (error) { toast(error.message); }
+}
+
 async function stop() {
   try {
     const answer = await api.press(thread, "stop");
@@ -139,6 +147,7 @@ $("new-thread").addEventListener("click", fresh);
 $("search").addEventListener("input", () => { listed = PAGE; clearTimeout(typing); typing = setTimeout(refreshThreads, 200); });
 $("more-threads").addEventListener("click", () => { listed += PAGE; refreshThreads(); });
 $("latest").addEventListener("click", () => { board.down(); composer.text.focus({ preventScroll: true }); });
+$("rename").addEventListener("click", rename);
 $("stop").addEventListener("click", stop);
 $("open-tree").addEventListener("click", () => openTree(!$("app").classList.contains("with-tree")));
 $("open-threads").addEventListener("click", () => { $("threads-panel").classList.add("open"); $("shade").hidden = false; $("new-thread").focus(); });
