@@ -209,8 +209,9 @@ class Answering:
         current = next((line.number for line in request.pictures if line.current), None)
         model = services.asking(asked.thread, run.person)
         director = Director(
-            services, model, session, run.person, run.assembly, run.slots, current=current, said=run.slots.said
-        )
+            services, model, session, run.person, run.assembly, run.slots,
+            current=current, said=run.slots.said, asked=asked.text,
+        )  # fmt: skip
         return Writer(model, director, run.assembly, services.limits), request
 
     def _close_later(self, turn: Turn) -> None:

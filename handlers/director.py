@@ -32,10 +32,11 @@ class Director:
         *,
         current: int | None = None,
         said: str = "",
+        asked: str = "",
     ) -> None:
-        """`said` is what the person wrote that the reply answers."""
+        """`asked` is what the person wrote that the reply answers, `said` with what was said before."""
         self._services = services
-        self._making = Making(services, model, session, person, assembly.turn.id, said=said)
+        self._making = Making(services, model, session, person, assembly.turn.id, said=said, asked=asked)
         # Held while the model writes, so without what only its request needs.
         self._session = replace(session, recent=(), pictures=())
         self._person = person

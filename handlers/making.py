@@ -75,13 +75,22 @@ class Making:
     """For the pictures of one answer."""
 
     def __init__(
-        self, services: Services, model: LanguageModel, session: Session, person: Person, turn: str, *, said: str = ""
+        self,
+        services: Services,
+        model: LanguageModel,
+        session: Session,
+        person: Person,
+        turn: str,
+        *,
+        said: str = "",
+        asked: str = "",
     ) -> None:
         """
         Args:
             model: On the person's account; writes descriptions out where the thread wants that.
             turn: The id of the answer, after which its pictures' places and seeds are named.
-            said: What the person wrote that the pictures are for.
+            said: What was said that the pictures are for, the newest last.
+            asked: The last of it: what the person wrote.
         """
         self._services = services
         self._model = model
@@ -90,6 +99,7 @@ class Making:
         self._person = person
         self._turn = turn
         self._said = said
+        self._asked = asked
 
     async def draft(
         self,
@@ -138,6 +148,8 @@ class Making:
         if unwanted := await self._taken_away(description, directive.negative or ""):
             asked.append(unwanted)
         made_of = await self._made_of(plan.parent)
+        if made_of.brought:  # a model may write harmlessly what was asked to be done to somebody's photo
+            asked.append(self._asked)
         spoiler = await self._screened(asked, style, made_of) or made_of.covered
         parents = () if plan.parent is None else (plan.parent.number,)
         return Draft(directive, parents, tuple(built), first, remark, spoiler)

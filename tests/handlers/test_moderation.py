@@ -266,6 +266,15 @@ async def test_nobodys_photo_becomes_something_sexual(world: World, eyes: Eyes, 
     assert "I do not draw real people like that here" in (await world.desk.press(edit)).text
 
 
+async def test_what_is_asked_to_be_done_to_a_photo_counts_however_a_model_writes_it(world: World, eyes: Eyes) -> None:
+    guard(world, eyes)
+    await bring(world, Attachment("holiday.png", png(3)))
+    reply = await world.say(f"put her in {COVERED}", '<edit prev_id="1"> a person by the sea </edit>')
+    assert "I do not draw real people like that here" in words(reply)
+    await world.say(f"a statue in {COVERED}", "<image> a statue by the sea </image>")
+    assert only(world).state is SlotState.READY
+
+
 async def test_what_is_drawn_from_a_photo_is_judged_as_one(world: World, eyes: Eyes) -> None:
     """A photo from the beach is borderline itself; what is beyond doubt is refused at every level."""
     guard(world, eyes, house=OFF)
