@@ -145,8 +145,7 @@ class Making:
             )
             asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
-        if unwanted := await self._taken_away(description, directive.negative or ""):
-            asked.append(unwanted)
+        asked.append(await self._taken_away(description, built[-1].recipe))
         made_of = await self._made_of(plan.parent)
         if made_of.brought:  # a model may write harmlessly what was asked to be done to somebody's photo
             asked.append(self._asked)
@@ -162,9 +161,11 @@ class Making:
         brought = older.brought or parent.operation is Operation.UPLOAD
         return Lineage((parent.description, *older.words), brought, older.covered or parent.spoiler)
 
-    async def _taken_away(self, description: str, negative: str) -> str:
+    async def _taken_away(self, description: str, recipe: Recipe) -> str:
         """The description with what shall not be there, in words; empty where that asks for nothing. To have clothes
-        left out is a request; to name what would be refused if it were there is none."""
+        left out is a request; to name what would be refused if it were there is none. What the host has left
+        out of every picture is nobody's request."""
+        negative = recipe.negative_prompt.removesuffix(self._services.pictures.abilities.negative_prompt)
         parts = [part.strip() for part in negative.split(",") if part.strip()]
         if not parts or not await self._found(_without(description, parts)):
             return ""
@@ -204,7 +205,8 @@ class Making:
         directive = Directive(recipe.operation, description=recipe.description)
         built = again(recipe, seed_of(slot_id(self._turn, 0)))
         made_of = await lineage(self._services.store, self._thread, picture.parents)
-        spoiler = await self._screened((recipe.description, recipe.prompt), recipe.style, made_of)
+        texts = (recipe.description, recipe.prompt, await self._taken_away(recipe.description, recipe))
+        spoiler = await self._screened(texts, recipe.style, made_of)
         return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler, picture.number)
 
     @asynccontextmanager

@@ -187,6 +187,10 @@ async def test_what_is_asked_for_by_leaving_something_out_is_seen(
     await moderated.say("a dancer", f'<image negative="{negative}"> a dancer </image>')
     assert only(moderated).spoiler == covered
     assert only(moderated).state is SlotState.READY
+    eyes.words["without clothes"] = (Category.SEXUAL, Weight.CLEAR)  # the host has become stricter since
+    answer = await moderated.desk.press(Press("p1", THREAD, ANNA, Action.REDO, 1))
+    await moderated.desk.settle()
+    assert answer.text.startswith("I do not draw" if covered else "Picture 2 is on its way")
 
 
 @pytest.mark.parametrize("action", [Action.EDIT, Action.VARY, Action.REFINE, Action.REDO])
