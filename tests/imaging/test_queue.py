@@ -197,6 +197,29 @@ async def test_a_discarded_picture_takes_no_file_with_it_that_another_picture_ne
         assert await outcome(queue, "a") == Failed("It is not kept.", retryable=False)
 
 
+def core_limit(pid: int | None) -> str | None:
+    """None where the system does not tell."""
+    limits = Path(f"/proc/{pid}/limits")
+    lines = limits.read_text().splitlines() if limits.exists() else []
+    return next((line.split()[4] for line in lines if line.startswith("Max core file size")), None)
+
+
+async def test_a_worker_that_dies_leaves_no_file_of_its_memory(place: Place) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        queue, worker = place.queue()
+        async with queue:
+            await queue.submit(request("a"))
+            assert isinstance(await outcome(queue, "a"), Done)
+            assert worker.link is not None
+            told = core_limit(worker.link.pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert told in ("0", None)
+
+
 async def test_an_engine_that_cannot_load_tells_those_who_wait(place: Place) -> None:
     async with place.queue(cannot_load=True)[0] as queue:
         await queue.submit(request("a"))
