@@ -71,6 +71,7 @@ class HostProgram:
             raise ModeratorUnavailable(f"no answer in {self._timeout_s:g} s; it was killed") from None
         finally:
             _kill_group(process.pid)
+            _let_go(process)
             await asyncio.shield(process.wait())
         if status != 0:
             raise ModeratorUnavailable(f"it ended with status {status}")
@@ -93,6 +94,12 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes:
         if len(data) > LONGEST_ANSWER:
             raise ModeratorUnavailable(f"it answers with more than {LONGEST_ANSWER // 1024} KiB")
     return bytes(data)
+
+
+def _let_go(process: asyncio.subprocess.Process) -> None:
+    """Close its pipes: asyncio counts a process as ended only when they are, and one that said more than was read, or
+    handed its output to another, would be waited for without end."""
+    process._transport.close()  # type: ignore[attr-defined]  # nothing public closes them
 
 
 def _kill_group(group: int) -> None:

@@ -96,6 +96,27 @@ async def test_one_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path)
         await gone(pid)
 
 
+@pytest.mark.parametrize("after", ["time.sleep(3600)", "sys.stdout.write('x' * 10_000_000)", "sys.exit(0)"])
+async def test_one_whose_child_left_with_its_output_is_not_waited_for(tmp_path: Path, after: str) -> None:
+    """Such a child is out of reach; whoever waits for an answer is not kept by it."""
+    left = tmp_path / "left"
+    code = (
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        f"    open({str(left)!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(3600)\n"
+        f"while not os.path.exists({str(left)!r}): time.sleep(0.02)\n"
+        f"{after}"
+    )
+    try:
+        with pytest.raises(ModeratorUnavailable):
+            await program(tmp_path, code, timeout_s=3.0).look(SUBJECT)
+    finally:
+        child = psutil.Process(int(left.read_text()))
+        child.kill()
+        await gone(child.pid)
+
+
 async def test_one_whose_answer_is_not_wanted_any_more_is_killed(tmp_path: Path) -> None:
     started = tmp_path / "started"
     code = f"open({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(3600)"
