@@ -95,7 +95,7 @@ async def test_one_message_grows_from_thinking_to_pictures(growing: Growing) -> 
     assert reference == str(message.id)
     assert [file.filename.split("-")[:2] for file in message.attachments] == [["picture", "1"]]
     gallery = next(c for c in message.components if isinstance(c, discord.MediaGalleryComponent))
-    assert gallery.items[0].description == "#1: a red fox"
+    assert gallery.items[0].description == "#1: a red fox (made with AI)"
 
 
 async def test_many_snapshots_are_few_edits(growing: Growing) -> None:

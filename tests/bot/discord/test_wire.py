@@ -35,7 +35,7 @@ async def test_a_mention_is_answered_in_a_thread_with_the_pictures_bytes(peer: D
     await process.handlers.reply("turn-1", key, (TextPart("A fox"), ready(1, sha)))
     [answer] = peer.said(asked["id"])
     assert peer.bytes_of(answer["attachments"][0]) == process.store.files[sha]
-    assert answer["attachments"][0]["description"] == "#1: a red fox"
+    assert answer["attachments"][0]["description"] == "#1: a red fox (made with AI)"
 
 
 async def test_a_button_and_a_command_travel_the_wire(peer: DiscordPeer, process: Process) -> None:
