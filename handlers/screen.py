@@ -122,7 +122,7 @@ class Screen:
             Moderated: it is refused; the sentence is the person's.
             StoreError: the policy of the place cannot be read.
         """
-        answers = await self._answers(subject, said)
+        answers = await self._answers(replace(subject, brought=brought), said)
         if brought and _bares(answers.findings, subject.kind):
             answers = replace(answers, findings=(*answers.findings, BARED))
         judgement = Judgement()

@@ -49,6 +49,8 @@ class Subject:
     kind: Kind
     text: str = field(default="", repr=False)
     picture: bytes | None = field(default=None, repr=False)
+    brought: bool = False
+    """It is made from a picture that a person brought, which may be a photo of anybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class Rule:
     all: tuple[tuple[str, ...], ...]
     within: int | None = None
     """How many characters of a reading may lie between them; None: anywhere in the text."""
+    brought: bool = False
+    """Only for what is made from a picture that a person brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +150,20 @@ def _add(found: _Found, name: str, data: Mapping[str, Any]) -> None:
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:
-    if unknown := set(row) - {"category", "weight", "why", "all", "within"}:
+    if unknown := set(row) - {"category", "weight", "why", "all", "within", "brought"}:
         raise ValueError(f"{min(unknown)!r} is no part of a rule")
     groups, within, weight = row["all"], row.get("within"), row["weight"]
     if not _strings(groups) or not groups:
         raise ValueError("all must be a list of groups, such as ['nudity|suggestive', 'childhood']")
     if within is not None and (type(within) is not int or within < 1):
         raise ValueError("within must be a number of characters")
+    if not isinstance(brought := row.get("brought", False), bool):
+        raise ValueError("brought must be true or false")
     if weight not in ("borderline", "clear"):
         raise ValueError("weight must be borderline or clear")
     return Rule(
         Category(row["category"]), Weight[weight.upper()], str(row["why"]),
-        tuple(tuple(part.strip() for part in entry.split("|")) for entry in groups), within,
+        tuple(tuple(part.strip() for part in entry.split("|")) for entry in groups), within, brought,
     )  # fmt: skip
 
 

@@ -47,18 +47,18 @@ class WordRules:
     async def look(self, subject: Subject) -> Sequence[Finding]:
         """What the subject's words say; of a picture, the words that it was drawn from."""
         if len(subject.text) < AT_ONCE:
-            return self.read(subject.text)
-        return await asyncio.to_thread(self.read, subject.text)
+            return self.read(subject.text, subject.brought)
+        return await asyncio.to_thread(self.read, subject.text, subject.brought)
 
-    def read(self, text: str) -> tuple[Finding, ...]:
+    def read(self, text: str, brought: bool = False) -> tuple[Finding, ...]:
         """One finding a category at most, the strongest, worst category first."""
         if not text.strip():
             return ()
         said = readings(text)
         named = names_somebody(text)
-        found = _findings(self._rules, said, named)
+        found = _findings(self._rules, said, named, brought)
         if self._always is not None:
-            found += [one for one in _findings(self._always, said, named) if one.category is Category.MINORS]
+            found += [one for one in _findings(self._always, said, named, brought) if one.category is Category.MINORS]
         strongest: dict[Category, Finding] = {}
         for one in found:
             if (known := strongest.get(one.category)) is None or one.weight > known.weight:
@@ -71,7 +71,7 @@ def _bundled() -> Rules:
     return read(bundled())
 
 
-def _findings(rules: Rules, said: Readings, named: bool) -> list[Finding]:
+def _findings(rules: Rules, said: Readings, named: bool, brought: bool) -> list[Finding]:
     """What the rules find in the readings together: a group may be met in one reading, another in the next."""
     per_reading = [_effective(rules.index.in_words(text)) for text in said.words]
     per_reading += [_effective(rules.index.in_run(text)) for text in said.runs]
@@ -79,7 +79,8 @@ def _findings(rules: Rules, said: Readings, named: bool) -> list[Finding]:
     return [
         Finding(rule.category, rule.weight, NAME, rule.why)
         for rule in rules.rules
-        if all(met.intersection(entry) for entry in rule.all)
+        if (brought or not rule.brought)
+        and all(met.intersection(entry) for entry in rule.all)
         and (rule.within is None or any(_near(rule, hits) for hits in per_reading))
     ]
 

@@ -26,6 +26,7 @@ from handlers.model import (
 )
 from handlers.moderation.model import Category, Finding, Kind, Level, Subject, Weight
 from handlers.moderation.policy import Borderline, Policy
+from handlers.moderation.words import WordRules
 from handlers.observer import NoObserver
 from handlers.ports import ModeratorUnavailable
 from handlers.quota_rules import Sharers, share_key
@@ -107,6 +108,16 @@ def guard(world: World, *eyes: Eyes, house: House | None = None, counts: Counts 
         screen = Screen(eyes, house, world.store, observer)
         chats = {world.chat.name: world.chat}
         return Desk(world.store, world.model, world.pictures, chats, world.limits, screen=screen, observer=observer)
+
+    world.make_desk = desk
+    world.desk = desk()
+
+
+def guard_by_words(world: World) -> None:
+    def desk() -> Desk:
+        chats = {world.chat.name: world.chat}
+        screen = Screen((WordRules.load(),), store=world.store)
+        return Desk(world.store, world.model, world.pictures, chats, world.limits, screen=screen)
 
     world.make_desk = desk
     world.desk = desk()
@@ -277,6 +288,17 @@ async def test_what_is_asked_to_be_done_to_a_photo_counts_however_a_model_writes
     assert "I do not draw real people like that here" in words(reply)
     await world.say(f"a statue in {COVERED}", "<image> a statue by the sea </image>")
     assert only(world).state is SlotState.READY
+
+
+async def test_nobody_is_undressed_by_the_bundled_word_rules(world: World) -> None:
+    guard_by_words(world)
+    await bring(world, Attachment("holiday.png", png(3)))
+    reply = await world.say("put her in a bikini", '<edit prev_id="1"> a person by the sea </edit>')
+    assert "I do not draw real people like that here" in words(reply)
+    edit = Press("p1", THREAD, ANNA, Action.EDIT, 1, text="a person in underwear")
+    assert "I do not draw real people like that here" in (await world.desk.press(edit)).text
+    await world.say("a mascot in a bikini", "<image> a cartoon frog in a bikini </image>")
+    assert (only(world).state, only(world).spoiler) == (SlotState.READY, False)
 
 
 async def test_what_is_drawn_from_a_photo_is_judged_as_one(world: World, eyes: Eyes) -> None:

@@ -232,3 +232,27 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
     assert found("a naked man", WordRules.load(tmp_path / "nowhere")) == {Category.SEXUAL}
+
+
+SCANTY = [
+    "put her in a bikini", "the same man, shirtless", "steck sie in einen Badeanzug",
+    "en maillot de bain", "ponla en bikini", "coloque ela de biquíni", "in costume da bagno",
+    "让她穿比基尼", "水着にして", "비키니를 입혀 줘", "b1k1ni", "b i k i n i", "👙",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SCANTY)
+async def test_little_clothing_is_a_matter_of_what_somebody_brought_alone(text: str) -> None:
+    drawn, brought = (Subject(Kind.DESCRIPTION, text, brought=one) for one in (False, True))
+    assert Category.SEXUAL in {one.category for one in await RULES.look(brought)}
+    assert await RULES.look(drawn) == ()
+
+
+@pytest.mark.parametrize("text", [
+    "make the background transparent", "fond transparent, s'il vous plaît", "nur den Ausschnitt links",
+    "string lights above her", "a speedometer", "Lake Tanganyika behind us",
+    "mountains revealing the valley", "less light", "weniger Licht", "a summer dress", "a warmer coat",
+    "remove the car", "as a watercolour", "露出を上げて", "谷間の村にして",
+])  # fmt: skip
+async def test_ordinary_changes_of_a_photo_are_left_alone(text: str) -> None:
+    assert await RULES.look(Subject(Kind.DESCRIPTION, text, brought=True)) == ()
