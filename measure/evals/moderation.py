@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from handlers.moderation.model import Category, Kind, Subject
 from handlers.observer import NoObserver
 from handlers.screen import Screen
 from imaging.decoding.uploads import read_upload
+from measure.evals.cases import read_cases
 from measure.report import Report, Row
 from measure.score import wilson
 
@@ -90,28 +90,6 @@ class Result:
     def wrong(self) -> bool:
         """A miss, or a false alarm."""
         return bool(self.found) if self.case.expect is None else self.case.expect not in self.found
-
-
-def read_cases(path: Path | None) -> list[Case]:
-    """The cases of a file, or the bundled ones.
-
-    Raises:
-        CommandFailed: it cannot be read, or which line is wrong.
-    """
-    source = path or resources.files("measure") / "cases" / "moderation.jsonl"
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be read ({error.strerror}).") from None
-    cases = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            cases.append(Case.from_json(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CommandFailed(f"{path or 'moderation.jsonl'}, line {number} is no case ({error!r}).") from None
-    return cases
 
 
 def chosen(settings: Settings, names: str | None) -> Moderation:
@@ -185,7 +163,7 @@ async def trial(made: Moderation, cases: Sequence[Case]) -> list[Result]:
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    cases = read_cases(Path(arguments.cases) if arguments.cases else None)
+    cases = read_cases("moderation", Case.from_json, arguments.cases)
     cases = cases[: arguments.limit] if arguments.limit else cases
     made = chosen(load_settings(home=arguments.home), arguments.moderator)
     with Path(arguments.out).open("w", encoding="utf-8") if arguments.out else contextlib.nullcontext() as out:

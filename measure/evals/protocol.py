@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
@@ -24,12 +23,12 @@ from typing import Any, TextIO
 import psutil
 
 from bot.app import build_model
-from bot.cli import CommandFailed
 from bot.home import Home
 from bot.settings import load_settings
 from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, NoticePart, Person, PicturePart, Reply, SelectPart, SlotState, ThreadKey
+from measure.evals.cases import read_cases
 from measure.noop import Folder, NoPictures, OneChat, Replay
 from measure.report import Report, Row
 from measure.score import Expectation, Verdict, confusion, judge, mentions, shares, wilson
@@ -101,28 +100,6 @@ class Case:
     def text(self) -> str:
         """All that was said, to tell whether a word in the answer comes from there."""
         return "\n".join([*(line.text for line in self.history), self.user])
-
-
-def read_cases(path: Path | None) -> list[Case]:
-    """The cases of a file, or the bundled ones.
-
-    Raises:
-        CommandFailed: which line is wrong.
-    """
-    source = path or resources.files("measure") / "cases" / "protocol.jsonl"
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be read ({error.strerror}).") from None
-    cases = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            cases.append(Case.from_json(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CommandFailed(f"{path or 'protocol.jsonl'}, line {number} is no case ({error!r}).") from None
-    return cases
 
 
 def person(name: str) -> Person:
@@ -246,7 +223,7 @@ async def trial(
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    cases = read_cases(Path(arguments.cases) if arguments.cases else None)
+    cases = read_cases("protocol", Case.from_json, arguments.cases)
     cases = cases[: arguments.limit] if arguments.limit else cases
     with Path(arguments.out).open("w", encoding="utf-8") if arguments.out else contextlib.nullcontext() as out:
         results, of = asyncio.run(trial(arguments, cases, out))

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from imaging.marking.signature import Credential, Ingredient, Statement
 from imaging.outputs import encode_picture
 from tests.fakes import ANNA, THREAD, FakeChat, message
 from tests.fakes_engine import recipe
-from tests.marking.test_marks import Place
+from tests.marking.conftest import Place
 from tests.marking.test_watermark import painted
 
 SIDE = 256
@@ -202,14 +202,6 @@ def test_what_is_found_travels_between_processes(copy: bytes, own: Certificate) 
 
 
 # The command
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    made = Place(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def test_the_command_takes_an_attachment_or_a_number(place: Place) -> None:

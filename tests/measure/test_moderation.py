@@ -13,10 +13,11 @@ import pytest
 from bot.cli import main
 from bot.settings import load_settings
 from handlers.moderation.model import Category
-from measure.evals.moderation import Result, brought, chosen, read_cases, report, trial
+from measure.evals.cases import read_cases
+from measure.evals.moderation import Case, Result, brought, chosen, report, trial
 from tests.peers.moderation_peer import ModerationPeer
 
-CASES = read_cases(None)
+CASES = read_cases("moderation", Case.from_json)
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +93,13 @@ async def test_any_moderator_is_measured_and_what_it_cannot_judge_is_left_out(tm
         peer.words["ogre"] = {"violence/graphic": 0.99}
         peer.scripted += [None, None, None]
         settings = load_settings(home=tmp_path, moderation_base_url=peer.base_url)
-        told = report(await trial(chosen(settings, "endpoint"), read_cases(cases)), "endpoint").figures
+        told = report(
+            await trial(chosen(settings, "endpoint"), read_cases("moderation", Case.from_json, cases)), "endpoint"
+        ).figures
         assert told["unanswered"] >= 1
-        again = report(await trial(chosen(settings, "endpoint"), read_cases(cases)), "endpoint").figures
+        again = report(
+            await trial(chosen(settings, "endpoint"), read_cases("moderation", Case.from_json, cases)), "endpoint"
+        ).figures
     assert {name: again[name] for name in ("cases", "unanswered", "misses", "false_alarms")} == {
         "cases": 3, "unanswered": 0, "misses": 0.5, "false_alarms": 0,
     }  # fmt: skip

@@ -47,14 +47,24 @@ def place_of_answer(message: discord.Message, me: int) -> ThreadKey | None:
     """The session that a message of ours belongs to; None for anybody else's, or where that cannot be told."""
     if message.author.id != me:
         return None
+    root = _root(message)
+    return _thread_of(message) or (None if root is None else _chain(message, root))
+
+
+def _thread_of(message: discord.Message) -> ThreadKey | None:
+    """Where a message stands is a session of its own: a direct message, a thread; None in a channel."""
     channel = message.channel
     if message.guild is None:
         return ThreadKey(CHAT, NOWHERE, str(channel.id), str(channel.id))
-    tenant = str(message.guild.id)
     if isinstance(channel, discord.Thread):
-        return ThreadKey(CHAT, tenant, str(channel.parent_id), str(channel.id))
-    root = _root(message)
-    return None if root is None else ThreadKey(CHAT, tenant, str(channel.id), f"r{root}")
+        return ThreadKey(CHAT, str(message.guild.id), str(channel.parent_id), str(channel.id))
+    return None
+
+
+def _chain(message: discord.Message, root: int) -> ThreadKey:
+    """The session of the answers in a channel that go back to one message."""
+    assert message.guild is not None
+    return ThreadKey(CHAT, str(message.guild.id), str(message.channel.id), f"r{root}")
 
 
 async def partial_in(client: discord.Client, channel_id: int, message_id: int) -> discord.PartialMessage:
@@ -72,16 +82,10 @@ async def message_in(client: discord.Client, channel_id: int, message_id: int) -
 
 async def session_of(message: discord.Message, me: int, title: str) -> ThreadKey:
     """The session that a message belongs to; a thread is opened on it in a channel."""
-    channel = message.channel
-    if message.guild is None:
-        return ThreadKey(CHAT, NOWHERE, str(channel.id), str(channel.id))
-    tenant = str(message.guild.id)
-    if isinstance(channel, discord.Thread):
-        return ThreadKey(CHAT, tenant, str(channel.parent_id), str(channel.id))
+    if (there := _thread_of(message)) is not None:
+        return there
     root = chain_root(message, me)
-    if root is not None:
-        return ThreadKey(CHAT, tenant, str(channel.id), f"r{root}")
-    return await open_thread(message, title)
+    return await open_thread(message, title) if root is None else _chain(message, root)
 
 
 async def open_thread(message: discord.PartialMessage, title: str) -> ThreadKey:
