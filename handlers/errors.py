@@ -53,3 +53,7 @@ class CallsUsedUp(QuotaUsedUp, LanguageModelError):
 
 class StoreError(UserError):
     """The database or the disk refuses; the sentence says what to free or to mend."""
+
+
+class PictureGone(StoreError):
+    """A picture, or its file, is not there any more: asking again does not help."""

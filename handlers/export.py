@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from handlers.english import Sentence, alt_text
-from handlers.errors import StoreError
+from handlers.errors import PictureGone
 from handlers.links import guarded
 from handlers.model import (
     NoticePart,
@@ -47,7 +47,7 @@ async def collect(
     for picture in pictures:
         try:
             files[picture.number] = await marking.copy(picture.sha256)
-        except StoreError:
+        except PictureGone:
             continue
     return turns, pictures, files
 

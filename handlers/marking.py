@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from handlers.errors import StoreError
+from handlers.errors import PictureGone, StoreError
 from handlers.model import Picture
 from handlers.ports import Store
 
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
 GONE = "This picture is not there any more."
+AGAIN_S = (0.5, 2.0, 5.0)
+"""Waits before what cannot be read just now is read again: an answer goes on without a picture that it is not given."""
+
+
+async def patiently(read: Callable[[str], Awaitable[R]], sha256: str) -> R:
+    """What is read of a stored picture, in spite of passing troubles.
+
+    Raises:
+        PictureGone: at once.
+        StoreError: the last try failed too.
+    """
+    for wait in AGAIN_S:
+        try:
+            return await read(sha256)
+        except PictureGone:
+            raise
+        except StoreError as error:
+            log.warning("picture %s cannot be read just now: %s", sha256[:12], error)
+            await asyncio.sleep(wait)
+    return await read(sha256)
+
+
+async def record_of(store: Store, sha256: str) -> Picture:
+    """The picture that has this file.
+
+    Raises:
+        PictureGone: none needs it any more.
+        StoreError: it cannot be read.
+    """
+    picture = await patiently(store.picture_of, sha256)
+    if picture is None:
+        raise PictureGone(GONE)
+    return picture
 
 
 class Unmarked:
@@ -22,9 +60,8 @@ class Unmarked:
         self._store = store
 
     async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
-        if await self._store.picture_of(sha256) is None:
-            raise StoreError(GONE)
-        data = await self._store.picture_bytes(sha256)
+        await record_of(self._store, sha256)
+        data = await patiently(self._store.picture_bytes, sha256)
         return data if max_bytes is None else await self.fit(data, max_bytes)
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:

@@ -221,7 +221,10 @@ class Store(Protocol):
 
     async def picture(self, thread: ThreadKey, number: int) -> Picture | None: ...
     async def picture_bytes(self, sha256: str) -> bytes:
-        """The file as it is stored. What people are given comes from `Marking.copy`."""
+        """The file as it is stored. What people are given comes from `Marking.copy`.
+
+        Raises:
+            handlers.errors.PictureGone: there is no such file."""
 
     async def picture_of(self, sha256: str) -> Picture | None:
         """A picture that is there with this file; of several one. None when nothing needs the file any more."""
@@ -299,7 +302,8 @@ class Marking(Protocol):
         large. A picture that a person brought is given as it is stored.
 
         Raises:
-            handlers.errors.StoreError: it is not there.
+            handlers.errors.PictureGone: it is not there.
+            handlers.errors.StoreError: it cannot be read, after some tries.
             imaging.errors.BadPicture: it cannot be made so small."""
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:

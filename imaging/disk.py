@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3  # every error comes this way, `easel --help` too
 
 
 class Trouble(StrEnum):

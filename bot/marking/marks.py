@@ -13,8 +13,8 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from handlers.errors import StoreError
-from handlers.marking import GONE
+from handlers.errors import PictureGone
+from handlers.marking import patiently, record_of
 from handlers.model import Picture, PictureState
 from handlers.ports import Store
 from imaging.errors import BadPicture
@@ -99,10 +99,11 @@ class Marks:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
-        picture = await self._store.picture_of(sha256)
-        if picture is None:
+        try:
+            picture = await record_of(self._store, sha256)
+        except PictureGone:
             self._kept.forget(sha256)  # deleted means deleted here too
-            raise StoreError(GONE)
+            raise
         async with self._locks.setdefault(sha256, asyncio.Lock()):
             data = await self._copy(picture, None)
             return data if max_bytes is None or len(data) <= max_bytes else await self._copy(picture, max_bytes)
@@ -111,7 +112,7 @@ class Marks:
         kept = self._kept.get(picture.sha256, max_bytes)
         if kept is not None:
             return kept
-        stored = await self._store.picture_bytes(picture.sha256)
+        stored = await patiently(self._store.picture_bytes, picture.sha256)
         if picture.operation is Operation.UPLOAD or not self._layers.any:
             return stored if max_bytes is None else (await self._run(partial(shrink_to, stored, max_bytes)))[0]
         statement = replace(

@@ -28,7 +28,7 @@ from bot.store.picture_files import Files, bare_copy, renamed, with_recipe
 from bot.store.tables import Tables
 from bot.store.threads import ThreadRow
 from handlers.audit import Act
-from handlers.errors import StoreError
+from handlers.errors import PictureGone, StoreError
 from handlers.model import (
     Incoming,
     Person,
@@ -233,7 +233,12 @@ class SqliteStore:
         return await self._run(self._tables.pictures.get, thread, number)
 
     async def picture_bytes(self, sha256: str) -> bytes:
-        return await self._beside(self._files.get, sha256)
+        try:
+            return await asyncio.to_thread(self._files.get, sha256)
+        except FileNotFoundError as error:
+            raise PictureGone(database_sentence(error)) from error
+        except OSError as error:
+            raise StoreError(database_sentence(error)) from error
 
     async def picture_of(self, sha256: str) -> Picture | None:
         return await self._run(self._tables.pictures.of, sha256)

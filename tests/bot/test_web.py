@@ -16,6 +16,7 @@ from bot.chats import ChatNotStarted
 from bot.chats.web.address import WebAddress
 from bot.chats.web.chat import WebChat
 from bot.chats.web.service import WebService
+from handlers.errors import StoreError
 from handlers.model import SlotState
 from tests.bot.web_site import NAMES, THREAD, Site
 from tests.fakes import png
@@ -177,6 +178,20 @@ async def test_paths_that_do_not_exist_are_404(site: Site, path: str) -> None:
     async with aiohttp.ClientSession() as client, client.get(address) as answer:
         assert answer.status == 404
         assert "Traceback" not in await answer.text()
+
+
+async def test_a_picture_that_cannot_be_read_just_now_is_not_told_to_be_gone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refusing(sha256: str) -> None:
+        raise StoreError("The database is locked by another program; close it and ask again.")
+
+    monkeypatch.setattr(site.store, "picture_of", refusing)
+    monkeypatch.setattr("handlers.marking.AGAIN_S", ())
+    address = f"{site.page.url.rstrip('/')}/pictures/{'0' * 64}"
+    async with aiohttp.ClientSession() as client, client.get(address) as answer:
+        assert answer.status == 503
+        assert "ask again" in await answer.text()
 
 
 async def test_a_message_that_is_too_large_is_refused_with_the_limit(site: Site) -> None:

@@ -7,68 +7,25 @@ import io
 import logging
 import socket
 import zipfile
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.marking import build, checkup
+from bot.marking import checkup
 from bot.marking.certificate import certificate
-from bot.marking.marks import Kept, Marks
+from bot.marking.marks import Kept
 from bot.settings import Settings
-from handlers.desk import Desk
-from handlers.errors import StoreError
-from handlers.model import Action, Attachment, CommandCall, Picture, Press
+from handlers.errors import PictureGone, StoreError
+from handlers.marking import Unmarked
+from handlers.model import Action, CommandCall, Press
 from imaging.findings import Level
 from imaging.marking.metadata import SourceType, source_type
 from imaging.model import Operation
-from tests.fakes import ANNA, THREAD, message, png
-from tests.handlers.conftest import World
+from tests.fakes import ANNA, THREAD, png
+from tests.marking.conftest import Place
 from tests.marking.reading import is_copy, said, signed
 from tests.marking.test_copies import packet_of
-
-
-class Place(World):
-    """The desk with marks as settings say."""
-
-    def __init__(self, home: Path, **chosen: Any) -> None:
-        super().__init__(home)
-        self.chosen = chosen
-        self.marks: Marks
-        self.make_desk = self._marking_desk
-
-    async def start(self) -> None:
-        await super().start()
-        settings = Settings(_env_file=None, home=self.home, **self.chosen)
-        self.marks = await build.marks(settings, self.home, self.store)
-        self.desk = self._marking_desk()
-
-    async def stop(self) -> None:
-        await super().stop()
-        self.marks.close()
-
-    def _marking_desk(self) -> Desk:
-        marking = getattr(self, "marks", None)
-        return Desk(self.store, self.model, self.pictures, {self.chat.name: self.chat}, self.limits, marking=marking)
-
-    async def picture(self, number: int) -> Picture:
-        found = await self.store.picture(THREAD, number)
-        assert found is not None
-        return found
-
-    async def upload(self, text: str, data: bytes, *scripts: str) -> None:
-        self.model.scripts.extend(scripts)
-        await self.desk.receive(replace(message(text), attachments=(Attachment("cat.png", data),)))
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    made = Place(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def test_what_is_stored_stays_and_what_leaves_is_marked(place: Place) -> None:
@@ -243,3 +200,43 @@ def test_copies_at_hand_are_bounded() -> None:
     kept.forget("8")
     assert kept.get("8", None) is None
     assert kept.get("9", None) == bytes(10)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("asked", ["picture_of", "picture_bytes"])
+async def test_what_cannot_be_read_just_now_is_read_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, marked: bool, asked: str
+) -> None:
+    """A picture that is taken for gone is left out of an answer for good."""
+    await place.say("a fox", "<image> a fox </image>")
+    sha = (await place.picture(1)).sha256
+    marking = place.marks if marked else Unmarked(place.store)
+    real, refusals = getattr(place.store, asked), list[StoreError]()
+
+    async def refusing(sha256: str) -> Any:
+        if refusals:
+            raise refusals.pop(0)
+        return await real(sha256)
+
+    monkeypatch.setattr(place.store, asked, refusing)
+    monkeypatch.setattr("handlers.marking.AGAIN_S", (0, 0))
+    place.marks._kept.forget(sha)
+    refusals += [StoreError("locked")] * 3
+    with pytest.raises(StoreError, match="locked"):
+        await marking.copy(sha)
+    refusals += [PictureGone("gone"), StoreError("nobody asks again")]
+    with pytest.raises(PictureGone):
+        await marking.copy(sha)
+    assert len(refusals) == 1
+    refusals += [StoreError("locked")]
+    assert await marking.copy(sha)
+    assert not refusals
+
+
+async def test_a_picture_whose_file_is_gone_is_gone(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    sha = (await place.picture(1)).sha256
+    place.marks._kept.forget(sha)
+    place.files.delete(sha)
+    with pytest.raises(PictureGone):
+        await place.marks.copy(sha)

@@ -26,7 +26,8 @@ from bot.chats.web.security import MEMBER
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.commands import COMMANDS
-from handlers.errors import UserError
+from handlers.errors import PictureGone, StoreError
+from handlers.marking import GONE
 from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
 from imaging.places import without_places
@@ -265,8 +266,10 @@ class Pages:
             raise web.HTTPNotFound(text="There is no such picture.")
         try:
             data = await self.marking.copy(sha256)
-        except (UserError, KeyError, OSError):
-            raise web.HTTPNotFound(text="This picture is not there any more.") from None
+        except PictureGone:
+            raise web.HTTPNotFound(text=GONE) from None
+        except StoreError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from None
         kind, ending = _sniff(data)
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         if "download" in request.query:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from handlers.access import Access, Gate
 from handlers.commands import COMMANDS
-from handlers.errors import StoreError
+from handlers.errors import PictureGone, StoreError
 from handlers.model import (
     Action,
     Answer,
@@ -100,6 +100,8 @@ class FakeStore:
 
     async def picture_bytes(self, sha256: str) -> bytes:
         await self._wait()
+        if sha256 not in self.files:
+            raise PictureGone("The picture's file is gone from the disk; ask for the picture again.")
         return self.files[sha256]
 
     async def picture_of(self, sha256: str) -> Picture | None:

@@ -8,7 +8,7 @@ import logging
 import discord
 
 from bot.chats.discord.outgoing.views import Shown
-from handlers.errors import UserError
+from handlers.errors import StoreError
 from handlers.ports import Marking
 from imaging.errors import BadPicture
 
@@ -30,7 +30,7 @@ class Media:
         self._marking = marking
 
     async def upload(self, shown: Shown, limit: int) -> discord.File | None:
-        """The picture as a file of at most `limit` bytes; None when its bytes are not there (any more).
+        """The picture as a file of at most `limit` bytes; None when its bytes are gone, or not to be read.
 
         Raises:
             Unfitting: it cannot be made so small.
@@ -59,6 +59,6 @@ class Media:
         except BadPicture as error:
             log.warning("picture %s does not fit into %d bytes: %s", sha256[:12], limit, error)
             raise Unfitting from error
-        except (UserError, LookupError, OSError) as error:
+        except StoreError as error:
             log.warning("picture %s cannot be read: %s", sha256[:12], error)
             return None
