@@ -145,10 +145,14 @@ class Answering:
             await run.slots.abandon()
 
     async def _give_up(self, run: Run) -> None:
-        for job in run.assembly.turn.jobs:
-            await self._services.pictures.cancel(job.request.id, "Easel")
-        run.assembly.add(NoticePart(DEADLY))
-        await run.finish(failed=True)
+        """With the pictures that it has: they are paid for, and the thread counts them."""
+        turn = run.assembly.turn
+        async with in_hand(self._store, Work.SHOWING, turn.id) as fine:
+            for job in turn.jobs:
+                if not (fine and await run.slots.recall(job)):
+                    await run.slots.take_back(job, "Easel")
+            run.assembly.add(NoticePart(DEADLY))
+            await run.finish(failed=True)
 
     async def _go_on(self, run: Run) -> None:
         """With the jobs that are stored."""

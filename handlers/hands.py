@@ -22,6 +22,8 @@ class Work(Enum):
     """The attachments of a message: short, and the only bytes that strangers choose freely."""
     ANSWERING = ("answer", 5)
     """A whole answer: whatever else ended the program in these minutes, so the culprit is less clear."""
+    SHOWING = ("show", 2)
+    """The pictures that such an answer has already, once it is given up."""
 
     def __init__(self, word: str, most: int) -> None:
         self.word = word

@@ -11,6 +11,7 @@ from handlers.errors import PictureGone, StoreError
 from handlers.model import Picture
 from handlers.ports import Store
 
+K = TypeVar("K")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ AGAIN_S = (0.5, 2.0, 5.0)
 """Waits before what cannot be read just now is read again: an answer goes on without a picture that it is not given."""
 
 
-async def patiently(read: Callable[[str], Awaitable[R]], sha256: str) -> R:
-    """What is read of a stored picture, in spite of passing troubles.
+async def patiently(read: Callable[[K], Awaitable[R]], picture: K) -> R:
+    """What is read of a stored picture (by its file or its number), in spite of passing troubles.
 
     Raises:
         PictureGone: at once.
@@ -28,13 +29,13 @@ async def patiently(read: Callable[[str], Awaitable[R]], sha256: str) -> R:
     """
     for wait in AGAIN_S:
         try:
-            return await read(sha256)
+            return await read(picture)
         except PictureGone:
             raise
         except StoreError as error:
-            log.warning("picture %s cannot be read just now: %s", sha256[:12], error)
+            log.warning("picture %.12s cannot be read just now: %s", picture, error)
             await asyncio.sleep(wait)
-    return await read(sha256)
+    return await read(picture)
 
 
 async def record_of(store: Store, sha256: str) -> Picture:

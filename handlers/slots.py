@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from handlers.assembly import Assembly
 from handlers.english import gone_sentence
 from handlers.errors import Moderated, UserError
 from handlers.lineage import lineage
+from handlers.marking import patiently
 from handlers.model import PendingJob, Person, Picture, PicturePart, SlotState
 from handlers.moderation.model import Kind, Subject
 from handlers.presentation import GONE
@@ -77,6 +79,24 @@ class Slots:
             share = self._services.hold(self._thread, self._person, job.request.recipe)
         self._following[slot] = self._tasks.spawn(self._follow(job, share, again), f"slot {slot}")
 
+    async def recall(self, job: PendingJob) -> bool:
+        """Show the picture that an earlier program has stored for this job; False when there is none."""
+        if self._assembly.slot(job.request.id).state in ENDED:
+            return True
+        stored = await patiently(partial(self._store.picture, self._thread), job.number)
+        if stored is not None:
+            self._ready(job, stored)
+        return stored is not None
+
+    async def take_back(self, job: PendingJob, by: str) -> None:
+        """Have it not made, or let go of what was made and nobody has seen."""
+        slot, sentence = job.request.id, f"Cancelled by {by}."
+        if self._assembly.slot(slot).state in ENDED:
+            return
+        if not await self._pictures.cancel(slot, by):
+            await self._pictures.discard(slot, sentence)
+        self._end(job, SlotState.CANCELLED, sentence)
+
     async def join(self) -> None:
         """Wait until every picture has its outcome; a place that nobody follows (any more) gets one too."""
         if self._following:
@@ -117,10 +137,9 @@ class Slots:
             by = self._cancelled_by.get(slot)
             if by is None:
                 raise
-            sentence = f"Cancelled by {by}."
-            if not await self._pictures.cancel(slot, by):
-                await self._pictures.discard(slot, sentence)  # it was finished, and nobody has seen it
-            self._end(job, SlotState.CANCELLED, sentence)
+            if await self.recall(job):
+                return  # an earlier program had stored it
+            await self.take_back(job, by)
         except (UserError, ImagingError) as error:
             await self._services.refused(share.thread, share.person, error)
             self._end(job, SlotState.FAILED, str(error))
@@ -133,11 +152,8 @@ class Slots:
                 self._files[job.number].set_result(None)
 
     async def _render(self, job: PendingJob, again: bool) -> None:
-        if again:
-            stored = await self._store.picture(self._thread, job.number)
-            if stored is not None:
-                self._ready(job, stored)
-                return
+        if again and await self.recall(job):
+            return
         request = job.request
         if job.needs is not None:
             sha = await self._file_of(job.needs)
@@ -257,7 +273,8 @@ class Slots:
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
         largest = refined(picture.width, picture.height, self._pictures.abilities) is None
-        self._files[job.number].set_result(picture.sha256)
+        if job.number in self._files:  # not when the answer is given up
+            self._files[job.number].set_result(picture.sha256)
         if (why := GONE.get(picture.state)) is not None:  # since an earlier program drew it
             self._assembly.withhold(picture.number, gone_sentence(picture.number, why))
         self._assembly.update(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from handlers.conversation import DEADLY_FILES
 from handlers.desk import Desk
 from handlers.errors import StoreError
 from handlers.hands import Work
-from handlers.model import Action, Attachment, Press, SlotState, Turn, TurnState
+from handlers.model import Action, Attachment, CommandCall, Picture, Press, SlotState, ThreadKey, Turn, TurnState
 from imaging.decoding.pool import Decoders
 from imaging.model import CleanUpload
 from tests.fakes import ANNA, THREAD, message, pictures, png, words
@@ -276,3 +277,75 @@ async def test_an_answer_that_ends_the_program_again_and_again_is_given_up(world
     assert DEADLY in words(world.chat.last)
     assert not await world.store.open_turns()
     assert len(world.model.requests) == Work.ANSWERING.most
+
+
+async def _half_drawn(world: World) -> asyncio.Task[None]:
+    """An answer of two pictures: one is stored, one is being made."""
+    world.pictures.held = True
+    world.model.scripts.append(TWO)
+    answering = asyncio.create_task(world.desk.receive(message("two", "e1")))
+    await world.pictures.submitted(2)
+    await world.pictures.complete(next(iter(world.pictures.requests)))
+    await world.chat.until(lambda: pictures(world.chat.opened[0].snapshots[-1])[0].state is SlotState.READY)
+    return answering
+
+
+async def test_an_answer_that_is_given_up_shows_the_pictures_that_are_stored(world: World) -> None:
+    """They are counted, and the thread has them: given up is only what is still to be made."""
+    await world.dies(await _half_drawn(world))
+    for _ in range(Work.ANSWERING.most - 1):
+        opened = len(world.chat.opened)
+        resuming = asyncio.create_task(world.desk.resume(world.chat))
+        await world.chat.until(partial(_more_than, world.chat.opened, opened))
+        await world.dies(resuming)
+    await world.desk.resume(world.chat)
+    assert DEADLY in words(world.chat.last)
+    drawn, other = pictures(world.chat.last)
+    assert (drawn.state, other.state) == (SlotState.READY, SlotState.CANCELLED)
+    assert drawn.sha256 == (await world.store.gallery(THREAD))[0].sha256
+    assert not await world.store.open_turns()
+
+
+def _more_than(these: Sequence[object], known: int) -> bool:
+    return len(these) > known
+
+
+async def test_what_is_stopped_after_a_restart_keeps_the_pictures_that_are_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.dies(await _half_drawn(world))
+    looked, real = asyncio.Event(), world.store.picture
+
+    async def slow_at_first(thread: ThreadKey, number: int) -> Picture | None:
+        if number == 1 and not looked.is_set():
+            looked.set()
+            await asyncio.Event().wait()
+        return await real(thread, number)
+
+    monkeypatch.setattr(world.store, "picture", slow_at_first)
+    resuming = asyncio.create_task(world.desk.resume(world.chat))
+    await looked.wait()
+    await world.desk.command(CommandCall("c", THREAD, ANNA, "cancel"))
+    await resuming
+    assert [part.state for part in pictures(world.chat.last)] == [SlotState.READY, SlotState.CANCELLED]
+
+
+async def test_a_stored_picture_that_cannot_be_read_just_now_is_read_again_after_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.dies(await _half_drawn(world))
+    monkeypatch.setattr("handlers.marking.AGAIN_S", (0, 0))
+    real, refusals = world.store.picture, [StoreError("locked"), StoreError("locked")]
+
+    async def refusing(thread: ThreadKey, number: int) -> Picture | None:
+        if number == 1 and refusals:
+            raise refusals.pop()
+        return await real(thread, number)
+
+    monkeypatch.setattr(world.store, "picture", refusing)
+    resuming = asyncio.create_task(world.desk.resume(world.chat))
+    await world.chat.until(lambda: bool(world.chat.opened))
+    await world.pictures.complete_all()
+    await resuming
+    assert [part.state for part in pictures(world.chat.last)] == [SlotState.READY] * 2
+    assert not refusals
