@@ -85,6 +85,10 @@ class Buttons:
             case Action.STOP:
                 stopped = await self._runs.stop(press.thread, press.person)
                 return Answer("Stopped." if stopped else OVER)
+            case (
+                Action.DOT | Action.OPEN | Action.CLOSE | Action.NEXT | Action.FINISH | Action.STATE | Action.LEAD
+            ):  # fmt: skip
+                return Answer("There is no brainstorm in this thread.")
         picture = await self._picture(press)
         match press.action:
             case Action.SELECT:

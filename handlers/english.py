@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.presentation import (
     Activity,
     AtPicture,
@@ -110,6 +111,48 @@ def missing(value: Missing) -> str:
 def gone_sentence(number: int, why: Why) -> str:
     """In place of a picture that was there."""
     return f"Picture #{number} {words(Missing(why))}."
+
+
+# Brainstorms
+
+
+def round_head(part: RoundPart) -> str:
+    """The round as a headline, without marks."""
+    topic = shorten(part.topic, 150)
+    if part.last:
+        return f"Brainstorm: {topic} — the result"
+    return f"Brainstorm: {topic} — round {part.number}"
+
+
+def round_state(part: RoundPart) -> str:
+    """How the round stands, as one line."""
+    voted = f"{part.voters} {'person has' if part.voters == 1 else 'people have'} voted"
+    votes = "1 vote" if part.dots == 1 else f"{part.dots} votes"
+    match part.phase:
+        case Phase.THINKING:
+            return "Thinking of different directions…"
+        case Phase.DRAWING:
+            return "Drawing the drafts; the vote opens when they are there."
+        case Phase.OPEN:
+            hidden = "; counts are told when it closes" if part.anonymous else ""
+            return f"The vote is open: {votes} for each person. So far {voted}{hidden}."
+        case Phase.CLOSED | Phase.OVER:
+            return f"The vote is closed: {voted}."
+        case _:
+            assert_never(part.phase)
+
+
+def card_line(card: Card) -> str:
+    """One idea, with what it has got, without marks."""
+    votes = "" if card.votes is None else f" · {card.votes} {'vote' if card.votes == 1 else 'votes'}"
+    comes = f" · from {', '.join(f'#{number}' for number in card.parents)}" if card.parents else ""
+    return f"#{card.picture} {card.title}{votes}{' · winner' if card.winner else ''}{comes} — {card.why}"
+
+
+def round_lines(part: RoundPart) -> tuple[str, ...]:
+    """All of a round in words, for chats and files that show nothing else of it."""
+    took = (part.took_up,) if part.took_up else ()
+    return (round_head(part), *took, *map(card_line, part.cards), round_state(part), *part.remarks)
 
 
 def _about(eta: Duration | None) -> str:

@@ -11,7 +11,8 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from handlers.english import Sentence, alt_text
+from handlers.brainstorm.model import RoundPart
+from handlers.english import Sentence, alt_text, round_lines
 from handlers.errors import PictureGone
 from handlers.links import guarded
 from handlers.model import (
@@ -105,6 +106,8 @@ def _in_words(part: ReplyPart) -> str:
             return f"*Picture {number} is the current one.*"
         case PicturePart(state=SlotState.READY):
             return f"[Picture {part.number}: {part.description}]"
+        case RoundPart():
+            return "\n".join(f"*{line}*" for line in round_lines(part))
         case PicturePart():
             return f"*Picture {part.number} was not made: {part.sentence or 'cancelled'}*"
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
+from handlers.brainstorm.model import RoundPart
 from imaging.model import ImageRequest, Operation, Owner, Recipe
 
 NOWHERE = "-"
@@ -158,6 +159,18 @@ class Action(StrEnum):
     VOTE = "vote"
     """For the picture; pressed again, the vote is taken back."""
     STOP = "stop"
+    DOT = "dot"
+    """A vote in a brainstorm's round for the idea of this picture; pressed again, it is taken back."""
+    OPEN = "open"
+    """The vote of the round with this picture, again; like the others of a round, named by any of its pictures."""
+    CLOSE = "close"
+    NEXT = "next"
+    """Another round."""
+    FINISH = "finish"
+    STATE = "state"
+    """How the round stands, to who asks."""
+    LEAD = "lead"
+    """Go on with a brainstorm's winner, in a thread of its own."""
     REPORT = "report"
     """To the moderators; enough reports hide it from everybody."""
 
@@ -290,7 +303,7 @@ class NoticePart:
     sentence: str
 
 
-ReplyPart: TypeAlias = TextPart | PicturePart | SelectPart | NoticePart
+ReplyPart: TypeAlias = TextPart | PicturePart | SelectPart | NoticePart | RoundPart
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ Chats choose where it stands and how it looks; `handlers.english` says it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from handlers.model import Action, PicturePart, PictureState, Reply, SlotState
+from handlers.brainstorm.model import Phase, RoundPart
+from handlers.model import Action, PicturePart, PictureState, Reply, ReplyPart, SlotState
 from imaging.model import Operation
 
 SECONDS_UP_TO = 90
@@ -34,6 +35,14 @@ class When(StrEnum):
     """A picture that is not there yet."""
     ANSWER = "answer"
     """An answer that still grows; no picture's."""
+    VOTING = "voting"
+    """A round of a brainstorm while people vote."""
+    VOTED = "voted"
+    """A round whose vote is closed."""
+    ROUND = "round"
+    """Any round that is not over."""
+    END = "end"
+    """The end of a brainstorm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,13 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.DELETE, When.READY, "Delete"),
     Offer(Action.CANCEL, When.GROWING, "Cancel"),
     Offer(Action.STOP, When.ANSWER, "Stop"),
+    Offer(Action.DOT, When.VOTING, "Vote", "Vote for this idea"),
+    Offer(Action.CLOSE, When.VOTING, "Close vote"),
+    Offer(Action.OPEN, When.VOTED, "Open vote again"),
+    Offer(Action.NEXT, When.VOTED, "Next round", works=True),
+    Offer(Action.FINISH, When.VOTED, "Finish", works=True),
+    Offer(Action.STATE, When.ROUND, "State"),
+    Offer(Action.LEAD, When.END, "Go on with the winner", works=True),
 )
 """In the order of menus."""
 WORK = frozenset(offer.action for offer in OFFERS if offer.works)
@@ -82,9 +98,24 @@ def offered(part: PicturePart, *, covers: bool = False) -> tuple[Offer, ...]:
         When.PARENT: part.state is SlotState.READY and bool(part.parents),
         When.DRAWN: part.state is SlotState.READY and part.operation is not Operation.UPLOAD,
         When.GROWING: part.state in (SlotState.WAITING, SlotState.RENDERING),
-        When.ANSWER: False,
     }
-    return tuple(offer for offer in OFFERS if fits[offer.when])
+    return tuple(offer for offer in OFFERS if fits.get(offer.when, False))
+
+
+def offered_round(part: RoundPart) -> tuple[Offer, ...]:
+    """What can be done with a round as it stands now; `Action.DOT` is for each of its cards."""
+    fits = {
+        When.VOTING: part.phase is Phase.OPEN,
+        When.VOTED: part.phase is Phase.CLOSED and not part.last,
+        When.ROUND: part.phase is not Phase.OVER and bool(part.cards) and not part.last,
+        When.END: part.last and any(card.winner for card in part.cards),
+    }
+    return tuple(offer for offer in OFFERS if fits.get(offer.when, False))
+
+
+def round_of(parts: Sequence[ReplyPart]) -> RoundPart | None:
+    """The round that an answer shows."""
+    return next((part for part in parts if isinstance(part, RoundPart)), None)
 
 
 class Unit(StrEnum):

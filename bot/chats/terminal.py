@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, assert_never
 
-from handlers.english import Sentence, words
+from handlers.brainstorm.model import RoundPart
+from handlers.english import Sentence, round_lines, words
 from handlers.model import (
     Answer,
     CommandCall,
@@ -106,8 +107,10 @@ class Screen:
     def tell(self, sentence: str) -> None:
         self._line(sentence)
 
-    def _sentence(self, part: PicturePart | SelectPart | NoticePart) -> str:
+    def _sentence(self, part: PicturePart | SelectPart | NoticePart | RoundPart) -> str:
         match part:
+            case RoundPart():
+                return "\n".join(round_lines(part))
             case SelectPart():
                 return f"[#{part.number} {Sentence.CURRENT}: {part.description}]"
             case NoticePart():
@@ -213,6 +216,8 @@ def segment(part: ReplyPart) -> dict[str, Any]:
             return {"kind": "notice", "text": part.sentence}
         case SelectPart():
             return {"kind": "select", "id": part.number, "description": part.description}
+        case RoundPart():
+            return {"kind": "round", "lines": list(round_lines(part))}
         case PicturePart():
             return {
                 "kind": "picture",

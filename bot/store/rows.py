@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import (
     NoticePart,
     PendingJob,
@@ -65,6 +67,8 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
             return {"notice": sentence}
         case SelectPart(number, description):
             return {"select": number, "description": description}
+        case RoundPart():
+            return {"round": round_to_json(part)}
         case PicturePart():
             return {
                 "slot": part.slot,
@@ -95,9 +99,24 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
         )
     if "select" in data:
         return SelectPart(data["select"], data["description"])
+    if "round" in data:
+        return round_from_json(data["round"])
     if "notice" in data:
         return NoticePart(data["notice"])
     return TextPart(data["text"])
+
+
+def round_to_json(part: RoundPart) -> dict[str, Any]:
+    cards = [asdict(card) | {"parents": list(card.parents)} for card in part.cards]
+    plain_values = {"phase": part.phase.value, "cards": cards, "remarks": list(part.remarks)}
+    return asdict(part) | plain_values | {"closes": None if part.closes is None else part.closes.isoformat()}
+
+
+def round_from_json(data: Mapping[str, Any]) -> RoundPart:
+    cards = tuple(Card(**(card | {"parents": tuple(card["parents"])})) for card in data["cards"])
+    closes = None if data["closes"] is None else datetime.fromisoformat(data["closes"])
+    changed = {"phase": Phase(data["phase"]), "cards": cards, "remarks": tuple(data["remarks"]), "closes": closes}
+    return RoundPart(**(dict(data) | changed))
 
 
 def job_to_json(job: PendingJob) -> dict[str, Any]:

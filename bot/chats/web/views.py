@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any, assert_never
 
-from handlers.english import Sentence, alt_text, missing, status, words
+from handlers.brainstorm.model import RoundPart
+from handlers.english import Sentence, alt_text, missing, round_lines, status, words
 from handlers.model import (
     Answer,
     CommandSpec,
@@ -66,6 +67,8 @@ def part(value: ReplyPart) -> Json:
             }
         case NoticePart():
             return {"kind": "notice", "text": value.sentence}
+        case RoundPart():
+            return {"kind": "notice", "text": "\n".join(round_lines(value))}
     assert_never(value)
 
 

@@ -14,7 +14,8 @@ from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.outgoing.controls import cancels, controls, group_controls
 from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
-from handlers.english import Sentence, alt_text, words
+from handlers.brainstorm.model import RoundPart
+from handlers.english import Sentence, alt_text, round_lines, words
 from handlers.links import guarded
 from handlers.model import (
     Action,
@@ -120,6 +121,8 @@ def _units(
             yield (Words(f"-# 👉 **#{number}** {Sentence.CURRENT}: {plain(shorten(description, 200))}"),)
         case NoticePart(sentence):
             yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
+        case RoundPart():
+            yield (Words("\n".join(plain(shorten(line, 300)) for line in round_lines(part))[:MAX_TEXT]),)
         case PicturePart():
             yield _pictures((part,), reply.thread, previews, gone, covered)
         case tuple():

@@ -12,7 +12,8 @@ from typing import Any, assert_never
 
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import markdown, markup
-from handlers.english import Sentence, alt_text, words
+from handlers.brainstorm.model import RoundPart
+from handlers.english import Sentence, alt_text, round_lines, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
 from handlers.presentation import LABELS, Busy, Drawing, Made, Offer, caption, offered, shorten
 
@@ -146,6 +147,8 @@ def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -
             return [[context(chosen)]]
         case NoticePart(sentence):
             return [[context(":information_source: " + markup.escape(shorten(sentence, 1_500)))]]
+        case RoundPart():
+            return [[section(markup.clip(markup.escape("\n".join(round_lines(part))), 3_000))]]
         case _:
             assert_never(part)
 
@@ -160,6 +163,8 @@ def _spoken(part: ReplyPart) -> str:
             return f"[picture #{number} selected]"
         case NoticePart(sentence):
             return markup.escape(sentence)
+        case RoundPart():
+            return markup.escape(" ".join(round_lines(part)))
         case _:
             assert_never(part)
 

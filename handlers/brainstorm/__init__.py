@@ -1,0 +1,1 @@
+"""Brainstorms: rounds of pictured ideas on which a team votes."""
