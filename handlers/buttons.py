@@ -161,7 +161,7 @@ class Buttons:
         return Answer(f"Pictures {parent.number} and {picture.number}.", (file,))
 
     async def _show(self, picture: Picture) -> Answer:
-        data = await self._services.marking.copy(picture.sha256)
+        data = await self._services.marking.copy(picture.sha256, posted=True)
         alt = alt_text(f"Picture {picture.number}: {picture.description}", picture.operation)
         file = File(f"picture-{picture.number}.png", picture.media_type, data, alt, spoiler=picture.spoiler)
         return Answer(f"Picture {picture.number}.", (file,))

@@ -10,6 +10,7 @@ from typing import TypeVar
 from handlers.errors import PictureGone, StoreError
 from handlers.model import Picture
 from handlers.ports import Store
+from imaging.model import Operation
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -52,7 +53,7 @@ async def record_of(store: Store, sha256: str) -> Picture:
 
 
 class Unmarked:
-    """Implements `handlers.ports.Marking`: copies are the stored files, made smaller where they have to be."""
+    """Implements `handlers.ports.Marking`: copies are the stored files, made larger or smaller where that is needed."""
 
     problem: str | None = None
     root = serial = ""
@@ -60,9 +61,13 @@ class Unmarked:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
-        await record_of(self._store, sha256)
+    async def copy(self, sha256: str, max_bytes: int | None = None, *, posted: bool = False) -> bytes:
+        picture = await record_of(self._store, sha256)
         data = await patiently(self._store.picture_bytes, sha256)
+        if posted and picture.operation is not Operation.UPLOAD:
+            from imaging.marking.copies import enlarged_file
+
+            data = await asyncio.to_thread(enlarged_file, data)
         return data if max_bytes is None else await self.fit(data, max_bytes)
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:

@@ -297,9 +297,10 @@ class Marking(Protocol):
     def serial(self) -> str:
         """Of our signer's certificate, decimal digits; empty where no other hangs from the root."""
 
-    async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
+    async def copy(self, sha256: str, max_bytes: int | None = None, *, posted: bool = False) -> bytes:
         """The copy of a stored picture for people, of at most so many bytes: PNG, or WebP or JPEG where that is too
-        large. A picture that a person brought is given as it is stored.
+        large. With `posted`, a small one is enlarged (`imaging.outputs.posted_size`), for chats that show a file no
+        larger than it is. A picture that a person brought is given as it is stored.
 
         Raises:
             handlers.errors.PictureGone: it is not there.

@@ -13,6 +13,7 @@ from imaging.marking.looks import alike
 from imaging.marking.metadata import AI_TYPES
 from imaging.marking.watermark import SURE_SIDE
 from imaging.model import Operation
+from imaging.outputs import posted_size
 
 NEITHER = "Attach a picture to /verify, or name one of this thread: /verify picture:3."
 STOPPING = "I am being restarted; please ask again in a moment."
@@ -164,10 +165,15 @@ def _disagreements(found: Origin) -> Iterator[str]:
         yield "These do not agree: its signature names Easel, and the mark is not in it (a host can turn that off)."
     if manifest is not None and AI_TYPES & set(manifest.sources) and found.source and found.source not in AI_TYPES:
         yield "These do not agree: the signature says AI, the metadata say something else."
-    if recipe and (recipe["width"], recipe["height"]) != (found.width, found.height):
+    if recipe and (found.width, found.height) not in _sizes(recipe["width"], recipe["height"]):
         yield (
             f"These do not agree: the recipe is of a picture of {recipe['width']} × {recipe['height']}, "
             f"this one has {found.width} × {found.height}."
         )
     if whole and recipe and manifest and recipe["operation"] not in MADE_FROM and "c2pa.edited" in manifest.actions:
         yield "These do not agree: the signature says that it was edited, the recipe that it was drawn anew."
+
+
+def _sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:
+    """Of a copy of a picture that was drawn so large: chats are posted small ones enlarged."""
+    return (width, height), posted_size(width, height)

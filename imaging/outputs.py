@@ -18,7 +18,9 @@ __all__ = [
     "compare_pair",
     "contact_sheet",
     "encode_picture",
+    "enlarged",
     "open_kept",
+    "posted_size",
     "preview_bytes",
     "read_recipe",
     "shrink_to",
@@ -30,6 +32,10 @@ RECIPE_KEY = "easel.recipe"
 """The iTXt keyword under which a PNG of ours carries its recipe as JSON."""
 PREVIEW_SIDE = 256
 """Longest side of a preview, pixels."""
+SMALL_SIDE = 512
+"""Chats show a picture whose sides are shorter as a stamp, so it is posted …"""
+TIMES = 4
+"""… so many times as large."""
 MAX_RECIPE_BYTES = 1 << 20
 MAX_KEPT_PIXELS = 64_000_000
 """Of a sheet; pictures are smaller."""
@@ -87,6 +93,19 @@ def preview_bytes(image: Image.Image, side: int = PREVIEW_SIDE) -> bytes:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=75)
     return out.getvalue()
+
+
+def posted_size(width: int, height: int) -> tuple[int, int]:
+    """Pixels of the copy that a chat posts of a picture."""
+    times = TIMES if max(width, height) < SMALL_SIDE else 1
+    return width * times, height * times
+
+
+def enlarged(image: Image.Image) -> Image.Image:
+    """A picture as a chat posts it. Bicubic: single pixels become no stairs, and edges get less of a halo than by
+    Lanczos, whose sharper details nobody sees at this size."""
+    size = posted_size(*image.size)
+    return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
 
 
 def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:
@@ -152,12 +171,12 @@ def contact_sheet(pictures: Sequence[tuple[str, bytes]], columns: int | None = N
 
 
 def compare_pair(parent: bytes, child: bytes, labels: tuple[str, str] = ("before", "after")) -> bytes:
-    """Two pictures side by side, at the height of the taller, as PNG.
+    """Two pictures side by side, at the height of the taller as a chat posts it, as PNG.
 
     Raises:
         BadPicture: one of the files is not a picture.
     """
-    height = max(open_kept(parent).height, open_kept(child).height)
+    height = max(posted_size(*open_kept(data).size)[1] for data in (parent, child))
     return contact_sheet([(labels[0], parent), (labels[1], child)], columns=2, cell=max(96, min(height, 1024)))
 
 

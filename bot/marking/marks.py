@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from handlers.errors import PictureGone
@@ -18,13 +18,14 @@ from handlers.marking import patiently, record_of
 from handlers.model import Picture, PictureState
 from handlers.ports import Store
 from imaging.errors import BadPicture
-from imaging.marking.copies import Layers, marked, preview, source_of
+from imaging.marking.copies import Layers, enlarged_file, marked, preview, source_of
 from imaging.marking.metadata import SourceType, xmp
 from imaging.marking.signature import Ingredient, Known, Statement
 from imaging.model import Operation
 from imaging.outputs import shrink_to
 
 R = TypeVar("R")
+_Kind: TypeAlias = tuple[str, int | None, bool]
 log = logging.getLogger(__name__)
 
 NOBODY = Known()
@@ -37,24 +38,24 @@ UNTIMED_S = 600.0
 
 
 class Kept:
-    """The newest copies, by the name of the stored file."""
+    """The newest copies, by the name of the stored file, the bytes that they may have, and whether they are posted."""
 
     def __init__(self, most: int = KEPT_BYTES) -> None:
         self._most = most
         self._size = 0
-        self._copies: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()
+        self._copies: OrderedDict[_Kind, bytes] = OrderedDict()
 
-    def get(self, sha256: str, max_bytes: int | None) -> bytes | None:
-        found = self._copies.get((sha256, max_bytes))
+    def get(self, kind: _Kind) -> bytes | None:
+        found = self._copies.get(kind)
         if found is not None:
-            self._copies.move_to_end((sha256, max_bytes))
+            self._copies.move_to_end(kind)
         return found
 
-    def keep(self, sha256: str, max_bytes: int | None, data: bytes) -> None:
+    def keep(self, kind: _Kind, data: bytes) -> None:
         if len(data) > self._most // 4:
             return
-        self._size += len(data) - len(self._copies.pop((sha256, max_bytes), b""))
-        self._copies[sha256, max_bytes] = data
+        self._size += len(data) - len(self._copies.pop(kind, b""))
+        self._copies[kind] = data
         while self._size > self._most:
             self._size -= len(self._copies.popitem(last=False)[1])
 
@@ -98,29 +99,34 @@ class Marks:
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def copy(self, sha256: str, max_bytes: int | None = None) -> bytes:
+    async def copy(self, sha256: str, max_bytes: int | None = None, *, posted: bool = False) -> bytes:
         try:
             picture = await record_of(self._store, sha256)
         except PictureGone:
             self._kept.forget(sha256)  # deleted means deleted here too
             raise
         async with self._locks.setdefault(sha256, asyncio.Lock()):
-            data = await self._copy(picture, None)
-            return data if max_bytes is None or len(data) <= max_bytes else await self._copy(picture, max_bytes)
+            data = await self._copy(picture, None, posted)
+            fits = max_bytes is None or len(data) <= max_bytes
+            return data if fits else await self._copy(picture, max_bytes, posted)
 
-    async def _copy(self, picture: Picture, max_bytes: int | None) -> bytes:
-        kept = self._kept.get(picture.sha256, max_bytes)
+    async def _copy(self, picture: Picture, max_bytes: int | None, posted: bool) -> bytes:
+        kind = picture.sha256, max_bytes, posted
+        kept = self._kept.get(kind)
         if kept is not None:
             return kept
         stored = await patiently(self._store.picture_bytes, picture.sha256)
-        if picture.operation is Operation.UPLOAD or not self._layers.any:
+        drawn = picture.operation is not Operation.UPLOAD
+        if not (drawn and self._layers.any):
+            if drawn and posted:
+                stored = await self._run(partial(enlarged_file, stored))
             return stored if max_bytes is None else (await self._run(partial(shrink_to, stored, max_bytes)))[0]
         statement = replace(
             self._statement(), edited=picture.operation.makes.keeps_source, parents=await self._parents(picture)
         )
-        data = await self._marked(stored, self._layers, statement, max_bytes)
+        data = await self._marked(stored, self._layers, statement, max_bytes, posted=posted)
         if self._unsigned is None:
-            self._kept.keep(picture.sha256, max_bytes, data)
+            self._kept.keep(kind, data)
         return data
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
@@ -155,7 +161,9 @@ class Marks:
                 found.append(Ingredient(title, await self._store.picture_bytes(parent.sha256), parent.media_type))
         return tuple(found)
 
-    async def _marked(self, data: bytes, layers: Layers, statement: Statement, max_bytes: int | None) -> bytes:
+    async def _marked(
+        self, data: bytes, layers: Layers, statement: Statement, max_bytes: int | None, *, posted: bool = False
+    ) -> bytes:
         """The copy; without its signature where that fails.
 
         Raises:
@@ -165,7 +173,7 @@ class Marks:
         if timed and time.monotonic() < self._untimed_until:
             layers, timed = _untimed(layers), False
         try:
-            made = await self._run(partial(marked, data, layers, statement, max_bytes))
+            made = await self._run(partial(marked, data, layers, statement, max_bytes, posted=posted))
         except BadPicture as error:
             if max_bytes is not None:
                 raise
@@ -174,7 +182,7 @@ class Marks:
         if made.unsigned and timed:
             self._untimed_until = time.monotonic() + UNTIMED_S
             log.warning("pictures are signed without a time stamp for a while: %s", made.unsigned)
-            made = await self._run(partial(marked, data, _untimed(layers), statement, max_bytes))
+            made = await self._run(partial(marked, data, _untimed(layers), statement, max_bytes, posted=posted))
         if layers.credential is not None:
             self._note(f"Pictures leave without a signature: {made.unsigned}." if made.unsigned else None)
         return made.data

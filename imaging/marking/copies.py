@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from PIL import Image, PngImagePlugin
 
 from imaging.decoding.scan import is_png, png_chunks, png_text
+from imaging.errors import BadPicture
 from imaging.marking.label import labelled
 from imaging.marking.looks import look
 from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import CannotSign, Credential, Statement, sign
 from imaging.marking.watermark import embed
-from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, open_kept, smaller
+from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, enlarged, open_kept, smaller
 
 XMP_KEY = "XML:com.adobe.xmp"
 """The iTXt keyword under which a PNG carries XMP (XMP Specification Part 3, 1.1.5)."""
@@ -49,13 +50,19 @@ class Copy:
     unsigned: str = ""
 
 
-def marked(stored: bytes, layers: Layers, statement: Statement, max_bytes: int | None = None) -> Copy:
+def marked(
+    stored: bytes, layers: Layers, statement: Statement, max_bytes: int | None = None, *, posted: bool = False
+) -> Copy:
     """A marked copy of a PNG of ours; as WebP or JPEG where a PNG would be over `max_bytes`. Blocks for a while.
+
+    With `posted`, a small one is enlarged before it is marked (`imaging.outputs.enlarged`).
 
     Raises:
         BadPicture: it is no picture of ours, or cannot be made so small.
     """
     image = open_kept(stored)
+    if posted and (large := enlarged(image)) is not image:
+        image, statement = large, replace(statement, enlarged=True)
     if layers.label:
         image = labelled(image)
     if layers.watermark:
@@ -71,6 +78,16 @@ def marked(stored: bytes, layers: Layers, statement: Statement, max_bytes: int |
         return Copy(sign(data, media_type, replace(statement, look=look(image)), layers.credential), media_type)
     except CannotSign as error:
         return Copy(data, media_type, str(error))
+
+
+def enlarged_file(stored: bytes) -> bytes:
+    """A small PNG of ours enlarged for a chat, with no mark but its recipe; everything else as it is."""
+    try:
+        image = open_kept(stored)
+    except BadPicture:
+        return stored
+    large = enlarged(image)
+    return stored if large is image else _png(large, _recipe(stored), b"")
 
 
 def source_of(copy: bytes) -> SourceType | None:

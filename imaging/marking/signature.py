@@ -21,6 +21,8 @@ ROOM = 6144
 """Bytes that a statement takes at most, …"""
 ROOM_FOR_PARENT = 1024
 """… and for each parent more."""
+RESIZED = "c2pa.resized"
+"""The action (C2PA 2.2, "Actions") of a copy that is larger than what was made."""
 ALGORITHMS = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
 
 
@@ -59,13 +61,15 @@ class Ingredient:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a signed copy says of itself. `edited`: it is the first parent, changed."""
+    """What a signed copy says of itself. `edited`: it is the first parent, changed; `enlarged`: larger than it was
+    made."""
 
     version: str
     source: SourceType = SourceType.GENERATED
     edited: bool = False
     parents: Sequence[Ingredient] = ()
     look: str = ""
+    enlarged: bool = False
 
     @property
     def room(self) -> int:
@@ -93,6 +97,8 @@ class Statement:
             yield {"action": "c2pa.edited", **made, **others}
         else:
             yield {"action": "c2pa.created", **made, **({"parameters": {"ingredientIds": names}} if names else {})}
+        if self.enlarged:
+            yield {"action": RESIZED}
 
     def relation(self, at: int) -> str:
         return "parentOf" if self.edited and at == 0 else "inputTo"

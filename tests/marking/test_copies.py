@@ -12,7 +12,7 @@ from PIL import Image
 from bot.marking.certificate import certificate
 from bot.settings import Settings
 from imaging.marking import watermark
-from imaging.marking.copies import XMP_KEY, Layers, marked, preview
+from imaging.marking.copies import XMP_KEY, Layers, enlarged_file, marked, preview
 from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import Credential, Ingredient, Statement
 from imaging.outputs import encode_picture, preview_bytes, read_recipe
@@ -143,3 +143,28 @@ def test_the_stored_file_is_only_read(credential: Credential, tmp_path: Path) ->
     before = bytes(STORED)
     marked(STORED, Layers(label=True, credential=credential), STATEMENT)
     assert before == STORED
+
+
+SMALL = encode_picture(painted(128), recipe("a fox of Anna"))
+
+
+def test_a_small_picture_is_posted_larger_and_marked_after_that(credential: Credential) -> None:
+    copy = marked(SMALL, Layers(credential=credential), STATEMENT, posted=True)
+    with Image.open(io.BytesIO(copy.data)) as image:
+        assert image.size == (512, 512)
+        assert watermark.detect(image).found
+    assert source_type(packet_of(copy.data)) == SourceType.GENERATED
+    assert read_recipe(copy.data) == read_recipe(SMALL)
+    found = said(copy.data)
+    assert found.wrong == ["signingCredential.untrusted"]
+    assert [one["action"] for one in found.actions] == ["c2pa.created", "c2pa.resized"]
+
+
+@pytest.mark.parametrize(("side", "posted"), [(16, 64), (511, 2044), (512, 512), (513, 513)])
+def test_only_what_would_be_a_stamp_is_posted_larger(side: int, posted: int) -> None:
+    stored = encode_picture(painted(side), recipe())
+    for copy in (marked(stored, Layers(), STATEMENT, posted=True).data, enlarged_file(stored)):
+        with Image.open(io.BytesIO(copy)) as image:
+            assert image.size == (posted, posted)
+    assert enlarged_file(stored) != stored or side == posted
+    assert enlarged_file(b"no picture") == b"no picture"

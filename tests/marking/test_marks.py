@@ -20,11 +20,12 @@ from handlers.errors import PictureGone, StoreError
 from handlers.marking import Unmarked
 from handlers.model import Action, CommandCall, Press
 from imaging.findings import Level
+from imaging.marking.copies import enlarged_file
 from imaging.marking.metadata import SourceType, source_type
 from imaging.model import Operation
 from tests.fakes import ANNA, THREAD, png
 from tests.marking.conftest import Place
-from tests.marking.reading import is_copy, said, signed
+from tests.marking.reading import is_copy, pixels, said, signed
 from tests.marking.test_copies import packet_of
 
 
@@ -97,7 +98,8 @@ async def test_a_picture_of_an_answer_that_is_made_smaller_is_signed_anew(place:
 async def test_a_covered_picture_that_is_shown_is_marked(place: Place) -> None:
     await place.say("a fox", "<image> a fox </image>")
     [shown] = (await place.desk.press(Press("s", THREAD, ANNA, Action.SHOW, 1))).files
-    assert is_copy(shown.data, place.files.get((await place.picture(1)).sha256))
+    stored = place.files.get((await place.picture(1)).sha256)
+    assert is_copy(shown.data, enlarged_file(stored))
     assert shown.alt == "Picture 1: a fox (made with AI)"
 
 
@@ -192,14 +194,14 @@ async def test_with_every_layer_off_files_leave_as_they_are(tmp_path: Path) -> N
 def test_copies_at_hand_are_bounded() -> None:
     kept = Kept(100)
     for at in range(10):
-        kept.keep(str(at), None, bytes(20))
-    assert [at for at in range(10) if kept.get(str(at), None)] == [5, 6, 7, 8, 9]
-    kept.keep("large", None, bytes(90))
-    assert kept.get("large", None) is None
-    kept.keep("9", None, bytes(10))
+        kept.keep((str(at), None, False), bytes(20))
+    assert [at for at in range(10) if kept.get((str(at), None, False))] == [5, 6, 7, 8, 9]
+    kept.keep(("large", None, False), bytes(90))
+    assert kept.get(("large", None, False)) is None
+    kept.keep(("9", None, False), bytes(10))
     kept.forget("8")
-    assert kept.get("8", None) is None
-    assert kept.get("9", None) == bytes(10)
+    assert kept.get(("8", None, False)) is None
+    assert kept.get(("9", None, False)) == bytes(10)
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -240,3 +242,23 @@ async def test_a_picture_whose_file_is_gone_is_gone(place: Place) -> None:
     place.files.delete(sha)
     with pytest.raises(PictureGone):
         await place.marks.copy(sha)
+
+
+@pytest.mark.parametrize("layers", [{}, {"mark_watermark": False, "mark_metadata": False, "mark_signature": False}])
+async def test_what_a_chat_posts_is_larger_than_what_is_stored_and_marked_like_it(
+    tmp_path: Path, layers: dict[str, Any]
+) -> None:
+    place = Place(tmp_path, **layers)
+    await place.start()
+    try:
+        await place.say("a fox", "<image> a fox </image>")
+        sha = (await place.picture(1)).sha256
+        stored = place.files.get(sha)
+        posted, plain = await place.marks.copy(sha, posted=True), await place.marks.copy(sha)
+        assert [pixels(data).shape[0] // pixels(stored).shape[0] for data in (posted, plain)] == [4, 1]
+        assert signed(posted) == signed(plain) == (not layers)
+        assert place.files.get(sha) == stored
+        shown = await place.desk.press(Press("p", THREAD, ANNA, Action.SHOW, 1))
+        assert pixels(shown.files[0].data).shape == pixels(posted).shape
+    finally:
+        await place.stop()

@@ -298,3 +298,15 @@ def test_a_statement_that_lies_elsewhere_is_not_fetched_nor_its_address_told(own
             server.accept()
     assert "it lies elsewhere on the net, and nothing is fetched from there" in said
     assert "127.0.0.1" not in said
+
+
+def test_a_picture_that_a_chat_was_posted_enlarged_agrees_with_its_recipe(own: Certificate) -> None:
+    posted = marked(STORED, Layers(credential=own.credential), Statement("1"), posted=True).data
+    found = inspect(posted, own.root)
+    assert (found.width, found.height) == (4 * SIDE, 4 * SIDE)
+    said = told(found, ours=True)
+    assert said.startswith("Made with AI, by this Easel: its signature holds")
+    assert "created, resized" in said
+    assert "do not agree" not in said
+    twice = replace(found, width=2 * SIDE, height=2 * SIDE)
+    assert "do not agree" in told(twice, ours=True)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -95,7 +96,7 @@ class SlackChat:
             home = self._people.home(thread.tenant, to.person.id)
             place = replace(place, user=to.person.id, home=home, title=to.title)
         post = SlackPost(
-            self.clients, place, turn, self._marking.copy, recall=Recall(self._memory, turn),
+            self.clients, place, turn, partial(self._marking.copy, posted=True), recall=Recall(self._memory, turn),
             reference=reference, look_first=to is None or to.event in self._again,
             edit_seconds=self.config.edit_seconds, poll_seconds=self.config.poll_seconds,
             ended=self._posts.discard,

@@ -212,13 +212,13 @@ async def test_a_picture_over_the_upload_limit_is_made_smaller(growing: Growing)
 async def test_a_server_that_takes_less_than_it_says_gets_less(growing: Growing) -> None:
     path = f"/channels/{growing.thread.id}/messages"
     growing.world.env.inject_error("POST", path, status=413, code=40005, times=2)
-    data = noise(64)
+    data = noise(512)
     await growing.finish(growing.ready(data=data))
     [file] = growing.thread.last_message.attachments
     assert file.size <= len(data) // 4
     growing.world.env.inject_error("POST", path, status=413, code=40005, times=6)
     other = growing.world.chat.open_reply("turn-2", growing.key, None, None)
-    await other.finish(Reply("turn-2", growing.key, (growing.ready(2, noise(200)),), thinking=False, final=True))
+    await other.finish(Reply("turn-2", growing.key, (growing.ready(2, noise(512)),), thinking=False, final=True))
     assert "too large for this server" in words(growing.thread.last_message)
 
 

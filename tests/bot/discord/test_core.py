@@ -22,6 +22,7 @@ from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.quota_rules import read_rules
+from imaging.marking.copies import enlarged_file
 from tests.fakes import FakePictures, FolderFiles, Script, ScriptedModel, png
 from tests.marking.reading import is_copy
 from tests.slashes import ANSWERED, SAID
@@ -236,7 +237,8 @@ async def test_an_admin_shuts_a_channel_and_opens_it_again(fox: Studio) -> None:
 async def test_pictures_arrive_marked_and_are_known_again(fox: Studio) -> None:
     [file] = fox.answer().attachments
     data = fox.env.backend.cdn.get(file.url)
-    [stored] = [kept for kept in fox.store._files.names() if is_copy(data, fox.store._files.get(kept))]  # type: ignore[attr-defined]
+    files: Any = fox.store._files
+    [stored] = [kept for kept in files.names() if is_copy(data, enlarged_file(files.get(kept)))]
     assert stored
     assert (file.description or "").endswith("(made with AI)")
     assert (await fox.command("ann", "verify", file=("fox.png", data))).startswith("Made with AI, by this Easel")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from handlers.model import TextPart
+from imaging.marking.copies import enlarged_file
 from tests.bot.discord.wire import MENTION, Process
 from tests.peers import discord_shapes as shapes
 from tests.peers.discord_peer import BEN, BOT, CHANNEL, DiscordPeer, Json
@@ -148,7 +149,8 @@ async def test_a_forwarded_answer_brings_its_pictures(peer: DiscordPeer, process
     await peer.say("", key.thread, **shapes.forward(peer.said(key.thread)[0]))
     await peer.until(lambda: len(process.handlers.received) == 3)
     [file] = process.handlers.received[-1].attachments
-    assert file.data == process.store.files[process.store.pictures[str(key), 7].sha256]
+    stored = process.store.files[process.store.pictures[str(key), 7].sha256]
+    assert file.data == enlarged_file(stored)
     assert "a red fox" in process.handlers.received[-1].text
 
 

@@ -11,6 +11,7 @@ from bot.chats.discord.gateway.connection import DiscordRefused
 from bot.chats.discord.outgoing.outbox import Outbox
 from bot.chats.discord.outgoing.render import render
 from handlers.model import Action, Reply, TextPart
+from imaging.marking.copies import enlarged_file
 from tests.bot.discord.fakes import ready
 from tests.bot.discord.test_answers import noise
 from tests.bot.discord.wire import MENTION, Process
@@ -34,7 +35,7 @@ async def test_a_mention_is_answered_in_a_thread_with_the_pictures_bytes(peer: D
     sha = process.store.add(key, 1, "a red fox")
     await process.handlers.reply("turn-1", key, (TextPart("A fox"), ready(1, sha)))
     [answer] = peer.said(asked["id"])
-    assert peer.bytes_of(answer["attachments"][0]) == process.store.files[sha]
+    assert peer.bytes_of(answer["attachments"][0]) == enlarged_file(process.store.files[sha])
     assert answer["attachments"][0]["description"] == "#1: a red fox (made with AI)"
 
 
@@ -124,13 +125,14 @@ async def test_a_crash_in_mid_answer_leaves_one_answer(peer: DiscordPeer) -> Non
     # Worst case: the process died before it could note what it had posted.
     await first.memory.put("post:turn-1", None)
     second = Process(peer, first)
+    second.handlers.parts = ()
     await second.start()
     try:
         await peer.until(lambda: second.handlers.resumed == 1)
         await second.handlers.reply("turn-1", key, (TextPart("A fox"), ready(1, sha)))
         [answer] = peer.said(asked["id"])
         assert "A fox" in str(answer["components"])
-        assert peer.bytes_of(answer["attachments"][0]) == second.store.files[sha]
+        assert peer.bytes_of(answer["attachments"][0]) == enlarged_file(second.store.files[sha])
         assert peer.synced == 1
     finally:
         await second.chat.stop()

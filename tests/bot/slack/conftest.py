@@ -134,8 +134,12 @@ class FewThings:
     async def picture_bytes(self, sha256: str) -> bytes:
         return b"bytes of " + sha256.encode()
 
-    async def picture_of(self, sha256: str) -> str:
-        return "a picture"
+    async def picture_of(self, sha256: str) -> Picture:
+        """Whatever is asked for is there, with bytes that no decoder reads."""
+        key = ThreadKey("slack", TEAM, "C1", "1.1")
+        return Picture(
+            key, 1, Operation.IMAGE, (), "", None, sha256, "image/png", 8, 8, Person("U1", "Ada"), MOMENT, ""
+        )
 
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> list[Picture]:
         return [picture for picture in self.pictures.values() if picture.state is PictureState.READY]

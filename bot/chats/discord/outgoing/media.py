@@ -55,7 +55,7 @@ class Media:
             Unfitting: see there.
         """
         try:
-            return await self._marking.copy(sha256, limit)
+            return await self._marking.copy(sha256, limit, posted=True)
         except BadPicture as error:
             log.warning("picture %s does not fit into %d bytes: %s", sha256[:12], limit, error)
             raise Unfitting from error
