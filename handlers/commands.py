@@ -18,6 +18,7 @@ from handlers.command_text import help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
 from handlers.export_parts import export_files
+from handlers.gallery import Galleries
 from handlers.model import (
     Answer,
     CommandCall,
@@ -26,7 +27,6 @@ from handlers.model import (
     Option,
     OptionKind,
     SlotState,
-    Tally,
 )
 from handlers.moderating import OPTIONS as MODERATION
 from handlers.moderating import Moderating
@@ -39,15 +39,16 @@ from handlers.refinement import Refine
 from handlers.reporting import Reporting
 from handlers.runs import Runs, may_cancel
 from handlers.screen import SETTING
+from handlers.search import LONGEST
 from handlers.services import Services
 from handlers.slots import ENDED
 from handlers.verifying import NEITHER, verify_files, verify_picture
-from imaging.model import Operation
 from prompts.operations import SIZES
 
 RESET = DEFAULT
 WHERE = ("thread", "everywhere")
 SCOPES = ("thread", "channel", "everywhere")
+SEARCH = Option("search", "Words, by:NAME, in:TITLE, in:here, style:NAME, votes:>2, since:2026-11-01", maximum=LONGEST)
 
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
@@ -56,7 +57,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         (Option("text", "What you would like to see", required=True, minimum=1, maximum=2000),),
         opens_thread=True,
     ),
-    CommandSpec("gallery", "The pictures of this thread", in_session=True),
+    CommandSpec("gallery", "The pictures that were made here, to search", (SEARCH,)),
     CommandSpec("queue", "What is being made in this thread, and when it will be there", in_session=True),
     CommandSpec(
         "cancel",
@@ -163,6 +164,7 @@ class Commands:
         runs: Runs,
         receive: Callable[[Incoming], None],
         gate: Gate,
+        galleries: Galleries,
         reporting: Reporting,
         moderating: Moderating,
         clock: Callable[[], datetime],
@@ -170,6 +172,7 @@ class Commands:
         self._services = services
         self._store = services.store
         self._gate = gate
+        self._galleries = galleries
         self._reporting = reporting
         self._moderating = moderating
         self._runs = runs
@@ -205,19 +208,7 @@ class Commands:
         return Answer()
 
     async def _gallery(self, call: CommandCall) -> Answer:
-        session = await self._store.session(call.thread)
-        pictures = await self._store.gallery(call.thread)
-        if not pictures:
-            return Answer("There are no pictures in this thread yet.")
-        votes = await self._store.votes(call.thread)
-        lines = []
-        for picture in pictures:
-            parents = f" from {', '.join(map(str, picture.parents))}" if picture.parents else ""
-            current = " (current)" if picture.number == session.current else ""
-            made = "upload" if picture.operation is Operation.UPLOAD else picture.operation.value
-            told = f"{picture.number}{current}: {picture.description} [{made}{parents}, {picture.person.name}]"
-            lines.append(told + voted(votes.get(picture.number)))
-        return Answer("\n".join(lines))
+        return await self._galleries.page(call)
 
     async def _queue(self, call: CommandCall) -> Answer:
         lines = []
@@ -397,13 +388,6 @@ class Commands:
         ]
         lines += [f"{written}: {summary}" for written, summary in rows.items()]
         return Answer("\n".join(lines))
-
-
-def voted(tally: Tally | None) -> str:
-    """Votes behind a picture's line; nothing where there are none."""
-    if tally is None:
-        return ""
-    return "".join(f" {sign} {count}" for sign, count in (("👍", tally.up), ("👎", tally.down)) if count)
 
 
 def counted(count: int, thing: str) -> str:

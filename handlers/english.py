@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from handlers.brainstorm.model import Card, Phase, RoundPart
+from handlers.model import GalleryPage, Hung
 from handlers.presentation import (
     Activity,
     AtPicture,
@@ -157,6 +158,40 @@ def round_lines(part: RoundPart) -> tuple[str, ...]:
 
 def _about(eta: Duration | None) -> str:
     return "" if eta is None else f", about {words(eta)}"
+
+
+# The gallery
+
+NONE_FOUND = "No picture that you can see here fits that search."
+NONE_YET = "There are no pictures yet that you can see here."
+ABOUT_SEARCH = (
+    "Search by words and by by:NAME, in:TITLE, in:here, style:NAME, votes:>2, since:2026-11-01 and until:2026-11-30."
+)
+
+
+def none_hung(page: GalleryPage) -> str:
+    """Of a page without pictures."""
+    return f"{NONE_FOUND} {ABOUT_SEARCH}" if page.search else NONE_YET
+
+
+def beside_hung(hung: Hung) -> str:
+    """What stands beside a picture's number and description: what it is of, whose it is, since when, and its votes."""
+    picture = hung.picture
+    made = words(Made(picture.operation, picture.parents))
+    votes = f"👍 {hung.votes}" if hung.votes else ""
+    return " · ".join(filter(None, (picture.person.name, made, f"{picture.created:%Y-%m-%d}", votes)))
+
+
+def gallery_words(page: GalleryPage) -> str:
+    """A page for chats that show no pictures, one a line, and how to go on."""
+    if not page.hung:
+        return none_hung(page)
+    lines = []
+    for hung in page.hung:
+        where = f" · “{hung.title}”" if hung.title else ""
+        lines.append(f"#{hung.picture.number} {hung.picture.description} · {beside_hung(hung)}{where}")
+    lines += [f"{name}: /gallery {to}" for name, to in (("Newer ones", page.newer), ("Older ones", page.older)) if to]
+    return "\n".join(lines)
 
 
 # Files that cannot be taken

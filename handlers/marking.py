@@ -70,6 +70,13 @@ class Unmarked:
             data = await asyncio.to_thread(enlarged_file, data)
         return data if max_bytes is None else await self.fit(data, max_bytes)
 
+    async def small(self, sha256: str) -> bytes:
+        from imaging.outputs import THUMBNAIL_BYTES, thumbnail
+
+        await record_of(self._store, sha256)
+        data = await patiently(self._store.picture_bytes, sha256)
+        return await self.fit(await asyncio.to_thread(thumbnail, data), THUMBNAIL_BYTES)
+
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         return data
 

@@ -241,6 +241,33 @@ class Picture:
     """It may be sensitive: it is shown covered, where the platform can."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """A picture of a gallery, as it hangs there."""
+
+    picture: Picture
+    place: int
+    """Its number in the gallery: what is newer has a larger one."""
+    votes: int
+    """How many people voted for it."""
+    title: str
+    """Of its thread; empty where it has none."""
+    post: str | None
+    """The chat's own reference to the answer that shows it, as in `Turn.post`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryPage:
+    """Some pictures of a gallery, the newest first."""
+
+    search: str
+    """As it was written, without a place in the gallery."""
+    hung: tuple[Hung, ...]
+    newer: str | None = None
+    older: str | None = None
+    """The search that brings the page before, and behind, this one; None where there is none."""
+
+
 class SlotState(StrEnum):
     """The life of a place in a reply where a picture belongs."""
 
@@ -427,6 +454,8 @@ class Answer:
     text: str = ""
     files: tuple[File, ...] = ()
     private: bool = True
+    gallery: GalleryPage | None = None
+    """Pictures to look through; `text` says the same in words, for chats that show none."""
 
 
 class OptionKind(StrEnum):
@@ -496,5 +525,7 @@ class CommandCall:
     """False where the place has no session of its own: a channel whose sessions are its threads."""
     max_file_bytes: int | None = None
     """The largest file that can be handed over there; None: any."""
+    pictures: int = 10
+    """So many pictures a page of the gallery has there."""
     files: tuple[Attachment, ...] = ()
     """What came along, where its row takes that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Protocol
 from handlers.model import (
     Answer,
     CommandCall,
+    Hung,
     Incoming,
     Person,
     Picture,
@@ -28,6 +29,7 @@ from handlers.moderation.cases import Block, Case, Entry, Reason, Reported, Ruli
 from handlers.moderation.model import Finding, Subject
 from handlers.presentation import Why
 from handlers.quota_rules import Amounts, Sharers
+from handlers.search import Search
 from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
 
@@ -186,6 +188,19 @@ class Store(Protocol):
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         """The thread's pictures that are there, by number."""
 
+    async def search(
+        self, search: Search, here: ThreadKey, asker: Person, threads: Collection[ThreadKey] | None, *, limit: int
+    ) -> Sequence[Hung]:
+        """Pictures of the server or workspace of a thread that are there, the newest first.
+
+        Left out are those of people who are blocked, and, unless it is about one thread, what people brought.
+
+        Args:
+            here: Where somebody asks.
+            threads: Whose pictures they may see and want to (`Search.title` is not looked at); None: those of all
+                threads there.
+        """
+
     async def made_by(self, chat: str, tenant: str, person: Person, *, limit: int = 20) -> Sequence[Picture]:
         """What one person has had made in a workspace and is there, the newest first, uploads left out."""
 
@@ -306,6 +321,9 @@ class Marking(Protocol):
             handlers.errors.PictureGone: it is not there.
             handlers.errors.StoreError: it cannot be read, after some tries.
             imaging.errors.BadPicture: it cannot be made so small."""
+
+    async def small(self, sha256: str) -> bytes:
+        """The same for a list of pictures: `imaging.outputs.THUMBNAIL_SIDE` pixels at most, and some ten thousand bytes."""
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         """A picture that was put together of others (a comparison, a board), as people are given it."""

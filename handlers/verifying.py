@@ -43,7 +43,7 @@ async def verify_picture(services: Services, thread: ThreadKey, number: int, acc
     """
     picture = await services.store.picture(thread, number)
     if picture is None or picture.state is not PictureState.READY:
-        raise UserError(f"There is no picture {number} here; /gallery lists them.")
+        raise UserError(f"There is no picture {number} here; /gallery in:here lists them.")
     return await _verified(services, await services.marking.copy(picture.sha256), account)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "read_recipe",
     "shrink_to",
     "smaller",
+    "thumbnail",
     "with_recipe",
 ]
 
@@ -36,6 +37,10 @@ SMALL_SIDE = 512
 """Chats show a picture whose sides are shorter as a stamp, so it is posted …"""
 TIMES = 4
 """… so many times as large."""
+THUMBNAIL_SIDE = 512
+"""Longest side of a picture in a list of many, pixels."""
+THUMBNAIL_BYTES = 64_000
+"""Of its file, at most."""
 MAX_RECIPE_BYTES = 1 << 20
 MAX_KEPT_PIXELS = 64_000_000
 """Of a sheet; pictures are smaller."""
@@ -106,6 +111,19 @@ def enlarged(image: Image.Image) -> Image.Image:
     Lanczos, whose sharper details nobody sees at this size."""
     size = posted_size(*image.size)
     return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def thumbnail(data: bytes, side: int = THUMBNAIL_SIDE) -> bytes:
+    """A PNG of at most `side` pixels, without its recipe.
+
+    Raises:
+        BadPicture: not a picture.
+    """
+    image = open_kept(data)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=2)
+    return out.getvalue()
 
 
 def shrink_to(data: bytes, max_bytes: int) -> tuple[bytes, str]:

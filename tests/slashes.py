@@ -7,7 +7,7 @@ ANSWERED = (
     ("  /usage", "Today you have had"),
     ("/Usage!", "Today you have had"),
     ("/help", "Tell me what you would like to see"),
-    ("/gallery", "There are no pictures in this thread yet"),
+    ("/gallery", "There are no pictures yet"),
     ("/settings style: pixel art size:wide", "size: wide"),
     ("/settings size:huge", "size must be one of"),
     ("/settings size", "does not take “size”; write /settings [style:…] [size:…]"),

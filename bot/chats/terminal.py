@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, assert_never
 
 from handlers.brainstorm.model import RoundPart
@@ -198,6 +198,9 @@ class TerminalChat:
 
     async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
         """What a terminal has printed stays."""
+
+    async def seen(self, asker: Person, here: ThreadKey, threads: Sequence[ThreadKey]) -> None:
+        """See `handlers.gallery.KnowsSight`: whoever sits here has made all of them."""
 
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         files = [self._save(file) for file in answer.files]

@@ -22,7 +22,7 @@ from imaging.marking.copies import Layers, enlarged_file, marked, preview, sourc
 from imaging.marking.metadata import SourceType, xmp
 from imaging.marking.signature import Ingredient, Known, Statement
 from imaging.model import Operation
-from imaging.outputs import shrink_to
+from imaging.outputs import THUMBNAIL_BYTES, shrink_to, thumbnail
 
 R = TypeVar("R")
 _Kind: TypeAlias = tuple[str, int | None, bool]
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 NOBODY = Known()
 KEPT_BYTES = 64 * 2**20
 """Of copies at hand: some fifty pictures of 1024², so that a page that is opened again signs nothing again."""
+SMALL = -1
+"""In the place of the most bytes: the copy for lists of pictures."""
 AT_ONCE = 2
 MOST_PARENTS = 4
 UNTIMED_S = 600.0
@@ -100,15 +102,27 @@ class Marks:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def copy(self, sha256: str, max_bytes: int | None = None, *, posted: bool = False) -> bytes:
-        try:
-            picture = await record_of(self._store, sha256)
-        except PictureGone:
-            self._kept.forget(sha256)  # deleted means deleted here too
-            raise
+        picture = await self._known(sha256)
         async with self._locks.setdefault(sha256, asyncio.Lock()):
             data = await self._copy(picture, None, posted)
             fits = max_bytes is None or len(data) <= max_bytes
             return data if fits else await self._copy(picture, max_bytes, posted)
+
+    async def small(self, sha256: str) -> bytes:
+        picture = await self._known(sha256)
+        async with self._locks.setdefault(sha256, asyncio.Lock()):
+            return await self._copy(picture, SMALL, False)
+
+    async def _known(self, sha256: str) -> Picture:
+        """
+        Raises:
+            PictureGone: nothing needs the file any more.
+        """
+        try:
+            return await record_of(self._store, sha256)
+        except PictureGone:
+            self._kept.forget(sha256)  # deleted means deleted here too
+            raise
 
     async def _copy(self, picture: Picture, max_bytes: int | None, posted: bool) -> bytes:
         kind = picture.sha256, max_bytes, posted
@@ -116,15 +130,18 @@ class Marks:
         if kept is not None:
             return kept
         stored = await patiently(self._store.picture_bytes, picture.sha256)
+        most = max_bytes
+        if max_bytes == SMALL:
+            stored, most = await self._run(partial(thumbnail, stored)), THUMBNAIL_BYTES
         drawn = picture.operation is not Operation.UPLOAD
         if not (drawn and self._layers.any):
             if drawn and posted:
                 stored = await self._run(partial(enlarged_file, stored))
-            return stored if max_bytes is None else (await self._run(partial(shrink_to, stored, max_bytes)))[0]
+            return stored if most is None else (await self._run(partial(shrink_to, stored, most)))[0]
         statement = replace(
             self._statement(), edited=picture.operation.makes.keeps_source, parents=await self._parents(picture)
         )
-        data = await self._marked(stored, self._layers, statement, max_bytes, posted=posted)
+        data = await self._marked(stored, self._layers, statement, most, posted=posted)
         if self._unsigned is None:
             self._kept.keep(kind, data)
         return data

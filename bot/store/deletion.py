@@ -11,6 +11,7 @@ from typing import Any
 from bot import audit
 from bot.store import rows
 from bot.store.blocks import Blocks
+from bot.store.gallery import Gallery
 from bot.store.pictures import GONE, Pictures
 from bot.store.turns import Turns
 from handlers.model import Person, ThreadKey
@@ -40,8 +41,11 @@ class Heir:
 class Deletion:
     """On one connection, over the parts that hold what people made. Not thread-safe."""
 
-    def __init__(self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures, blocks: Blocks) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures, blocks: Blocks, gallery: Gallery
+    ) -> None:
         self._db = connection
+        self._gallery = gallery
         self._blocks = blocks
         self._turns = turns
         self._pictures = pictures
@@ -146,6 +150,7 @@ class Deletion:
         self._db.execute(
             f"UPDATE pictures SET state = 'deleted', description = '{GONE}', recipe = NULL WHERE {where}", values
         )
+        self._gallery.forget()
 
     def prune(self, before: float) -> tuple[Forgotten, list[str]]:
         """Delete what was made before a moment; counters stay, so no number is used again."""

@@ -5,12 +5,15 @@ A published migration is never edited: a new one is added below it and to `MIGRA
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sqlite_utils import Database
 
 from bot import audit
-from handlers.model import Person
+from bot.store.gallery import scope_word, spread
+from handlers.model import Person, ThreadKey
+from handlers.moderation.cases import pseudonym
 from imaging.sqlite import transaction
 
 SCHEMA = """
@@ -163,6 +166,52 @@ def reports(db: Database) -> None:
     db.conn.execute("CREATE INDEX pictures_hidden ON pictures (thread, number) WHERE state = 'hidden'")
 
 
+def gallery(db: Database) -> None:
+    """All pictures that are there, in the order in which they came, with an index of their words."""
+    db.conn.execute(
+        "CREATE TABLE gallery (id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, thread TEXT NOT NULL, "
+        "number INTEGER NOT NULL, created REAL NOT NULL, maker TEXT NOT NULL, votes INTEGER NOT NULL, "
+        "UNIQUE (thread, number))"
+    )
+    db.conn.execute("CREATE INDEX gallery_scope ON gallery (scope, id, thread, votes, created)")
+    # Symbols are words too: emoji.
+    db.conn.execute(
+        "CREATE VIRTUAL TABLE gallery_words USING fts5 (description, person, style, scope, "
+        "tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co So'\")"
+    )
+    mine = "thread = old.thread AND number = old.number"
+    unsaid = f"DELETE FROM gallery_words WHERE rowid = (SELECT id FROM gallery WHERE {mine});"
+    gone = f"DELETE FROM gallery WHERE {mine};"
+    for name, event, does in (
+        # One that is shown again hangs where it hung.
+        ("hidden", "UPDATE OF state ON pictures WHEN new.state = 'hidden'", unsaid),
+        ("deleted", "UPDATE OF state ON pictures WHEN new.state = 'deleted'", f"{unsaid} {gone}"),
+        ("pruned", "DELETE ON pictures", f"{unsaid} {gone}"),
+    ):
+        db.conn.execute(f"CREATE TRIGGER gallery_{name} AFTER {event} BEGIN {does} END")
+    for event, row in (("INSERT", "new"), ("DELETE", "old")):
+        db.conn.execute(
+            f"CREATE TRIGGER gallery_votes_{event.lower()} AFTER {event} ON votes BEGIN UPDATE gallery SET votes = "
+            f"(SELECT count(*) FROM votes WHERE thread = {row}.thread AND number = {row}.number AND up = 1) "
+            f"WHERE thread = {row}.thread AND number = {row}.number; END"
+        )
+    found = db.conn.execute(
+        "SELECT t.chat || '/' || t.tenant, p.thread, p.number, p.created, p.description, p.person, p.recipe, "
+        "(SELECT count(*) FROM votes v WHERE v.thread = p.thread AND v.number = p.number AND v.up = 1) "
+        "FROM pictures p JOIN threads t ON t.key = p.thread WHERE p.state = 'ready' ORDER BY p.created, p.number"
+    )
+    for id, (scope, thread, number, created, description, person, recipe, count) in enumerate(found, start=1):
+        who, style = json.loads(person), (json.loads(recipe).get("style") if recipe else None) or ""
+        chat, _, tenant = scope.partition("/")
+        maker = pseudonym(ThreadKey(chat, tenant, "", ""), Person(who["id"], who["name"]))
+        values = (id, scope, thread, number, created, maker, count)
+        db.conn.execute("INSERT INTO gallery VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        words = (id, spread(description), spread(who["name"]), spread(style), scope_word(scope))
+        db.conn.execute(
+            "INSERT INTO gallery_words (rowid, description, person, style, scope) VALUES (?, ?, ?, ?, ?)", words
+        )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -174,6 +223,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     audit_record,
     covered_pictures,
     reports,
+    gallery,
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.store import rows
+from bot.store.gallery import Gallery
 from bot.store.known import Known
 from bot.store.spent import Spent
 from handlers.model import Person, Picture, PictureState, ThreadKey
@@ -20,9 +21,10 @@ GONE = "(deleted)"
 class Pictures:
     """On one connection. Not thread-safe."""
 
-    def __init__(self, connection: sqlite3.Connection, spent: Spent, recent: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, spent: Spent, gallery: Gallery, recent: int) -> None:
         """`recent` is how many a session holds."""
         self._db = connection
+        self._gallery = gallery
         self._spent = spent
         self._recent = recent
         self.known: Known[tuple[str, int], Picture] = Known()
@@ -32,6 +34,7 @@ class Pictures:
         places = ",".join("?" * len(values))
         self._db.execute(f"INSERT INTO pictures ({rows.PICTURE_COLUMNS}, person_id) VALUES ({places})", values)
         self._db.execute("UPDATE threads SET pictures = pictures + 1 WHERE key = ?", (name,))
+        self._gallery.put(picture)
 
     def add(self, picture: Picture, size: int) -> Picture:
         """One that is there already is left as it is, and returned. `size` is the file's, in bytes."""
@@ -112,6 +115,8 @@ class Pictures:
             (states[0].value, name, number, states[1].value),
         ).rowcount
         self.known.pop((name, number), None)
+        if changed and not hidden and (shown := self.get(thread, number)) is not None:
+            self._gallery.put(shown)
         count = -changed if hidden else changed
         self._db.execute("UPDATE threads SET pictures = pictures + ? WHERE key = ?", (count, name))
         return changed > 0

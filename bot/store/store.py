@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from bot.store.threads import ThreadRow
 from handlers.audit import Act
 from handlers.errors import PictureGone, StoreError
 from handlers.model import (
+    Hung,
     Incoming,
     Person,
     Picture,
@@ -43,6 +44,7 @@ from handlers.model import (
 from handlers.moderation.cases import Block, Case, Entry, Reason, Reported, Ruling, pseudonym
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
+from handlers.search import Search
 from imaging.disk import database_sentence, empty_log
 from imaging.sqlite import copy_to, transaction
 
@@ -245,6 +247,11 @@ class SqliteStore:
 
     async def gallery(self, thread: ThreadKey, *, limit: int = 1000) -> Sequence[Picture]:
         return await self._run(self._tables.pictures.gallery, thread, limit)
+
+    async def search(
+        self, search: Search, here: ThreadKey, asker: Person, threads: Collection[ThreadKey] | None, *, limit: int
+    ) -> Sequence[Hung]:
+        return await self._run(self._tables.gallery.find, search, here, asker, threads, limit)
 
     async def made_by(self, chat: str, tenant: str, person: Person, *, limit: int = 20) -> Sequence[Picture]:
         return await self._run(self._tables.pictures.made_by, chat, tenant, person, limit)

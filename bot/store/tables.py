@@ -14,6 +14,7 @@ from bot.store.cases import Cases
 from bot.store.choices import Choices
 from bot.store.deletion import Deletion
 from bot.store.events import Events
+from bot.store.gallery import Gallery
 from bot.store.hands import Hands
 from bot.store.intake import Intake
 from bot.store.pictures import Pictures
@@ -44,13 +45,14 @@ class Tables:
         self.choices = Choices(connection)
         self.votes = Votes(connection)
         self.spent = Spent(connection, spent)
-        self.pictures = Pictures(connection, self.spent, recent_pictures)
+        self.gallery = Gallery(connection)
+        self.pictures = Pictures(connection, self.spent, self.gallery, recent_pictures)
         self.turns = Turns(connection, self.threads, recent_turns)
         self.sessions = Sessions(self.threads, self.turns, self.pictures, self.choices)
         self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent)
         self.cases = Cases(connection, self.pictures)
         self.blocks = Blocks(connection)
-        self.deletion = Deletion(connection, self.turns, self.pictures, self.blocks)
+        self.deletion = Deletion(connection, self.turns, self.pictures, self.blocks, self.gallery)
 
     def undone(self) -> None:
         """Something was rolled back: what is remembered may be of what is not there."""

@@ -298,7 +298,9 @@ async def test_pictures_of_an_older_home_can_be_reported(tmp_path: Path, files: 
     stored = await old.add_picture(picture(await old.reserve_numbers(THREAD, 1)), b"bytes")
     await old.close()
     connection = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
-    for name in ("cases", "reports", "blocks"):
+    for name in ("hidden", "deleted", "pruned", "votes_insert", "votes_delete"):
+        connection.execute(f"DROP TRIGGER gallery_{name}")
+    for name in ("cases", "reports", "blocks", "gallery", "gallery_words"):
         connection.execute(f"DROP TABLE {name}")
     connection.execute("DROP INDEX pictures_hidden")
     before = MIGRATIONS.index(reports)

@@ -67,7 +67,7 @@ async def test_gallery_and_queue_tell_what_there_is(world: World) -> None:
     assert "no pictures" in await give(world, "gallery")
     assert "Nothing" in await give(world, "queue")
     await world.say("a fox", "<image> a fox </image>")
-    assert "1 (current): a fox [image, Anna]" in await give(world, "gallery")
+    assert "#1 a fox · Anna · " in await give(world, "gallery")
     world.pictures.held = True
     world.model.scripts.append("<image> a cat </image>")
     answering = asyncio.create_task(world.desk.receive(message("a cat")))
@@ -82,7 +82,7 @@ async def test_gallery_and_queue_tell_what_there_is(world: World) -> None:
 
 async def test_beside_the_threads_a_command_about_one_says_where_it_belongs(world: World) -> None:
     await world.say("a fox", "Well.")
-    for name in ("gallery", "queue", "cancel", "export"):
+    for name in ("queue", "cancel", "export"):
         answer = await world.desk.command(CommandCall(name, THREAD, ANNA, name, in_thread=False))
         assert answer.text == f"/{name} is about one thread: give it there. The latest here: “a fox”."
     chosen = CommandCall("s", THREAD, ADMIN, "settings", {"size": "wide"}, in_thread=False)

@@ -63,7 +63,9 @@ asyncio.run(main())
 def test_a_command_is_one_row_and_one_method(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     tree.after(
-        "handlers/commands.py", '    CommandSpec("gallery", "The pictures of this thread", in_session=True),\n', ROW
+        "handlers/commands.py",
+        '    CommandSpec("gallery", "The pictures that were made here, to search", (SEARCH,)),\n',
+        ROW,
     )
     tree.after(
         "handlers/commands.py",

@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -153,12 +153,21 @@ class WebChat:
         """Pages know from the thread's pictures which are there."""
         await self.publish_pictures(turn.thread)
 
+    async def seen(self, asker: Person, here: ThreadKey, threads: Sequence[ThreadKey]) -> Collection[ThreadKey] | None:
+        """See `handlers.gallery.KnowsSight`: what stands in their list of threads."""
+        if self.residents.people is None:
+            return None
+        rights = await self.residents.seen(self.residents.as_member(asker))
+        return [key for key in threads if rights(key.thread) is not None]
+
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """To the pages that the asker has open in the thread, or to all; files are fetched by their links."""
         only = call.person.id if answer.private else None
         links = self.shelf.put(call.person.id, answer.files)
         files = [views.link(file, link) for file, link in zip(answer.files, links, strict=True)]
         message = {"type": "answer", "command": call.name, "text": answer.text, "files": files}
+        if answer.gallery is not None:
+            message["search"] = answer.gallery.search
         self.hub.publish(call.thread.thread, f"answer/{call.event}", message, person=only)
 
     def key(self, thread: str) -> ThreadKey:

@@ -125,6 +125,10 @@ class Residents:
 
         return listed
 
+    def as_member(self, person: Person) -> Member | None:
+        """Somebody whom the page let in, as far as what they may see depends on it."""
+        return Member(person.id, person.name, House.MEMBER) if self else None
+
     async def forget(self, person: Person) -> None:
         if self.people is not None:
             await self.ask(lambda register: register.remove(person.id))
