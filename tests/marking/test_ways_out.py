@@ -16,6 +16,7 @@ MARKS = "sheet"
 MAY = {
     "handlers/ports.py:picture_bytes": "declares it",
     "handlers/marking.py:copy": "the twin that marks nothing, where the host wants that",
+    "handlers/marking.py:small": "the same for lists",
     "bot/store/store.py:picture_bytes": "is the store",
     "bot/marking/marks.py:_copy": "marks",
     "bot/marking/marks.py:_parents": "a statement names them",
