@@ -323,7 +323,7 @@ class Marking(Protocol):
             imaging.errors.BadPicture: it cannot be made so small."""
 
     async def small(self, sha256: str) -> bytes:
-        """The same for a list of pictures: `imaging.outputs.THUMBNAIL_SIDE` pixels at most, and some ten thousand bytes."""
+        """The same for a list of pictures: a file of at most `imaging.outputs.THUMBNAIL_BYTES`."""
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         """A picture that was put together of others (a comparison, a board), as people are given it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bot.marking import checkup
 from bot.marking.certificate import certificate
@@ -23,6 +24,7 @@ from imaging.findings import Level
 from imaging.marking.copies import enlarged_file
 from imaging.marking.metadata import SourceType, source_type
 from imaging.model import Operation
+from imaging.outputs import THUMBNAIL_BYTES
 from tests.fakes import ANNA, THREAD, png
 from tests.marking.conftest import Place
 from tests.marking.reading import is_copy, pixels, said, signed
@@ -262,3 +264,19 @@ async def test_what_a_chat_posts_is_larger_than_what_is_stored_and_marked_like_i
         assert pixels(shown.files[0].data).shape == pixels(posted).shape
     finally:
         await place.stop()
+
+
+async def test_small_copies_for_lists_are_marked_kept_at_hand_and_go_with_their_picture(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    await place.upload("mine", png(5, 900, 300), "Nice.")
+    made, brought = (await place.picture(1)).sha256, (await place.picture(2)).sha256
+    small = await place.marks.small(made)
+    assert len(small) <= THUMBNAIL_BYTES
+    assert source_type(packet_of(small)) == SourceType.GENERATED
+    assert said(small).actions
+    assert small == await place.marks.small(made), "two signings differ"
+    assert Image.open(io.BytesIO(await place.marks.small(brought))).size == (512, 171)
+    assert max(Image.open(io.BytesIO(await Unmarked(place.store).small(brought))).size) == 512
+    await place.store.delete_picture(THREAD, 1)
+    with pytest.raises(PictureGone):
+        await place.marks.small(made)
