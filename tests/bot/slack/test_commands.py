@@ -56,7 +56,7 @@ async def test_channels_are_linked_and_groups_named_without_calling_anybody(worl
     assert told == "allow: <#C123>\ndeny: `S9`\ndeny: `guest`\n&lt;!channel&gt; &lt;@U1&gt; &lt;#x&gt;"
 
 
-@pytest.mark.parametrize("text", ["gallery", "queue", "cancel", "export"])
+@pytest.mark.parametrize("text", ["queue", "cancel", "export"])
 async def test_what_is_about_a_thread_needs_one(world: World, text: str) -> None:
     await world.peer.send("slash_commands", slash(text))
     await world.peer.until(lambda: bool(world.peer.ephemeral))
