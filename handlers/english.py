@@ -128,7 +128,6 @@ def round_head(part: RoundPart) -> str:
 def round_state(part: RoundPart) -> str:
     """How the round stands, as one line."""
     voted = f"{part.voters} {'person has' if part.voters == 1 else 'people have'} voted"
-    votes = "1 vote" if part.dots == 1 else f"{part.dots} votes"
     match part.phase:
         case Phase.THINKING:
             return "Thinking of different directions…"
@@ -136,18 +135,27 @@ def round_state(part: RoundPart) -> str:
             return "Drawing the drafts; the vote opens when they are there."
         case Phase.OPEN:
             hidden = "; counts are told when it closes" if part.anonymous else ""
-            return f"The vote is open: {votes} for each person. So far {voted}{hidden}."
+            return f"The vote is open: {votes_told(part.dots)} for each person. So far {voted}{hidden}."
         case Phase.CLOSED | Phase.OVER:
             return f"The vote is closed: {voted}."
         case _:
             assert_never(part.phase)
 
 
+def votes_told(votes: int) -> str:
+    return f"{votes} {'vote' if votes == 1 else 'votes'}"
+
+
+def comes_from(card: Card) -> str:
+    """Which pictures of earlier rounds an idea comes from; nothing where there are none."""
+    return f"from {', '.join(f'#{number}' for number in card.parents)}" if card.parents else ""
+
+
 def card_line(card: Card) -> str:
     """One idea, with what it has got, without marks."""
-    votes = "" if card.votes is None else f" · {card.votes} {'vote' if card.votes == 1 else 'votes'}"
-    comes = f" · from {', '.join(f'#{number}' for number in card.parents)}" if card.parents else ""
-    return f"#{card.picture} {card.title}{votes}{' · winner' if card.winner else ''}{comes} — {card.why}"
+    votes = "" if card.votes is None else votes_told(card.votes)
+    said = (f"#{card.picture} {card.title}", votes, "winner" if card.winner else "", comes_from(card))
+    return f"{' · '.join(filter(None, said))} — {card.why}"
 
 
 def round_lines(part: RoundPart) -> tuple[str, ...]:

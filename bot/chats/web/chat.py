@@ -150,7 +150,8 @@ class WebChat:
         self.hub.notice(thread.thread, None, sentence, None)
 
     async def redraw(self, turn: Turn, gone: Mapping[int, Why]) -> None:
-        """Pages know from the thread's pictures which are there."""
+        """Pages know from the thread's pictures which are there; of the answer they are told for what else changes."""
+        self.hub.publish(turn.thread.thread, f"redrawn/{turn.id}", {"type": "redrawn", "turn": views.turn(turn)})
         await self.publish_pictures(turn.thread)
 
     async def seen(self, asker: Person, here: ThreadKey, threads: Sequence[ThreadKey]) -> Collection[ThreadKey] | None:

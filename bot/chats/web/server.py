@@ -48,6 +48,7 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
     "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
+    "wall.js", "wall.css", "brainstorm.js",
 )  # fmt: skip
 
 

@@ -6,8 +6,19 @@ import base64
 from typing import Any, assert_never
 
 from handlers.brainstorm.model import RoundPart
-from handlers.english import Sentence, alt_text, missing, round_lines, status, words
+from handlers.english import (
+    Sentence,
+    alt_text,
+    comes_from,
+    missing,
+    round_head,
+    round_state,
+    status,
+    votes_told,
+    words,
+)
 from handlers.model import (
+    Action,
     Answer,
     CommandSpec,
     File,
@@ -22,7 +33,7 @@ from handlers.model import (
     Turn,
 )
 from handlers.ports import ThreadSummary
-from handlers.presentation import Made, Missing, Why, caption, offered, progress
+from handlers.presentation import Made, Missing, Why, caption, offered, offered_round, progress
 
 Json = dict[str, Any]
 
@@ -68,8 +79,40 @@ def part(value: ReplyPart) -> Json:
         case NoticePart():
             return {"kind": "notice", "text": value.sentence}
         case RoundPart():
-            return {"kind": "notice", "text": "\n".join(round_lines(value))}
+            return round_part(value)
     assert_never(value)
+
+
+def round_part(value: RoundPart) -> Json:
+    """A round of a brainstorm. Its drafts are the pictures of the same answer that have the cards' numbers."""
+    offers = offered_round(value)
+    return {
+        "kind": "round",
+        "phase": value.phase.value,
+        "head": round_head(value),
+        "topic": value.topic,
+        "took_up": value.took_up,
+        "cards": [
+            {
+                "number": card.picture,
+                "title": card.title,
+                "why": card.why,
+                "from": comes_from(card),
+                "votes": None if card.votes is None else votes_told(card.votes),
+                "winner": card.winner,
+            }
+            for card in value.cards
+        ],
+        "vote": next((offer.label for offer in offers if offer.action is Action.DOT), None),
+        "offers": [
+            {"action": offer.action.value, "label": offer.label} for offer in offers if offer.action is not Action.DOT
+        ],
+        "state": round_state(value),
+        "closes": None if value.closes is None else value.closes.isoformat(),
+        "dots": value.dots,
+        "anonymous": value.anonymous,
+        "remarks": list(value.remarks),
+    }
 
 
 def reply(value: Reply) -> Json:

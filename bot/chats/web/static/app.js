@@ -1,5 +1,6 @@
 // Wires the page together: which thread is open, what comes in, what the buttons do.
 import * as api from "./api.js";
+import { Brainstorm } from "./brainstorm.js";
 import { Composer } from "./composer.js";
 import { comparePictures, editDialog, showAnswer } from "./dialogs.js";
 import { $, el, toast } from "./dom.js";
@@ -11,6 +12,7 @@ import { Viewer } from "./viewer.js";
 let thread = null, stopFollowing = () => {};
 const board = new Board($("turns"), $("log"), act);
 const viewer = new Viewer(board, act);
+const brainstorm = new Brainstorm(() => thread, run);
 const sharing = new SharingSwitch(() => thread);
 const narrow = matchMedia("(max-width: 1080px)");
 
@@ -39,6 +41,8 @@ function receive(message) {
   else if (message.type === "said") board.heard(message);
   else if (message.type === "stored") board.stored(message.event, message.turn);
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
+  else if (message.type === "redrawn") board.redrawn(message.turn);
+  else if (message.type === "mine") board.mine(message);
   else if (message.type === "pictures") board.pushed(message);
   else if (message.type === "answer") answered(message);
   else if (message.type === "notice") toast(message.sentence, composer.giveBack(message.event) ? "error" : "info");
@@ -87,6 +91,7 @@ function when(iso) {
 }
 
 async function act(action, part) {
+  if (action.startsWith("round-")) return brainstorm.press(action.slice("round-".length), part);
   if (action === "view") return viewer.open(part);
   if (action === "talk") return composer.talkAbout(part.number);
   if (action === "edit") return editDialog(part, (details) => run("edit", part, details));
@@ -103,6 +108,7 @@ async function run(action, part, details = {}) {
   try {
     const answer = await api.press(thread, action, { picture: part.number, slot: part.slot, ...details });
     if (action === "recipe") showAnswer(`Recipe of #${part.number}`, answer);
+    else if (action === "state") showAnswer("How the round stands", answer);
     else if (answer.text) toast(answer.text, "info");
   } catch (error) { toast(error.message); }
 }
@@ -165,6 +171,7 @@ async function start() {
   api.about().then((data) => {
     $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));
     composer.completion.commands = data.commands;
+    brainstorm.know(data.commands);
     composer.limit = data.max_upload_mb * 2 ** 20;
     $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
   }).catch((error) => toast(error.message));

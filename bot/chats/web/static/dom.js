@@ -21,6 +21,12 @@ export function svg(tag, attributes = {}) {
   return node;
 }
 
+/** Make `nodes` the children of `parent`, touching only what changed. */
+export function place(parent, nodes) {
+  nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
+  while (parent.children.length > nodes.length) parent.lastElementChild.remove();
+}
+
 /** Say something to screen readers without moving the focus. */
 export function announce(sentence) { $("status").textContent = sentence; }
 

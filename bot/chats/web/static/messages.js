@@ -1,7 +1,8 @@
 // The conversation: one view a turn, updated in place so that nothing flickers or loses the focus.
-import { $, announce, el, pictureUrl } from "./dom.js";
+import { $, announce, el, pictureUrl, place } from "./dom.js";
 import { render } from "./markdown.js";
 import { Card } from "./pictures.js";
+import { Wall } from "./wall.js";
 
 const blank = (part) => part.kind === "text" && !/[\p{L}\p{N}]/u.test(part.text);
 const short = (part) => part.text.length <= 110 && !part.text.trim().includes("\n");
@@ -21,7 +22,9 @@ class TurnView {
     this.turn = turn;
     const nodes = turn.role === "user" ? this.#user(turn) : [];
     let row = null, rows = 0, lead = "";
+    const round = turn.parts.find((part) => part.kind === "round"), ideas = new Set(round?.cards.map((card) => card.number));
     turn.parts.forEach((part, index) => {
+      if (part.kind === "picture" && ideas.has(part.number)) return; // it stands on the wall
       if (part.kind === "picture") {
         if (!row) {
           row = this.#keyed(`row${rows++}`, () => ({ node: el("div", { class: "row" }) })).node;
@@ -38,7 +41,7 @@ class TurnView {
         return;
       }
       row = null;
-      const node = this.#words(part, index);
+      const node = part.kind === "round" ? this.#wall(part, turn) : this.#words(part, index);
       if (node) nodes.push(node);
     });
     if (turn.thinking && !nodes.length) nodes.push(this.#keyed("dots", dots).node);
@@ -57,8 +60,16 @@ class TurnView {
     return nodes;
   }
 
-  #card(part) {
-    const view = this.#keyed(`slot/${part.slot}`, () => new Card(part, this.board.act));
+  #wall(round, turn) {
+    const wall = this.#keyed("round", () => new Wall(this.board.act));
+    const drafts = turn.parts.filter((part) => part.kind === "picture").map((part) => [part.number, this.#card(part, []).node]);
+    wall.update(round, new Map(drafts), this.board.dots, this.board.leads);
+    return wall.node;
+  }
+
+  /** `placed` are the actions that are buttons, where these are not the usual ones. */
+  #card(part, placed) {
+    const view = this.#keyed(`${placed ? "idea" : "slot"}/${part.slot}`, () => new Card(part, this.board.act, placed));
     this.board.cards.set(part.number, view);
     view.update(part, this.board.known(part.number), this.board.current, this.board.gone(part));
     return view;
@@ -94,12 +105,6 @@ class TurnView {
 
 const dots = () => ({ node: el("div", { class: "thinking", role: "img", "aria-label": "Thinking" }, el("i"), el("i"), el("i")) });
 
-/** Make `nodes` the children of `parent`, touching only what changed. */
-function place(parent, nodes) {
-  nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
-  while (parent.children.length > nodes.length) parent.lastElementChild.remove();
-}
-
 export class Board {
   constructor(root, log, act) {
     this.root = root;
@@ -122,6 +127,9 @@ export class Board {
     this.complete = false;
     this.current = null;
     this.me = null;
+    /** The ideas of brainstorms for which this visitor votes, and whether the newest round is theirs to lead. */
+    this.dots = new Set();
+    this.leads = false;
     this.root.replaceChildren();
   }
 
@@ -143,6 +151,7 @@ export class Board {
   snapshot(message) {
     const first = !this.complete;
     this.me = message.me;
+    this.#mine(message);
     // A picture is stored before its part is ready: what is ready in a snapshot, and is not among its pictures, was deleted.
     for (const part of message.turns.flatMap((turn) => turn.parts)) if (part.state === "ready") this.settled.add(part.number);
     this.#learn(message);
@@ -157,6 +166,23 @@ export class Board {
   pushed(message) {
     this.#learn(message);
     for (const view of this.turns.values()) view.update(view.turn);
+  }
+
+  /** What of brainstorms is this visitor's own. */
+  mine(message) {
+    this.#mine(message);
+    for (const view of this.turns.values()) view.update(view.turn);
+  }
+
+  #mine(message) {
+    this.dots = new Set(message.dots);
+    this.leads = message.leads;
+  }
+
+  /** An answer whose pictures or round have changed after it was finished. One that is not shown here stays so. */
+  redrawn(turn) {
+    const view = this.turns.get(turn.id);
+    if (view?.turn.final) view.update(turn);
   }
 
   #learn(message) {
@@ -209,7 +235,7 @@ export class Board {
       if (part.kind === "picture" && part.state === "failed" && was?.state !== "failed") announce(part.sentence || "A picture failed.");
     }
     const words = turn.parts.filter((part) => part.kind === "text" || part.kind === "notice").map((part) => part.text).join(" ").trim();
-    if (turn.final && before && !before.final && !turn.parts.some((part) => part.kind === "picture")) announce(words);
+    if (turn.final && before && !before.final && !turn.parts.some((part) => part.kind === "picture" || part.kind === "round")) announce(words);
     else if (!before) announce("Easel is answering.");
   }
 

@@ -27,8 +27,9 @@ function intoSight(menu, box) {
 
 export class Card {
   /** `act(action, picture, part)` is called for every button. */
-  constructor(part, act) {
+  constructor(part, act, placed = PLACED) {
     this.act = act;
+    this.placed = placed;
     this.node = el("figure", { class: "card", tabindex: "-1" });
     this.key = "";
     this.update(part, null);
@@ -93,7 +94,7 @@ export class Card {
     const frame = covered
       ? el("button", { type: "button", class: "frame covered", "aria-label": `${part.covered}; show it`, onclick: () => this.#uncover(part, isCurrent) }, picture, el("span", {}, part.covered))
       : el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
-    const placed = part.offers.filter((offer) => PLACED.includes(offer.action));
+    const placed = part.offers.filter((offer) => this.placed.includes(offer.action));
     const actions = el("div", { class: "actions" }, ...placed.map((offer) => this.#button(offer.action, offer.label)), this.#menu(part));
     actions.querySelector("[data-action=select]")?.setAttribute("aria-pressed", String(isCurrent));
     this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
@@ -109,7 +110,7 @@ export class Card {
 
   #menu(part) {
     const box = el("div", {});
-    const entries = part.offers.filter((offer) => !PLACED.includes(offer.action)).map((offer) => this.#button(offer.action, offer.entry));
+    const entries = part.offers.filter((offer) => !this.placed.includes(offer.action)).map((offer) => this.#button(offer.action, offer.entry));
     const last = entries.filter((entry) => entry.dataset.action === "delete");
     for (const entry of last) entry.classList.add("danger");
     box.append(...entries.filter((entry) => !last.includes(entry)), this.#button("talk", "Talk about this one"),
