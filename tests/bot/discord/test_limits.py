@@ -8,6 +8,7 @@ import pytest
 
 from handlers.model import Person, TextPart
 from handlers.ports import ChatUnavailable
+from handlers.presentation import Why
 from tests.bot.discord.fakes import picture
 from tests.bot.discord.test_answers import noise
 from tests.bot.discord.wire import MENTION, Process
@@ -62,6 +63,28 @@ async def test_a_message_too_old_to_be_edited_is_continued_in_a_new_one(
     [answer] = peer.said(key.thread)
     assert answer["id"] != old["id"]
     assert len(answer["attachments"]) == 1
+
+
+async def test_an_answer_that_went_on_in_a_new_message_is_found_there_after_a_restart(
+    peer: DiscordPeer, process: Process
+) -> None:
+    key = await process.asked()
+    await process.handlers.reply("turn-1", key, (TextPart("A fox"), process.picture(key)))
+    [old] = peer.said(key.thread)
+    peer.too_old.add(old["id"])
+    await process.chat.redraw(process.store.turns_["turn-1"], {1: Why.HIDDEN})
+    [moved] = peer.said(key.thread)
+    await process.chat.stop()
+    second = Process(peer, process)
+    await second.start()
+    await second.done("discord resume")
+    try:
+        await second.chat.redraw(second.store.turns_["turn-1"], {})
+        [shown] = peer.said(key.thread)
+        assert shown["id"] == moved["id"] != old["id"]
+        assert len(shown["attachments"]) == 1
+    finally:
+        await second.chat.stop()
 
 
 async def test_an_archived_thread_is_opened_again(peer: DiscordPeer, process: Process) -> None:

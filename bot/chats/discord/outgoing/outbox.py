@@ -25,6 +25,9 @@ EARLIER = timedelta(minutes=2)
 """Our clock and Discord's may differ so much."""
 POSTED = "post:"
 SENDING = "sending:"
+MOVED = "moved:"
+"""Of an answer that stands in other messages than when it was finished. No start forgets it, as it does the others:
+the store knows the messages of then."""
 
 
 class Outbox:
@@ -33,10 +36,12 @@ class Outbox:
     def __init__(self, memory: KeyValue, turn: str) -> None:
         self._memory = memory
         self._turn = turn
+        self.finished = False
+        """The answer was finished before, and is shown again."""
 
     async def known(self) -> str | None:
-        """The ids that an earlier run noted."""
-        return await self._memory.get(POSTED + self._turn)
+        """The ids that were noted last."""
+        return await self._memory.get(MOVED + self._turn) or await self._memory.get(POSTED + self._turn)
 
     async def intend(self, index: int, view: MessageView) -> None:
         """The answer's message number `index` is going to be sent."""
@@ -44,7 +49,7 @@ class Outbox:
         await self._memory.put(SENDING + self._turn, f"{index} {since} {_digest(_texts(view), _ids(view))}")
 
     async def sent(self, ids: str) -> None:
-        await self._memory.put(POSTED + self._turn, ids)
+        await self._memory.put((MOVED if self.finished else POSTED) + self._turn, ids)
         await self._memory.put(SENDING + self._turn, None)
 
     async def lost(self, index: int, outlet: Outlet) -> discord.Message | None:
@@ -55,7 +60,8 @@ class Outbox:
         intended, since, digest = line.split(" ")
         if int(intended) != index:
             return None
-        others = {id for _, ids in await self._memory.items(POSTED) for id in ids.split(",")}
+        noted = [*await self._memory.items(POSTED), *await self._memory.items(MOVED)]
+        others = {id for _, ids in noted for id in ids.split(",")}
 
         def ours(message: discord.Message) -> bool:
             return str(message.id) not in others and _digest(_texts_of(message), _ids_of(message)) == digest

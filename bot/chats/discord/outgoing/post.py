@@ -110,6 +110,7 @@ class DiscordPost:
 
     async def redraw(self, reply: Reply, gone: Mapping[int, Why]) -> None:
         """Show a finished answer again without the pictures that are gone, and with all others."""
+        self._outbox.finished = True
         async with self._lock:
             await self._bring(reply, last=True, gone=gone)
 
