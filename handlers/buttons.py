@@ -14,7 +14,7 @@ from typing import assert_never
 
 from handlers.answering import Answering
 from handlers.audit import Act, note_others
-from handlers.english import alt_text
+from handlers.english import Sentence, alt_text
 from handlers.errors import NoSuchPicture, NotAllowed, UserError
 from handlers.ids import turn_id
 from handlers.making import Draft, Making, Order, parent_of
@@ -89,6 +89,8 @@ class Buttons:
                 Action.DOT | Action.OPEN | Action.CLOSE | Action.NEXT | Action.FINISH | Action.STATE | Action.LEAD
             ):  # fmt: skip
                 return Answer("There is no brainstorm in this thread.")
+            case Action.SETTINGS:
+                return Answer(Sentence.ROUND_SETTINGS)
         picture = await self._picture(press)
         match press.action:
             case Action.SELECT:

@@ -103,7 +103,7 @@ def read_arguments(spec: CommandSpec, rest: str, writing: Writing = TYPED) -> di
     if missing:
         raise BadCommand(f"{writing.prefix}{spec.name} needs {' and '.join(missing)}; {usage(spec, writing)}.")
     options = {option.name: option for option in spec.options}
-    return {key: _value(options[key], value, writing) for key, value in given.items()}
+    return {key: read_value(options[key], value, writing) for key, value in given.items()}
 
 
 def _single(option: Option, rest: str) -> dict[str, str]:
@@ -149,7 +149,11 @@ def _bare(value: str) -> str:
     return value[1:-1].strip() if closing is not None and len(value) > 1 and value.endswith(closing) else value
 
 
-def _value(option: Option, value: str, writing: Writing) -> str | int:
+def read_value(option: Option, value: str, writing: Writing = TYPED) -> str | int:
+    """
+    Raises:
+        BadCommand: it is no value of this option; says what is.
+    """
     if option.choices and option.kind is not OptionKind.STYLE and value not in option.choices:
         raise BadCommand(f"{option.name} must be one of: {', '.join(option.choices)}.")
     if option.kind in (OptionKind.CHANNEL, OptionKind.PERSON, OptionKind.ROLE):

@@ -15,6 +15,7 @@ from handlers.presentation import (
     Caption,
     Drawing,
     Duration,
+    Idea,
     Made,
     Missing,
     Progress,
@@ -43,6 +44,9 @@ class Sentence(StrEnum):
     GO_BY = "Pictures to go by"
     GO_BY_HINT = "They become numbered pictures of the thread."
     DRAW = "Draw it"
+    ROUND = "Settings of the brainstorm"
+    ROUND_SAVE = "Save"
+    ROUND_SETTINGS = "Who began the brainstorm changes it with /brainstorm, for example /brainstorm minutes:10 votes:3."
 
 
 MADE_WITH_AI = " (made with AI)"
@@ -142,6 +146,11 @@ def round_state(part: RoundPart) -> str:
             assert_never(part.phase)
 
 
+def closes(moment: str) -> str:
+    """When a vote closes by itself; `moment` as a chat writes it, such as "in 5 minutes"."""
+    return f"It closes {moment}."
+
+
 def votes_told(votes: int) -> str:
     return f"{votes} {'vote' if votes == 1 else 'votes'}"
 
@@ -151,11 +160,33 @@ def comes_from(card: Card) -> str:
     return f"from {', '.join(f'#{number}' for number in card.parents)}" if card.parents else ""
 
 
+def card_notes(card: Card) -> tuple[str, ...]:
+    """What an idea has got."""
+    votes = "" if card.votes is None else votes_told(card.votes)
+    return tuple(filter(None, (votes, "winner" if card.winner else "", comes_from(card))))
+
+
 def card_line(card: Card) -> str:
     """One idea, with what it has got, without marks."""
-    votes = "" if card.votes is None else votes_told(card.votes)
-    said = (f"#{card.picture} {card.title}", votes, "winner" if card.winner else "", comes_from(card))
-    return f"{' · '.join(filter(None, said))} — {card.why}"
+    return f"{' · '.join((f'#{card.picture} {card.title}', *card_notes(card)))} — {card.why}"
+
+
+def idea_notes(idea: Idea) -> tuple[str, ...]:
+    """What an idea has got, and what is to say of its draft."""
+    if idea.said is not None:
+        return (*card_notes(idea.card), words(idea.said))
+    covered = idea.draft is not None and idea.draft.spoiler
+    return (*card_notes(idea.card), *((Sentence.COVERED.value,) if covered else ()))
+
+
+def dot_label(card: Card) -> str:
+    """On the button that votes for an idea."""
+    return f"#{card.picture}" if card.votes is None else f"#{card.picture} · {card.votes}"
+
+
+def more_with(numbers: Sequence[int]) -> str:
+    """Over a menu of what can be done with pictures."""
+    return f"More with {', '.join(f'#{number}' for number in numbers)}…"
 
 
 def round_lines(part: RoundPart) -> tuple[str, ...]:

@@ -171,6 +171,8 @@ class Action(StrEnum):
     """How the round stands, to who asks."""
     LEAD = "lead"
     """Go on with a brainstorm's winner, in a thread of its own."""
+    SETTINGS = "settings"
+    """Of a brainstorm: chats with forms open one."""
     REPORT = "report"
     """To the moderators; enough reports hide it from everybody."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from handlers.brainstorm.model import Phase, RoundPart
+from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Action, PicturePart, PictureState, Reply, ReplyPart, SlotState
 from imaging.model import Operation
 
@@ -82,6 +82,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.NEXT, When.VOTED, "Next round", works=True),
     Offer(Action.FINISH, When.VOTED, "Finish", works=True),
     Offer(Action.STATE, When.ROUND, "State"),
+    Offer(Action.SETTINGS, When.ROUND, "Settings…"),
     Offer(Action.LEAD, When.END, "Go on with the winner", works=True),
 )
 """In the order of menus."""
@@ -116,6 +117,40 @@ def offered_round(part: RoundPart) -> tuple[Offer, ...]:
 def round_of(parts: Sequence[ReplyPart]) -> RoundPart | None:
     """The round that an answer shows."""
     return next((part for part in parts if isinstance(part, RoundPart)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """A card of a round beside its draft."""
+
+    card: Card
+    draft: PicturePart | None
+    """None: the answer has none, or not yet."""
+    said: Caption | None
+    """How far the draft is, or why it is not there; None: it is."""
+    open: bool
+    """Whether people can vote for it now."""
+
+
+def ideas(parts: Sequence[ReplyPart], gone: Mapping[int, Why]) -> tuple[Idea, ...]:
+    """The cards of the round that an answer shows. `gone`: numbers of drafts that are not there any more."""
+    shown = round_of(parts)
+    if shown is None:
+        return ()
+    drafts = {part.number: part for part in parts if isinstance(part, PicturePart)}
+    return tuple(_idea(card, drafts.get(card.picture), shown.phase, gone) for card in shown.cards)
+
+
+def _idea(card: Card, draft: PicturePart | None, phase: Phase, gone: Mapping[int, Why]) -> Idea:
+    said = None if draft is None else caption(draft, gone=gone.get(draft.number))
+    there = isinstance(said, Made)
+    return Idea(card, draft, None if there else said, open=there and phase is Phase.OPEN)
+
+
+def apart(parts: Sequence[ReplyPart]) -> tuple[ReplyPart, ...]:
+    """What an answer shows besides the drafts of its round, which stand within the round."""
+    drafts = {idea.draft.slot for idea in ideas(parts, {}) if idea.draft is not None}
+    return tuple(part for part in parts if not (isinstance(part, PicturePart) and part.slot in drafts))
 
 
 class Unit(StrEnum):

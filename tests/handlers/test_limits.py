@@ -80,6 +80,14 @@ PRESSES: list[tuple[Action, bool]] = [
     (Action.STOP, False),
     (Action.DELETE, False),
     (Action.REPORT, False),
+    (Action.DOT, False),
+    (Action.OPEN, False),
+    (Action.CLOSE, False),
+    (Action.NEXT, True),
+    (Action.FINISH, True),
+    (Action.STATE, False),
+    (Action.LEAD, True),
+    (Action.SETTINGS, False),
 ]
 
 

@@ -30,6 +30,7 @@ from bot.chats.discord.incoming.members import Members
 from bot.chats.discord.incoming.menus import Menus
 from bot.chats.discord.incoming.presses import Presses
 from bot.chats.discord.incoming.reactions import Reactions
+from bot.chats.discord.incoming.round_forms import RoundForms
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.outgoing.covers import Covers
 from bot.chats.discord.outgoing.layout import laid_out
@@ -158,12 +159,16 @@ class DiscordChat:
         client = EaselClient(self._config, self._tasks, self._memory, message_content=message_content)
         answers = Answers(client, self._media)
         arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
-        presses = Presses(client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config)
+        forms = RoundForms(self._handlers, self._store, answers, self._tasks, self._commands)
+        presses = Presses(
+            client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config, forms
+        )
         client.wire(
             arrivals,
             Calls(client, self._handlers, self._store, answers, self._tokens, self._tasks, self._memory, self._config),
             presses,
             Menus(client, self._handlers, presses, answers, self._tasks),
+            forms,
             Reactions(client, self._handlers),
             self._commands,
             self._connected,

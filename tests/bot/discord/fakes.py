@@ -38,20 +38,13 @@ from handlers.model import (
 )
 from handlers.ports import Chat, ChatUnavailable, Store
 from imaging.model import Operation
+from tests.bot.rounds import ROW
 from tests.fakes import png
 
 SPECS = (
     *COMMANDS,
     # Rows of kinds that the table has none of yet.
-    CommandSpec(
-        "brainstorm",
-        "Different directions",
-        (
-            Option("topic", "About what", required=True),
-            Option("ideas", "How many", OptionKind.NUMBER, minimum=2, maximum=8),
-        ),
-        opens_thread=True,
-    ),
+    ROW,
     CommandSpec("credit", "What somebody used", (Option("person", "Of whom", OptionKind.PERSON),)),
     CommandSpec(
         "paint",

@@ -35,9 +35,12 @@ def test_a_round_is_stored_as_it_is(phase: Phase, last: bool) -> None:
     ("part", "wanted"),
     [
         (replace(ROUND, phase=Phase.THINKING, cards=()), set()),
-        (replace(ROUND, phase=Phase.DRAWING), {Action.STATE}),
-        (ROUND, {Action.DOT, Action.CLOSE, Action.STATE}),
-        (replace(ROUND, phase=Phase.CLOSED), {Action.OPEN, Action.NEXT, Action.FINISH, Action.STATE}),
+        (replace(ROUND, phase=Phase.DRAWING), {Action.STATE, Action.SETTINGS}),
+        (ROUND, {Action.DOT, Action.CLOSE, Action.STATE, Action.SETTINGS}),
+        (
+            replace(ROUND, phase=Phase.CLOSED),
+            {Action.OPEN, Action.NEXT, Action.FINISH, Action.STATE, Action.SETTINGS},
+        ),
         (replace(ROUND, phase=Phase.OVER), set()),
         (replace(ROUND, phase=Phase.CLOSED, last=True), {Action.LEAD}),
     ],

@@ -21,6 +21,7 @@ from bot.chats.discord.incoming.menus import Menus
 from bot.chats.discord.incoming.modals import read_form
 from bot.chats.discord.incoming.presses import Presses
 from bot.chats.discord.incoming.reactions import Reactions
+from bot.chats.discord.incoming.round_forms import RoundForms
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.trouble import FAILURES
 from handlers.model import CommandSpec
@@ -54,6 +55,7 @@ class EaselClient(discord.AutoShardedClient):
     arrivals: Arrivals
     calls: Calls
     presses: Presses
+    round_forms: RoundForms
     reactions: Reactions
 
     def __init__(self, config: DiscordConfig, tasks: Tasks, memory: KeyValue, *, message_content: bool) -> None:
@@ -88,12 +90,14 @@ class EaselClient(discord.AutoShardedClient):
         calls: Calls,
         presses: Presses,
         menus: Menus,
+        round_forms: RoundForms,
         reactions: Reactions,
         commands: Sequence[CommandSpec],
         ready: Callable[[], Awaitable[None]],
         joined: Callable[[discord.Guild], Awaitable[None]],
     ) -> None:
         self.arrivals, self.calls, self.presses, self.reactions = arrivals, calls, presses, reactions
+        self.round_forms = round_forms
         self._on_connected, self._on_joined = ready, joined
         for spec in commands:
             self.tree.add_command(slash_command(spec, calls.call, calls.complete))
@@ -145,7 +149,9 @@ class EaselClient(discord.AutoShardedClient):
             self._tasks.spawn(self.reactions.take(event, given=False), f"discord vote {event.message_id}")
 
     async def on_interaction(self, interaction: Interaction) -> None:
-        if interaction.type is discord.InteractionType.modal_submit and (filled := read_form(interaction)):
+        if interaction.type is not discord.InteractionType.modal_submit or await self.round_forms.take(interaction):
+            return
+        if filled := read_form(interaction):
             await self.presses.submitted(interaction, filled)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:

@@ -29,3 +29,10 @@ async def may_enter(
     except TimeoutError:
         log.warning("the rules of access could not be read in time")
         return BUSY
+
+
+async def may_press(handlers: Handlers, interaction: Interaction, key: ThreadKey) -> str | None:
+    """The same for a button or a form of the session `key`."""
+    if str(interaction.channel_id) not in (key.channel, key.thread):
+        return "That button belongs to another place; use it there."
+    return await may_enter(handlers, interaction, key)

@@ -79,7 +79,7 @@ def read_form(interaction: Interaction) -> Filled | None:
     custom_id = str(data.get("custom_id", ""))
     if FORM.fullmatch(custom_id) is None or (id := ButtonId.parse(custom_id)) is None:
         return None
-    fields = {str(field.get("custom_id")): field for field in _fields(data.get("components", ()))}
+    fields = {str(field.get("custom_id")): field for field in fields_of(data.get("components", ()))}
     change = fields.get("change", {}).get("value")
     there: Mapping[str, Any] = data.get("resolved", {}).get("attachments", {})
     chosen = fields.get("reference", {}).get("values") or ()
@@ -91,12 +91,13 @@ def read_form(interaction: Interaction) -> Filled | None:
     )
 
 
-def _fields(components: Any) -> Iterator[Mapping[str, Any]]:
+def fields_of(components: Any) -> Iterator[Mapping[str, Any]]:
+    """The fields of a form as it was sent."""
     for component in components:
         if "component" in component:
             yield component["component"]
         elif "components" in component:
-            yield from _fields(component["components"])
+            yield from fields_of(component["components"])
         else:
             yield component
 

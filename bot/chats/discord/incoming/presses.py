@@ -10,8 +10,9 @@ import discord
 from bot.chats.discord.config import DiscordConfig
 from bot.chats.discord.files import attached, download, remote
 from bot.chats.discord.ids import ButtonId, number_of_file
-from bot.chats.discord.incoming.entry import may_enter
+from bot.chats.discord.incoming.entry import may_press
 from bot.chats.discord.incoming.modals import Filled, edit_form
+from bot.chats.discord.incoming.round_forms import RoundForms
 from bot.chats.discord.incoming.threads import message_in, open_thread, title_of
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.outgoing.outlet import Tokens
@@ -55,6 +56,7 @@ class Presses:
         tokens: Tokens,
         tasks: Tasks,
         config: DiscordConfig,
+        round_forms: RoundForms,
     ) -> None:
         self._client = client
         self._chat = chat
@@ -64,12 +66,16 @@ class Presses:
         self._tokens = tokens
         self._tasks = tasks
         self._config = config
+        self._round_forms = round_forms
 
     async def press(self, interaction: Interaction, id: ButtonId, action: Action) -> None:
         """Acknowledge, then act. A form is its own acknowledgement."""
         key = id.key(str(interaction.guild_id or NOWHERE))
         if action is Action.EDIT:
             await self.open_form(interaction, key, id)
+            return
+        if action is Action.SETTINGS:
+            await self._round_forms.open(interaction, key, id)
             return
         await interaction.response.defer()
         self._tasks.spawn(self._act(interaction, key, id, action), f"discord {action} {interaction.id}")
@@ -86,14 +92,14 @@ class Presses:
         await self.deliver(interaction, press)
 
     async def open_form(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
-        refusal = await self._refusal(interaction, key)
+        refusal = await may_press(self._handlers, interaction, key)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
         await interaction.response.send_modal(edit_form(id, await self._description(interaction, key, id.picture)))
 
     async def deliver(self, interaction: Interaction, press: Press) -> None:
-        refusal = await self._refusal(interaction, press.thread)
+        refusal = await may_press(self._handlers, interaction, press.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
             return
@@ -101,11 +107,6 @@ class Presses:
             await self._tokens.keep(press.thread, interaction)
         answer = await self._handlers.press(press)
         await self._answers.give(interaction, answer)
-
-    async def _refusal(self, interaction: Interaction, key: ThreadKey) -> str | None:
-        if str(interaction.channel_id) not in (key.channel, key.thread):
-            return "That button belongs to another place; use it there."
-        return await may_enter(self._handlers, interaction, key)
 
     # ------------------------------------------------------------------ forms
 
@@ -116,7 +117,7 @@ class Presses:
 
     async def _edit(self, interaction: Interaction, filled: Filled) -> None:
         key = filled.id.key(str(interaction.guild_id or NOWHERE))
-        if (refusal := await self._refusal(interaction, key)) is not None:
+        if (refusal := await may_press(self._handlers, interaction, key)) is not None:
             await self._answers.say(interaction, refusal)
             return
         got = await download(self._client, self._config, filled.files)
@@ -135,7 +136,7 @@ class Presses:
             await self.deliver(interaction, press)
 
     async def receive(self, interaction: Interaction, incoming: Incoming) -> None:
-        refusal = await self._refusal(interaction, incoming.thread)
+        refusal = await may_press(self._handlers, interaction, incoming.thread)
         if refusal is not None:
             await self._answers.say(interaction, refusal)
             return

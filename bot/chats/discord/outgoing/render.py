@@ -13,9 +13,10 @@ from typing import TypeAlias, assert_never
 from bot.chats.discord.ids import button_id, file_name
 from bot.chats.discord.outgoing.controls import cancels, controls, group_controls
 from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
+from bot.chats.discord.outgoing.rounds import round_blocks
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
 from handlers.brainstorm.model import RoundPart
-from handlers.english import Sentence, alt_text, round_lines, words
+from handlers.english import Sentence, alt_text, words
 from handlers.links import guarded
 from handlers.model import (
     Action,
@@ -28,7 +29,7 @@ from handlers.model import (
     TextPart,
     ThreadKey,
 )
-from handlers.presentation import LABELS, Busy, Drawing, Made, Missing, Waiting, Why, caption, shorten
+from handlers.presentation import LABELS, Busy, Drawing, Made, Missing, Waiting, Why, apart, caption, ideas, shorten
 
 MAX_COMPONENTS = 39
 """One less than Discord takes, and a little text less: room for a word at the end."""
@@ -51,7 +52,7 @@ def render(
 ) -> tuple[MessageView, ...]:
     """The messages of an answer, at least one. `gone` are numbers of pictures that are not there any more, `covered`
     of those that are blurred until somebody clicks."""
-    blocks = [unit for part in _grouped(reply.parts) for unit in _units(part, reply, previews, gone, covered)]
+    blocks = [unit for part in _grouped(apart(reply.parts)) for unit in _units(part, reply, previews, gone, covered)]
     blocks = [tuple(map(_honest, unit)) for unit in blocks]
     if reply.thinking and not reply.final and not blocks:
         blocks = [(Words(THINKING),)]
@@ -122,7 +123,9 @@ def _units(
         case NoticePart(sentence):
             yield (Words(f"-# ⚠️ {shorten(sentence, 1500)}"),)
         case RoundPart():
-            yield (Words("\n".join(plain(shorten(line, 300)) for line in round_lines(part))[:MAX_TEXT]),)
+            cards = ideas(reply.parts, gone)
+            drafts = tuple(idea.draft for idea in cards if idea.draft is not None)
+            yield round_blocks(part, cards, _all_shown(drafts, previews, gone, covered), reply.thread)
         case PicturePart():
             yield _pictures((part,), reply.thread, previews, gone, covered)
         case tuple():
@@ -137,11 +140,8 @@ def _pictures(
     covered: frozenset[int],
 ) -> Unit:
     blocks: list[Block] = [Words("\n".join(_caption(part, gone.get(part.number)) for part in parts))]
-    shown = [
-        item for part in parts if part.number not in gone and (item := _shown(part, previews, part.number in covered))
-    ]
-    if shown:
-        blocks.append(Gallery(tuple(shown)))
+    if shown := _all_shown(parts, previews, gone, covered):
+        blocks.append(Gallery(shown))
     ready = [part for part in parts if part.state is SlotState.READY and part.number not in gone]
     if len(ready) == 1:
         blocks += controls(ready[0], thread)
@@ -171,6 +171,13 @@ def _caption(part: PicturePart, gone: Why | None) -> str:
             return f"-# **#{part.number}** {words(said)}"
         case _:
             assert_never(said)
+
+
+def _all_shown(
+    parts: Sequence[PicturePart], previews: bool, gone: Mapping[int, Why], covered: frozenset[int]
+) -> tuple[Shown, ...]:
+    items = (_shown(part, previews, part.number in covered) for part in parts if part.number not in gone)
+    return tuple(item for item in items if item is not None)
 
 
 def _shown(part: PicturePart, previews: bool, covered: bool) -> Shown | None:
