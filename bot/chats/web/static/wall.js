@@ -94,7 +94,6 @@ export class Wall {
   #buttons(part, leads) {
     const known = new Map([...this.row.children].map((node) => [node.dataset.action, node]));
     const wanted = part.offers.filter((offer) => leads || ["state", "lead"].includes(offer.action));
-    if (leads && part.offers.length && part.phase !== "over" && part.offers.some((offer) => offer.action === "state")) wanted.push({ action: "settings", label: "Settings…" });
     const focused = this.row.contains(document.activeElement);
     place(this.row, wanted.map((offer) => known.get(offer.action) || el("button", { type: "button", class: "pill", "data-action": offer.action, onclick: () => this.#press(offer.action) }, offer.label)));
     if (focused && !this.row.contains(document.activeElement)) this.row.firstElementChild?.focus();
