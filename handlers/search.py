@@ -14,7 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from handlers.errors import UserError
 
 LONGEST = 70
-"""Characters, without a place: Discord's buttons carry it all in their names."""
+"""Characters of a command's: Discord's buttons carry it all in their names."""
+MOST = 400
+"""Characters where there is more room."""
 MOST_WORDS = 12
 ALL = 2**31
 """More votes than there can be."""
@@ -55,8 +57,8 @@ def read(text: str) -> Search:
     Raises:
         UserError: a part that has a known name and no meaning; says how to write it.
     """
-    if (long := len(without_place(text))) > LONGEST:
-        raise UserError(f"A search may have up to {LONGEST} characters; yours has {long:,}.")
+    if len(text) > MOST:
+        raise UserError(f"A search may have up to {MOST} characters; yours has {len(text):,}.")
     found = Search()
     for part in _PART.finditer(text):
         key, value = (part["key"] or "").lower(), part["quoted"] if part["quoted"] is not None else part["bare"]

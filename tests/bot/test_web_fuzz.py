@@ -80,6 +80,9 @@ PATHS = st.one_of(
                 "/api/invitation",
                 "/api/threads/{}/sharing",
                 "/join",
+                "/gallery",
+                "/api/gallery?q={}&here={}",
+                "/pictures/{}?small={}",
             ]
         ),
         PARTS,

@@ -107,7 +107,7 @@ async def test_nobody_gets_in_without_an_invitation(site: Site) -> None:
     for path in ("/api/threads", f"/api/threads/{THREAD}/press", f"/api/threads/{THREAD}/sharing", "/api/me/link"):
         assert (await stranger.post(path))[0] == 401, path
     assert await stranger.say(THREAD, "a fox") == 401
-    for path in ("/", "/join", "/t/thread-0001", "/static/app.js", "/healthz", "/readyz"):
+    for path in ("/", "/join", "/gallery", "/t/thread-0001", "/static/app.js", "/healthz", "/readyz"):
         assert (await stranger.get(path))[0] == 200, path
     for token in ("", "x", "9" * 5000, "\ud800"):
         assert (await stranger.post("/api/invitation", token=token))[0] == 404

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from handlers.errors import UserError
 from handlers.model import Action, Answer, CommandCall, GalleryPage, Person, Press, ThreadKey, Vote
 from handlers.moderation.cases import Reason, Ruling
-from handlers.search import ALL, LONGEST, Search, at, read, without_place
+from handlers.search import ALL, MOST, Search, at, read, without_place
 from tests.fakes import ANNA, BEN, MODERATOR, THREAD, FakeChat
 from tests.handlers.conftest import World
 
@@ -195,7 +195,7 @@ def test_a_search_is_read(text: str, wanted: Search) -> None:
         ("since:9999-12-31 until:9999", "2026-11-01"),
         ("since:٢٠٢٦", "2026-11-01"),
         ("older:x", "begin again"),
-        ("x" * (LONGEST + 1), f"up to {LONGEST}"),
+        ("x" * (MOST + 1), f"up to {MOST}"),
     ],
 )
 async def test_what_has_no_meaning_is_told_how_to_write(world: World, text: str, says: str) -> None:

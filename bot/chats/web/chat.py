@@ -52,6 +52,8 @@ from handlers.presentation import Why
 from handlers.typed import said
 from imaging.tasks import Tasks
 
+HUNG = 36
+"""Pictures of the gallery that a page asks for at once."""
 RECORD_S = 1.0
 """Between a refusal and its line in the host's record."""
 PAGE = ThreadKey("web", NOWHERE, "web", "")
@@ -272,6 +274,13 @@ class WebChat:
         answer = await self._handlers.rename(thread, person, title)
         self.hub.publish(thread.thread, "title", {"type": "title"})
         return answer
+
+    async def gallery(self, here: ThreadKey, person: Person, search: str) -> dict[str, Any]:
+        """A page of the gallery, or the sentence that says why there is none."""
+        assert self._handlers is not None
+        event = f"web:{person.id}:gallery:{secrets.token_urlsafe(8)}"
+        call = CommandCall(event, here, person, "gallery", {"search": search}, pictures=HUNG)
+        return views.gallery(await self._handlers.command(call))
 
     async def forget(self, person: Person) -> str:
         """Delete what somebody said and made here; returns what to tell them."""

@@ -34,7 +34,7 @@ TLS: web.RequestKey[bool] = web.RequestKey("tls", bool)
 TOO_MANY_NEW = "Too many new people came from where you are; please come back later."
 BROKE = "Something went wrong; please try again."
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-WAYS_IN = frozenset({"/", "/join", "/api/join", "/api/invitation"})
+WAYS_IN = frozenset({"/", "/join", "/gallery", "/api/join", "/api/invitation"})
 """What is served on a page with a login before somebody is signed in: the empty page, and how to sign in."""
 
 HEADERS = {

@@ -30,7 +30,9 @@ from handlers.errors import PictureGone, StoreError
 from handlers.marking import GONE
 from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
+from imaging.errors import BadPicture
 from imaging.places import without_places
+from prompts.adapter import style_names
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".
 ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
     "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
-    "wall.js", "wall.css", "brainstorm.js",
+    "wall.js", "wall.css", "brainstorm.js", "gallery.js", "gallery.css",
 )  # fmt: skip
 
 
@@ -76,7 +78,11 @@ class Pages:
         self.residents = chat.residents
         # What is for admins of a server is for nobody here.
         commands = [views.command(spec) for spec in COMMANDS if not spec.admin_only]
-        self._about = about | {"max_upload_mb": max_upload_bytes // 2**20, "commands": commands}
+        self._about = about | {
+            "max_upload_mb": max_upload_bytes // 2**20,
+            "commands": commands,
+            "styles": style_names(),
+        }
         folder = resources.files("bot.chats.web") / "static"
         self._assets = {name: (folder / name).read_bytes() for name in (*ASSETS, "page.html")}
 
@@ -120,6 +126,14 @@ class Pages:
             None,
         )
         return web.json_response({"threads": shown, "more": len(found) > most, "here": here})
+
+    async def gallery(self, request: web.Request) -> web.Response:
+        """What was made here and who asks may see, a page by the search `q`; its `in:here` means the thread `here`."""
+        named = request.query.get("here")
+        key = self.chat.key(named or new_thread())
+        if named:
+            await self.residents.enter(request[MEMBER], key, self.store, writes=False)
+        return web.json_response(await self.chat.gallery(key, self.chat.person(request), request.query.get("q", "")))
 
     async def new_thread(self, request: web.Request) -> web.Response:
         thread = new_thread()
@@ -266,7 +280,7 @@ class Pages:
         if not _SHA.fullmatch(sha256):
             raise web.HTTPNotFound(text="There is no such picture.")
         try:
-            data = await self.marking.copy(sha256)
+            data = await self._copy(sha256, small="small" in request.query)
         except PictureGone:
             raise web.HTTPNotFound(text=GONE) from None
         except StoreError as error:
@@ -279,6 +293,14 @@ class Pages:
                 f"attachment; filename=\"easel-{sha256[:12]}.{ending}\"; filename*=UTF-8''{quote(name)}.{ending}"
             )
         return web.Response(body=data, content_type=kind, headers=headers)
+
+    async def _copy(self, sha256: str, *, small: bool) -> bytes:
+        if small:
+            try:
+                return await self.marking.small(sha256)
+            except BadPicture as error:
+                log.warning("picture %s cannot be made small: %s", sha256[:12], error)
+        return await self.marking.copy(sha256)
 
     async def file(self, request: web.Request) -> web.Response:
         """A file of a command's answer, for whoever gave the command."""
@@ -349,8 +371,10 @@ def build(pages: Pages) -> web.Application:
             web.get("/", pages.page),
             web.get("/t/{thread}", pages.page),
             web.get("/join", pages.page),
+            web.get("/gallery", pages.page),
             web.get("/static/{name}", pages.asset),
             web.get("/api/about", pages.about),
+            web.get("/api/gallery", pages.gallery),
             web.get("/api/threads", pages.threads),
             web.post("/api/threads", pages.new_thread),
             web.get("/api/threads/{thread}/events", pages.events),

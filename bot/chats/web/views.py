@@ -9,6 +9,7 @@ from handlers.brainstorm.model import RoundPart
 from handlers.english import (
     Sentence,
     alt_text,
+    beside_hung,
     comes_from,
     missing,
     round_head,
@@ -178,6 +179,29 @@ def summary(value: ThreadSummary) -> Json:
         "pictures": value.pictures,
         "updated": value.updated.isoformat(),
     }
+
+
+def gallery(value: Answer) -> Json:
+    """A page of the gallery; `sentence` stands where it has no pictures."""
+    page = value.gallery
+    if page is None:
+        return {"hung": [], "older": None, "sentence": value.text}
+    hung = [
+        {
+            "thread": one.picture.thread.thread,
+            "title": one.title,
+            "number": one.picture.number,
+            "description": one.picture.description,
+            "alt": alt_text(one.picture.description, one.picture.operation),
+            "beside": beside_hung(one),
+            "sha256": one.picture.sha256,
+            "width": one.picture.width,
+            "height": one.picture.height,
+            "covered": f"#{one.picture.number} {Sentence.COVERED}" if one.picture.spoiler else None,
+        }
+        for one in page.hung
+    ]
+    return {"hung": hung, "older": page.older, "sentence": "" if hung else value.text}
 
 
 def link(file: File, address: str) -> Json:

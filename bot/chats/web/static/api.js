@@ -18,6 +18,8 @@ export const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-")
 
 /** The list of threads: `{threads, more, here}`; `here` is the row of the open one, listed or not. */
 export const threads = (words = {}) => call(`/api/threads?${new URLSearchParams(words)}`);
+/** A page of the gallery: `{hung, older, sentence}`; `here` is the thread that `in:here` means. */
+export const gallery = (search, here) => call(`/api/gallery?${new URLSearchParams({ q: search, ...(here ? { here } : {}) })}`);
 export const newThread = () => call("/api/threads", { method: "POST" }).then((data) => data.id);
 const post = (path, data = {}) => call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(data) });
 

@@ -4,6 +4,7 @@ import { Brainstorm } from "./brainstorm.js";
 import { Composer } from "./composer.js";
 import { comparePictures, editDialog, showAnswer } from "./dialogs.js";
 import { $, el, toast } from "./dom.js";
+import { Gallery } from "./gallery.js";
 import { Board } from "./messages.js";
 import { SharingSwitch, join, showMe, stranger } from "./people.js";
 import { drawTree } from "./tree.js";
@@ -14,11 +15,16 @@ const board = new Board($("turns"), $("log"), act);
 const viewer = new Viewer(board, act);
 const brainstorm = new Brainstorm(() => thread, run);
 const sharing = new SharingSwitch(() => thread);
+const gallery = new Gallery(() => thread, (id, number) => { gallery.close(); open(id, true, number); }, backToThread);
 const narrow = matchMedia("(max-width: 1080px)");
 
-function open(id, push = true) {
+/** The picture at which a thread is to be opened, until it is there. */
+let meant = null;
+
+function open(id, push = true, number = null) {
   stopFollowing();
   thread = id;
+  meant = number;
   board.reset();
   if (push) history.pushState(null, "", `/t/${id}`);
   stopFollowing = api.follow(id, receive, (connected) => { $("connection").hidden = connected; });
@@ -34,6 +40,7 @@ function receive(message) {
   if (message.type === "snapshot") {
     if (board.complete) refreshThreads();
     board.snapshot(message);
+    if (meant !== null) requestAnimationFrame(() => requestAnimationFrame(reveal));
     sharing.show(message);
   }
   else if (message.type === "sharing") sharing.show(message);
@@ -49,9 +56,31 @@ function receive(message) {
   refresh();
 }
 
+function reveal() {
+  const card = board.cards.get(meant);
+  if (!card && meant !== null) toast(`Picture #${meant} is not on this page of the thread.`);
+  meant = null;
+  card?.reveal();
+}
+
+function picture() { return Number(location.hash.match(/^#picture-(\d{1,9})$/)?.[1]) || null; }
+
+function showGallery(search = "") {
+  if (!gallery.open) history.pushState(null, "", "/gallery");
+  closePanel("threads-panel");
+  gallery.show(search);
+}
+
+/** The gallery was closed: the address is the thread's again. */
+function backToThread() {
+  if (location.pathname !== "/gallery") return;
+  if (thread) history.replaceState(null, "", `/t/${thread}`);
+}
+
 /** What a command answered. After one that deletes, nothing of it may stay in sight. */
 function answered(message) {
   if (message.command === "forget") open(thread, false);
+  if (message.search !== undefined) return showGallery(message.search);
   showAnswer(`/${message.command}`, message);
 }
 
@@ -150,6 +179,7 @@ async function fresh() {
 const composer = new Composer(20, async (to, event, text, files, about) => { await started; return api.send(to || thread, event, text, files, about); });
 
 $("new-thread").addEventListener("click", fresh);
+$("open-gallery").addEventListener("click", (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); showGallery(); } });
 $("search").addEventListener("input", () => { listed = PAGE; clearTimeout(typing); typing = setTimeout(refreshThreads, 200); });
 $("more-threads").addEventListener("click", () => { listed += PAGE; refreshThreads(); });
 $("latest").addEventListener("click", () => { board.down(); composer.text.focus({ preventScroll: true }); });
@@ -162,7 +192,12 @@ for (const button of document.querySelectorAll("[data-close]")) button.addEventL
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !$("shade").hidden) { closePanel("threads-panel"); if (narrow.matches) closePanel("tree-panel"); }
 });
-addEventListener("popstate", () => { const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1]; if (id) open(id, false); });
+addEventListener("popstate", () => {
+  if (location.pathname === "/gallery") return gallery.show(new URLSearchParams(location.search).get("q") || "");
+  if (gallery.open) gallery.close();
+  const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
+  if (id && (id !== thread || picture())) open(id, false, picture());
+});
 
 async function start() {
   if (location.pathname === "/join" && location.hash) return join(location.hash.slice(1));
@@ -172,14 +207,19 @@ async function start() {
     $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));
     composer.completion.commands = data.commands;
     brainstorm.know(data.commands);
+    gallery.styles = data.styles;
     composer.limit = data.max_upload_mb * 2 ** 20;
     $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
   }).catch((error) => toast(error.message));
   const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
-  if (id) return open(id, false);
+  if (id) return open(id, false, picture());
+  const looking = location.pathname === "/gallery" ? new URLSearchParams(location.search).get("q") || "" : null;
   const rows = (await api.threads().catch(() => ({ threads: [] }))).threads;
+  if (looking !== null && rows.length) { open(rows[0].id, false); return gallery.show(looking); }
   if (rows.length) { history.replaceState(null, "", `/t/${rows[0].id}`); return open(rows[0].id, false); }
-  return fresh();
+  await fresh();
+  if (looking !== null) showGallery(looking);
+  return undefined;
 }
 
 const started = start();
