@@ -34,7 +34,7 @@ from handlers.desk import Desk
 from handlers.errors import LanguageModelError
 from handlers.model import Person, ThreadKey
 from handlers.ports import Chat, LanguageModel
-from handlers.services import Forget
+from handlers.services import Forget, ForgetThread
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
 from imaging.tasks import Tasks
@@ -137,7 +137,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             refinement=settings.refine_prompts, access=access(settings),
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_there(services)),
-            audit=store, screen=judging, marking=marking,
+            also_forget_thread=(_forget_jobs_of(studio.queue),), audit=store, screen=judging, marking=marking,
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)
@@ -165,6 +165,13 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
 def _forget_jobs(queue: JobQueue) -> Forget:
     async def forget(thread: ThreadKey, person: Person, threads: Sequence[str]) -> None:
         await queue.forget(thread.tenant_scope, person.id, threads)
+
+    return forget
+
+
+def _forget_jobs_of(queue: JobQueue) -> ForgetThread:
+    async def forget(thread: ThreadKey) -> None:
+        await queue.forget_thread(thread.tenant_scope, str(thread))
 
     return forget
 

@@ -40,6 +40,9 @@ class MeasuredHandlers:
     async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
         return await self._handlers.rename(thread, person, title)
 
+    async def delete_thread(self, thread: ThreadKey, person: Person) -> Answer:
+        return await self._handlers.delete_thread(thread, person)
+
     async def vote(self, vote: Vote) -> None:
         await self._handlers.vote(vote)
 

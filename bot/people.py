@@ -110,15 +110,20 @@ class NotInvited(UserError):
     """A link that lets nobody in (any more), or a name that cannot be had; `str()` says which."""
 
 
+def readable_name(name: str) -> str:
+    """A name without what nobody sees, in one line; it may still hold what turns or splits words."""
+    # Two names that look the same are one.
+    shown = without_fillers(unicodedata.normalize("NFKC", name[:1000]))
+    return " ".join(unicodedata.normalize("NFKC", shown).split())  # a filler kept a letter and its accent apart
+
+
 def proper_name(name: str) -> str:
     """A name as it is shown to others.
 
     Raises:
         NotInvited: it is empty, too long, reserved, or made of what cannot be seen.
     """
-    # Two names that look the same are one: what nobody sees is left out, and what turns or splits words is refused.
-    shown = without_fillers(unicodedata.normalize("NFKC", name[:1000]))
-    name = " ".join(unicodedata.normalize("NFKC", shown).split())  # a filler kept a letter and its accent apart
+    name = readable_name(name)
     if not name or any(unicodedata.category(sign).startswith("C") for sign in name):
         raise NotInvited("Say what others shall call you.")
     if len(name) > MAX_NAME:

@@ -99,11 +99,29 @@ def read_arguments(spec: CommandSpec, rest: str, writing: Writing = TYPED) -> di
         BadCommand: a missing or malformed argument; says what to write.
     """
     given = _single(spec.options[0], rest) if len(spec.options) == 1 else _pairs(spec, rest, writing)
+    _all_there(spec, given, writing)
+    options = {option.name: option for option in spec.options}
+    return {key: read_value(options[key], value, writing) for key, value in given.items()}
+
+
+def read_values(spec: CommandSpec, given: Mapping[str, str], writing: Writing = TYPED) -> dict[str, str | int]:
+    """Values that a form gave by the options' names; one that is empty was not given.
+
+    Raises:
+        BadCommand: a missing, malformed or unknown argument.
+    """
+    options = {option.name: option for option in spec.options}
+    if unknown := given.keys() - options.keys():
+        raise BadCommand(f"{writing.prefix}{spec.name} has no {min(unknown)[:LONGEST_NAME]}; {usage(spec, writing)}.")
+    stated = {name: value.strip() for name, value in given.items() if value.strip()}
+    _all_there(spec, stated, writing)
+    return {name: read_value(options[name], value, writing) for name, value in stated.items()}
+
+
+def _all_there(spec: CommandSpec, given: Mapping[str, str], writing: Writing) -> None:
     missing = [option.name for option in spec.options if option.required and not given.get(option.name)]
     if missing:
         raise BadCommand(f"{writing.prefix}{spec.name} needs {' and '.join(missing)}; {usage(spec, writing)}.")
-    options = {option.name: option for option in spec.options}
-    return {key: read_value(options[key], value, writing) for key, value in given.items()}
 
 
 def _single(option: Option, rest: str) -> dict[str, str]:

@@ -88,8 +88,15 @@ COMMANDS: tuple[CommandSpec, ...] = (
                 "How much is let through in a channel or everywhere here (admins)",
                 OptionKind.CHOICE,
                 choices=(*(level.value for level in Level), RESET),
+                admin_only=True,
             ),
-            Option("scope", "For the thread, or (admins) its channel or everywhere", OptionKind.CHOICE, choices=SCOPES),
+            Option(
+                "scope",
+                "For the thread, or (admins) its channel or everywhere",
+                OptionKind.CHOICE,
+                choices=SCOPES,
+                admin_only=True,
+            ),
         ),
     ),
     CommandSpec(

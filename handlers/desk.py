@@ -31,10 +31,11 @@ from handlers.quota import Quota
 from handlers.quota_rules import Amounts
 from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
+from handlers.removing import Removing
 from handlers.reporting import Reporting
 from handlers.runs import Runs
 from handlers.screen import Screen
-from handlers.services import Forget, Services
+from handlers.services import Forget, ForgetThread, Services
 from handlers.showing import Showing
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
@@ -65,6 +66,7 @@ class Desk:
         access: Where and for whom the program works, by chat; admins of servers add their own rules.
         observer: Told what happens.
         also_forget: What else keeps something of a person who wants to be forgotten.
+        also_forget_thread: What else keeps something of a thread that is deleted.
         decoders: Open what people bring; closed with the desk.
         audit: Keeps a record of deletions, admins' acts and refusals.
         screen: What words and pictures go through; none: everything is let through.
@@ -84,6 +86,7 @@ class Desk:
         access: Mapping[str, Access] | None = None,
         observer: Observer | None = None,
         also_forget: Sequence[Forget] = (),
+        also_forget_thread: Sequence[ForgetThread] = (),
         decoders: Decoders | None = None,
         audit: Audit | None = None,
         screen: Screen | None = None,
@@ -97,6 +100,7 @@ class Desk:
         self.services = Services(
             store, model, pictures, limits, quota, at_once, refine, marking or Unmarked(store), observer,
             tuple(also_forget), decoders or Decoders(), audit or NoAudit(), screen or Screen(),
+            tuple(also_forget_thread),
         )  # fmt: skip
         self._runs = Runs(self.services.audit)
         notices = Notices(self.services, chats)
@@ -111,6 +115,7 @@ class Desk:
             self.services, self._runs, self._answering, self._recovery, self._spawn, reporting,
             lambda picture: self._tasks.spawn(showing.again(picture), "show a deletion"), clock,
         )  # fmt: skip
+        self._removing = Removing(self.services, self._runs)
         self._gate = Gate(store, access or {}, chats)
         moderating = Moderating(self.services, self._runs, reporting, self._tasks.spawn)
         self._commands = Commands(
@@ -174,6 +179,16 @@ class Desk:
             await self.services.refused(thread, person, error)
             return Answer(str(error))
         return Answer(f"This thread is called “{words}” now.")
+
+    async def delete_thread(self, thread: ThreadKey, person: Person) -> Answer:
+        try:
+            return await self._removing.delete(thread, person)
+        except (UserError, ImagingError) as error:
+            await self.services.refused(thread, person, error)
+            return Answer(str(error))
+        except Exception:
+            log.exception("the thread %s could not be deleted", thread)
+            return Answer(BROKE)
 
     async def vote(self, vote: Vote) -> None:
         try:

@@ -55,5 +55,9 @@ class StoreError(UserError):
     """The database or the disk refuses; the sentence says what to free or to mend."""
 
 
+class ThreadGone(StoreError):
+    """A thread was deleted: nothing is said or drawn in it any more."""
+
+
 class PictureGone(StoreError):
     """A picture, or its file, is not there any more: asking again does not help."""

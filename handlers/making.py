@@ -237,6 +237,7 @@ class Making:
             part = PicturePart(
                 slot, number + at, operation, recipe.description, draft.parents,
                 sentence=draft.remark, spoiler=draft.spoiler, again=draft.again,
+                width=recipe.width, height=recipe.height,
             )  # fmt: skip
             parts.append(part)
             jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))

@@ -315,6 +315,9 @@ class PicturePart:
     """The engine draws none larger: there is no refining it."""
     again: int | None = None
     """The picture whose request this is once more, with another seed."""
+    width: int = 0
+    height: int = 0
+    """In pixels, as it is or will be: its place is reserved; 0 where an earlier version did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,6 +490,8 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    admin_only: bool = False
+    """Admins alone may set it; who is none is told so."""
 
 
 @dataclass(frozen=True, slots=True)

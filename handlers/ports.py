@@ -207,6 +207,13 @@ class Store(Protocol):
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         """Delete one person's words and pictures, rows and files; threads shared with others stay readable."""
 
+    async def delete_thread(self, thread: ThreadKey) -> Forgotten:
+        """Delete a thread with all that anybody said and made in it, rows and files. What comes into it later, also
+        what is under way now, is refused with `handlers.errors.ThreadGone`."""
+
+    async def deleted(self, thread: ThreadKey) -> bool:
+        """Whether a thread was deleted."""
+
     async def prune(self, before: datetime) -> Forgotten:
         """Delete turns and pictures made before that moment (retention)."""
 
@@ -400,6 +407,10 @@ class Handlers(Protocol):
 
     async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
         """Another title for a thread in the program's own lists, checked like what is drawn; likewise."""
+
+    async def delete_thread(self, thread: ThreadKey, person: Person) -> Answer:
+        """Delete a thread of the program's own lists for everybody, for good; likewise. `Store.deleted` tells whether
+        it was."""
 
     async def vote(self, vote: Vote) -> None:
         """A reaction that counts. Nothing is answered; never raises but on cancellation."""

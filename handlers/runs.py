@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from handlers.audit import Audit, note_others
@@ -70,10 +70,17 @@ class Runs:
 
     async def stop_person(self, thread: ThreadKey, person: Person) -> None:
         """Stop everything of one person in the workspace of `thread`, and wait until it is over."""
-        mine = [run for run in self.of_tenant(thread) if run.person.id == person.id]
-        for run in mine:
-            await run.stop(person.name)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOPS_IN_S):
-                for run in mine:
-                    await run.over.wait()
+        await _end([run for run in self.of_tenant(thread) if run.person.id == person.id], person.name)
+
+    async def stop_thread(self, thread: ThreadKey, by: str) -> None:
+        """Stop everybody's replies in a thread, and wait until they are over."""
+        await _end(self.of_thread(thread), by)
+
+
+async def _end(runs: Sequence[Run], by: str) -> None:
+    for run in runs:
+        await run.stop(by)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOPS_IN_S):
+            for run in runs:
+                await run.over.wait()

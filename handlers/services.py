@@ -22,7 +22,8 @@ from imaging.model import Recipe
 
 Forget: TypeAlias = Callable[[ThreadKey, Person, Sequence[str]], Awaitable[object]]
 """Deletes what is kept of a person in the workspace of a thread, and what of theirs is in these threads."""
-
+ForgetThread: TypeAlias = Callable[[ThreadKey], Awaitable[object]]
+"""Deletes what is kept of a thread that was deleted."""
 
 BYTES_A_PIXEL = 2
 """Of a picture's file, about; what it really takes counts once it is stored."""
@@ -51,6 +52,8 @@ class Services:
     audit: Audit = field(default_factory=NoAudit)
     screen: Screen = field(default_factory=Screen)
     """What words and pictures go through."""
+    also_forget_thread: Sequence[ForgetThread] = ()
+    """What else keeps something of a thread."""
 
     async def refused(self, thread: ThreadKey, person: Person, error: Exception) -> None:
         """Somebody was told no: counted, and written down."""

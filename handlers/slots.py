@@ -279,7 +279,7 @@ class Slots:
             self._assembly.withhold(picture.number, gone_sentence(picture.number, why))
         self._assembly.update(
             job.request.id, state=SlotState.READY, sha256=picture.sha256, preview=None, position=None, eta_s=None,
-            spoiler=picture.spoiler, largest=largest,
+            spoiler=picture.spoiler, largest=largest, width=picture.width, height=picture.height,
         )  # fmt: skip
 
     def _end(self, job: PendingJob, state: SlotState, sentence: str) -> None:

@@ -2,92 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from handlers.commands import COMMANDS
 from handlers.model import NOWHERE, Action, Incoming, Person, Press, ThreadKey
-from tests.bot.web_site import THREAD, Site
+from tests.bot.web_site import THREAD
+from tests.browsing import MARKS, OUT_OF_SIGHT, TOO_SMALL, Visit, faults, holds, two, visiting
 from tests.fakes import png
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (on Debian: apt-get install chromium)"),
-]
-
-
-class Visit:
-    """A browser of one person, and the page's server."""
-
-    def __init__(self, site: Site, context: Any, shots: Path | None) -> None:
-        self.site = site
-        self.context = context
-        self.shots = shots
-        self.errors: list[str] = []
-        self.written: str | None = None
-        """What is written when the browser asks."""
-
-    async def open(self, thread: str = THREAD, **size: int) -> Any:
-        page = await self.context.new_page()
-        await page.set_viewport_size({"width": 1280, "height": 860} | size)
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept(self.written))
-        await page.goto(f"{self.site.page.url}t/{thread}")
-        await page.locator("#message").wait_for()
-        return page
-
-    async def say(self, page: Any, text: str, answer: str = "") -> None:
-        """Write a message; `answer` is what the language model writes."""
-        if answer:
-            self.site.model.scripts.append(answer)
-        await page.locator("#message").fill(text)
-        await page.keyboard.press("Enter")
-
-    async def shot(self, page: Any, name: str) -> None:
-        if self.shots is not None:
-            await page.wait_for_timeout(400)
-            await page.screenshot(path=self.shots / f"page-{name}.png")
-
-
-async def holds(page: Any, condition: str) -> None:
-    """Wait for a condition; the page's policy forbids Playwright's own way."""
-    async with asyncio.timeout(20):
-        while not await page.evaluate(condition):
-            await page.wait_for_timeout(30)
+pytestmark = MARKS
+__all__ = ["OUT_OF_SIGHT", "TOO_SMALL", "Visit", "faults", "holds", "pytestmark", "two", "visit"]
 
 
 @pytest.fixture
 async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
-    from playwright.async_api import async_playwright
-
-    site = Site(tmp_path)
-    site.max_upload_bytes = 2**21
-    await site.start()
-    async with async_playwright() as tools:
-        browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        shots = os.environ.get("SCREENSHOTS")
-        made = Visit(site, await browser.new_context(), Path(shots) if shots else None)
+    async with visiting(tmp_path) as made:
         yield made
-        await browser.close()
-    await site.stop()
-    assert made.errors == []
-
-
-def two(first: str = "a fox", second: str = "a hat") -> str:
-    return f'Two: <image id="1"> {first} </image> and <image id="2"> {second} </image>'
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -201,25 +135,6 @@ async def test_the_log_stays_at_its_end_and_leads_back_to_it(visit: Visit) -> No
     assert await latest.is_hidden()
 
 
-TOO_SMALL = """() => [...document.querySelectorAll("button, summary, select, .attach, .side a, .menu a")]
-  .filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.closest(".side:not(.open)"))
-  .map(each => [each.getBoundingClientRect(), each.id || each.textContent.trim() || each.className])
-  .filter(([box]) => box.width < 43.5 || box.height < 43.5)
-  .map(([box, name]) => `${name} ${box.width}x${box.height}`)"""
-OUT_OF_SIGHT = """() => [...document.querySelectorAll("details[open] > div > *")].filter(each => {
-  const box = each.getBoundingClientRect();
-  return box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > innerHeight;
-}).map(each => each.textContent)"""
-
-
-async def faults(page: Any) -> list[str]:
-    """What axe finds wrong with the page as it stands."""
-    from axe_playwright_python.async_playwright import Axe
-
-    found = (await Axe().run(page)).response["violations"]
-    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
-
-
 @pytest.mark.parametrize("width", [390, 640, 1280])
 async def test_everybody_can_use_it_on_a_phone_at_200_percent_and_by_ear(visit: Visit, width: int) -> None:
     page = await visit.open(width=width)
@@ -251,6 +166,8 @@ async def test_everybody_can_use_it_on_a_phone_at_200_percent_and_by_ear(visit: 
 
 
 async def test_the_viewer_goes_through_the_pictures_and_does_what_cards_do(visit: Visit) -> None:
+    from playwright.async_api import expect
+
     page = await visit.open()
     await visit.say(page, "two, please", two('a red fox: "éclair" & 狐'))
     await page.locator(".card button.frame img").nth(1).wait_for()
@@ -277,11 +194,12 @@ async def test_the_viewer_goes_through_the_pictures_and_does_what_cards_do(visit
     await page.locator("#view-actions [data-action=vary]").click()
     assert await page.locator("#view-dialog").is_hidden()
     made = page.locator(".card[data-number='3'] .made")
-    await made.wait_for()
-    assert re.fullmatch(r"variation of #1 · .+", await made.inner_text())
+    await expect(made).to_have_text(re.compile(r"variation of #1 · .+"))
 
 
 async def test_what_a_button_made_says_of_what_and_for_whom(visit: Visit) -> None:
+    from playwright.async_api import expect
+
     page = await visit.open()
     await visit.say(page, "a fox", 'A fox: <image id="1"> a fox </image>')
     await page.locator(".card button.frame img").wait_for()
@@ -290,7 +208,7 @@ async def test_what_a_button_made_says_of_what_and_for_whom(visit: Visit) -> Non
     made = page.locator(".card[data-number='2'] .made")
     await made.wait_for()
     await page.reload()
-    assert re.fullmatch(r"#1 again, with a new seed · .+", await made.inner_text())
+    await expect(made).to_have_text(re.compile(r"#1 again, with a new seed · .+"))
     assert await page.locator(".card[data-number='1'] .made").count() == 0
 
 
@@ -332,7 +250,7 @@ async def test_threads_are_searched_and_listed_beyond_a_hundred(visit: Visit) ->
         thread = ThreadKey("web", NOWHERE, "web", f"thread-{at:04}")
         incoming = Incoming(f"event-{at}", thread, Person("p", "Anna"), f"the {at}th FOX")
         await visit.site.store.accept(incoming, asked=f"asked-{at}", turn=f"answer-{at}", uploads=())
-    page = await visit.open("thread-0000")
+    page = await visit.open(thread="thread-0000")
     rows = page.locator("#threads li")
     await page.get_by_role("button", name="Show more").click()
     await expect(rows).to_have_count(103)
@@ -353,12 +271,14 @@ async def test_a_thread_is_renamed_for_all_who_have_it_open(visit: Visit) -> Non
     await page.locator(".text", has_text="Good day.").wait_for()
     visit.written = f"  Foxes\n& <b>hats</b> {'x' * 99}"
     title = "Foxes & <b>hats</b> xxx"
-    await page.get_by_role("button", name="Rename this thread").click()
+    await page.locator("#thread-menu summary").click()
+    await page.get_by_role("button", name="Rename…").click()
     for each in (page, other):
         await each.locator("#threads b", has_text=title).wait_for()
         await holds(each, f"document.getElementById('title').textContent.startsWith({title!r})")
     visit.written = " "
-    await page.get_by_role("button", name="Rename this thread").click()
+    await page.locator("#thread-menu summary").click()
+    await page.get_by_role("button", name="Rename…").click()
     await page.get_by_text("needs a word").wait_for()
     rows = await visit.site.store.threads("web", NOWHERE)
     assert [len(row.title) for row in rows] == [80]

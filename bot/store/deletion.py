@@ -1,4 +1,4 @@
-"""What deletes for good: one person's data on request, and what is old; see `bot.store.tables`."""
+"""What deletes for good: one person's data or a thread on request, and what is old; see `bot.store.tables`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.store import rows
 from bot.store.blocks import Blocks
 from bot.store.gallery import Gallery
 from bot.store.pictures import GONE, Pictures
+from bot.store.threads import Threads
 from bot.store.turns import Turns
 from handlers.model import Person, ThreadKey
 from handlers.ports import Forgotten
@@ -42,9 +43,16 @@ class Deletion:
     """On one connection, over the parts that hold what people made. Not thread-safe."""
 
     def __init__(
-        self, connection: sqlite3.Connection, turns: Turns, pictures: Pictures, blocks: Blocks, gallery: Gallery
+        self,
+        connection: sqlite3.Connection,
+        threads: Threads,
+        turns: Turns,
+        pictures: Pictures,
+        blocks: Blocks,
+        gallery: Gallery,
     ) -> None:
         self._db = connection
+        self._threads = threads
         self._gallery = gallery
         self._blocks = blocks
         self._turns = turns
@@ -166,6 +174,27 @@ class Deletion:
             "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
         )
         return Forgotten(turns, pictures), self._pictures.unneeded([row[0] for row in files])
+
+    def thread(self, thread: ThreadKey, now: float) -> tuple[Forgotten, list[str]]:
+        """All that was said and made in a thread, whoever did; nothing comes into it any more. Deliveries stay known,
+        so that none is answered again, and so do reports, which have no words of people."""
+        name = rows.clean(str(thread))
+        files = self._db.execute("SELECT sha256 FROM pictures WHERE thread = ?", (name,)).fetchall()
+        self._pictures.known.clear()
+        self._turns.known.clear()
+        self._db.execute(
+            "UPDATE events SET finished = 1 WHERE turn IN (SELECT id FROM turns WHERE thread = ?)", (name,)
+        )
+        pictures = self._db.execute(
+            "DELETE FROM pictures WHERE thread = ? RETURNING state = 'deleted'", (name,)
+        ).fetchall()
+        turns = self._db.execute("DELETE FROM turns WHERE thread = ?", (name,)).rowcount
+        self._db.execute("DELETE FROM votes WHERE thread = ?", (name,))
+        self._db.execute("DELETE FROM settings WHERE scope = ?", (name,))
+        self._threads.delete(name, now)
+        self._gallery.forget()
+        gone = Forgotten(turns, sum(not was for (was,) in pictures), (str(thread),))
+        return gone, self._pictures.unneeded([sha for (sha,) in files])
 
 
 def _key(chat: str, tenant: str, person: Person) -> str:

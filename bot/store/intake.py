@@ -75,7 +75,7 @@ class Intake:
         slot = f"{asked}-{number}"
         return PicturePart(
             slot, number, Operation.UPLOAD, upload.name, state=SlotState.READY, sha256=sha, spoiler=upload.spoiler,
-            largest=upload.largest,
+            largest=upload.largest, width=upload.width, height=upload.height,
         )  # fmt: skip
 
     def begin(self, turn: Turn, event: str, now: datetime) -> Accepted:

@@ -212,6 +212,11 @@ def gallery(db: Database) -> None:
         )
 
 
+def deleted_threads(db: Database) -> None:
+    """When a thread was deleted: its row stays, so that nothing begins it anew."""
+    db.conn.execute("ALTER TABLE threads ADD COLUMN deleted REAL")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -224,6 +229,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     covered_pictures,
     reports,
     gallery,
+    deleted_threads,
 )
 
 

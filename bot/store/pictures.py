@@ -10,6 +10,7 @@ from bot.store import rows
 from bot.store.gallery import Gallery
 from bot.store.known import Known
 from bot.store.spent import Spent
+from bot.store.threads import Threads
 from handlers.model import Person, Picture, PictureState, ThreadKey
 from handlers.quota_rules import Amounts
 from imaging.model import Operation
@@ -21,9 +22,12 @@ GONE = "(deleted)"
 class Pictures:
     """On one connection. Not thread-safe."""
 
-    def __init__(self, connection: sqlite3.Connection, spent: Spent, gallery: Gallery, recent: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, threads: Threads, spent: Spent, gallery: Gallery, recent: int
+    ) -> None:
         """`recent` is how many a session holds."""
         self._db = connection
+        self._threads = threads
         self._gallery = gallery
         self._spent = spent
         self._recent = recent
@@ -37,11 +41,17 @@ class Pictures:
         self._gallery.put(picture)
 
     def add(self, picture: Picture, size: int) -> Picture:
-        """One that is there already is left as it is, and returned. `size` is the file's, in bytes."""
+        """One that is there already is left as it is, and returned. `size` is the file's, in bytes.
+
+        Raises:
+            ThreadGone: its thread was deleted while it was drawn.
+        """
+        name = rows.clean(str(picture.thread))
+        self._threads.still_there(name)
         known = self.get(picture.thread, picture.number)
         if known is not None:
             return known
-        self.insert(picture, rows.clean(str(picture.thread)))
+        self.insert(picture, name)
         made = Amounts(bytes=size)
         if picture.operation is not Operation.UPLOAD:
             made += Amounts(1, picture.device_seconds, picture.metrics.get("cost", 0.0))

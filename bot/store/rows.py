@@ -79,7 +79,11 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
                 "state": part.state.value,
                 "sha256": part.sha256,
                 "sentence": part.sentence,
-            } | {name: told for name in ("spoiler", "largest", "again") if (told := getattr(part, name))}
+            } | {
+                name: told
+                for name in ("spoiler", "largest", "again", "width", "height")
+                if (told := getattr(part, name))
+            }
 
 
 def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
@@ -96,6 +100,8 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
             spoiler=bool(data.get("spoiler")),
             largest=bool(data.get("largest")),
             again=data.get("again"),
+            width=data.get("width", 0),
+            height=data.get("height", 0),
         )
     if "select" in data:
         return SelectPart(data["select"], data["description"])

@@ -22,6 +22,7 @@ from uuid import uuid4
 from sqlite_utils import Database
 
 from bot import audit
+from bot.store import rows
 from bot.store.database_thread import DatabaseThread
 from bot.store.file import connect, restore
 from bot.store.picture_files import Files, bare_copy, renamed, with_recipe
@@ -193,7 +194,11 @@ class SqliteStore:
         return await self._run(self._tables.threads.newest, chat, tenant, limit)
 
     async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
-        await self._write(self._tables.choices.choose, scope, settings)
+        def work() -> None:
+            self._tables.threads.still_there(rows.clean(scope))
+            self._tables.choices.choose(scope, settings)
+
+        await self._write(work)
 
     async def chosen(self, scope: str) -> Mapping[str, str]:
         return await self._run(self._tables.choices.chosen, scope)
@@ -384,6 +389,18 @@ class SqliteStore:
             forgotten = await self._alone(work)
             if forgotten is not None:
                 return forgotten
+
+    async def delete_thread(self, thread: ThreadKey) -> Forgotten:
+        def work() -> Forgotten:
+            with transaction(self._db.conn):
+                forgotten, files = self._tables.deletion.thread(thread, _now().timestamp())
+            self._erase(files)
+            return forgotten
+
+        return await self._alone(work)
+
+    async def deleted(self, thread: ThreadKey) -> bool:
+        return await self._run(self._tables.threads.deleted, rows.clean(str(thread)))
 
     async def prune(self, before: datetime) -> Forgotten:
         def work() -> Forgotten:

@@ -46,13 +46,13 @@ class Tables:
         self.votes = Votes(connection)
         self.spent = Spent(connection, spent)
         self.gallery = Gallery(connection)
-        self.pictures = Pictures(connection, self.spent, self.gallery, recent_pictures)
+        self.pictures = Pictures(connection, self.threads, self.spent, self.gallery, recent_pictures)
         self.turns = Turns(connection, self.threads, recent_turns)
         self.sessions = Sessions(self.threads, self.turns, self.pictures, self.choices)
         self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent)
         self.cases = Cases(connection, self.pictures)
         self.blocks = Blocks(connection)
-        self.deletion = Deletion(connection, self.turns, self.pictures, self.blocks, self.gallery)
+        self.deletion = Deletion(connection, self.threads, self.turns, self.pictures, self.blocks, self.gallery)
 
     def undone(self) -> None:
         """Something was rolled back: what is remembered may be of what is not there."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.store import rows
+from handlers.errors import ThreadGone
 from handlers.model import Picture, ThreadKey
+
+GONE = "This thread was deleted; begin a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,42 @@ class Threads:
         self._db = connection
 
     def touch(self, key: ThreadKey, now: float, title: str = "") -> str:
-        """Make a thread, or note that it was used just now; returns its name in the tables."""
+        """Make a thread, or note that it was used just now; returns its name in the tables.
+
+        Raises:
+            ThreadGone: it was deleted.
+        """
         name = rows.clean(str(key))
-        self._db.execute(
+        done = self._db.execute(
             "INSERT INTO threads (key, chat, tenant, channel, thread, title, updated) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (key) DO UPDATE SET updated = excluded.updated, "
-            "title = CASE WHEN threads.title = '' THEN excluded.title ELSE threads.title END",
+            "title = CASE WHEN threads.title = '' THEN excluded.title ELSE threads.title END "
+            "WHERE threads.deleted IS NULL",
             (name, key.chat, key.tenant, rows.clean(key.channel), rows.clean(key.thread), rows.clean(title), now),
         )
+        if not done.rowcount:
+            raise ThreadGone(GONE)
         return name
+
+    def deleted(self, name: str) -> bool:
+        found = self._db.execute("SELECT 1 FROM threads WHERE key = ? AND deleted IS NOT NULL", (name,))
+        return found.fetchone() is not None
+
+    def still_there(self, name: str) -> None:
+        """
+        Raises:
+            ThreadGone: it was deleted.
+        """
+        if self.deleted(name):
+            raise ThreadGone(GONE)
+
+    def delete(self, name: str, now: float) -> None:
+        """Mark it deleted, for good; its numbers stay used."""
+        self._db.execute(
+            "UPDATE threads SET deleted = ?, title = '', pictures = 0, selected = NULL, selected_before = NULL "
+            "WHERE key = ?",
+            (now, name),
+        )
 
     def take_numbers(self, name: str, count: int) -> int:
         """The first of `count` fresh picture numbers."""
@@ -82,7 +112,10 @@ class Threads:
         )
 
     def rename(self, thread: ThreadKey, title: str) -> None:
-        self._db.execute("UPDATE threads SET title = ? WHERE key = ?", (rows.clean(title), rows.clean(str(thread))))
+        self._db.execute(
+            "UPDATE threads SET title = ? WHERE key = ? AND deleted IS NULL",
+            (rows.clean(title), rows.clean(str(thread))),
+        )
 
     def probe(self) -> None:
         """Ask to write; nothing is."""
@@ -102,7 +135,7 @@ class Threads:
     def newest(self, chat: str, tenant: str, limit: int) -> list[ThreadRow]:
         found = self._db.execute(
             "SELECT channel, thread, title, turns, pictures, updated FROM threads "
-            "WHERE chat = ? AND tenant = ? ORDER BY updated DESC LIMIT ?",
+            "WHERE chat = ? AND tenant = ? AND deleted IS NULL ORDER BY updated DESC LIMIT ?",
             (chat, tenant, limit),
         )
         return [

@@ -125,6 +125,11 @@ def readings(text: str) -> Readings:
     return Readings(tuple(found), tuple(runs))
 
 
+def looks(text: str) -> str:
+    """What a short text looks like to a quick eye: two names with the same looks are taken for one another."""
+    return _looks(clean(text), {**LEET, **ONE_IS_L})
+
+
 def _looks(text: str, leet: dict[int, int]) -> str:
     """The text with look-alikes and digits for letters, word by word; a word of another script stays a word of it."""
     return _LONG.sub(r"\1", _CHUNK.sub(lambda chunk: _latin(chunk[0], leet), text))

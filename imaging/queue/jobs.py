@@ -255,8 +255,19 @@ class JobQueue:
         Raises:
             RecordRefused: it cannot be written.
         """
+        return await self._forget(lambda record: record.forget(tenant, person, threads))
+
+    async def forget_thread(self, tenant: str, thread: str) -> int:
+        """Delete what the record has of a thread's ended jobs; returns how many.
+
+        Raises:
+            RecordRefused: it cannot be written.
+        """
+        return await self._forget(lambda record: record.forget_thread(tenant, thread))
+
+    async def _forget(self, work: Callable[[JobRecord], int]) -> int:
         try:
-            return await self._records.run(lambda record: record.forget(tenant, person, threads))
+            return await self._records.run(work)
         except RecordRefused as error:
             raise RecordRefused(NO_RECORD, error.trouble) from error
 

@@ -110,6 +110,13 @@ class MemoryRecord:
                 self._jobs[id] = _without_parents(self._jobs[id])
         return gone
 
+    def forget_thread(self, tenant: str, thread: str) -> int:
+        owners = {id: self._jobs[id].request.owner for id in self._ended}
+        gone = [id for id, owner in owners.items() if (owner.tenant, owner.thread) == (tenant, thread)]
+        for id in gone:
+            del self._jobs[id], self._ended[id]
+        return len(gone)
+
     def wanted_files(self) -> set[str]:
         return {job.result.sha256 for job in self._jobs.values() if job.result is not None}
 

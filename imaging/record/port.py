@@ -131,6 +131,9 @@ class JobRecord(Protocol):
         """Delete a person's ended jobs, and the recipes of parents in those of others in these threads; returns how
         many jobs were deleted."""
 
+    def forget_thread(self, tenant: str, thread: str) -> int:
+        """Delete the ended jobs of a thread; returns how many."""
+
     def wanted_files(self) -> set[str]:
         """Pictures that an ended job made and that its listener may not have taken over yet."""
 

@@ -248,6 +248,15 @@ class SqliteRecord:
         return int(gone)
 
     @refusals()
+    def forget_thread(self, tenant: str, thread: str) -> int:
+        with self._transaction() as connection:
+            gone = connection.execute(
+                "DELETE FROM jobs WHERE tenant = ? AND thread = ? AND ended IS NOT NULL", [tenant, thread]
+            ).rowcount
+        empty_log(connection)
+        return int(gone)
+
+    @refusals()
     def wanted_files(self) -> set[str]:
         rows = self._connection.execute("SELECT json_extract(result, '$.sha256') FROM jobs WHERE result IS NOT NULL")
         return {str(row[0]) for row in rows}

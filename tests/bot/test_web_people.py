@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.chats.web.residents import ProxyLogin
 from bot.chats.web.slowing import PEOPLE_AN_HOUR
 from bot.cli import main
 from bot.people import DAY_S, House, NotInvited, Register, proper_name
@@ -219,11 +220,17 @@ async def test_a_thread_is_its_makers_until_it_is_shared(site: Site) -> None:
         assert (await ben.post(f"/api/threads/{thread}/title", title="Ben's"))[0] == 403
         assert (await anna.post(f"/api/threads/{thread}/title", title="Anna's"))[0] == 200
         assert (await ben.threads())[thread]["title"] == "Anna's"
+        assert "Only who began" in (await ben.post(f"/api/threads/{thread}/delete", confirm="yes"))[1]["text"]
         assert (await anna.post(f"/api/threads/{thread}/sharing", sharing="nonsense"))[0] == 400
 
         assert (await anna.post(f"/api/threads/{thread}/sharing", sharing="private"))[0] == 200
         assert (await ben.post(f"/api/threads/{thread}/title", title="Ben's"))[0] == 404
         assert not await ben.sees(thread)
+        for act in ({"name": "export"}, {"confirm": "yes"}):
+            way = "command" if "name" in act else "delete"
+            assert (await ben.post(f"/api/threads/{thread}/{way}", **act))[0] == 404
+        assert (await anna.post(f"/api/threads/{thread}/delete", confirm="yes"))[1]["text"] == "The thread is deleted."
+        assert not await anna.threads()
 
 
 async def test_a_name_that_nobody_has_used_cannot_be_listened_at(site: Site) -> None:
@@ -421,6 +428,17 @@ async def test_a_login_proxy_is_believed_where_it_is_named(tmp_path: Path) -> No
             assert answer.status == 401
     finally:
         await site.stop()
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("anna@house.example", "anna"), ("x" * 2000, "x" * 40), ("@", "somebody"), ("\u200b@x", "somebody"),
+        ("an\u202ena", "anna"), ("a\u2066b\u00adc", "abc"), ("ａｎｎａ", "anna"), ("A  B\tC", "A B C"),
+    ],
+)  # fmt: skip
+def test_nothing_of_a_proxys_name_turns_or_hides(said: str, seen: str) -> None:
+    assert ProxyLogin().member(said).name == seen
 
 
 async def test_nobody_else_may_say_who_somebody_is(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class Site:
             max_upload_bytes=self.max_upload_bytes,
             readiness=self.readiness,
             metrics=self.metrics.text,
-            about=About(("An honest line.",), ("an idea",)),
+            about=About(("An honest line.",), ("an idea",), ("square", "wide", "tall")),
         )
         await self.page.start()
         jar = aiohttp.CookieJar(unsafe=True)

@@ -175,6 +175,16 @@ class RecordMachine(RuleBasedStateMachine):
             del self.jobs[id]
             self.order.remove(id)
 
+    @rule(owner=OWNERS)
+    def forget_thread(self, owner: Owner) -> None:
+        place = (owner.tenant, owner.thread)
+        gone = [id for id, job in self.jobs.items() if job.state in ENDED]
+        gone = [id for id in gone if (self.jobs[id].owner.tenant, self.jobs[id].owner.thread) == place]
+        assert self.record.forget_thread(*place) == len(gone)
+        for id in gone:
+            del self.jobs[id]
+            self.order.remove(id)
+
     @invariant()
     def is_as_the_model_says(self) -> None:
         if not hasattr(self, "record"):

@@ -26,6 +26,7 @@ class Accounts:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/api/me", self.me),
+            web.post("/api/me/name", self.name),
             web.post("/api/me/sign-out", self.sign_out),
             web.post("/api/me/forget", self.forget),
             web.post("/api/me/link", self.link),
@@ -42,9 +43,23 @@ class Accounts:
                 "name": person.name,
                 "role": member.role.value if member is not None else None,
                 "login": self.residents.login.value,
+                "admin": person.admin,
+                "moderator": person.moderator,
+                "named": member is not None,
                 "can_forget": not self.chat.gate.is_owner(request),
             }
         )
+
+    async def name(self, request: web.Request) -> web.Response:
+        """What a guest shall be called; who is signed in has a name already."""
+        if request[MEMBER] is not None:
+            raise web.HTTPConflict(text="Your name comes with how you signed in.")
+        wanted = (await json_object(request)).get("name")
+        try:
+            name = await self.chat.names.give(self.chat.person(request).id, wanted if isinstance(wanted, str) else "")
+        except NotInvited as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        return web.json_response({"name": name})
 
     async def invitation(self, request: web.Request) -> web.Response:
         """What a link is for, before it is used: looking at it (as previews of chats do) uses nothing up."""

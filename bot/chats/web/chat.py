@@ -23,6 +23,7 @@ from bot.chats.web.address import WebAddress
 from bot.chats.web.events import Hub
 from bot.chats.web.files import MAX_FILE_BYTES, Shelf
 from bot.chats.web.forms import Hands
+from bot.chats.web.names import Names
 from bot.chats.web.residents import ProxyLogin, Residents
 from bot.chats.web.security import LOOPBACK, MEMBER, PERSON, Gate
 from bot.chats.web.visitors import Visitors
@@ -59,6 +60,8 @@ RECORD_S = 1.0
 PAGE = ThreadKey("web", NOWHERE, "web", "")
 """Where it happens, for the record."""
 _RECEIVED: ContextVar[str | None] = ContextVar("the message that this task receives", default=None)
+DELETED = {"type": "deleted"}
+"""To whoever has a thread open that is there no more."""
 THREAD = re.compile(r"[A-Za-z0-9_-]{8,40}")
 
 
@@ -121,12 +124,14 @@ class WebChat:
         self.residents = Residents(address.login, people, proxy_login or ProxyLogin(), self.visitors)
         self.hands = Hands()
         self.shelf = Shelf()
+        self.names = Names(memory)
         self.hub = Hub()
 
     async def begin(self, handlers: Handlers) -> None:
         """Before the first request comes."""
         self._handlers = handlers
         self._secret = await self._address_secret()
+        await self.names.load()
         if self.residents:
             await self.residents.adopt(self.store)
 
@@ -166,12 +171,20 @@ class WebChat:
     async def answer(self, call: CommandCall, answer: Answer) -> None:
         """To the pages that the asker has open in the thread, or to all; files are fetched by their links."""
         only = call.person.id if answer.private else None
+        message = {"type": "answer", "command": call.name, **self._told(call, answer)}
+        self.hub.publish(call.thread.thread, f"answer/{call.event}", message, person=only)
+        await self._settled(call)
+
+    def _told(self, call: CommandCall, answer: Answer) -> dict[str, Any]:
         links = self.shelf.put(call.person.id, answer.files)
         files = [views.link(file, link) for file, link in zip(answer.files, links, strict=True)]
-        message = {"type": "answer", "command": call.name, "text": answer.text, "files": files}
-        if answer.gallery is not None:
-            message["search"] = answer.gallery.search
-        self.hub.publish(call.thread.thread, f"answer/{call.event}", message, person=only)
+        search = {} if answer.gallery is None else {"search": answer.gallery.search}
+        return {"text": answer.text, "files": files} | search
+
+    async def _settled(self, call: CommandCall) -> None:
+        """Settings of the thread stand beside its pictures."""
+        if call.name == "settings":
+            await self.publish_pictures(call.thread)
 
     def key(self, thread: str) -> ThreadKey:
         """The page's name of a thread as a key.
@@ -191,7 +204,7 @@ class WebChat:
             may_moderate = member.role is not House.MEMBER
             return Person(member.id, member.name, admin=member.role is House.ADMIN, moderator=may_moderate)
         digest = hashlib.sha256(request[PERSON].encode()).hexdigest()[:16]
-        name = f"Guest {digest[:4]}"
+        name = self.names.of(digest)
         if self.gate.is_owner(request):
             return Person(digest, name, admin=True, moderator=True)
         # A cookie is dropped in no time: limits mean whoever comes from that address.
@@ -282,6 +295,22 @@ class WebChat:
         call = CommandCall(event, here, person, "gallery", {"search": search}, pictures=HUNG)
         return views.gallery(await self._handlers.command(call))
 
+    async def command(self, call: CommandCall) -> dict[str, Any]:
+        """What a command that a button gave answers, for the asker; what is for all they are shown, too."""
+        assert self._handlers is not None
+        answer = await self._handlers.command(replace(call, max_file_bytes=MAX_FILE_BYTES))
+        if answer.text and not answer.private:
+            self.hub.notice(call.thread.thread, None, f"{call.person.name}: {answer.text}", None)
+        await self._settled(call)
+        return self._told(call, answer) | {"private": answer.private}
+
+    async def delete_thread(self, thread: ThreadKey, person: Person) -> Answer:
+        assert self._handlers is not None
+        answer = await self._handlers.delete_thread(thread, person)
+        if await self.store.deleted(thread):
+            self.hub.end(thread.thread, DELETED)
+        return answer
+
     async def forget(self, person: Person) -> str:
         """Delete what somebody said and made here; returns what to tell them."""
         assert self._handlers is not None
@@ -317,6 +346,7 @@ class WebChat:
         return {
             "type": "pictures",
             "current": session.current,
+            "settings": dict(session.settings),
             "pictures": [views.picture(picture) for picture in gallery],
             "hidden": hidden,
         }

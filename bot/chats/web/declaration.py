@@ -10,6 +10,7 @@ from bot.chats.web.checkup import examine
 from bot.platforms import Parts, Platform, ids
 from bot.settings import Login, Settings, loopback, proxies
 from imaging.places import without_places
+from prompts.operations import SIZES
 
 if TYPE_CHECKING:
     from bot.chats.web.service import WebService
@@ -67,8 +68,8 @@ def build(parts: Parts) -> WebService:
     )
 
 
-def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the page says of the models, honestly, and messages to begin with."""
+def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What the page says of the models, honestly, messages to begin with, and the shapes that can be drawn."""
     abilities = parts.pictures.abilities
     lines = [f"Words: {without_places(parts.model.name)}."]
     if not parts.settings.llm_base_url:
@@ -86,7 +87,7 @@ def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...]]:
             f"A miniature: it knows {len(abilities.vocabulary.things)} things and draws the nearest for the rest."
         )
         ideas = ("draw a penguin in the snow", "two ideas: a rocket at night, a red balloon", "a cat next to a cactus")
-    return tuple(lines), ideas
+    return tuple(lines), ideas, tuple(name for name in SIZES if name in abilities.sizes)
 
 
 def open_to_others(settings: Settings) -> bool:

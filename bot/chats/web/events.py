@@ -62,6 +62,10 @@ class Missed:
         for gone in list(self._kept)[:-MISSED_ALL]:
             del self._kept[gone]
 
+    def drop(self, thread: str) -> None:
+        for kept in [each for each in self._kept if each[0] == thread]:
+            del self._kept[kept]
+
     def take(self, thread: str, person: str) -> dict[str, Message]:
         since = time.monotonic() - MISSED_S
         kept = self._kept.pop((thread, person), {})
@@ -141,6 +145,17 @@ class Hub:
         self._notices += 1
         message = {"type": "notice", "sentence": sentence, "event": event}
         self.publish(thread, f"notice/{self._notices}", message, person=person)
+
+    def end(self, thread: str, message: Message) -> None:
+        """The thread is gone: nothing of it is kept, and whoever has it open is told."""
+        for turn in self._live.pop(thread, {}).values():
+            for part in turn["turn"]["parts"]:
+                self._previews.pop(part.get("slot", ""), None)
+        self._said.pop(thread, None)
+        self._missed.drop(thread)
+        for subscriber in self._subscribers.get(thread, ()):
+            subscriber.pending.clear()
+            subscriber.put("end", message)
 
     def keep_preview(self, slot: str, step: int, data: bytes) -> None:
         self._previews[slot] = Preview(step, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,18 @@ from typing import TypeVar
 from aiohttp import web
 
 from bot.chats.web.visitors import Visitors
-from bot.people import MEMBER_IDS, PROXY_ID, House, Member, People, Register, Sharing, ThreadRights
+from bot.people import (
+    MAX_NAME,
+    MEMBER_IDS,
+    PROXY_ID,
+    House,
+    Member,
+    People,
+    Register,
+    Sharing,
+    ThreadRights,
+    readable_name,
+)
 from bot.settings import Login
 from handlers.model import NOWHERE, Person, ThreadKey
 from handlers.ports import Store
@@ -33,7 +45,14 @@ class ProxyLogin:
     def member(self, said: str) -> Member:
         role = House.ADMIN if said in self.admins else House.MODERATOR if said in self.moderators else House.MEMBER
         digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
-        return Member(f"{PROXY_ID}{digest}", said.partition("@")[0][:40] or "somebody", role)
+        return Member(f"{PROXY_ID}{digest}", _called(said), role)
+
+
+def _called(said: str) -> str:
+    """What others see of a proxy's name: nothing of it turns, hides or breaks what stands beside it."""
+    shown = readable_name(" ".join(said.split()))
+    shown = "".join(sign for sign in shown if not unicodedata.category(sign).startswith("C"))
+    return shown.partition("@")[0].strip()[:MAX_NAME] or "somebody"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from bot.chats.web import security, views
 from bot.chats.web.accounts import Accounts
-from bot.chats.web.chat import WebChat, new_thread
+from bot.chats.web.chat import DELETED, WebChat, new_thread
 from bot.chats.web.connections import Doorman, connection
 from bot.chats.web.events import Subscriber
 from bot.chats.web.forms import MAX_TEXT, json_object, message_form, number
@@ -25,10 +25,11 @@ from bot.chats.web.residents import EVERYBODYS
 from bot.chats.web.security import MEMBER
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
+from handlers.command_text import BadCommand, read_values
 from handlers.commands import COMMANDS
 from handlers.errors import PictureGone, StoreError
 from handlers.marking import GONE
-from handlers.model import NOWHERE, Action, Incoming, Press, ThreadKey
+from handlers.model import NOWHERE, Action, CommandCall, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
 from imaging.errors import BadPicture
 from imaging.places import without_places
@@ -51,6 +52,7 @@ ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
     "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
     "wall.js", "wall.css", "brainstorm.js", "gallery.js", "gallery.css",
+    "menus.js", "forms.js", "threads.js", "compare.js",
 )  # fmt: skip
 
 
@@ -77,7 +79,8 @@ class Pages:
         self.gate = chat.gate
         self.residents = chat.residents
         # What is for admins of a server is for nobody here.
-        commands = [views.command(spec) for spec in COMMANDS if not spec.admin_only]
+        self._commands = [spec for spec in COMMANDS if not spec.admin_only]
+        commands = [views.command(spec) for spec in self._commands]
         self._about = about | {
             "max_upload_mb": max_upload_bytes // 2**20,
             "commands": commands,
@@ -162,8 +165,12 @@ class Pages:
         )
         security.seal(request, response)
         await response.prepare(request)
+        # From here on nothing is missed: what comes first is sent after the snapshot.
         subscriber = self.hub.subscribe(key.thread, self.chat.person(request).id)
         try:
+            if await self.store.deleted(key):
+                await _send(response, DELETED)
+                return response
             await _send(response, await self._snapshot(request))
             through = connection(request)
             if through is not None:
@@ -274,6 +281,28 @@ class Pages:
         title = str((await json_object(request)).get("title") or "")[:MAX_TEXT]
         return web.json_response(views.answer(await self.chat.rename(key, self.chat.person(request), title)))
 
+    async def delete(self, request: web.Request) -> web.Response:
+        key = await self._enter(request, writes=False)
+        if (await json_object(request)).get("confirm") != "yes":
+            raise web.HTTPBadRequest(text="This deletes the thread for everybody, for good: confirm it.")
+        return web.json_response(views.answer(await self.chat.delete_thread(key, self.chat.person(request))))
+
+    async def command(self, request: web.Request) -> web.Response:
+        """A command that a button gives, with its arguments by name; what it answers comes at once."""
+        key = await self._enter(request, writes=True)
+        data = await json_object(request)
+        spec = next((spec for spec in self._commands if spec.name == data.get("name")), None)
+        given = data.get("arguments", {})
+        if spec is None or not isinstance(given, dict):
+            raise web.HTTPBadRequest(text="There is no such command.")
+        try:
+            arguments = read_values(spec, {str(name): str(value) for name, value in given.items()})
+        except BadCommand as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        person = self.chat.person(request)
+        event = f"web:{person.id}:{secrets.token_urlsafe(12)}"
+        return web.json_response(await self.chat.command(CommandCall(event, key, person, spec.name, arguments)))
+
     async def picture(self, request: web.Request) -> web.Response:
         """The copy for people of a file that is named by its SHA-256: it never changes, so browsers may keep it."""
         sha256 = request.match_info["sha256"]
@@ -381,6 +410,8 @@ def build(pages: Pages) -> web.Application:
             web.post("/api/threads/{thread}/messages", pages.message),
             web.post("/api/threads/{thread}/press", pages.press),
             web.post("/api/threads/{thread}/title", pages.rename),
+            web.post("/api/threads/{thread}/delete", pages.delete),
+            web.post("/api/threads/{thread}/command", pages.command),
             web.get("/api/files/{token}", pages.file),
             web.get("/api/previews/{slot}/{step}", pages.preview),
             web.get("/pictures/{sha256}", pages.picture),

@@ -33,9 +33,11 @@ class About:
 
     lines: tuple[str, ...] = ()
     ideas: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ("square",)
+    """Of new pictures, of which people may choose."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"lines": list(self.lines), "ideas": list(self.ideas)}
+        return {"lines": list(self.lines), "ideas": list(self.ideas), "shapes": list(self.shapes)}
 
 
 class WebService(Service):
@@ -113,6 +115,7 @@ class WebService(Service):
         return None if self._runner is not None else "The web page is not running."
 
     async def forget(self, person: Person) -> None:
+        self.chat.names.forget(person.id)
         await self.chat.residents.forget(person)
 
     @property

@@ -66,6 +66,8 @@ def part(value: ReplyPart) -> Json:
                 "total": value.total,
                 "preview": None if value.preview is None else f"/api/previews/{value.slot}/{value.step}",
                 "sha256": value.sha256,
+                "width": value.width,
+                "height": value.height,
                 "sentence": missing(said) if isinstance(said := caption(value), Missing) else value.sentence,
                 "covered": f"#{value.number} {Sentence.COVERED}" if value.spoiler else None,
                 "gone": missing(Missing(Why.DELETED)),
@@ -166,7 +168,16 @@ def picture(value: Picture) -> Json:
 
 def command(value: CommandSpec) -> Json:
     options = [
-        {"name": option.name, "summary": option.summary, "choices": list(option.choices)} for option in value.options
+        {
+            "name": option.name,
+            "summary": option.summary,
+            "kind": option.kind.value,
+            "choices": list(option.choices),
+            "required": option.required,
+            "admin_only": option.admin_only,
+            "maximum": option.maximum,
+        }
+        for option in value.options
     ]
     return {"name": value.name, "summary": value.summary, "options": options}
 

@@ -168,6 +168,9 @@ class FakeHandlers:
     async def rename(self, thread: ThreadKey, person: Person, title: str) -> Answer:
         return self.answer
 
+    async def delete_thread(self, thread: ThreadKey, person: Person) -> Answer:
+        return self.answer
+
     async def press(self, press: Press) -> Answer:
         self.pressed.append(press)
         self.changed()

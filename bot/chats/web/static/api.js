@@ -31,6 +31,10 @@ export const forgetMe = () => post("/api/me/forget", { confirm: "yes" });
 export const deviceLink = () => post("/api/me/link");
 export const share = (thread, sharing) => post(`/api/threads/${thread}/sharing`, { sharing });
 export const rename = (thread, title) => post(`/api/threads/${thread}/title`, { title });
+export const deleteThread = (thread) => post(`/api/threads/${thread}/delete`, { confirm: "yes" });
+/** Give a command by a button: `{text, files, private}`. */
+export const command = (thread, name, values = {}) => post(`/api/threads/${thread}/command`, { name, arguments: values });
+export const callMe = (name) => post("/api/me/name", { name });
 export const about = () => call("/api/about");
 
 /** Send a message under a name of its own (`event`), by which notices about it tell that they mean it. */

@@ -1,12 +1,14 @@
 // Wires the page together: which thread is open, what comes in, what the buttons do.
 import * as api from "./api.js";
 import { Brainstorm } from "./brainstorm.js";
+import { Compare } from "./compare.js";
 import { Composer } from "./composer.js";
-import { comparePictures, editDialog, showAnswer } from "./dialogs.js";
+import { editDialog, showAnswer } from "./dialogs.js";
 import { $, el, toast } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Board } from "./messages.js";
 import { SharingSwitch, join, showMe, stranger } from "./people.js";
+import { ThreadMenu } from "./threads.js";
 import { drawTree } from "./tree.js";
 import { Viewer } from "./viewer.js";
 
@@ -14,6 +16,8 @@ let thread = null, stopFollowing = () => {};
 const board = new Board($("turns"), $("log"), act);
 const viewer = new Viewer(board, act);
 const brainstorm = new Brainstorm(() => thread, run);
+const compare = new Compare(board);
+const menu = new ThreadMenu(() => thread, board);
 const sharing = new SharingSwitch(() => thread);
 const gallery = new Gallery(() => thread, (id, number) => { gallery.close(); open(id, true, number); }, backToThread);
 const narrow = matchMedia("(max-width: 1080px)");
@@ -45,6 +49,7 @@ function receive(message) {
   }
   else if (message.type === "sharing") sharing.show(message);
   else if (message.type === "title") refreshThreads();
+  else if (message.type === "deleted") return deleted();
   else if (message.type === "said") board.heard(message);
   else if (message.type === "stored") board.stored(message.event, message.turn);
   else if (message.type === "reply") { board.reply(message.turn); if (message.turn.final) refreshThreads(); }
@@ -77,6 +82,15 @@ function backToThread() {
   if (thread) history.replaceState(null, "", `/t/${thread}`);
 }
 
+/** The open thread is there no more: what stands in the box goes along into a new one. */
+async function deleted() {
+  stopFollowing();
+  const begun = composer.take();
+  toast("This thread was deleted.", "info");
+  await fresh(true);
+  composer.give(begun);
+}
+
 /** What a command answered. After one that deletes, nothing of it may stay in sight. */
 function answered(message) {
   if (message.command === "forget") open(thread, false);
@@ -87,6 +101,7 @@ function answered(message) {
 function refresh() {
   $("welcome").hidden = !board.complete || board.turns.size > 0;
   $("stop").hidden = !board.growing.length;
+  menu.refresh();
   const pictures = [...board.pictures.values()];
   drawTree($("tree"), pictures, board.current, (number) => {
     if (narrow.matches) closePanel("tree-panel");
@@ -103,7 +118,7 @@ async function refreshThreads() {
   try { found = await api.threads(asked); } catch (error) { if (error.status === 401) location.reload(); return; }
   if (turn !== asking) return; // somebody has typed on
   const { threads: rows, here } = found;
-  $("rename").hidden = !here || here.mine === false;
+  menu.show(here);
   $("more-threads").hidden = !found.more;
   $("no-threads").hidden = Boolean(rows.length) || !asked.q;
   $("title").textContent = here?.title || "New thread";
@@ -124,13 +139,18 @@ async function act(action, part) {
   if (action === "view") return viewer.open(part);
   if (action === "talk") return composer.talkAbout(part.number);
   if (action === "edit") return editDialog(part, (details) => run("edit", part, details));
-  if (action === "compare") {
-    const parent = board.known(part.parents[0]);
-    return parent ? comparePictures(parent, { ...part }) : toast("The parent of this picture was deleted.");
-  }
+  if (action === "compare") return compareWith(part);
   if (action === "delete" && !confirm(`Delete picture #${part.number} for everybody?`)) return undefined;
   if (action === "report" && !confirm(`Report picture #${part.number} to the moderators?`)) return undefined;
   return run(action, part);
+}
+
+/** With its parent, else with the picture before it; any other two can be chosen then. */
+function compareWith(part) {
+  const others = [...board.pictures.keys()].filter((number) => number !== part.number);
+  const other = part.parents.find((number) => others.includes(number)) ?? others.filter((number) => number < part.number).pop() ?? others[0];
+  if (other === undefined) return toast("There is no other picture in this thread to compare it with.");
+  return compare.open(other, part.number);
 }
 
 async function run(action, part, details = {}) {
@@ -140,12 +160,6 @@ async function run(action, part, details = {}) {
     else if (action === "state") showAnswer("How the round stands", answer);
     else if (answer.text) toast(answer.text, "info");
   } catch (error) { toast(error.message); }
-}
-
-async function rename() {
-  const title = prompt("What shall this thread be called?", $("title").textContent);
-  if (title === null) return;
-  try { toast((await api.rename(thread, title)).text, "info"); refreshThreads(); } catch (error) { toast(error.message); }
 }
 
 async function stop() {
@@ -171,19 +185,24 @@ function openTree(yes) {
 function remember(yes) { try { localStorage.setItem("tree", yes ? "1" : "0"); } catch { /* private windows may forbid it */ } }
 function remembered() { try { return localStorage.getItem("tree") !== "0"; } catch { return true; } }
 
-async function fresh() {
-  try { open(await api.newThread()); $("message").focus(); } catch (error) { toast(error.message); }
+/** `instead`: nothing leads back to the one before. */
+async function fresh(instead = false) {
+  try {
+    const id = await api.newThread();
+    if (instead) history.replaceState(null, "", `/t/${id}`);
+    open(id, !instead);
+    $("message").focus();
+  } catch (error) { toast(error.message); }
 }
 
 // Whoever is quicker than the page's start has their words sent once there is a thread for them.
 const composer = new Composer(20, async (to, event, text, files, about) => { await started; return api.send(to || thread, event, text, files, about); });
 
-$("new-thread").addEventListener("click", fresh);
+$("new-thread").addEventListener("click", () => fresh());
 $("open-gallery").addEventListener("click", (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); showGallery(); } });
 $("search").addEventListener("input", () => { listed = PAGE; clearTimeout(typing); typing = setTimeout(refreshThreads, 200); });
 $("more-threads").addEventListener("click", () => { listed += PAGE; refreshThreads(); });
 $("latest").addEventListener("click", () => { board.down(); composer.text.focus({ preventScroll: true }); });
-$("rename").addEventListener("click", rename);
 $("stop").addEventListener("click", stop);
 $("open-tree").addEventListener("click", () => openTree(!$("app").classList.contains("with-tree")));
 $("open-threads").addEventListener("click", () => { $("threads-panel").classList.add("open"); $("shade").hidden = false; $("new-thread").focus(); });
@@ -201,13 +220,14 @@ addEventListener("popstate", () => {
 
 async function start() {
   if (location.pathname === "/join" && location.hash) return join(location.hash.slice(1));
-  try { showMe(await api.me()); } catch (error) { return error.status === 401 ? stranger(error.message) : toast(error.message); }
+  try { menu.know(showMe(await api.me(), menu)); } catch (error) { return error.status === 401 ? stranger(error.message) : toast(error.message); }
   if (!narrow.matches && remembered()) openTree(true);
   api.about().then((data) => {
     $("about").replaceChildren(...data.lines.map((line) => el("p", {}, line)));
     composer.completion.commands = data.commands;
     brainstorm.know(data.commands);
     gallery.styles = data.styles;
+    menu.learn(data);
     composer.limit = data.max_upload_mb * 2 ** 20;
     $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
   }).catch((error) => toast(error.message));

@@ -65,6 +65,11 @@ export class Composer {
     if (!first) this.#put(this.drafts.get(thread) || { ...EMPTY, text: remembered(thread) });
   }
 
+  /** What stands in the box, taken out of it; `give` puts it back where nothing else does. */
+  take() { const draft = this.#draft(); this.#put(EMPTY); return draft; }
+
+  give(draft) { if (!this.text.value && !this.files.length) this.#put({ ...draft, about: null }); }
+
   #draft() { return { text: this.text.value, files: this.files, about: this.about }; }
 
   #put(draft) {

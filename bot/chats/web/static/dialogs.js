@@ -37,11 +37,6 @@ function show(title, wide, ...nodes) {
   if (!dialog.open) dialog.showModal();
 }
 
-export function comparePictures(first, second) {
-  const figure = (picture) => el("figure", {}, uncoverable(picture, el("img", { src: pictureUrl(picture.sha256), alt: picture.alt })), el("figcaption", {}, `#${picture.number}: ${picture.description}`));
-  show(`#${first.number} and #${second.number}`, true, el("div", { class: "pair" }, figure(first), figure(second)));
-}
-
 /** A picture that may be sensitive is blurred until it is clicked. */
 export function uncoverable(picture, image) {
   image.classList.toggle("covered", Boolean(picture.covered));

@@ -126,6 +126,7 @@ export class Board {
     this.settled = new Set();
     this.complete = false;
     this.current = null;
+    this.settings = {};
     this.me = null;
     /** The ideas of brainstorms for which this visitor votes, and whether the newest round is theirs to lead. */
     this.dots = new Set();
@@ -190,6 +191,7 @@ export class Board {
     for (const number of this.pictures.keys()) this.settled.add(number);
     this.hidden = message.hidden || {};
     this.current = message.current;
+    this.settings = message.settings || {};
     this.complete = true;
   }
 
@@ -206,6 +208,8 @@ export class Board {
     this.#turn(turn);
     this.#announce(turn, before);
   }
+
+  get begunByMe() { return this.me !== null && this.turns.values().next().value?.turn.person === this.me; }
 
   get growing() { return [...this.turns.values()].filter((view) => !view.turn.final).map((view) => view.turn); }
 

@@ -1,4 +1,4 @@
-// Who is who: coming in by an invitation, one's own name, who sees a thread. Nothing of it shows where there is no login.
+// Who is who: coming in by an invitation, one's own name, who sees a thread.
 import * as api from "./api.js";
 import { $, el, toast } from "./dom.js";
 
@@ -41,21 +41,29 @@ export async function join(token) {
 }
 
 /** One's own name at the foot of the list of threads, and what one can do there. */
-export function showMe(me) {
-  if (!me.can_forget) return;
-  const signed = me.login !== "none";
+export function showMe(me, menu) {
+  const signed = me.login !== "none", naming = $("me-name-form"), name = $("me-name-box");
+  const called = (word) => { $("me-name").textContent = $("me-title").textContent = name.value = word; };
   $("me").hidden = false;
-  $("me-name").textContent = me.name;
-  $("me-role").textContent = signed ? me.role : "not signed in";
-  $("me-open").addEventListener("click", () => $("me-dialog").showModal());
-  $("me-title").textContent = me.name;
+  called(me.name);
+  $("me-role").textContent = signed ? me.role : me.admin ? "host" : "guest";
+  $("me-open").addEventListener("click", () => { $("me-told").replaceChildren(); $("me-dialog").showModal(); });
+  naming.hidden = me.named;
+  naming.onsubmit = async (event) => {
+    event.preventDefault();
+    $("me-problem").textContent = "";
+    try { called((await api.callMe(name.value)).name); toast(`Others see you as ${name.value} from now on.`, "info"); } catch (error) { $("me-problem").textContent = error.message; name.focus(); }
+  };
+  $("me-usage").addEventListener("click", () => { $("me-dialog").close(); menu.give("usage"); });
   $("me-device").hidden = $("me-out").hidden = me.login !== "invitation";
   $("me-device").addEventListener("click", device);
   $("me-out").addEventListener("click", () => leave(api.signOut));
+  $("me-forget").hidden = !me.can_forget;
   $("me-forget").addEventListener("click", () => {
-    const name = signed ? " Your name goes too: to come back you need a new invitation." : "";
-    if (confirm(`Delete all your messages and pictures, for good?${name}`)) leave(api.forgetMe);
+    const goes = signed ? " Your name goes too: to come back you need a new invitation." : "";
+    if (confirm(`Delete all your messages and pictures, for good?${goes}`)) leave(api.forgetMe);
   });
+  return me;
 }
 
 async function device() {

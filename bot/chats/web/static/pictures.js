@@ -1,5 +1,6 @@
 // One picture's card: placeholder, live preview, finished picture with its buttons.
 import { downloadUrl, el, pictureUrl, svg } from "./dom.js";
+import { wireMenu } from "./menus.js";
 
 function dots() {
   const icon = svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" });
@@ -13,16 +14,10 @@ const uncovered = new Set();
 /** Those of a picture's actions that are buttons; the others stand in its menu. */
 const PLACED = ["select", "vary", "edit", "refine"];
 
-/** Move an open menu to where all of it is seen: below its button where there is no room above, and off the edges. */
-function intoSight(menu, box) {
-  const log = document.getElementById("log").getBoundingClientRect(), edge = 8;
-  box.style.translate = "";
-  menu.classList.remove("below");
-  if (box.getBoundingClientRect().top < log.top) menu.classList.add("below");
-  const at = box.getBoundingClientRect();
-  const right = Math.min(0, innerWidth - edge - at.right), left = Math.max(0, edge - at.left - right);
-  const up = Math.min(0, innerHeight - edge - at.bottom), down = Math.max(0, edge - at.top - up);
-  if (left || right || up || down) box.style.translate = `${left + right}px ${up + down}px`;
+/** A picture's place has its shape before it is there; what is very long or high is cut. */
+function shaped(node, part, known) {
+  const width = part.width || known?.width, height = part.height || known?.height;
+  if (width && height) node.style.aspectRatio = String(Math.min(2, Math.max(0.5, width / height)));
 }
 
 export class Card {
@@ -38,6 +33,7 @@ export class Card {
   /** `known` is the thread's picture of that number, or null; `gone` is what is said where it is not there any more. */
   update(part, known, current = null, gone = null) {
     this.part = part;
+    this.known = known;
     this.author = known?.author || "";
     const isCurrent = current === part.number && part.state === "ready" && !gone;
     this.node.classList.toggle("current", isCurrent);
@@ -67,11 +63,12 @@ export class Card {
     this.#kind("waiting");
     if (!this.status || !this.node.contains(this.status)) {
       this.frame = el("div", { class: "frame" });
+      shaped(this.frame, part, this.known);
       this.status = el("div", { class: "status" });
       this.progress = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
       const buttons = part.offers.map((offer) => this.#button(offer.action, offer.label));
       this.node.replaceChildren(el("span", { class: "badge" }, `#${part.number}`), this.frame,
-        el("figcaption", {}, part.description), el("div", { class: "actions" }, ...buttons));
+        el("figcaption", {}, part.description), ...this.#made(part), el("div", { class: "actions" }, ...buttons));
       this.frame.append(this.status, this.progress);
     }
     this.status.textContent = part.status;
@@ -89,18 +86,21 @@ export class Card {
 
   #ready(part, isCurrent) {
     this.#kind("");
-    const picture = el("img", { src: pictureUrl(part.sha256), alt: part.alt, decoding: "async" });
+    const picture = el("img", { src: pictureUrl(part.sha256), alt: part.alt, decoding: "async", width: part.width || null, height: part.height || null });
     const covered = part.covered && !uncovered.has(part.sha256);
     const frame = covered
       ? el("button", { type: "button", class: "frame covered", "aria-label": `${part.covered}; show it`, onclick: () => this.#uncover(part, isCurrent) }, picture, el("span", {}, part.covered))
       : el("button", { type: "button", class: "frame", "aria-label": `Picture ${part.number}, larger: ${part.description}`, onclick: () => this.#do("view") }, picture);
+    shaped(frame, part, this.known);
     const placed = part.offers.filter((offer) => this.placed.includes(offer.action));
     const actions = el("div", { class: "actions" }, ...placed.map((offer) => this.#button(offer.action, offer.label)), this.#menu(part));
     actions.querySelector("[data-action=select]")?.setAttribute("aria-pressed", String(isCurrent));
     this.node.replaceChildren(...[el("span", { class: "badge" }, `#${part.number}`), frame, el("figcaption", { title: part.description }, part.description),
-      part.made ? el("p", { class: "made" }, [part.made, this.author].filter(Boolean).join(" · ")) : null,
-      part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
+      ...this.#made(part), part.sentence ? el("p", { class: "remark" }, part.sentence) : null, actions].filter(Boolean));
   }
+
+  /** Of which picture it was made, and for whom. */
+  #made(part) { return part.made ? [el("p", { class: "made" }, [part.made, this.author].filter(Boolean).join(" · "))] : []; }
 
   #uncover(part, isCurrent) {
     uncovered.add(part.sha256);
@@ -110,20 +110,13 @@ export class Card {
 
   #menu(part) {
     const box = el("div", {});
-    const entries = part.offers.filter((offer) => !this.placed.includes(offer.action)).map((offer) => this.#button(offer.action, offer.entry));
+    const entries = part.offers.filter((offer) => !this.placed.includes(offer.action) && offer.action !== "compare").map((offer) => this.#button(offer.action, offer.entry));
     const last = entries.filter((entry) => entry.dataset.action === "delete");
     for (const entry of last) entry.classList.add("danger");
-    box.append(...entries.filter((entry) => !last.includes(entry)), this.#button("talk", "Talk about this one"),
+    box.append(...entries.filter((entry) => !last.includes(entry)), this.#button("talk", "Talk about this one"), this.#button("compare", "Compare with…"),
       el("a", { href: downloadUrl(part), download: true }, "Download"), ...last);
     const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `More for picture ${part.number}`, title: "More" }, dots()), box);
-    menu.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && menu.open) { menu.open = false; menu.firstChild.focus(); event.stopPropagation(); }
-    });
-    menu.addEventListener("toggle", () => {
-      if (menu.open) intoSight(menu, box);
-    });
-    box.addEventListener("click", () => { menu.open = false; });
-    return menu;
+    return wireMenu(menu, document.getElementById("log"));
   }
 
   #button(action, label) {
@@ -140,8 +133,3 @@ export class Card {
     this.node.classList.add("flash");
   }
 }
-
-// A menu closes when something else is clicked.
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-});

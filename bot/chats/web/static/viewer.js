@@ -60,7 +60,7 @@ export class Viewer {
     image.addEventListener("click", () => this.#zoom(this.zoom > 1 ? 1 : 2));
     this.scroll.replaceChildren(image);
     $("view-caption").replaceChildren(part.description, el("small", {}, [part.made, known?.author].filter(Boolean).join(" · ")));
-    $("view-actions").replaceChildren(...part.offers.map((offer) => el("button", { type: "button", class: "pill", "data-action": offer.action, onclick: () => this.#do(offer.action) }, offer.label)),
+    $("view-actions").replaceChildren(...part.offers.filter((offer) => offer.action !== "compare").concat({ action: "compare", label: "Compare with…" }).map((offer) => el("button", { type: "button", class: "pill", "data-action": offer.action, onclick: () => this.#do(offer.action) }, offer.label)),
       el("a", { class: "pill", href: downloadUrl(part), download: true }, "Download"));
     $("view-back").disabled = !this.#neighbour(-1);
     $("view-on").disabled = !this.#neighbour(1);
