@@ -23,9 +23,11 @@ from handlers.model import (
     Answer,
     File,
     Picture,
+    PicturePart,
     PictureState,
     Press,
     Role,
+    SlotState,
     Tally,
     ThreadKey,
     Turn,
@@ -34,6 +36,7 @@ from handlers.model import (
 )
 from handlers.ports import Store
 from handlers.recipe_text import recipe_text
+from handlers.recipes import refined
 from handlers.recovery import Recovery
 from handlers.reporting import Reporting
 from handlers.router import Planned
@@ -102,6 +105,8 @@ class Buttons:
                 return Answer(recipe_text(picture))
             case Action.SHOW:
                 return await self._show(picture)
+            case Action.PICK:
+                return await self._pick(picture)
             case Action.COMPARE:
                 return await self._compare(press, picture)
             case Action.DELETE:
@@ -167,6 +172,18 @@ class Buttons:
         alt = alt_text(f"Picture {picture.number}: {picture.description}", picture.operation)
         file = File(f"picture-{picture.number}.png", picture.media_type, data, alt, spoiler=picture.spoiler)
         return Answer(f"Picture {picture.number}.", (file,))
+
+    async def _pick(self, picture: Picture) -> Answer:
+        turn = await self._store.turn(picture.turn)
+        shown = (part for part in (turn.parts if turn else ()) if isinstance(part, PicturePart))
+        part = next((part for part in shown if part.number == picture.number), None)
+        part = part or PicturePart("", picture.number, picture.operation, picture.description, picture.parents)
+        abilities = self._services.pictures.abilities  # another engine may draw larger ones since
+        largest = refined(picture.width, picture.height, abilities) is None
+        part = replace(
+            part, state=SlotState.READY, sha256=picture.sha256, spoiler=picture.spoiler, largest=largest, preview=None
+        )
+        return Answer(f"Picture {picture.number}: {picture.description}", picture=part)
 
     async def _delete(self, press: Press, picture: Picture) -> Answer:
         if not may_cancel(press.person, picture.person):

@@ -47,6 +47,9 @@ class Sentence(StrEnum):
     ROUND = "Settings of the brainstorm"
     ROUND_SAVE = "Save"
     ROUND_SETTINGS = "Who began the brainstorm changes it with /brainstorm, for example /brainstorm minutes:10 votes:3."
+    PICK = "Pick one to edit, vary, refine or vote for it"
+    WHICH = "Which picture?"
+    CANCEL_ONE = "Cancel one"
 
 
 MADE_WITH_AI = " (made with AI)"

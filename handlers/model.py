@@ -159,6 +159,8 @@ class Action(StrEnum):
     VOTE = "vote"
     """For the picture; pressed again, the vote is taken back."""
     STOP = "stop"
+    PICK = "pick"
+    """One of the pictures that stand together: what can be done with it is shown to who picks it."""
     DOT = "dot"
     """A vote in a brainstorm's round for the idea of this picture; pressed again, it is taken back."""
     OPEN = "open"
@@ -461,6 +463,8 @@ class Answer:
     private: bool = True
     gallery: GalleryPage | None = None
     """Pictures to look through; `text` says the same in words, for chats that show none."""
+    picture: PicturePart | None = None
+    """A picture that is shown with what can be done with it; `text` is for where that cannot be."""
 
 
 class OptionKind(StrEnum):

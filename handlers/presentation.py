@@ -5,13 +5,13 @@ Chats choose where it stands and how it looks; `handlers.english` says it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from handlers.brainstorm.model import Card, Phase, RoundPart
-from handlers.model import Action, PicturePart, PictureState, Reply, ReplyPart, SlotState
+from handlers.model import Action, PicturePart, PictureState, Reply, ReplyPart, SlotState, TextPart
 from imaging.model import Operation
 
 SECONDS_UP_TO = 90
@@ -35,6 +35,8 @@ class When(StrEnum):
     """A picture that is not there yet."""
     ANSWER = "answer"
     """An answer that still grows; no picture's."""
+    MANY = "many"
+    """One picture of an answer with many, under which there is no room for all that can be done with each."""
     VOTING = "voting"
     """A round of a brainstorm while people vote."""
     VOTED = "voted"
@@ -76,6 +78,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.DELETE, When.READY, "Delete"),
     Offer(Action.CANCEL, When.GROWING, "Cancel"),
     Offer(Action.STOP, When.ANSWER, "Stop"),
+    Offer(Action.PICK, When.MANY, "Pick"),
     Offer(Action.DOT, When.VOTING, "Vote", "Vote for this idea"),
     Offer(Action.CLOSE, When.VOTING, "Close vote"),
     Offer(Action.OPEN, When.VOTED, "Open vote again"),
@@ -151,6 +154,48 @@ def apart(parts: Sequence[ReplyPart]) -> tuple[ReplyPart, ...]:
     """What an answer shows besides the drafts of its round, which stand within the round."""
     drafts = {idea.draft.slot for idea in ideas(parts, {}) if idea.draft is not None}
     return tuple(part for part in parts if not (isinstance(part, PicturePart) and part.slot in drafts))
+
+
+MANY = 3
+"""From so many pictures on they come together, with one row to pick one from."""
+TOGETHER = 10
+"""At most so many in one gallery or on one sheet."""
+IN_A_ROW = 5
+"""At most so many are buttons to pick; more are a menu."""
+_TO_COME = (SlotState.WAITING, SlotState.RENDERING)
+
+
+def picked_from(parts: Sequence[ReplyPart]) -> bool:
+    """Whether the pictures of an answer (`apart` from a round's) have one row to pick from, instead of buttons each."""
+    there = [part for part in parts if isinstance(part, PicturePart) and part.state in (*_TO_COME, SlotState.READY)]
+    return len(there) >= MANY
+
+
+def together(parts: Sequence[ReplyPart]) -> Iterator[ReplyPart | tuple[PicturePart, ...]]:
+    """The parts in their order; pictures with nothing but space between them are one group, and space is left out."""
+    group: list[PicturePart] = []
+    for part in parts:
+        if isinstance(part, TextPart) and not part.text.strip():
+            continue
+        if group and (not isinstance(part, PicturePart) or len(group) == TOGETHER):
+            yield tuple(group)
+            group = []
+        if isinstance(part, PicturePart):
+            group.append(part)
+        else:
+            yield part
+    if group:
+        yield tuple(group)
+
+
+def to_come(parts: Sequence[ReplyPart]) -> tuple[PicturePart, ...]:
+    """The pictures of an answer that are not there yet."""
+    return tuple(part for part in parts if isinstance(part, PicturePart) and part.state in _TO_COME)
+
+
+def there(parts: Sequence[ReplyPart]) -> tuple[PicturePart, ...]:
+    """The pictures of an answer that are there."""
+    return tuple(part for part in parts if isinstance(part, PicturePart) and part.state is SlotState.READY)
 
 
 class Unit(StrEnum):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.chats.discord.ids import number_of_file
+from handlers.presentation import MANY
 from tests.faults.load import Said
 from tests.faults.moments import connect, read_number
 from tests.peers.discord_peer import DiscordPeer
@@ -96,6 +97,7 @@ def _check_answer(verdict: Verdict, peer: DiscordPeer, said: Said) -> None:
         verdict.add("doubled", f"{name} has {times} answers")
     if any(sign in text for sign in UNDER_WAY):
         verdict.add("stuck", f"{name}: its answer still waits: {text[-200:]!r}")
+    _check_row(verdict, name, text)
     posted: Counter[int] = Counter()
     for message in mine:
         for attachment in message["attachments"]:
@@ -111,6 +113,15 @@ def _check_answer(verdict: Verdict, peer: DiscordPeer, said: Said) -> None:
     verdict.sentences += missing
     if missing > told and LOST_END not in text and USED_UP not in text:
         verdict.add("lost", f"{name}: {missing} pictures are missing, {told} sentences: {text!r}")
+
+
+def _check_row(verdict: Verdict, name: str, text: str) -> None:
+    """Pictures of an answer can be picked from a row, or have buttons of their own, but never both."""
+    picked, own = (len(set(re.findall(rf"^e1:{action}:.*", text, re.MULTILINE))) for action in ("pick", "vary"))
+    if picked and own:
+        verdict.add("damaged", f"{name}: {picked} pictures to pick, {own} with buttons of their own")
+    if own >= MANY or 0 < picked < MANY:
+        verdict.add("damaged", f"{name}: {picked} pictures to pick, {own} with buttons of their own, of {MANY}")
 
 
 def _check_home(verdict: Verdict, home: Path) -> None:

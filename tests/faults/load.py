@@ -24,6 +24,8 @@ class Said:
     person: str
     pictures: int
     edit: bool
+    together: bool
+    """Nothing is said between the pictures: they come as one gallery, once they are three."""
 
     def directive(self, at: int) -> str:
         words = f"pm{self.number}n{at} a red fox"
@@ -35,7 +37,7 @@ class Said:
         chunks = [f"Am{self.number}. ", "Let me ", "see what ", "I can ", "do. "]
         for at in range(self.pictures):
             tag = self.directive(at)
-            chunks += [tag[:9], tag[9:], f" That was {at}. ", "And so ", "on. "]
+            chunks += [tag[:9], tag[9:], *((" ",) if self.together else (f" That was {at}. ", "And so ", "on. "))]
         return [*chunks, f"Zm{self.number}."]
 
 
@@ -59,13 +61,14 @@ class Load:
         channel = CHANNEL if begins or not threads else self._dice.choice(threads)
         first = number // (PEOPLE_AT_ONCE * MESSAGES_A_PERSON) * PEOPLE_AT_ONCE
         person = str(5000 + first + self._dice.randrange(PEOPLE_AT_ONCE))
-        pictures = self._dice.choice((1, 1, 2, 3) if drawn else (0, 1, 1, 2, 3))
+        pictures = self._dice.choice((1, 1, 2, 3, 4) if drawn else (0, 1, 1, 2, 3, 4))
         edit = pictures == 1 and channel != CHANNEL
+        together = self._dice.random() < 0.5
         # The message's id names a new thread: it is known once it is said, and the answer may be quick.
         author = self._peer.person(person, f"person {person}")
         text = f"m{number} with {pictures} pictures"
         id = self._peer.next_id()
-        self.said[number] = said = Said(number, id if channel == CHANNEL else channel, person, pictures, edit)
+        self.said[number] = said = Said(number, id if channel == CHANNEL else channel, person, pictures, edit, together)
         await self._peer.say(f"<@{BOT}> {text}" if channel == CHANNEL else text, channel, id=id, author=author)
         return said
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from handlers.model import Action, Person, Press, SlotState
+from handlers.presentation import offered
 from imaging.model import Operation
 from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures
 from tests.handlers.conftest import World
@@ -119,3 +121,20 @@ async def test_the_stop_button_stops(world: World) -> None:
     assert (await world.desk.press(press(Action.STOP, None))).text == "Stopped."
     await answering
     assert "nothing under way" in (await world.desk.press(press(Action.STOP, None))).text
+
+
+async def test_a_picked_picture_comes_with_what_can_be_done_with_it_now(fox: World) -> None:
+    answer = await fox.desk.press(press(Action.PICK, 2))
+    assert answer.private
+    assert answer.text == "Picture 2: a blue fox"
+    part = answer.picture
+    assert part is not None
+    assert (part.number, part.parents, part.state) == (2, (1,), SlotState.READY)
+    assert part.sha256 == pictures(fox.chat.last)[0].sha256
+    assert {Action.UNDO, Action.REFINE} <= {offer.action for offer in offered(part)}
+    fox.pictures.abilities = replace(fox.pictures.abilities, refine_scale=1.0001)
+    answer = await fox.desk.press(press(Action.PICK, 2, event="again"))
+    assert answer.picture is not None
+    assert Action.REFINE not in {offer.action for offer in offered(answer.picture)}
+    await fox.desk.press(press(Action.DELETE, 2))
+    assert (await fox.desk.press(press(Action.PICK, 2, event="gone"))).text == "Picture 2 was deleted."

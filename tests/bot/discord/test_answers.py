@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from bot.chats.discord.config import DiscordConfig
-from handlers.model import NoticePart, Reply, Role, SlotState, TextPart, ThreadKey, Turn, TurnState
+from handlers.model import Action, NoticePart, Reply, Role, SlotState, TextPart, ThreadKey, Turn, TurnState
 from handlers.ports import ChatUnavailable
+from handlers.presentation import Why
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import picture, ready
 from tests.fakes import png
@@ -296,3 +297,58 @@ async def test_a_growing_answer_leaves_nothing_for_the_garbage_collector(growing
         assert circles() == before
     finally:
         gc.enable()
+
+
+def pictures_of(growing: Growing) -> list[str]:
+    """The numbers of the pictures that the thread shows, in order."""
+    return [file.filename.split("-")[1] for message in growing.thread.history() for file in message.attachments]
+
+
+def looks(message: discord.Message) -> list[str]:
+    return [type(component).__name__.removesuffix("Component") for component in message.components]
+
+
+async def test_an_answer_that_grows_to_many_pictures_loses_and_doubles_none_across_restarts(growing: Growing) -> None:
+    parts: list[Any] = [TextPart("Three foxes")]
+    for number in (1, 2, 3):
+        await growing.show(*parts, picture(number, state=SlotState.RENDERING, step=1, total=2, preview=png(number)))
+        parts.append(growing.ready(number))
+        await growing.show(*parts)
+        assert pictures_of(growing) == [str(n) for n in range(1, number + 1)]
+        growing.world.store.open = [turn("turn-1", growing.key)]
+        await growing.world.env.restart_bot(growing.world.chat_again(QUICK).client)
+        growing.post = growing.world.chat.open_reply("turn-1", growing.key, None, None)
+    await growing.finish(*parts)
+    assert pictures_of(growing) == ["1", "2", "3"]
+    [message] = growing.thread.history()
+    assert looks(message) == ["TextDisplay", "TextDisplay", "MediaGallery", "TextDisplay", "ActionRow"]
+
+
+async def test_words_between_many_pictures_stay_where_they_stood(growing: Growing) -> None:
+    parts = [part for number in (1, 2, 3) for part in (TextPart(f"Idea {number}:"), growing.ready(number))]
+    await growing.finish(*parts)
+    [message] = growing.thread.history()
+    assert looks(message) == ["TextDisplay", "TextDisplay", "MediaGallery"] * 3 + ["TextDisplay", "ActionRow"]
+    assert pictures_of(growing) == ["1", "2", "3"]
+
+
+async def test_of_many_pictures_on_their_way_each_can_be_cancelled_in_one_row(growing: Growing) -> None:
+    waiting = [picture(number, position=number) for number in range(2, 9)]
+    await growing.show(growing.ready(1), *waiting)
+    rows = [row for row in growing.thread.last_message.components if isinstance(row, discord.ActionRow)]
+    assert len(rows) == 3, "cancel, pick, stop"
+    menu: Any = rows[0].children[0]
+    await growing.world.ann.select(growing.thread.last_message, ["cancel:5"], custom_id=menu.custom_id)
+    [press] = growing.world.handlers.pressed
+    assert (press.action, press.picture, press.slot) == (Action.CANCEL, 5, None)
+
+
+async def test_when_only_two_of_three_pictures_are_left_each_has_its_buttons_again(growing: Growing) -> None:
+    parts = [growing.ready(number) for number in (1, 2, 3)]
+    reference = await growing.finish(*parts)
+    post = growing.world.chat.open_reply("turn-1", growing.key, None, reference)
+    await post.redraw(growing.reply(*parts, final=True), {2: Why.DELETED})
+    [message] = growing.thread.history()
+    assert pictures_of(growing) == ["1", "3"]
+    assert "#2** was deleted" in words(message)
+    assert sum(isinstance(row, discord.ActionRow) for row in message.components) == 3

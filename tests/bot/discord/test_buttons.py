@@ -51,15 +51,61 @@ async def test_the_menu_has_the_rest(world: World, action: Action) -> None:
     assert (press.action, press.picture) == (action, 3)
 
 
-async def test_pictures_side_by_side_each_have_their_buttons(world: World) -> None:
-    message = await shown(world, 1, 2, 3, 4)
-    assert len(message.attachments) == 4
+async def test_two_pictures_side_by_side_each_have_their_buttons(world: World) -> None:
+    message = await shown(world, 3, 4)
+    assert len(message.attachments) == 2
     await world.ann.click(message, custom_id=_id(message, "vary", 3))
     await world.ann.select(message, ["refine:4"], custom_id=menu_with(message, "refine:4"))
     assert [(press.action, press.picture) for press in world.handlers.pressed] == [
         (Action.VARY, 3),
         (Action.REFINE, 4),
     ]
+
+
+def rows(message: Any) -> list[Any]:
+    return [row for row in message.components if isinstance(row, discord.ActionRow)]
+
+
+@pytest.mark.parametrize("many", [3, 5])
+async def test_many_pictures_are_one_gallery_with_one_row_to_pick(world: World, many: int) -> None:
+    message = await shown(world, *range(1, many + 1))
+    [gallery] = [one for one in message.components if isinstance(one, discord.MediaGalleryComponent)]
+    assert [item.media.url for item in gallery.items] == [file.url for file in message.attachments]
+    [row] = rows(message)
+    assert [button.label for button in row.children] == [f"#{number}" for number in range(1, many + 1)]
+
+
+async def test_who_picks_a_picture_alone_is_shown_it_with_all_that_can_be_done(world: World) -> None:
+    message = await shown(world, 1, 2, 3)
+    part = ready(2, world.store.add(world.handlers.received[0].thread, 2, "a red fox"), parents=(1,))
+    world.handlers.answer = Answer("Picture 2: a red fox", picture=part)
+    await world.env.restart_bot(world.chat_again().client)
+    result = await world.ann.click(message, label="#2")
+    [press] = world.handlers.pressed
+    assert (press.action, press.picture, press.thread) == (Action.PICK, 2, world.handlers.received[0].thread)
+    [card] = result.followups
+    assert card.ephemeral
+    text, gallery, _, menu = card.components
+    assert "**#2** a red fox" in text["content"]
+    assert [item["media"]["url"] for item in gallery["items"]] == [message.attachments[1].url]
+    world.handlers.answer = Answer("Noted.")
+    await world.ann.click(card, label="Vary")
+    await world.ann.select(card, ["undo:2"], custom_id=menu["components"][0]["custom_id"])
+    form = await world.ann.click(card, label="Edit…")
+    await world.ann.submit_modal(form, {"description": "a blue fox"})
+    assert [(press.action, press.picture) for press in world.handlers.pressed[1:]] == [
+        (Action.VARY, 2), (Action.UNDO, 2), (Action.EDIT, 2),
+    ]  # fmt: skip
+
+
+async def test_more_pictures_than_a_row_holds_are_picked_from_a_menu(world: World) -> None:
+    message = await shown(world, *range(1, 13))
+    galleries = [one for one in message.components if isinstance(one, discord.MediaGalleryComponent)]
+    assert [len(gallery.items) for gallery in galleries] == [10, 2]
+    [row] = rows(message)
+    await world.ann.select(message, ["pick:12"], custom_id=row.children[0].custom_id)
+    [press] = world.handlers.pressed
+    assert (press.action, press.picture) == (Action.PICK, 12)
 
 
 ALL = (
@@ -75,12 +121,28 @@ ALL = (
 
 
 @pytest.mark.parametrize("action", ALL)
-async def test_pictures_side_by_side_can_do_what_one_alone_can(world: World, action: Action) -> None:
-    message = await shown(world, 1, 2, 3, 4, 5, parents=(1,))
+async def test_two_pictures_side_by_side_can_do_what_one_alone_can(world: World, action: Action) -> None:
+    message = await shown(world, 4, 5, parents=(1,))
     value = f"{action}:5"
     await world.bea.select(message, [value], custom_id=menu_with(message, value))
     [press] = world.handlers.pressed
     assert (press.action, press.picture) == (action, 5)
+
+
+async def test_posts_from_before_there_was_a_row_to_pick_still_work(world: World) -> None:
+    await shown(world, 1, 2, 3)
+    key = world.handlers.received[0].thread
+    option = {"label": "Undo #3", "value": "undo:3"}
+    more = {"type": 3, "custom_id": f"e1:more:{key.channel}:{key.thread}:1:1", "options": [option]}
+    vary = {"type": 2, "style": 2, "label": "#3", "custom_id": f"e1:vary:{key.channel}:{key.thread}:3:"}
+    old = [{"type": 1, "components": [vary]}, {"type": 1, "components": [more]}]
+    bot: Any = world.chat.client.user
+    world.env.backend.create_message(world.thread().id, bot.id, "", components=old, flags=1 << 15)
+    await world.env.settle()
+    message = world.thread().last_message
+    await world.ann.click(message, label="#3")
+    await world.ann.select(message, ["undo:3"], custom_id=more["custom_id"])
+    assert [(press.action, press.picture) for press in world.handlers.pressed] == [(Action.VARY, 3), (Action.UNDO, 3)]
 
 
 async def test_a_placeholder_can_be_cancelled_by_its_slot(world: World) -> None:

@@ -106,7 +106,7 @@ class Presses:
         if not member_of(self._client, interaction):
             await self._tokens.keep(press.thread, interaction)
         answer = await self._handlers.press(press)
-        await self._answers.give(interaction, answer)
+        await self._answers.offer(interaction, press.thread, answer)
 
     # ------------------------------------------------------------------ forms
 

@@ -9,13 +9,17 @@ from typing import Any
 
 import discord
 
+from bot.chats.discord.files import attached
+from bot.chats.discord.ids import number_of_file
+from bot.chats.discord.outgoing.layout import laid_out
 from bot.chats.discord.outgoing.markup import plain, split_text
 from bot.chats.discord.outgoing.media import Media
 from bot.chats.discord.outgoing.outlet import NO_MENTIONS
+from bot.chats.discord.outgoing.render import picked
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.trouble import FAILURES
 from handlers.links import guarded
-from handlers.model import Answer, File
+from handlers.model import Answer, File, ThreadKey
 from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,22 @@ class Answers:
         """Never raises for what Discord refuses: it is logged, the asker is told where that is possible."""
         for text, files in await self._pieces(answer, upload_limit(interaction)):
             await self._send(interaction, text, files, answer.private)
+
+    async def offer(self, interaction: Interaction, thread: ThreadKey, answer: Answer) -> None:
+        """A picture of the message that was pressed, with what can be done with it, to the asker alone."""
+        part = answer.picture
+        if part is None or interaction.is_expired():
+            await self.give(interaction, answer)
+            return
+        files = attached(interaction.message) if interaction.message else []
+        file = next((file for file in files if number_of_file(file.filename) == part.number), None)
+        covered = part.spoiler or (file is not None and file.is_spoiler())
+        try:
+            with laid_out(picked(part, thread, file.url if file else None, covered=covered), {}) as components:
+                await interaction.followup.send(view=components, ephemeral=True, allowed_mentions=NO_MENTIONS)
+        except FAILURES as error:
+            log.info("a picked picture cannot be shown in channel %s: %s", interaction.channel_id, error)
+            await self.give(interaction, answer)
 
     async def write(self, target: discord.abc.Messageable, answer: Answer, limit: int) -> None:
         """The same as messages.

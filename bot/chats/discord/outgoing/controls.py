@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot.chats.discord.ids import MORE, ButtonId, button_id, menu_value
-from bot.chats.discord.outgoing.views import Block, Button, Buttons, Menu
+from bot.chats.discord.outgoing.views import Block, Button, Buttons, Menu, Words
+from handlers.english import Sentence
 from handlers.model import Action, PicturePart, ThreadKey
-from handlers.presentation import LABELS, OFFERS, offered
+from handlers.presentation import IN_A_ROW, LABELS, OFFERS, offered, shorten
 
 EMOJI = {
     Action.EDIT: "✏️",
@@ -18,11 +19,9 @@ EMOJI = {
 }
 """The actions that are buttons under a single picture, in their order; the others stand in its menu."""
 BESIDE = (Action.EDIT, Action.VARY)
-"""Those that are a row of buttons under pictures that stand side by side, one for each picture."""
-FIRST = (Action.SELECT, Action.REFINE, Action.REDO, Action.UNDO)
-"""Those of their first menu."""
-MENU_ACTIONS = 5
-"""For five pictures that is Discord's 25 entries."""
+"""Those that are a row of buttons under two pictures that stand side by side, one for each picture."""
+ENTRIES = 25
+"""Of one menu at most."""
 
 
 def controls(part: PicturePart, thread: ThreadKey) -> Iterable[Block]:
@@ -49,31 +48,52 @@ def group_controls(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[
                 if action in takes[part.number]
             )
         )
-    for at, (placeholder, actions) in enumerate(_menus({action for offers in takes.values() for action in offers})):
-        entries = [
-            (f"{LABELS[action]} #{part.number}", menu_value(action, part.number))
-            for action in actions
-            for part in parts
-            if action in takes[part.number]
-        ]
-        if entries:
-            id = ButtonId(MORE, thread.channel, thread.thread, parts[0].number, str(at) if at else "")
-            yield Menu(str(id), placeholder, tuple(entries))
+    entries = [
+        (f"{offer.label} #{part.number}", menu_value(offer.action, part.number))
+        for offer in OFFERS
+        if offer.action not in BESIDE
+        for part in parts
+        if offer.action in takes[part.number]
+    ]
+    for at in range(0, len(entries), ENTRIES):
+        placeholder = "More… (✏️ edits, 🎲 varies)"
+        yield _menu(parts[0], thread, str(at) if at else "", placeholder, entries[at : at + ENTRIES])
 
 
-def _menus(wanted: set[Action]) -> Iterable[tuple[str, Sequence[Action]]]:
-    yield "Go on with… (✏️ edits, 🎲 varies)", FIRST
-    others = [offer.action for offer in OFFERS if offer.action in wanted.difference(BESIDE, FIRST)]
-    for start in range(0, len(others), MENU_ACTIONS):
-        yield "More…", others[start : start + MENU_ACTIONS]
+def picks(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
+    """One row for pictures that come together: what can be done with one is shown to who picks it."""
+    if 0 < len(parts) <= IN_A_ROW:
+        yield Words(f"-# {Sentence.PICK}:")
+        yield Buttons(tuple(Button(f"#{p.number}", button_id(Action.PICK, thread, p.number)) for p in parts))
+        return
+    for at in range(0, len(parts), ENTRIES):
+        some = parts[at : at + ENTRIES]
+        entries = [(_entry(part), menu_value(Action.PICK, part.number)) for part in some]
+        yield _menu(some[0], thread, Action.PICK, f"{Sentence.PICK}…", entries)
 
 
 def cancels(parts: Sequence[PicturePart], thread: ThreadKey) -> Iterable[Block]:
-    if parts:
-        label = LABELS[Action.CANCEL]
+    label = LABELS[Action.CANCEL]
+    if 0 < len(parts) <= IN_A_ROW:
         yield Buttons(
             tuple(
                 Button(f"{label} #{p.number}", button_id(Action.CANCEL, thread, p.number, p.slot), danger=True)
                 for p in parts
             )
         )
+        return
+    for at in range(0, len(parts), ENTRIES):
+        some = parts[at : at + ENTRIES]
+        entries = [(_entry(part), menu_value(Action.CANCEL, part.number)) for part in some]
+        yield _menu(some[0], thread, Action.CANCEL, f"{Sentence.CANCEL_ONE}…", entries)
+
+
+def _menu(
+    first: PicturePart, thread: ThreadKey, which: str, placeholder: str, entries: Sequence[tuple[str, str]]
+) -> Menu:
+    """`which` tells it from the other menus of the message."""
+    return Menu(str(ButtonId(MORE, thread.channel, thread.thread, first.number, which)), placeholder, tuple(entries))
+
+
+def _entry(part: PicturePart) -> str:
+    return shorten(f"#{part.number} {part.description}", 100)

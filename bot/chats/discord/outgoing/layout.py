@@ -42,7 +42,7 @@ def layout(view: MessageView, files: Mapping[str, str]) -> View:
             case Words(text):
                 built.add_item(ui.TextDisplay(guarded(text)))
             case Gallery(items):
-                shown = [_shown(item, files[item.file]) for item in items if item.file in files]
+                shown = [_shown(item, url) for item in items if (url := item.url or _attached(item, files))]
                 if shown:
                     built.add_item(ui.MediaGallery(*shown))
             case Buttons(items):
@@ -54,8 +54,12 @@ def layout(view: MessageView, files: Mapping[str, str]) -> View:
     return built
 
 
-def _shown(item: Shown, name: str) -> discord.MediaGalleryItem:
-    return discord.MediaGalleryItem(f"attachment://{name}", description=item.alt, spoiler=item.covered)
+def _attached(item: Shown, files: Mapping[str, str]) -> str | None:
+    return f"attachment://{files[item.file]}" if item.file in files else None
+
+
+def _shown(item: Shown, url: str) -> discord.MediaGalleryItem:
+    return discord.MediaGalleryItem(url, description=item.alt, spoiler=item.covered)
 
 
 def _button(label: str, id: str, emoji: str, danger: bool) -> ui.Button[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from bot.chats.discord.ids import button_id, file_name
-from bot.chats.discord.outgoing.controls import cancels, controls, group_controls
+from bot.chats.discord.outgoing.controls import cancels, controls, group_controls, picks
 from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
 from bot.chats.discord.outgoing.rounds import round_blocks
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
@@ -29,15 +29,31 @@ from handlers.model import (
     TextPart,
     ThreadKey,
 )
-from handlers.presentation import LABELS, Busy, Drawing, Made, Missing, Waiting, Why, apart, caption, ideas, shorten
+from handlers.presentation import (
+    LABELS,
+    Busy,
+    Drawing,
+    Made,
+    Missing,
+    Waiting,
+    Why,
+    apart,
+    caption,
+    ideas,
+    picked_from,
+    shorten,
+    there,
+    to_come,
+    together,
+)
 
 MAX_COMPONENTS = 39
 """One less than Discord takes, and a little text less: room for a word at the end."""
 MAX_TEXT = 3800
 MAX_ALT = 1024
 UNFINISHED = "Unfinished "
-MAX_GROUP = 5
-"""A row holds five buttons, so at most five pictures stand side by side."""
+CROWD = 5
+"""Of more pictures side by side less is said: all that is said of ten has to fit into one message."""
 NO_ROOM = "-# ⚠️ Discord takes no more messages here; invite me to the server for long answers."
 NOTHING_GONE: Mapping[int, Why] = {}
 THINKING = f"-# ✨ {words(Busy.THINKING)}…"
@@ -52,7 +68,12 @@ def render(
 ) -> tuple[MessageView, ...]:
     """The messages of an answer, at least one. `gone` are numbers of pictures that are not there any more, `covered`
     of those that are blurred until somebody clicks."""
-    blocks = [unit for part in _grouped(apart(reply.parts)) for unit in _units(part, reply, previews, gone, covered)]
+    parts = apart(reply.parts)
+    left = [part for part in parts if not (isinstance(part, PicturePart) and part.number in gone)]
+    many = picked_from(left)
+    blocks = [unit for part in together(parts) for unit in _units(part, reply, previews, gone, covered, many)]
+    if many:
+        blocks += [*map(_alone, cancels(to_come(left), reply.thread)), tuple(picks(there(left), reply.thread))]
     blocks = [tuple(map(_honest, unit)) for unit in blocks]
     if reply.thinking and not reply.final and not blocks:
         blocks = [(Words(THINKING),)]
@@ -87,32 +108,13 @@ Unit: TypeAlias = tuple[Block, ...]
 """Blocks that stay in one message."""
 
 
-def _grouped(parts: Sequence[ReplyPart]) -> Iterator[ReplyPart | tuple[PicturePart, ...]]:
-    """Pictures with nothing but space between them stand side by side."""
-    group: list[PicturePart] = []
-    for part in parts:
-        if isinstance(part, PicturePart):
-            if len(group) == MAX_GROUP:
-                yield tuple(group)
-                group = []
-            group.append(part)
-            continue
-        if isinstance(part, TextPart) and not part.text.strip():
-            continue
-        if group:
-            yield tuple(group)
-            group = []
-        yield part
-    if group:
-        yield tuple(group)
-
-
 def _units(
     part: ReplyPart | tuple[PicturePart, ...],
     reply: Reply,
     previews: bool,
     gone: Mapping[int, Why],
     covered: frozenset[int],
+    many: bool,
 ) -> Iterator[Unit]:
     match part:
         case TextPart(text):
@@ -127,9 +129,9 @@ def _units(
             drafts = tuple(idea.draft for idea in cards if idea.draft is not None)
             yield round_blocks(part, cards, _all_shown(drafts, previews, gone, covered), reply.thread)
         case PicturePart():
-            yield _pictures((part,), reply.thread, previews, gone, covered)
+            yield _pictures((part,), reply.thread, previews, gone, covered, many)
         case tuple():
-            yield _pictures(part, reply.thread, previews, gone, covered)
+            yield _pictures(part, reply.thread, previews, gone, covered, many)
 
 
 def _pictures(
@@ -138,21 +140,37 @@ def _pictures(
     previews: bool,
     gone: Mapping[int, Why],
     covered: frozenset[int],
+    many: bool,
 ) -> Unit:
-    blocks: list[Block] = [Words("\n".join(_caption(part, gone.get(part.number)) for part in parts))]
+    """`many`: what can be done with them stands elsewhere."""
+    crowd = len(parts) > CROWD
+    blocks: list[Block] = [Words("\n".join(_caption(part, gone.get(part.number), crowd) for part in parts))]
     if shown := _all_shown(parts, previews, gone, covered):
         blocks.append(Gallery(shown))
-    ready = [part for part in parts if part.state is SlotState.READY and part.number not in gone]
+    if many:
+        return tuple(blocks)
+    ready = [part for part in there(parts) if part.number not in gone]
     if len(ready) == 1:
         blocks += controls(ready[0], thread)
     elif ready:
         blocks += group_controls(ready, thread)
-    blocks += cancels([part for part in parts if part.state in (SlotState.WAITING, SlotState.RENDERING)], thread)
+    blocks += cancels(to_come(parts), thread)
     return tuple(blocks)
 
 
-def _caption(part: PicturePart, gone: Why | None) -> str:
-    head = f"**#{part.number}** {plain(shorten(part.description, 160))}"
+def picked(part: PicturePart, thread: ThreadKey, url: str | None, *, covered: bool) -> MessageView:
+    """One picture with what can be done with it, for who picked it. `url`: where Discord has it."""
+    alt = alt_text(f"#{part.number}: {part.description}", part.operation, MAX_ALT)
+    shown = [Gallery((Shown("", alt, url=url, covered=covered),))] if url else []
+    return MessageView((_honest(Words(_caption(part, None))), *shown, *controls(part, thread)))
+
+
+def _alone(block: Block) -> Unit:
+    return (block,)
+
+
+def _caption(part: PicturePart, gone: Why | None, crowd: bool = False) -> str:
+    head = f"**#{part.number}** {plain(shorten(part.description, 80 if crowd else 160))}"
     said = caption(part, gone=gone)
     match said:
         case Waiting():
@@ -161,10 +179,10 @@ def _caption(part: PicturePart, gone: Why | None) -> str:
             return f"🎨 {head}\n-# {words(said)}"
         case Made():
             origin = f" · {words(said)}" if words(said) else ""
-            remark = f"\n-# {shorten(part.sentence, 200)}" if part.sentence else ""
+            remark = f"\n-# {shorten(part.sentence, 100 if crowd else 200)}" if part.sentence else ""
             return f"{head}{origin}{remark}"
         case Missing(Why.FAILED):
-            return f"❌ {head}\n-# {shorten(words(said), 300)}"
+            return f"❌ {head}\n-# {shorten(words(said), 120 if crowd else 300)}"
         case Missing(Why.CANCELLED):
             return f"-# 🚫 {head} {words(said)}"
         case Missing():

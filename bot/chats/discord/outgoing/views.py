@@ -13,12 +13,13 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture of a gallery: a stored file by `sha256`, or the bytes of a preview."""
+    """One picture of a gallery: a stored file by `sha256`, the bytes of a preview, or what Discord has at `url`."""
 
     file: str
     alt: str
     sha256: str | None = None
     preview: bytes | None = None
+    url: str | None = None
     covered: bool = False
     """Blurred until somebody clicks on it."""
 
