@@ -77,6 +77,13 @@ class Unmarked:
         data = await patiently(self._store.picture_bytes, sha256)
         return await self.fit(await asyncio.to_thread(thumbnail, data), THUMBNAIL_BYTES)
 
+    async def for_document(self, sha256: str, side: int) -> bytes:
+        await record_of(self._store, sha256)
+        data = await patiently(self._store.picture_bytes, sha256)
+        from imaging.outputs import as_jpeg, for_document, open_kept
+
+        return await asyncio.to_thread(lambda: as_jpeg(for_document(open_kept(data), side)))
+
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         return data
 

@@ -300,6 +300,9 @@ class Store(Protocol):
     async def rename(self, thread: ThreadKey, title: str) -> None:
         """Give a thread another title; nothing where there is none."""
 
+    async def title(self, thread: ThreadKey) -> str:
+        """Of a thread; empty where it has none."""
+
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadSummary]: ...
 
 
@@ -331,6 +334,14 @@ class Marking(Protocol):
 
     async def small(self, sha256: str) -> bytes:
         """The same for a list of pictures: a file of at most `imaging.outputs.THUMBNAIL_BYTES`."""
+
+    async def for_document(self, sha256: str, side: int) -> bytes:
+        """The copy of a stored picture that lies in a document: a JPEG with a longest side of at most so many pixels.
+
+        Raises:
+            handlers.errors.PictureGone: it is not there.
+            handlers.errors.StoreError: it cannot be read, after some tries.
+            imaging.errors.BadPicture: it is no picture."""
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         """A picture that was put together of others (a comparison, a board), as people are given it."""

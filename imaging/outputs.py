@@ -15,10 +15,12 @@ from imaging.model import Recipe
 
 __all__ = [
     "RECIPE_KEY",
+    "as_jpeg",
     "compare_pair",
     "contact_sheet",
     "encode_picture",
     "enlarged",
+    "for_document",
     "open_kept",
     "posted_size",
     "preview_bytes",
@@ -154,6 +156,20 @@ def smaller(image: Image.Image, max_bytes: int, xmp: bytes = b"") -> tuple[bytes
                 return out.getvalue(), f"image/{kind.lower()}"
         image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)
     raise BadPicture(f"The picture cannot be made smaller than {max_bytes} bytes.")
+
+
+def for_document(image: Image.Image, side: int) -> Image.Image:
+    """The picture with a longest side of at most so many pixels; a smaller one as it is."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def as_jpeg(image: Image.Image, xmp: bytes = b"") -> bytes:
+    """RGB pixels as every program that shows documents opens them, with an XMP packet where one is given."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85, **({"xmp": xmp} if xmp else {}))
+    return out.getvalue()
 
 
 def contact_sheet(pictures: Sequence[tuple[str, bytes]], columns: int | None = None, cell: int = 256) -> bytes:

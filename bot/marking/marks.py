@@ -22,7 +22,7 @@ from imaging.marking.copies import Layers, enlarged_file, marked, preview, sourc
 from imaging.marking.metadata import SourceType, xmp
 from imaging.marking.signature import Ingredient, Known, Statement
 from imaging.model import Operation
-from imaging.outputs import THUMBNAIL_BYTES, shrink_to, thumbnail
+from imaging.outputs import THUMBNAIL_BYTES, as_jpeg, for_document, open_kept, shrink_to, thumbnail
 
 R = TypeVar("R")
 _Kind: TypeAlias = tuple[str, int | None, bool]
@@ -138,13 +138,18 @@ class Marks:
             if drawn and posted:
                 stored = await self._run(partial(enlarged_file, stored))
             return stored if most is None else (await self._run(partial(shrink_to, stored, most)))[0]
-        statement = replace(
-            self._statement(), edited=picture.operation.makes.keeps_source, parents=await self._parents(picture)
-        )
+        statement = await self._statement_of(picture)
         data = await self._marked(stored, self._layers, statement, most, posted=posted)
         if self._unsigned is None:
             self._kept.keep(kind, data)
         return data
+
+    async def for_document(self, sha256: str, side: int) -> bytes:
+        picture = await record_of(self._store, sha256)
+        stored = await patiently(self._store.picture_bytes, sha256)
+        if picture.operation is Operation.UPLOAD or not self._layers.any:
+            return await self._run(lambda: as_jpeg(for_document(open_kept(stored), side)))
+        return await self._marked(stored, self._layers, await self._statement_of(picture), None, side=side)
 
     async def sheet(self, data: bytes, pictures: Sequence[Picture]) -> bytes:
         if not self._layers.any or all(picture.operation is Operation.UPLOAD for picture in pictures):
@@ -165,6 +170,10 @@ class Marks:
     def _statement(self, source: SourceType = SourceType.GENERATED) -> Statement:
         return Statement(self._version, source)
 
+    async def _statement_of(self, picture: Picture) -> Statement:
+        edited = picture.operation.makes.keeps_source
+        return replace(self._statement(), edited=edited, parents=await self._parents(picture))
+
     async def _parents(self, picture: Picture) -> tuple[Ingredient, ...]:
         """Without their own statements: what a chain of edits says would grow with every link."""
         if self._layers.credential is None:
@@ -179,27 +188,29 @@ class Marks:
         return tuple(found)
 
     async def _marked(
-        self, data: bytes, layers: Layers, statement: Statement, max_bytes: int | None, *, posted: bool = False
-    ) -> bytes:
+        self, data: bytes, layers: Layers, statement: Statement, max_bytes: int | None, *,
+        posted: bool = False, side: int | None = None,
+    ) -> bytes:  # fmt: skip
         """The copy; without its signature where that fails.
 
         Raises:
-            BadPicture: it cannot be made so small.
+            BadPicture: it cannot be made so small, or is no picture where its size changes.
         """
         timed = layers.credential is not None and bool(layers.credential.timestamp_url)
         if timed and time.monotonic() < self._untimed_until:
             layers, timed = _untimed(layers), False
         try:
-            made = await self._run(partial(marked, data, layers, statement, max_bytes, posted=posted))
+            made = await self._run(partial(marked, data, layers, statement, max_bytes, posted=posted, side=side))
         except BadPicture as error:
-            if max_bytes is not None:
+            if max_bytes is not None or side is not None:
                 raise
             log.error("a stored picture cannot be marked: %s", error)
             return data
         if made.unsigned and timed:
             self._untimed_until = time.monotonic() + UNTIMED_S
             log.warning("pictures are signed without a time stamp for a while: %s", made.unsigned)
-            made = await self._run(partial(marked, data, _untimed(layers), statement, max_bytes, posted=posted))
+            again = partial(marked, data, _untimed(layers), statement, max_bytes, posted=posted, side=side)
+            made = await self._run(again)
         if layers.credential is not None:
             self._note(f"Pictures leave without a signature: {made.unsigned}." if made.unsigned else None)
         return made.data

@@ -18,7 +18,7 @@ from imaging.marking.looks import look
 from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import CannotSign, Credential, Statement, sign
 from imaging.marking.watermark import embed
-from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, enlarged, open_kept, smaller
+from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, as_jpeg, enlarged, for_document, open_kept, smaller
 
 XMP_KEY = "XML:com.adobe.xmp"
 """The iTXt keyword under which a PNG carries XMP (XMP Specification Part 3, 1.1.5)."""
@@ -51,9 +51,11 @@ class Copy:
 
 
 def marked(
-    stored: bytes, layers: Layers, statement: Statement, max_bytes: int | None = None, *, posted: bool = False
-) -> Copy:
-    """A marked copy of a PNG of ours; as WebP or JPEG where a PNG would be over `max_bytes`. Blocks for a while.
+    stored: bytes, layers: Layers, statement: Statement, max_bytes: int | None = None, *,
+    posted: bool = False, side: int | None = None,
+) -> Copy:  # fmt: skip
+    """A marked copy of a PNG of ours; as WebP or JPEG where a PNG would be over `max_bytes`, with a `side` as a JPEG
+    with a longest side of at most so many pixels. Blocks for a while.
 
     With `posted`, a small one is enlarged before it is marked (`imaging.outputs.enlarged`).
 
@@ -63,13 +65,18 @@ def marked(
     image = open_kept(stored)
     if posted and (large := enlarged(image)) is not image:
         image, statement = large, replace(statement, enlarged=True)
+    if side is not None:
+        image = for_document(image, side)
     if layers.label:
         image = labelled(image)
     if layers.watermark:
         image = embed(image)
     packet = xmp(statement.source, statement.version) if layers.metadata else b""
     room = statement.room if layers.credential is not None else 0
-    data, media_type = _png(image, _recipe(stored), packet), "image/png"
+    if side is None:
+        data, media_type = _png(image, _recipe(stored), packet), "image/png"
+    else:
+        data, media_type = as_jpeg(image, packet), "image/jpeg"
     if max_bytes is not None and len(data) + room > max_bytes:
         data, media_type = smaller(image, max_bytes - room, packet)
     if layers.credential is None:

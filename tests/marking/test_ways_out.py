@@ -17,8 +17,10 @@ MAY = {
     "handlers/ports.py:picture_bytes": "declares it",
     "handlers/marking.py:copy": "the twin that marks nothing, where the host wants that",
     "handlers/marking.py:small": "the same for lists",
+    "handlers/marking.py:for_document": "likewise",
     "bot/store/store.py:picture_bytes": "is the store",
     "bot/marking/marks.py:_copy": "marks",
+    "bot/marking/marks.py:for_document": "marks",
     "bot/marking/marks.py:_parents": "a statement names them",
 }
 WAYS = ("bot", "handlers")
