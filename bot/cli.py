@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from handlers.documents.formats import PER_PAGE, Format
 from imaging.engine_table import names
 
 EVALS = (
@@ -128,7 +129,13 @@ def _slack(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("thread", nargs="?", help="the thread's key as `easel export` without arguments lists it")
-    parser.add_argument("-o", "--output", metavar="OUT.zip")
+    parser.add_argument("-o", "--output", metavar="OUT", help="the file to write")
+    parser.add_argument(
+        "--format", default="zip", choices=tuple(map(str, Format)),
+        help="all of it (zip), a storyboard, slides (PPTX), or one page (HTML) with the tree",
+    )  # fmt: skip
+    parser.add_argument("--each", type=int, choices=PER_PAGE, help="pictures on each page of a PDF (1)")
+    parser.add_argument("--without-names", action="store_true", help="call nobody by their name")
     _home(parser)
 
 
@@ -218,7 +225,7 @@ COMMANDS = (
     Command("eval", "measure how well the models do", "measure.evaluate", _eval),
     Command("bench", "measure how fast it is", "measure.bench", _bench),
     Command("slack", "print the manifest of the Slack app", "bot.commands.slack", _slack),
-    Command("export", "write a thread's pictures, recipes and words to a zip", "bot.commands.export", _export),
+    Command("export", "write a thread as a zip, a PDF, slides or one page", "bot.commands.export", _export),
     Command("backup", "copy database and pictures, also while running", "bot.commands.backup", _backup),
     Command("restore", "bring a backup back into an empty home", "bot.commands.backup", _restore),
     Command("audit", "what was deleted, decided, refused, reported and spent", "bot.commands.audit", _audit),

@@ -156,8 +156,14 @@ def _pairs(spec: CommandSpec, rest: str, writing: Writing) -> dict[str, str]:
     begins = re.match(r"\w*", left.lower())
     if left and (not open_ or (begins and get_close_matches(begins[0], options, n=1, cutoff=_MEANT))):
         raise refused(left)
+    for option in open_:
+        if not left:
+            break
+        # Each option takes a word; one of words takes all.
+        words, _, left = (left, "", "") if option.kind in writing.wordy else left.partition(" ")
+        given[option.name], left = _bare(words), left.strip()
     if left:
-        given[open_[0].name] = _bare(left)
+        raise refused(left)
     return given
 
 

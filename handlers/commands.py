@@ -7,17 +7,16 @@ chats hand it to `receive`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
-from handlers.at_once import AtOnce
 from handlers.audit import Act, note_gone, note_others
 from handlers.buttons import existing
 from handlers.command_text import help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
-from handlers.export_parts import export_files
+from handlers.exporting import OPTIONS as EXPORT
+from handlers.exporting import Exporting
 from handlers.gallery import Galleries
 from handlers.model import (
     Answer,
@@ -123,7 +122,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec("usage", "What you have had made today, and what is left"),
     CommandSpec(
         "export",
-        "This thread as a zip: pictures, recipes, transcript and a page with the tree",
+        "This thread as a zip of everything, a PDF, slides or one page",
+        EXPORT,
         in_session=True,
         works=True,
     ),
@@ -174,7 +174,7 @@ class Commands:
         galleries: Galleries,
         reporting: Reporting,
         moderating: Moderating,
-        clock: Callable[[], datetime],
+        exporting: Exporting,
     ) -> None:
         self._services = services
         self._store = services.store
@@ -184,8 +184,7 @@ class Commands:
         self._moderating = moderating
         self._runs = runs
         self._receive = receive
-        self._clock = clock
-        self._exports = AtOnce(1)  # all pictures of a thread lie in memory meanwhile, twice
+        self._exporting = exporting
         self._handlers: dict[str, Handler] = {spec.name: getattr(self, f"_{spec.name}") for spec in COMMANDS}
 
     async def command(self, call: CommandCall) -> Answer:
@@ -340,16 +339,7 @@ class Commands:
         return Answer("\n".join(lines))
 
     async def _export(self, call: CommandCall) -> Answer:
-        async with self._exports.room(call.person.account_in(call.thread.chat)):
-            exported = await export_files(
-                self._store,
-                self._services.marking,
-                call.thread,
-                name=f"easel-{self._clock():%Y-%m-%d}",
-                most=self._services.limits.export_pictures,
-                max_bytes=call.max_file_bytes,
-            )
-        return Answer(" ".join(["Here is this thread.", *exported.remarks]), exported.files)
+        return await self._exporting.command(call)
 
     async def _verify(self, call: CommandCall) -> Answer:
         account = call.person.account_in(call.thread.chat)

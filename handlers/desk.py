@@ -16,6 +16,7 @@ from handlers.buttons import Buttons
 from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
+from handlers.exporting import Exporting
 from handlers.gallery import Galleries
 from handlers.intake import is_blank
 from handlers.limits import Limits
@@ -119,15 +120,9 @@ class Desk:
         self._gate = Gate(store, access or {}, chats)
         moderating = Moderating(self.services, self._runs, reporting, self._tasks.spawn)
         self._commands = Commands(
-            self.services,
-            self._runs,
-            self._spawn_message,
-            self._gate,
-            Galleries(store, chats),
-            reporting,
-            moderating,
-            clock,
-        )
+            self.services, self._runs, self._spawn_message, self._gate, Galleries(store, chats), reporting, moderating,
+            Exporting(self.services, notices, clock),
+        )  # fmt: skip
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock
 

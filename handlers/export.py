@@ -1,4 +1,7 @@
-"""A session as one zip: pictures, recipes, transcript, and a page that needs nothing else."""
+"""A session as one zip: pictures, recipes, transcript, and a page that needs nothing else.
+
+`handlers.documents` makes other formats of what is collected here.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import html
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from importlib import resources
 
 from handlers.brainstorm.model import RoundPart
+from handlers.cards import MARKS, SOMEBODY, card
 from handlers.english import Sentence, alt_text, round_lines
 from handlers.errors import PictureGone
 from handlers.links import guarded
@@ -23,6 +29,7 @@ from handlers.model import (
     Role,
     SelectPart,
     SlotState,
+    Tally,
     TextPart,
     ThreadKey,
     Turn,
@@ -30,45 +37,67 @@ from handlers.model import (
 from handlers.ports import Marking, Store
 from handlers.recipe_text import recipe_text
 
+UNTITLED = "Easel session"
 EXTENSIONS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 
 
-async def export_session(store: Store, marking: Marking, thread: ThreadKey, *, most: int = 500) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of a thread, without its pictures' files."""
+
+    turns: Sequence[Turn]
+    pictures: Sequence[Picture]
+    """By number."""
+    title: str = UNTITLED
+    votes: Mapping[int, Tally] = field(default_factory=dict)
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+async def export_session(
+    store: Store, marking: Marking, thread: ThreadKey, *, most: int = 500, names: bool = True
+) -> bytes:
     """The zip's bytes. A picture whose file is gone is left out of the files, not of the transcript."""
-    return await asyncio.to_thread(bundle, *await collect(store, marking, thread, most=most))
+    return await asyncio.to_thread(bundle, *await collect(store, marking, thread, most=most, names=names))
+
+
+async def collect_words(store: Store, thread: ThreadKey, *, most: int, names: bool = True) -> Content:
+    """All turns, and the newest pictures. Without `names` nobody is called by theirs; what people wrote stays."""
+    turns, pictures = await store.turns(thread), await store.gallery(thread, limit=most)
+    if not names:
+        turns = [turn if turn.person is None else replace(turn, person=SOMEBODY) for turn in turns]
+        pictures = [replace(picture, person=SOMEBODY) for picture in pictures]
+    title = await store.title(thread) or UNTITLED
+    return Content(turns, pictures, title, await store.votes(thread))
 
 
 async def collect(
-    store: Store, marking: Marking, thread: ThreadKey, *, most: int
-) -> tuple[Sequence[Turn], Sequence[Picture], dict[int, bytes]]:
-    """All turns, the newest pictures, and marked copies of those whose files are there, by number."""
-    turns = await store.turns(thread)
-    pictures = list(await store.gallery(thread, limit=most))
+    store: Store, marking: Marking, thread: ThreadKey, *, most: int, names: bool = True
+) -> tuple[Content, dict[int, bytes]]:
+    """The same, and marked copies of the pictures whose files are there, by number."""
+    content = await collect_words(store, thread, most=most, names=names)
     files: dict[int, bytes] = {}
-    for picture in pictures:
+    for picture in content.pictures:
         try:
             files[picture.number] = await marking.copy(picture.sha256)
         except PictureGone:
             continue
-    return turns, pictures, files
+    return content, files
 
 
-def bundle(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> bytes:
+def bundle(content: Content, files: dict[int, bytes]) -> bytes:
     """Everything in one zip."""
-    found = {f"pictures/{file_name(p)}": files[p.number] for p in pictures if p.number in files}
-    return zipped(found | page_and_words(turns, pictures, files, recipes_of=pictures))
+    found = {f"pictures/{file_name(p)}": files[p.number] for p in content.pictures if p.number in files}
+    return zipped(found | page_and_words(content, files, recipes_of=content.pictures))
 
 
-def page_and_words(
-    turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes], *, recipes_of: Sequence[Picture]
-) -> dict[str, bytes]:
-    """Recipes, transcript and page by path; `pictures` and `files` are what the page shows."""
+def page_and_words(content: Content, files: dict[int, bytes], *, recipes_of: Sequence[Picture]) -> dict[str, bytes]:
+    """Recipes, transcript and page by path; `content` and `files` are what the page shows."""
     recipes = {
         f"recipes/{p.number}.json": json.dumps(p.recipe.to_json(), ensure_ascii=False, indent=2)
         for p in recipes_of
         if p.recipe is not None
     }
-    words = recipes | {"transcript.md": transcript(turns), "index.html": page(turns, pictures, files)}
+    words = recipes | {"transcript.md": transcript(content.turns), "index.html": page(content, files)}
     return {path: text.encode("utf-8", "replace") for path, text in words.items()}
 
 
@@ -112,67 +141,93 @@ def _in_words(part: ReplyPart) -> str:
             return f"*Picture {part.number} was not made: {part.sentence or 'cancelled'}*"
 
 
-def page(turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes]) -> str:
+def page(content: Content, files: dict[int, bytes]) -> str:
     """One HTML page with everything inside: the family tree, then the conversation."""
+
+    def image(picture: Picture) -> str | None:
+        data = files.get(picture.number)
+        return None if data is None else data_uri(picture.media_type, data)
+
+    return "".join(page_parts(content, image))
+
+
+def page_parts(content: Content, image: Callable[[Picture], str | None]) -> Iterator[str]:
+    """The same piece by piece, so that nobody has to hold all pictures at once.
+
+    Args:
+        image: A picture's address; None where its file is gone.
+    """
     style = resources.files("handlers").joinpath("export.css").read_text("utf-8")
-    shown = {picture.number: _figure(picture, files.get(picture.number)) for picture in pictures}
-    body = "\n".join(_turn(turn) for turn in turns)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Easel session</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>'
-        f"<h1>Easel session</h1><h2>Pictures</h2>{tree(pictures, shown)}<h2>Conversation</h2>{body}</body></html>\n"
+    title = html.escape(content.title)
+    yield (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        # Nothing is fetched and nothing runs, whatever people wrote.
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'\">"
+        f'<title>{title}</title><meta name="viewport" content="width=device-width"><style>{style}</style></head><body>'
+        f'<h1 dir="auto">{title}</h1><p>{MARKS}</p><h2>Pictures</h2>'
     )
+    yield from tree(content.pictures, lambda p: _figure(p, image(p), content.votes.get(p.number)))
+    yield "<h2>Conversation</h2>"
+    for turn in content.turns:
+        yield _turn(turn)
+    yield "</body></html>\n"
 
 
-def tree(pictures: Sequence[Picture], shown: dict[int, str]) -> str:
+def data_uri(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def tree(pictures: Sequence[Picture], figure: Callable[[Picture], str]) -> Iterator[str]:
     """Nested lists; a picture whose parent is gone begins a branch of its own."""
+    shown = {picture.number: picture for picture in pictures}
     children: dict[int | None, list[int]] = {}
     for picture in pictures:
         parent = next((number for number in picture.parents if number in shown), None)
         children.setdefault(parent, []).append(picture.number)
-    out: list[str] = []
     pending: list[str | int] = ["</ul>", *reversed(children.get(None, ())), '<ul class="tree">']
     while pending:  # no recursion: a chain of edits can be as long as the thread
         item = pending.pop()
         if isinstance(item, str):
-            out.append(item)
+            yield item
             continue
-        out.append(f"<li>{shown[item]}")
+        yield f"<li>{figure(shown[item])}"
         below = children.get(item, [])
         pending += ["</li>"]
         if below:
             pending += ["</ul>", *reversed(below), "<ul>"]
-    return "".join(out)
 
 
-def _figure(picture: Picture, data: bytes | None) -> str:
+def _figure(picture: Picture, address: str | None, tally: Tally | None) -> str:
     alt = html.escape(alt_text(picture.description, picture.operation), quote=True)
     image = "<p>(the file is gone)</p>"
-    if data is not None:
-        image = f'<img alt="{alt}" src="data:{picture.media_type};base64,{base64.b64encode(data).decode()}">'
+    if address is not None:
+        image = f'<img alt="{alt}" src="{address}">'
     if picture.spoiler:
         image = f"<details><summary>#{picture.number} {Sentence.COVERED}</summary>{image}</details>"
     facts = html.escape(recipe_text(picture)).replace("\n", "<br>")
+    told = html.escape(" · ".join(card(picture, tally).facts))
     return (
-        f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: {html.escape(picture.description)}'
-        f"<details><summary>Recipe</summary>{facts}</details></figcaption></figure>"
+        f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: '
+        f'<bdi>{html.escape(picture.description)}</bdi><br><bdi class="facts">{told}</bdi>'
+        f'<details dir="auto"><summary>Recipe</summary>{facts}</details></figcaption></figure>'
     )
 
 
 def _turn(turn: Turn) -> str:
     who = turn.person.name if turn.role is Role.USER and turn.person else "Easel"
-    said = [f"<p>{_text(turn.text)}</p>"] if turn.role is Role.USER else []
+    said = [_paragraph(turn.text)] if turn.role is Role.USER else []
     for part in turn.parts:
         match part:
             case PicturePart(state=SlotState.READY):
                 label = html.escape(f"Picture {part.number}: {part.description}")
-                said.append(f'<p><a href="#picture-{part.number}">{label}</a></p>')
+                said.append(f'<p dir="auto"><a href="#picture-{part.number}">{label}</a></p>')
             case TextPart(text):
-                said.append(f"<p>{_text(text.strip())}</p>" if text.strip() else "")
+                said.append(_paragraph(text.strip()) if text.strip() else "")
             case _:
                 said.append(f"<p>{html.escape(_in_words(part).strip('*'))}</p>")
-    return f'<section class="{turn.role.value}"><h3>{html.escape(who)}</h3>{"".join(said)}</section>'
+    return f'<section class="{turn.role.value}"><h3 dir="auto">{html.escape(who)}</h3>{"".join(said)}</section>\n'
 
 
-def _text(words: str) -> str:
-    return html.escape(words).replace("\n", "<br>")
+def _paragraph(words: str) -> str:
+    return f'<p dir="auto">{html.escape(words).replace(chr(10), "<br>")}</p>'

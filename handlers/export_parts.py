@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from handlers.errors import StoreError
-from handlers.export import bundle, collect, file_name, page_and_words, zipped
-from handlers.model import File, Picture, ThreadKey, Turn
+from handlers.export import Content, bundle, collect, file_name, page_and_words, zipped
+from handlers.model import File, Picture, ThreadKey
 from handlers.ports import Marking, Store
 from imaging.errors import BadPicture
 
@@ -33,14 +33,22 @@ class Exported:
 
 
 async def export_files(
-    store: Store, marking: Marking, thread: ThreadKey, *, name: str, most: int = 500, max_bytes: int | None = None
+    store: Store,
+    marking: Marking,
+    thread: ThreadKey,
+    *,
+    name: str,
+    most: int = 500,
+    max_bytes: int | None = None,
+    names: bool = True,
 ) -> Exported:
-    """The thread as one zip called `name`.zip, or where that is over `max_bytes` as several."""
-    turns, pictures, files = await collect(store, marking, thread, most=most)
-    whole = await asyncio.to_thread(bundle, turns, pictures, files)
+    """The thread as one zip called `name`.zip, or where that is over `max_bytes` as several. Without `names` nobody is
+    called by theirs."""
+    content, files = await collect(store, marking, thread, most=most, names=names)
+    whole = await asyncio.to_thread(bundle, content, files)
     if max_bytes is None or len(whole) <= max_bytes:
         return Exported((_file(name, whole),))
-    return await _Split(marking, turns, pictures, files, max_bytes).parts(name)
+    return await _Split(marking, content, files, max_bytes).parts(name)
 
 
 def _file(name: str, data: bytes) -> File:
@@ -50,14 +58,10 @@ def _file(name: str, data: bytes) -> File:
 class _Split:
     """An export in parts; each picture is marked anew at the size that fits."""
 
-    def __init__(
-        self, marking: Marking, turns: Sequence[Turn], pictures: Sequence[Picture], files: dict[int, bytes],
-        max_bytes: int,
-    ) -> None:  # fmt: skip
+    def __init__(self, marking: Marking, content: Content, files: dict[int, bytes], max_bytes: int) -> None:
         self._marking = marking
-        self._turns = turns
-        self._pictures = [picture for picture in pictures if picture.number in files]
-        self._all = pictures
+        self._content = content
+        self._pictures = [picture for picture in content.pictures if picture.number in files]
         self._files = files
         self._max_bytes = max_bytes
 
@@ -90,11 +94,14 @@ class _Split:
             if (data := await self._smaller(picture, share)) is not None:
                 small[picture.number] = data
         types = {number: _media_type(data) for number, data in small.items()}
-        shown = [replace(p, media_type=types.get(p.number, p.media_type)) for p in self._all]
-        made = await _zipped(page_and_words(self._turns, shown, small, recipes_of=self._all))
+        every = self._content.pictures
+        shown = replace(
+            self._content, pictures=[replace(p, media_type=types.get(p.number, p.media_type)) for p in every]
+        )
+        made = await _zipped(page_and_words(shown, small, recipes_of=every))
         if len(made) <= self._max_bytes:
             return made
-        return await _zipped(page_and_words(self._turns, self._all, {}, recipes_of=self._all))
+        return await _zipped(page_and_words(self._content, {}, recipes_of=every))
 
     async def _smaller(self, picture: Picture, max_bytes: int) -> bytes | None:
         try:

@@ -193,6 +193,13 @@ class SqliteStore:
     async def threads(self, chat: str, tenant: str, *, limit: int = 100) -> Sequence[ThreadRow]:
         return await self._run(self._tables.threads.newest, chat, tenant, limit)
 
+    async def all_threads(self) -> Sequence[ThreadRow]:
+        """Of every chat, the newest first: for the host."""
+        return await self._run(self._tables.threads.everywhere)
+
+    async def title(self, thread: ThreadKey) -> str:
+        return await self._run(self._tables.threads.title, thread)
+
     async def choose(self, scope: str, settings: Mapping[str, str | None]) -> None:
         def work() -> None:
             self._tables.threads.still_there(rows.clean(scope))

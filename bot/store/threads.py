@@ -132,13 +132,21 @@ class Threads:
         row = self._db.execute("SELECT chat, tenant, channel, thread FROM threads WHERE key = ?", (name,)).fetchone()
         return ThreadKey(*row)
 
+    def title(self, thread: ThreadKey) -> str:
+        row = self._db.execute("SELECT title FROM threads WHERE key = ?", (rows.clean(str(thread)),)).fetchone()
+        return "" if row is None else str(row[0])
+
     def newest(self, chat: str, tenant: str, limit: int) -> list[ThreadRow]:
+        return self._listed("AND chat = ? AND tenant = ? ORDER BY updated DESC LIMIT ?", (chat, tenant, limit))
+
+    def everywhere(self) -> list[ThreadRow]:
+        """Of every chat, the newest first, without deleted ones."""
+        return self._listed("ORDER BY updated DESC", ())
+
+    def _listed(self, which: str, values: tuple[str | int, ...]) -> list[ThreadRow]:
         found = self._db.execute(
-            "SELECT channel, thread, title, turns, pictures, updated FROM threads "
-            "WHERE chat = ? AND tenant = ? AND deleted IS NULL ORDER BY updated DESC LIMIT ?",
-            (chat, tenant, limit),
+            "SELECT chat, tenant, channel, thread, title, turns, pictures, updated FROM threads "
+            f"WHERE deleted IS NULL {which}",
+            values,
         )
-        return [
-            ThreadRow(ThreadKey(chat, tenant, r[0], r[1]), r[2], r[3], r[4], datetime.fromtimestamp(r[5], UTC))
-            for r in found
-        ]
+        return [ThreadRow(ThreadKey(*r[:4]), r[4], r[5], r[6], datetime.fromtimestamp(r[7], UTC)) for r in found]

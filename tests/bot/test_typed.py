@@ -217,7 +217,7 @@ async def test_the_terminal_keeps_its_own_commands(
     await terminal.session.interact()
     shown = capfd.readouterr().out
     assert "/attach FILE [words]" in shown
-    assert "/export: This thread as a zip" in shown
+    assert "/export [format:…] [each:…]: This thread as a zip" in shown
     assert "nothing.png cannot be read" in shown
     assert next(lines) == "never"
     assert not terminal.model.requests

@@ -138,7 +138,7 @@ async def test_exports_lie_in_memory_one_after_another(world: World, monkeypatch
         finally:
             inside -= 1
 
-    monkeypatch.setattr("handlers.commands.export_files", counted)
+    monkeypatch.setattr("handlers.exporting.export_files", counted)
     await world.say("a fox", "Here <image> a red fox </image>")
     calls = [CommandCall(f"c{at}", THREAD, who, "export") for at in range(5) for who in (ANNA, BEN)]
     answers = await asyncio.gather(*map(world.desk.command, calls))
@@ -159,7 +159,8 @@ async def test_an_export_has_pictures_recipes_transcript_and_a_page_of_its_own(w
     assert recipe.description == "a blue fox"
     page = archive.read("index.html").decode()
     assert page.count("data:image/png;base64,") == 2
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     assert "<b>fox" not in page
     assert page.count("<ul") == page.count("</ul>") == 2
     assert page.count("<li>") == page.count("</li>") == 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.export import page, transcript
+from handlers.export import Content, page, transcript
 from handlers.links import destination, guarded, lies, plain_addresses
 from handlers.model import Person, Role, TextPart, ThreadKey, Turn
 from tests.links import ADDRESSES, LINKS, Link
@@ -110,4 +110,4 @@ def test_exports_say_where_links_lead() -> None:
         Turn("t2", key, 2, Role.ASSISTANT, None, "", MOMENT, parts=(TextPart(lie),)),
     ]
     assert "](" not in transcript(turns)
-    assert "<a" not in page(turns, [], {})
+    assert "<a" not in page(Content(turns, []), {})

@@ -84,8 +84,8 @@ async def test_the_third_persons_report_hides_a_picture_from_everybody(fox: Worl
     session = await fox.store.session(THREAD)
     assert ([p.number for p in session.pictures], session.current) == ([1], 1)
     assert [p.number for p in await fox.store.made_by("web", THREAD.tenant, ANNA)] == [1]
-    _, there, files = await collect(fox.store, Unmarked(fox.store), THREAD, most=9)
-    assert ([p.number for p in there], set(files)) == ([1], {1})
+    content, files = await collect(fox.store, Unmarked(fox.store), THREAD, most=9)
+    assert ([p.number for p in content.pictures], set(files)) == ([1], {1})
     (row,) = await fox.store.threads("web", THREAD.tenant)
     assert row.pictures == 1
     sha = (await fox.store.picture(THREAD, 2)).sha256  # type: ignore[union-attr]

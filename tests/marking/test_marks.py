@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pypdf import PdfReader
 
 from bot.marking import checkup
 from bot.marking.certificate import certificate
@@ -85,6 +86,36 @@ async def test_exports_and_comparisons_are_marked(place: Place) -> None:
     for number in (1, 2):
         stored = place.files.get((await place.picture(number)).sha256)
         assert is_copy(archive.read(f"pictures/{number}.png"), stored)
+
+
+@pytest.mark.parametrize("side", [1600, 9])
+async def test_the_copy_in_a_document_is_a_marked_jpeg_of_its_size(place: Place, side: int) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    picture = await place.picture(1)
+    data = await place.marks.for_document(picture.sha256, side)
+    assert data.startswith(b"\xff\xd8\xff")
+    assert signed(data)
+    assert source_type(data) == SourceType.GENERATED
+    with Image.open(io.BytesIO(data)) as image:
+        assert max(image.size) == min(side, 16)
+
+
+async def test_pictures_lie_in_pdfs_and_slides_with_their_marks(place: Place) -> None:
+    await place.say("a fox", "<image> a fox </image>")
+    lying = []
+    for format in ("pdf", "slides"):
+        call = CommandCall("x", THREAD, ANNA, "export", {"format": format})
+        [file] = (await place.desk.command(call)).files
+        if format == "pdf":
+            [name] = PdfReader(io.BytesIO(file.data)).pages[0]["/Resources"]["/XObject"].values()  # type: ignore[index]
+            lying.append(name.get_object()._data)
+        else:
+            archive = zipfile.ZipFile(io.BytesIO(file.data))
+            lying += [archive.read(name) for name in archive.namelist() if name.startswith("ppt/media/")]
+    assert len(lying) == 2
+    for data in lying:
+        assert signed(data)
+        assert source_type(data) == SourceType.GENERATED
 
 
 async def test_a_picture_of_an_answer_that_is_made_smaller_is_signed_anew(place: Place) -> None:

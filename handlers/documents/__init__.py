@@ -1,0 +1,1 @@
+"""A thread as a document: storyboard (PDF), slides (PPTX), one page (HTML)."""
