@@ -48,6 +48,8 @@ from prompts.protocol import Directive, render_directive
 
 log = logging.getLogger(__name__)
 
+VARIATIONS = 4
+"""What one press of `Action.VARIATIONS` makes."""
 OVER = "There is nothing under way any more."
 
 
@@ -115,7 +117,7 @@ class Buttons:
                 return await self._vote(press, picture)
             case Action.REPORT:
                 return Answer(await self._reporting.report(picture, press.person))
-            case Action.VARY | Action.EDIT | Action.REFINE | Action.REDO:
+            case Action.VARY | Action.VARIATIONS | Action.EDIT | Action.REFINE | Action.REDO:
                 return await self._make(press, picture)
             case _:
                 assert_never(press.action)
@@ -213,7 +215,8 @@ class Buttons:
         await self._recovery.recall()
         model = self._services.asking(press.thread, press.person)
         making = Making(self._services, model, session, press.person, turn)
-        async with making.order(await _draft(making, press, picture)) as order:
+        count = min(VARIATIONS, self._services.limits.pictures_per_reply) if press.action is Action.VARIATIONS else 1
+        async with making.order(await _draft(making, press, picture, count), least=1) as order:
             accepted = await self._store.begin(self._turn(press, turn, order), press.event)
         if accepted.turn is None:
             for share in order.shares:
@@ -221,7 +224,7 @@ class Buttons:
             return Answer("That is done already.")
         self._answering.keep_aside(accepted.turn, order.shares)
         self._spawn(accepted.turn)
-        return Answer(f"Picture {order.number} is on its way.")
+        return Answer(_on_their_way(order))
 
     def _turn(self, press: Press, turn: str, order: Order) -> Turn:
         return Turn(
@@ -239,7 +242,19 @@ class Buttons:
         )
 
 
-async def _draft(making: Making, press: Press, picture: Picture) -> Draft:
+def _on_their_way(order: Order) -> str:
+    numbers = [str(part.number) for part in order.parts]
+    if len(numbers) == 1:
+        told = f"Picture {numbers[0]} is on its way."
+    else:
+        told = f"Pictures {', '.join(numbers[:-1])} and {numbers[-1]} are on their way."
+    if not order.left_out:
+        return told
+    asked = len(numbers) + order.left_out
+    return f"{told} That is {len(numbers)} of {asked}: your quota has no room for more now (/usage)."
+
+
+async def _draft(making: Making, press: Press, picture: Picture, count: int) -> Draft:
     recipe = picture.recipe
     if press.action is Action.REDO and recipe is not None:
         return await making.draft_again(picture, recipe)
@@ -247,6 +262,7 @@ async def _draft(making: Making, press: Press, picture: Picture) -> Draft:
     directive = Directive(operation, source=picture.number, description=description, change=press.change)
     return await making.draft(
         Planned(directive, parent_of(picture)),
+        count=count,
         style=recipe.style if recipe else None,
         keep_layout={"small": True, "large": False}.get(press.change or ""),
     )

@@ -54,6 +54,8 @@ class Order:
     shares: tuple[Share, ...]
     """One for each job, in the same order; whoever takes the order gives them back when the jobs end."""
     tag: Directive
+    left_out: int = 0
+    """Pictures of the draft for which there was no quota."""
 
 
 def parent_of(picture: Picture) -> Parent:
@@ -210,18 +212,23 @@ class Making:
         return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler, picture.number)
 
     @asynccontextmanager
-    async def order(self, draft: Draft) -> AsyncIterator[Order]:
+    async def order(self, draft: Draft, *, least: int | None = None) -> AsyncIterator[Order]:
         """Take quota and numbers for a draft; where the body fails, the quota is given back.
 
+        Args:
+            least: So many pictures will do, where there is no quota for more; None: all of them or none.
+
         Raises:
-            QuotaUsedUp: there is not enough for all of it.
+            QuotaUsedUp: there is not enough for so many.
             StoreError: no number can be had.
         """
         wanted = [self._services.amounts(one.recipe) for one in draft.built]
-        shares = tuple(await self._services.quota.take(self._thread, self._person, wanted))
+        shares = tuple(await self._services.quota.take(self._thread, self._person, wanted, least=least))
+        left_out = len(draft.built) - len(shares)
+        draft = replace(draft, built=draft.built[: len(shares)])
         try:
             number = await self._services.store.reserve_numbers(self._thread, len(draft.built))
-            yield self._ordered(draft, number, shares)
+            yield replace(self._ordered(draft, number, shares), left_out=left_out)
         except BaseException:
             for share in shares:
                 self._services.quota.give_back(share)

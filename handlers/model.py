@@ -146,6 +146,8 @@ class Action(StrEnum):
 
     SELECT = "select"
     VARY = "vary"
+    VARIATIONS = "variations"
+    """Four at once, or as many as the quota has left."""
     EDIT = "edit"
     REFINE = "refine"
     REDO = "redo"

@@ -67,6 +67,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(Action.SHOW, When.COVERED, "Show", "Show it to me", works=True),
     Offer(Action.SELECT, When.READY, "Select"),
     Offer(Action.VARY, When.READY, "Vary", works=True),
+    Offer(Action.VARIATIONS, When.READY, "Vary ×4", "Four variations of it", works=True),
     Offer(Action.EDIT, When.READY, "Edit…", works=True),
     Offer(Action.REFINE, When.SMALL, "Refine", works=True),
     Offer(Action.VOTE, When.READY, "Vote", "Vote for it"),

@@ -89,31 +89,39 @@ class Quota:
         self._under_way: dict[Place, Amounts] = {}
         self._looks: set[_Look] = set()
 
-    async def take(self, thread: ThreadKey, person: Person, wanted: Sequence[Amounts]) -> list[Share]:
-        """Set things aside, all of them or none, until each is given back.
+    async def take(
+        self, thread: ThreadKey, person: Person, wanted: Sequence[Amounts], *, least: int | None = None
+    ) -> list[Share]:
+        """Set things aside until each is given back: all of them, or none.
 
         Args:
             wanted: What each is estimated to take.
+            least: As many of the first as there is room for, and so many at least; None: all.
 
         Raises:
             QuotaUsedUp: with what is used up and when it renews.
         """
         total = sum(wanted, Amounts())
         rules = [rule for rule in rules_for(self.rules, person) if total.of(rule.unit) > 0]
+        least = len(wanted) if least is None else least
         while True:
             with self._look() as returned:
                 stored = await asyncio.gather(*(self._stored(rule, thread, person) for rule in rules))
             # Between here and the hold nothing may be awaited: two that come at once would not see each other.
-            over = None
+            uses = []
             for rule, kept in zip(rules, stored, strict=True):
                 place = (rule.sharers, share_key(rule.sharers, thread, person))
                 used = kept + self._under_way.get(place, Amounts()) + returned.places.get(place, Amounts())
-                if used.of(rule.unit) + total.of(rule.unit) > rule.amount + ALMOST:
-                    over = over or (rule, used.of(rule.unit))
-            if over is None:
-                return [self.hold(thread, person, amounts) for amounts in wanted]
+                uses.append((rule, used.of(rule.unit)))
+            for count in range(len(wanted), least - 1, -1):
+                total = sum(wanted[:count], Amounts())
+                over = [(rule, used) for rule, used in uses if used + total.of(rule.unit) > rule.amount + ALMOST]
+                if not over and count < len(wanted) and returned.places:
+                    break  # there may be more room than it looks
+                if not over:
+                    return [self.hold(thread, person, amounts) for amounts in wanted[:count]]
             if not returned.places:  # else what was given back meanwhile may be counted twice: look again
-                rule, amount = over
+                rule, amount = over[0]
                 raise QuotaUsedUp(await self._sentence(rule, thread, person, amount, total.of(rule.unit)))
 
     @contextmanager

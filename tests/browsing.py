@@ -39,9 +39,9 @@ class Visit:
 
     async def guest(self) -> Any:
         """The page of somebody else, who does not sit at this machine."""
-        return await self.open(await self.browser.new_context(extra_http_headers={"X-Real-IP": "192.0.2.7"}))
+        return await self.open(context=await self.browser.new_context(extra_http_headers={"X-Real-IP": "192.0.2.7"}))
 
-    async def open(self, context: Any = None, thread: str = THREAD, **size: int) -> Any:
+    async def open(self, thread: str = THREAD, context: Any = None, **size: int) -> Any:
         page = await (context or self.context).new_page()
         await page.set_viewport_size({"width": 1280, "height": 860} | size)
         page.set_default_timeout(20_000)

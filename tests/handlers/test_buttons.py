@@ -138,3 +138,49 @@ async def test_a_picked_picture_comes_with_what_can_be_done_with_it_now(fox: Wor
     assert Action.REFINE not in {offer.action for offer in offered(answer.picture)}
     await fox.desk.press(press(Action.DELETE, 2))
     assert (await fox.desk.press(press(Action.PICK, 2, event="gone"))).text == "Picture 2 was deleted."
+
+
+# Four at once
+
+
+async def varied(fox: World, event: str = "v") -> tuple[str, list[int]]:
+    """Press for four variations of picture 1; what is told, and the numbers that came of it."""
+    before = len(await fox.store.gallery(THREAD))
+    answer = await fox.desk.press(press(Action.VARIATIONS, 1, event=event))
+    await fox.desk.settle()
+    return answer.text, [picture.number for picture in (await fox.store.gallery(THREAD))[before:]]
+
+
+async def test_one_press_makes_four_that_differ(fox: World) -> None:
+    fox.tune("3 messages a day per person")  # two were said
+    told, numbers = await varied(fox)
+    first = numbers[0]
+    assert told == f"Pictures {first}, {first + 1}, {first + 2} and {first + 3} are on their way."
+    pictures = [await fox.store.picture(THREAD, number) for number in numbers]
+    assert len({picture.recipe.seed for picture in pictures if picture and picture.recipe}) == 4
+    assert {(picture.operation, picture.parents, picture.turn) for picture in pictures if picture} == {
+        (Operation.VARIATION, (1,), pictures[0].turn if pictures[0] else "")
+    }
+    turn = (await fox.store.turns(THREAD))[-1]
+    assert 'count="4"' in turn.text
+    told, numbers = await varied(fox, "once more")
+    assert numbers == []
+    assert "used your 3 messages" in told
+
+
+@pytest.mark.parametrize(("room", "made"), [(5, 4), (4, 4), (2, 2), (1, 1)])
+async def test_as_many_as_are_left_are_made_and_told(fox: World, room: int, made: int) -> None:
+    have = len(await fox.store.gallery(THREAD))
+    fox.tune(f"{have + room} pictures a day per person")
+    told, numbers = await varied(fox)
+    assert len(numbers) == made
+    assert (f"That is {made} of 4: your quota has no room for more now" in told) is (made < 4)
+    assert ("on its way" in told) is (made == 1)
+
+
+async def test_none_are_made_where_none_is_left(fox: World) -> None:
+    fox.tune(f"{len(await fox.store.gallery(THREAD))} pictures a day per person")
+    told, numbers = await varied(fox)
+    assert numbers == []
+    assert "there are new ones" in told
+    assert (await fox.store.turns(THREAD))[-1].text.count("variation") == 0

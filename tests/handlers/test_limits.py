@@ -67,6 +67,7 @@ async def test_a_refused_message_is_over_when_it_comes_again(world: World) -> No
 
 PRESSES: list[tuple[Action, bool]] = [
     (Action.VARY, True),
+    (Action.VARIATIONS, True),
     (Action.EDIT, True),
     (Action.REFINE, True),
     (Action.REDO, True),

@@ -36,7 +36,7 @@ export function toast(sentence, kind = "error") {
   node.append(close);
   $("toasts").append(node);
   // What only confirms does not cover the newest picture for long.
-  setTimeout(() => node.remove(), kind === "error" ? 12000 : 3000);
+  setTimeout(() => node.remove(), kind === "error" || sentence.length > 80 ? 12000 : 3000);
 }
 
 /** Where a picture is had as a file that is named by what it shows. */
