@@ -73,6 +73,7 @@ PRESSES: list[tuple[Action, bool]] = [
     (Action.REDO, True),
     (Action.COMPARE, True),
     (Action.SHOW, True),
+    (Action.PICK, False),
     (Action.SELECT, False),
     (Action.RECIPE, False),
     (Action.UNDO, False),
