@@ -67,6 +67,10 @@ class MeasuredLanguageModel:
         return self._model.name
 
     @property
+    def instructable(self) -> bool:
+        return self._model.instructable
+
+    @property
     def problem(self) -> str | None:
         """What is wrong when the last replies all failed; None after one that did not."""
         if self._failures < FAILING:

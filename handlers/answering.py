@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from handlers.assembly import Assembly
 from handlers.director import Director
@@ -22,6 +23,7 @@ from handlers.model import Incoming, NoticePart, Person, PicturePart, Role, Sess
 from handlers.moderation.model import Kind, Subject
 from handlers.notices import Notices
 from handlers.ports import Chat
+from handlers.presentation import round_of
 from handlers.quota import Share
 from handlers.run import CLOSED, Phase, Run
 from handlers.runs import Runs
@@ -41,6 +43,19 @@ EARLIER = 3
 """So many messages before one are read with it, where it asks for something sexual."""
 
 
+class Rounds(Protocol):
+    """Answers that are rounds of a brainstorm."""
+
+    def begins(self, turn: Turn, asked: Turn | None) -> bool:
+        """Whether this open answer is a round that has no drafts yet."""
+
+    async def answer(self, run: Run, asked: Turn | None) -> None:
+        """See such an answer to its end."""
+
+    async def settle(self, run: Run) -> None:
+        """The pictures of any answer have their outcome."""
+
+
 class Answering:
     """Answers turns: one at a time in a thread, any number of threads at once."""
 
@@ -50,6 +65,7 @@ class Answering:
         chats: Mapping[str, Chat],
         runs: Runs,
         notices: Notices,
+        rounds: Rounds,
         clock: Callable[[], datetime],
     ) -> None:
         self._services = services
@@ -57,6 +73,7 @@ class Answering:
         self._chats = chats
         self._runs = runs
         self._notices = notices
+        self._rounds = rounds
         self._clock = clock
         self._tickets = Tickets()
         self._kept: dict[str, Ticket] = {}
@@ -122,6 +139,7 @@ class Answering:
         slots = Slots(assembly, person, services=self._services, clock=self._clock, said=said)
         tell = partial(self._notices.tell, turn.thread, person)
         run = Run(assembly, slots, post, self._services, person, tell, self._close_later)
+        run.settle = partial(self._rounds.settle, run)
         if ticket is None and asked is not None:
             ticket = self._kept.get(turn.id) or self.ticket(turn)
         with self._runs.listed(run):
@@ -137,6 +155,8 @@ class Answering:
             async with in_hand(self._store, Work.ANSWERING, turn.id) as fine:
                 if not fine:
                     await self._give_up(run)
+                elif asked is None and self._rounds.begins(turn, None):
+                    await self._rounds.answer(run, None)
                 elif turn.jobs or turn.written or asked is None:
                     await self._go_on(run)
                 else:
@@ -161,7 +181,7 @@ class Answering:
             run.slots.start(job)
         if run.stopped_by is not None:
             await run.slots.cancel(run.stopped_by)
-        if not turn.written:
+        if not turn.written and round_of(turn.parts) is None:  # a round's jobs are stored all at once
             run.assembly.add(NoticePart(CLOSED))
         await run.finish()
 
@@ -189,6 +209,9 @@ class Answering:
             await run.finish(declined=True)
             return
         run.slots.said = f"{before}\n{asked.text}"
+        if self._rounds.begins(run.assembly.turn, asked):
+            await self._rounds.answer(run, asked)
+            return
         writer, request = self._prepared(run, asked, session)
         del session  # nothing keeps its turns while the model writes
         await self._have_written(run, asked, writer, request)

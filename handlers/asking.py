@@ -49,6 +49,10 @@ class Asking:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def instructable(self) -> bool:
+        return self._model.instructable
+
     async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         """As the model's own; a call that fails before its first word costs nothing.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from handlers.brainstorm.model import RoundPart
 from handlers.model import (
     NoticePart,
     PendingJob,
@@ -98,6 +99,12 @@ class Assembly:
         self._spots.append(spot)
         self._index(spot)
         return spot
+
+    def put_round(self, part: RoundPart) -> None:
+        """Show a brainstorm's round, behind all else that is there."""
+        self._spots = [spot for spot in self._spots if not any(isinstance(one, RoundPart) for one in spot.parts)]
+        self._spots.append(Spot([part]))
+        self.show()
 
     def add_broken(self, problem: str) -> Spot:
         """A directive that cannot run: its spot stays empty until it is repaired or told. The same is told once."""
@@ -213,4 +220,7 @@ def _told(spot: Spot) -> str:
         return f"(no picture: {lost[0].sentence or 'it was cancelled'})"
     if spot.tag is not None:
         return render_directive(spot.tag)
+    if round := next((part for part in spot.parts if isinstance(part, RoundPart)), None):
+        ideas = "; ".join(f"{card.picture}: {card.title}" for card in round.cards)
+        return f"(round {round.number} of a brainstorm on {round.topic}{': ' if ideas else ''}{ideas})"
     return "".join(part.text if isinstance(part, TextPart) else "" for part in spot.parts)

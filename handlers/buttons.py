@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -65,9 +65,10 @@ class Buttons:
         spawn: Callable[[Turn], None],
         reporting: Reporting,
         shown_again: Callable[[Picture], object],
+        press_round: Callable[[Press], Awaitable[Answer]],
         clock: Callable[[], datetime],
     ) -> None:
-        """`shown_again` has the answer with a picture brought up to date."""
+        """`shown_again` has the answer with a picture brought up to date; `press_round` answers a brainstorm's."""
         self._services = services
         self._store = services.store
         self._runs = runs
@@ -76,6 +77,7 @@ class Buttons:
         self._spawn = spawn
         self._reporting = reporting
         self._shown_again = shown_again
+        self._press_round = press_round
         self._clock = clock
 
     async def press(self, press: Press) -> Answer:
@@ -93,7 +95,7 @@ class Buttons:
             case (
                 Action.DOT | Action.OPEN | Action.CLOSE | Action.NEXT | Action.FINISH | Action.STATE | Action.LEAD
             ):  # fmt: skip
-                return Answer("There is no brainstorm in this thread.")
+                return await self._press_round(press)
             case Action.SETTINGS:
                 return Answer(Sentence.ROUND_SETTINGS)
         picture = await self._picture(press)

@@ -205,6 +205,19 @@ def _number(option: Option, value: str) -> int:
     return number
 
 
+def as_message(spec: CommandSpec, arguments: Mapping[str, str | int]) -> str | None:
+    """The message that a command is which opens a thread: its words, or where it has more options the command as it is
+    written. None where it has no words, or is another command."""
+    first = spec.options[0].name if spec.options else ""
+    words = str(arguments.get(first, "")).strip()
+    if not spec.opens_thread or not words:
+        return None
+    if len(spec.options) == 1:
+        return words
+    others = [f"{name}:{value}" for name, value in arguments.items() if name != first]
+    return " ".join([f"/{spec.name}", f"{first}:{words}" if others else words, *others])
+
+
 def usage(spec: CommandSpec, writing: Writing = TYPED) -> str:
     """How to write a command, in one phrase."""
     parts = [o.name if o.required else f"[{o.name}:…]" for o in spec.options]

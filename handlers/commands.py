@@ -12,19 +12,21 @@ from typing import TypeAlias
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.audit import Act, note_gone, note_others
 from handlers.buttons import existing
-from handlers.command_text import help_rows
+from handlers.command_text import as_message, help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
 from handlers.exporting import OPTIONS as EXPORT
 from handlers.exporting import Exporting
 from handlers.gallery import Galleries
 from handlers.model import (
+    Action,
     Answer,
     CommandCall,
     CommandSpec,
     Incoming,
     Option,
     OptionKind,
+    Press,
     SlotState,
 )
 from handlers.moderating import OPTIONS as MODERATION
@@ -36,6 +38,9 @@ from handlers.presentation import progress
 from handlers.quota_rules import Sharers
 from handlers.refinement import Refine
 from handlers.reporting import Reporting
+from handlers.rounds.presses import Presses
+from handlers.rounds.wish import DOES, ROUND, VOTE
+from handlers.rounds.wish import SPEC as BRAINSTORM
 from handlers.runs import Runs, may_cancel
 from handlers.screen import SETTING
 from handlers.search import LONGEST
@@ -56,6 +61,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
         (Option("text", "What you would like to see", required=True, minimum=1, maximum=2000),),
         opens_thread=True,
     ),
+    BRAINSTORM,
+    VOTE,
+    ROUND,
     CommandSpec("gallery", "The pictures that were made here, to search", (SEARCH,)),
     CommandSpec("queue", "What is being made in this thread, and when it will be there", in_session=True),
     CommandSpec(
@@ -175,6 +183,7 @@ class Commands:
         reporting: Reporting,
         moderating: Moderating,
         exporting: Exporting,
+        rounds: Presses,
     ) -> None:
         self._services = services
         self._store = services.store
@@ -182,6 +191,7 @@ class Commands:
         self._galleries = galleries
         self._reporting = reporting
         self._moderating = moderating
+        self._rounds = rounds
         self._runs = runs
         self._receive = receive
         self._exporting = exporting
@@ -212,6 +222,22 @@ class Commands:
         text = str(call.arguments.get("text", ""))
         self._receive(Incoming(call.event, call.thread, call.person, text, title=text[:80]))
         return Answer()
+
+    async def _brainstorm(self, call: CommandCall) -> Answer:
+        words = as_message(BRAINSTORM, call.arguments)
+        if words is None:
+            return await self._rounds.settings(call)
+        title = str(call.arguments["topic"])[:80]
+        self._receive(Incoming(call.event, call.thread, call.person, words, title=title))
+        return Answer()
+
+    async def _vote(self, call: CommandCall) -> Answer:
+        picture = int(call.arguments["picture"])
+        return await self._rounds.press(Press(call.event, call.thread, call.person, Action.DOT, picture))
+
+    async def _round(self, call: CommandCall) -> Answer:
+        action = DOES[str(call.arguments.get("do", "state"))]
+        return await self._rounds.press(Press(call.event, call.thread, call.person, action))
 
     async def _gallery(self, call: CommandCall) -> Answer:
         return await self._galleries.page(call)

@@ -34,6 +34,9 @@ from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
 from handlers.removing import Removing
 from handlers.reporting import Reporting
+from handlers.rounds.drawing import Drawing
+from handlers.rounds.presses import Presses
+from handlers.rounds.watching import Watching
 from handlers.runs import Runs
 from handlers.screen import Screen
 from handlers.services import Forget, ForgetThread, Services
@@ -105,23 +108,26 @@ class Desk:
         )  # fmt: skip
         self._runs = Runs(self.services.audit)
         notices = Notices(self.services, chats)
-        self._answering = Answering(self.services, chats, self._runs, notices, clock)
-        self._tasks = Tasks()
         showing = Showing(store, chats, self._runs)
+        self._watching = Watching(store, showing, self._runs, clock)
+        drawing = Drawing(self.services, self._watching.arm, clock)
+        self._answering = Answering(self.services, chats, self._runs, notices, drawing, clock)
+        self._tasks = Tasks()
         reporting = Reporting(self.services, chats, notices, showing, self._tasks.spawn, clock)
         self._blocking = Blocking(store, notices, clock)
         self._recovery = Recovery(self.services, self._answering, self._runs)
         conversation = Conversation(self.services, self._runs, notices, self._answering, self._recovery, clock)
+        rounds = Presses(self.services, self._recovery, self._watching, self._spawn, clock)
         self._buttons = Buttons(
             self.services, self._runs, self._answering, self._recovery, self._spawn, reporting,
-            lambda picture: self._tasks.spawn(showing.again(picture), "show a deletion"), clock,
+            lambda picture: self._tasks.spawn(showing.again(picture), "show a deletion"), rounds.press, clock,
         )  # fmt: skip
         self._removing = Removing(self.services, self._runs)
         self._gate = Gate(store, access or {}, chats)
         moderating = Moderating(self.services, self._runs, reporting, self._tasks.spawn)
         self._commands = Commands(
             self.services, self._runs, self._spawn_message, self._gate, Galleries(store, chats), reporting, moderating,
-            Exporting(self.services, notices, clock),
+            Exporting(self.services, notices, clock), rounds,
         )  # fmt: skip
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock
@@ -207,6 +213,7 @@ class Desk:
         return refused
 
     async def resume(self, chat: Chat) -> None:
+        await self._watching.resume(chat)
         await self._recovery.resume(chat)
 
     @property
@@ -220,6 +227,7 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of what buttons and restarts started; the next start takes it up again."""
+        await self._watching.close()
         await self._recovery.close()
         await self._answering.close()
         await asyncio.to_thread(self.services.decoders.close)

@@ -143,6 +143,8 @@ def round_state(part: RoundPart) -> str:
         case Phase.OPEN:
             hidden = "; counts are told when it closes" if part.anonymous else ""
             return f"The vote is open: {votes_told(part.dots)} for each person. So far {voted}{hidden}."
+        case Phase.CLOSED if part.last:
+            return "The brainstorm is over." if len(part.cards) < 2 else "The brainstorm is over; it is a tie."
         case Phase.CLOSED | Phase.OVER:
             return f"The vote is closed: {voted}."
         case _:

@@ -17,10 +17,10 @@ from handlers.model import PendingJob, Person, Picture, PicturePart, Session, ow
 from handlers.moderation.model import Category, Kind, Subject
 from handlers.ports import LanguageModel
 from handlers.quota import Share
-from handlers.recipes import Built, again, build, draws_words, seed_of
+from handlers.recipes import Built, again, build, drafted, draws_words, finished, seed_of
 from handlers.router import Parent, Planned
 from handlers.services import Services
-from imaging.model import ImageRequest, Operation, Recipe
+from imaging.model import ImageRequest, Operation, Priority, Recipe
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import OPERATIONS, Body, Directive
@@ -41,6 +41,7 @@ class Draft:
     """What is drawn is shown covered."""
     again: int | None = None
     """The picture that is drawn again."""
+    priority: Priority = Priority.INTERACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Making:
         first: int = 0,
         style: str | None = None,
         keep_layout: bool | None = None,
+        quick: bool = False,
     ) -> Draft:
         """The recipes of one plan.
 
@@ -119,6 +121,7 @@ class Making:
             first: How many pictures the answer has already.
             style: Where the directive names none; without it the thread's.
             keep_layout: The person's own word on an edit: True keep the layout, False change more.
+            quick: In as few steps as the engine can, after everything that somebody waits for.
 
         Raises:
             Moderated: it may not be drawn here.
@@ -153,7 +156,10 @@ class Making:
             asked.append(self._asked)
         spoiler = await self._screened(asked, style, made_of) or made_of.covered
         parents = () if plan.parent is None else (plan.parent.number,)
-        return Draft(directive, parents, tuple(built), first, remark, spoiler)
+        if quick:
+            built = [drafted(one, abilities) for one in built]
+        priority = Priority.BULK if quick else Priority.INTERACTIVE
+        return Draft(directive, parents, tuple(built), first, remark, spoiler, priority=priority)
 
     async def _made_of(self, parent: Parent | None) -> Lineage:
         """What a picture of this parent goes back to; the parent itself may not be finished yet."""
@@ -211,6 +217,19 @@ class Making:
         spoiler = await self._screened(texts, recipe.style, made_of)
         return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler, picture.number)
 
+    async def draft_finished(self, picture: Picture, recipe: Recipe, first: int) -> Draft:
+        """A draft's picture in full quality, as the `first`-th of the answer.
+
+        Raises:
+            Moderated: it may not be drawn here (any more).
+        """
+        directive = Directive(Operation.REFINE, source=picture.number, description=recipe.description)
+        made_of = await lineage(self._services.store, self._thread, picture.parents)
+        texts = (recipe.description, recipe.prompt, await self._taken_away(recipe.description, recipe))
+        spoiler = await self._screened(texts, recipe.style, made_of)
+        built = Built(finished(recipe, self._services.pictures.abilities))
+        return Draft(directive, (picture.number,), (built,), first, None, spoiler or picture.spoiler)
+
     @asynccontextmanager
     async def order(self, draft: Draft, *, least: int | None = None) -> AsyncIterator[Order]:
         """Take quota and numbers for a draft; where the body fails, the quota is given back.
@@ -247,7 +266,8 @@ class Making:
                 width=recipe.width, height=recipe.height,
             )  # fmt: skip
             parts.append(part)
-            jobs.append(PendingJob(ImageRequest(slot, recipe, owner), number + at, one.needs))
+            request = ImageRequest(slot, recipe, owner, draft.priority)
+            jobs.append(PendingJob(request, number + at, one.needs))
         return Order(number, tuple(parts), tuple(jobs), shares, _tag(draft, number))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,6 +30,7 @@ from handlers.moderation.model import Finding, Subject
 from handlers.presentation import Why
 from handlers.quota_rules import Amounts, Sharers
 from handlers.search import Search
+from handlers.voting import Round
 from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
 
@@ -93,6 +94,10 @@ class LanguageModel(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def instructable(self) -> bool:
+        """Whether it does what any instruction in words says; else only what it was tuned for."""
 
     def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         """The reply in chunks, as they come.
@@ -296,6 +301,33 @@ class Store(Protocol):
 
     async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
         """By number, for the pictures that are there and have votes."""
+
+    async def round(self, turn: str) -> Round | None:
+        """The round of a brainstorm that an answer shows, with all its votes."""
+
+    async def round_with(self, thread: ThreadKey, idea: int) -> Round | None:
+        """The round, or the end of a brainstorm, with the idea of this number."""
+
+    async def newest_round(self, thread: ThreadKey) -> Round | None: ...
+    async def rounds(self, brainstorm: str) -> Sequence[Round]:
+        """All of a brainstorm, the first one first."""
+
+    async def running_rounds(self, chat: str) -> Sequence[Round]:
+        """Those of a chat from which a brainstorm goes on."""
+
+    async def begin_round(self, round: Round, at: datetime) -> Round | None:
+        """Store the first round of a brainstorm, once; returns the one in the same thread that is in its way."""
+
+    async def follow_round(self, turn: Turn, event: str, round: Round, at: datetime) -> Accepted:
+        """Like `begin`; the turn shows a round that follows the one of the answer `round.before`, which is over then.
+        Without a turn where that one's vote is not closed (any more)."""
+
+    async def step_round(
+        self, turn: str, event: str | None, step: Callable[[Round], tuple[Round, str]]
+    ) -> tuple[Round, str | None] | None:
+        """Take a step of `handlers.voting` and store what it leads to, also in the answer that shows the round. An
+        `event` is done once: delivered again it takes no step, and the sentence is None. None where there is no such
+        round."""
 
     async def rename(self, thread: ThreadKey, title: str) -> None:
         """Give a thread another title; nothing where there is none."""

@@ -64,6 +64,8 @@ class Run:
         """Who stopped it."""
         self.phase = Phase.WAITING
         self.over = asyncio.Event()
+        self.settle: Callable[[], Awaitable[None]] | None = None
+        """What is to be done once all pictures have their outcome, before the answer is brought to the chat."""
 
     async def write(self, work: Coroutine[None, None, None]) -> None:
         """Let the language model write; `stop` ends it early."""
@@ -113,6 +115,8 @@ class Run:
             self.assembly.add(NoticePart(str(error)))
         self.assembly.show()
         await self.slots.join()
+        if self.settle is not None:
+            await self.settle()
         reference, chat = self.assembly.reference, self.assembly.turn.thread.chat
         began = time.monotonic()
         try:

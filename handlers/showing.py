@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from handlers.english import gone_sentence
-from handlers.model import Picture, PicturePart, PictureState, SlotState, Turn
+from handlers.model import Picture, PicturePart, PictureState, SlotState, ThreadKey, Turn
 from handlers.ports import Chat, ChatUnavailable, Store
 from handlers.presentation import GONE, Why
 from handlers.runs import Runs
@@ -36,6 +36,17 @@ class Showing:
         turn, chat = await self._store.turn(picture.turn), self._chats.get(picture.thread.chat)
         if turn is not None and chat is not None:
             await chat.redraw(turn, await self._gone(turn))
+
+    async def answer(self, turn: str, thread: ThreadKey) -> None:
+        """Show a whole answer as it is stored now. Never raises but on cancellation."""
+        try:
+            stored, chat = await self._store.turn(turn), self._chats.get(thread.chat)
+            if stored is not None and chat is not None:
+                await chat.redraw(stored, await self._gone(stored))
+        except ChatUnavailable as error:
+            log.info("answer %s of %s stays as it was shown: %s", turn, thread, error)
+        except Exception:
+            log.exception("answer %s of %s could not be shown again", turn, thread)
 
     async def _in_growing(self, picture: Picture) -> None:
         """An answer that still grows takes it out by itself; its post is nobody else's until it is over."""

@@ -10,12 +10,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from handlers.command_text import BadCommand, find, named, read_arguments
+from handlers.command_text import BadCommand, as_message, find, named, read_arguments
 from handlers.commands import COMMANDS
 from handlers.conversation import Conversation
 from handlers.errors import QuotaUsedUp, UserError
 from handlers.intake import asks_to_stop
-from handlers.model import Answer, CommandCall, CommandSpec, Incoming, OptionKind
+from handlers.model import Answer, CommandCall, CommandSpec, Incoming
 from handlers.notices import Notices
 from handlers.ports import Chat, ChatUnavailable, Claim
 from handlers.quota_rules import Amounts
@@ -36,8 +36,15 @@ def said(text: str) -> str | None:
     if command is None:
         return text
     name, rest = command
-    turns = any(spec.name == name and spec.opens_thread for spec in COMMANDS)
-    return rest if turns and rest and named(rest) is None else None
+    spec = next((spec for spec in COMMANDS if spec.name == name and spec.opens_thread), None)
+    if spec is None or not rest:
+        return None
+    try:
+        arguments = read_arguments(spec, rest) if len(spec.options) > 1 else {spec.options[0].name: rest}
+    except BadCommand:
+        return None
+    words = str(arguments.get(spec.options[0].name, ""))
+    return words if words and named(words) is None else None
 
 
 class Typed:
@@ -75,14 +82,14 @@ class Typed:
                 raise BadCommand(NOTHING)
             spec = find(command[0], COMMANDS)
             arguments = read_arguments(spec, command[1])
-            words = _words(spec, arguments)
-            if words is not None and named(words) is not None:
+            words = as_message(spec, arguments)
+            if words is not None and named(str(arguments[spec.options[0].name])) is not None:
                 raise BadCommand("Please give one command at a time.")
         except BadCommand as error:
             await self._conversation.receive(incoming, error)
             return
         if words is not None:
-            title = words[:80] if incoming.title else ""
+            title = str(arguments[spec.options[0].name])[:80] if incoming.title else ""
             await self._conversation.receive(replace(incoming, text=words, title=title))
         else:
             await self._command(incoming, spec, arguments)
@@ -125,9 +132,3 @@ class Typed:
             answer = replace(answer, text=" ".join(filter(None, (answer.text, LEFT_OUT))))
         await self._chats[incoming.thread.chat].answer(call, answer)
         await store.finish(incoming.event)
-
-
-def _words(spec: CommandSpec, arguments: dict[str, str | int]) -> str | None:
-    """The words of a command that is a turn, when it says nothing else."""
-    text = next((option.name for option in spec.options if option.kind is OptionKind.TEXT), "")
-    return str(arguments[text]) if spec.opens_thread and arguments.keys() == {text} else None

@@ -167,6 +167,8 @@ class Abilities:
     num_inference_steps: int
     guidance_scale: float
     sampler: str
+    draft_steps: int | None = None
+    """Of a picture that shall be there soon; None: there is no quicker way than `num_inference_steps`."""
     refine_scale: float = 1.5
     parallel: int = 1
     """Requests that one worker makes beside each other without slowing any (connections to an endpoint)."""

@@ -85,6 +85,10 @@ class Replay:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def instructable(self) -> bool:
+        return self._model.instructable
+
     async def stream(self, request: LanguageRequest) -> AsyncIterator[str]:
         if self.script is not None:
             yield self.script

@@ -35,6 +35,7 @@ SAMPLES = 30
 
 class _Model:
     name = "bench"
+    instructable = True
 
     def __init__(self) -> None:
         self.thinking_s = 0.0
@@ -91,6 +92,7 @@ class _Post:
 
 class _Chat:
     name = "bench"
+    instructable = True
 
     def open_reply(self, turn: str, thread: ThreadKey, to: Incoming | None, reference: str | None) -> ReplyPost:
         return _Post()

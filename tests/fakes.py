@@ -152,6 +152,7 @@ class ScriptedModel:
     """Says what it is told to: a string (in small chunks), or chunks, exceptions and events to wait for."""
 
     name = "scripted"
+    instructable = True
 
     def __init__(
         self, *scripts: Script, chunk: int = 7, answer: Callable[[LanguageRequest], str] | None = None

@@ -97,6 +97,8 @@ class Screen:
             elif isinstance(part, PicturePart) and part.state in (SlotState.WAITING, SlotState.RENDERING):
                 self._show_progress(part)
                 return
+            elif isinstance(part, RoundPart) and not reply.final:
+                return  # it grows with its drafts, and is said once
             else:
                 self._line(self._sentence(part))
             self._part += 1

@@ -116,6 +116,7 @@ class Session:
         event = f"terminal:{self._name}:{self._turn}"
         incoming = Incoming(event, self._thread, self._person, text, attachments)
         await self._running.parts.handlers.receive(incoming)
+        await self._running.desk.settle()  # what a command has begun is part of its answer
         self._failed += await self._has_failed(answered)
         told = await self._object(answered) if self._json else None
         await self._saved()

@@ -100,6 +100,9 @@ class EmbeddedLanguageModel:
             for role, text in zip(("user", "assistant"), shot, strict=True)
         ]
 
+    instructable = False
+    """It knows one form, and answers everything else in a short sentence."""
+
     @property
     def name(self) -> str:
         """What people may call it."""

@@ -102,6 +102,8 @@ class OpenAILanguageModel:
         self._context: Context | None = None
         self._asking: asyncio.Task[Context | None] | None = None
 
+    instructable = True
+
     @property
     def name(self) -> str:
         """What people may call it; never its address, and of a file only its name (llama.cpp lists whole paths)."""

@@ -13,6 +13,7 @@ from bot.store import rows
 from bot.store.blocks import Blocks
 from bot.store.gallery import Gallery
 from bot.store.pictures import GONE, Pictures
+from bot.store.rounds import Rounds
 from bot.store.threads import Threads
 from bot.store.turns import Turns
 from handlers.model import Person, ThreadKey
@@ -50,6 +51,7 @@ class Deletion:
         pictures: Pictures,
         blocks: Blocks,
         gallery: Gallery,
+        rounds: Rounds,
     ) -> None:
         self._db = connection
         self._threads = threads
@@ -57,6 +59,7 @@ class Deletion:
         self._blocks = blocks
         self._turns = turns
         self._pictures = pictures
+        self._rounds = rounds
 
     def heirs(self, chat: str, tenant: str, person: Person) -> list[Heir]:
         """What was made from a person's pictures by others, each thread's in the order of its numbers."""
@@ -101,6 +104,7 @@ class Deletion:
         turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
         self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
         self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
+        self._rounds.forget(ThreadKey(chat, tenant, "", ""), person)
         audit.forget(self._db, chat, tenant, person)
         self._blocks.forget(ThreadKey(chat, tenant, "", ""), person)
         self._erase("person_id = ?", (key,))
@@ -169,6 +173,7 @@ class Deletion:
         pictures = self._db.execute("DELETE FROM pictures WHERE created < ?", (before,)).rowcount
         turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
         self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
+        self._rounds.prune(before)
         self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
         self._db.execute(
             "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
@@ -190,6 +195,7 @@ class Deletion:
         ).fetchall()
         turns = self._db.execute("DELETE FROM turns WHERE thread = ?", (name,)).rowcount
         self._db.execute("DELETE FROM votes WHERE thread = ?", (name,))
+        self._rounds.delete_in(name)
         self._db.execute("DELETE FROM settings WHERE scope = ?", (name,))
         self._threads.delete(name, now)
         self._gallery.forget()

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.store.events import Events
 from bot.store.pictures import Pictures
+from bot.store.rounds import Rounds
 from bot.store.spent import Spent
 from bot.store.threads import Threads
 from bot.store.turns import Turns
 from handlers.model import Incoming, Picture, PicturePart, Role, SlotState, Turn, TurnState, Upload
 from handlers.ports import Accepted, Claim
 from handlers.quota_rules import Amounts
+from handlers.voting import Round
 from imaging.model import Operation
 
 
 class Intake:
     """Over the parts that a message touches. Not thread-safe."""
 
-    def __init__(self, events: Events, threads: Threads, turns: Turns, pictures: Pictures, spent: Spent) -> None:
+    def __init__(
+        self, events: Events, threads: Threads, turns: Turns, pictures: Pictures, spent: Spent, rounds: Rounds
+    ) -> None:
         self._events = events
         self._threads = threads
         self._turns = turns
         self._pictures = pictures
         self._spent = spent
+        self._rounds = rounds
 
     def accept(
         self, incoming: Incoming, asked: str, turn: str, uploads: Sequence[tuple[Upload, str]], now: datetime
@@ -86,8 +91,26 @@ class Intake:
         known = self._turns.get(turn.id)
         return Accepted(claim, self._turns.append(turn, now) if known is None else known)
 
+    def follow(self, turn: Turn, event: str, round: Round, now: datetime) -> Accepted:
+        """Like `begin`; the turn shows a round that follows another one, unless something else has followed that."""
+        if self._turns.get(turn.id) is None and not self._rounds.follow(round, now):
+            return Accepted(Claim.FINISHED)
+        return self.begin(turn, event, now)
+
+    def step(
+        self, turn: str, event: str | None, step: Callable[[Round], tuple[Round, str]], now: datetime
+    ) -> tuple[Round, str | None] | None:
+        """One step of a round; what a delivery asked for is done once."""
+        if event is not None and self._events.claim(event, now.timestamp()) is Claim.FINISHED:
+            round = self._rounds.get(turn)
+            return None if round is None else (round, None)
+        done = self._rounds.change(turn, step)
+        if event is not None:
+            self._events.finish(event)
+        return done
+
     def save(self, turn: Turn, *, finish: bool) -> None:
         """An open turn as it stands; `finish` ends the event that it answers too."""
-        self._turns.save(turn, finish=finish)
+        self._turns.save(self._rounds.fresh(turn), finish=finish)
         if finish:
             self._events.answered(turn.id)

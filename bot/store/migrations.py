@@ -217,6 +217,27 @@ def deleted_threads(db: Database) -> None:
     db.conn.execute("ALTER TABLE threads ADD COLUMN deleted REAL")
 
 
+def brainstorms(db: Database) -> None:
+    """Rounds of brainstorms, the pictures that are their ideas, and who voted, by pseudonyms of one brainstorm."""
+    db.conn.execute(
+        "CREATE TABLE rounds (turn TEXT PRIMARY KEY, thread TEXT NOT NULL, brainstorm TEXT NOT NULL, "
+        "facilitator TEXT NOT NULL, person_id TEXT NOT NULL, part TEXT NOT NULL, phase TEXT NOT NULL, "
+        "ideas INTEGER NOT NULL, minutes INTEGER, before TEXT, created REAL NOT NULL)"
+    )
+    for column in ("thread", "brainstorm", "person_id", "created"):
+        db.conn.execute(f"CREATE INDEX rounds_{column} ON rounds ({column})")
+    db.conn.execute("CREATE INDEX rounds_running ON rounds (created) WHERE phase != 'over'")
+    db.conn.execute(
+        "CREATE TABLE ideas (thread TEXT NOT NULL, number INTEGER NOT NULL, turn TEXT NOT NULL, "
+        "PRIMARY KEY (thread, number)) WITHOUT ROWID"
+    )
+    db.conn.execute("CREATE INDEX ideas_turn ON ideas (turn)")
+    db.conn.execute(
+        "CREATE TABLE dots (turn TEXT NOT NULL, person TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, "
+        "given INTEGER NOT NULL, PRIMARY KEY (turn, person, number)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -230,6 +251,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     reports,
     gallery,
     deleted_threads,
+    brainstorms,
 )
 
 

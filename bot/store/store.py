@@ -46,6 +46,7 @@ from handlers.moderation.cases import Block, Case, Entry, Reason, Reported, Ruli
 from handlers.ports import Accepted, Claim, Forgotten
 from handlers.quota_rules import LONGEST, Amounts, Sharers
 from handlers.search import Search
+from handlers.voting import Round
 from imaging.disk import database_sentence, empty_log
 from imaging.sqlite import copy_to, transaction
 
@@ -340,6 +341,34 @@ class SqliteStore:
 
     async def votes(self, thread: ThreadKey) -> Mapping[int, Tally]:
         return await self._run(self._tables.votes.tallies, thread)
+
+    # Rounds of brainstorms
+
+    async def round(self, turn: str) -> Round | None:
+        return await self._run(self._tables.rounds.get, turn)
+
+    async def round_with(self, thread: ThreadKey, idea: int) -> Round | None:
+        return await self._run(self._tables.rounds.with_idea, thread, idea)
+
+    async def newest_round(self, thread: ThreadKey) -> Round | None:
+        return await self._run(self._tables.rounds.newest, thread)
+
+    async def rounds(self, brainstorm: str) -> Sequence[Round]:
+        return await self._run(self._tables.rounds.of_brainstorm, brainstorm)
+
+    async def running_rounds(self, chat: str) -> Sequence[Round]:
+        return await self._run(self._tables.rounds.running, chat)
+
+    async def begin_round(self, round: Round, at: datetime) -> Round | None:
+        return await self._write(self._tables.rounds.begin, round, at)
+
+    async def follow_round(self, turn: Turn, event: str, round: Round, at: datetime) -> Accepted:
+        return await self._write(self._tables.intake.follow, turn, event, round, at)
+
+    async def step_round(
+        self, turn: str, event: str | None, step: Callable[[Round], tuple[Round, str]]
+    ) -> tuple[Round, str | None] | None:
+        return await self._write(self._tables.intake.step, turn, event, step, _now())
 
     # People and housekeeping
 

@@ -18,6 +18,7 @@ from bot.store.gallery import Gallery
 from bot.store.hands import Hands
 from bot.store.intake import Intake
 from bot.store.pictures import Pictures
+from bot.store.rounds import Rounds
 from bot.store.sessions import Sessions
 from bot.store.spent import Spent
 from bot.store.threads import Threads
@@ -48,11 +49,14 @@ class Tables:
         self.gallery = Gallery(connection)
         self.pictures = Pictures(connection, self.threads, self.spent, self.gallery, recent_pictures)
         self.turns = Turns(connection, self.threads, recent_turns)
+        self.rounds = Rounds(connection, self.threads, self.turns)
         self.sessions = Sessions(self.threads, self.turns, self.pictures, self.choices)
-        self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent)
+        self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent, self.rounds)
         self.cases = Cases(connection, self.pictures)
         self.blocks = Blocks(connection)
-        self.deletion = Deletion(connection, self.threads, self.turns, self.pictures, self.blocks, self.gallery)
+        self.deletion = Deletion(
+            connection, self.threads, self.turns, self.pictures, self.blocks, self.gallery, self.rounds
+        )
 
     def undone(self) -> None:
         """Something was rolled back: what is remembered may be of what is not there."""

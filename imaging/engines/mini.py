@@ -74,6 +74,7 @@ def mini_abilities() -> Abilities:
             techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter else frozenset()),
             sizes={"square": (width, height), **_other_sizes(defaults)},
             num_inference_steps=int(defaults["num_inference_steps"]),
+            draft_steps=int(defaults["few_steps"]) if "few_steps" in defaults else None,
             guidance_scale=float(defaults["guidance_scale"]),
             sampler=str(defaults.get("sampler", "euler")),
             refine_scale=float(defaults.get("refine_scale", 1.5)),

@@ -36,6 +36,7 @@ class PacedModel:
     """Says the reply at a steady pace; `at_once` holds it all back until its end, as without streaming."""
 
     name = "paced"
+    instructable = True
 
     def __init__(self) -> None:
         self.at_once = False

@@ -129,7 +129,9 @@ class Terminal:
         self.pictures = FakePictures()
         self.desk = Desk(store, self.model, self.pictures, self.chats)
         parts = SimpleNamespace(home=SimpleNamespace(root=home), handlers=self.desk, store=store)
-        running = SimpleNamespace(parts=parts, files=files, attach=lambda chat: self.chats.__setitem__(chat.name, chat))
+        running = SimpleNamespace(
+            parts=parts, desk=self.desk, files=files, attach=lambda chat: self.chats.__setitem__(chat.name, chat)
+        )
         self.session = command.Session(cast(Any, running), json_lines=json_lines)
 
 

@@ -168,6 +168,7 @@ class Slow:
     """A language model that writes at a steady pace; one answer in ten has a picture."""
 
     name = "scripted"
+    instructable = True
 
     def __init__(self, stream_s: float) -> None:
         self._answers = 0

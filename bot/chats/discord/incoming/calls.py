@@ -23,6 +23,7 @@ from bot.chats.discord.people import (
     person_of_interaction,
 )
 from bot.chats.discord.trouble import FAILURES
+from handlers.command_text import as_message
 from handlers.completion import Completion, complete
 from handlers.model import Answer, CommandCall, CommandSpec, Incoming, Option, OptionKind, ThreadKey
 from handlers.ports import Handlers, Store
@@ -63,14 +64,15 @@ class Calls:
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
             return
-        await interaction.response.defer(ephemeral=not spec.opens_thread, thinking=True)
+        opens = as_message(spec, arguments) is not None
+        await interaction.response.defer(ephemeral=not opens, thinking=True)
         here = member_of(self._client, interaction)
-        if spec.opens_thread and here and lacking_to_answer(interaction.channel, interaction.app_permissions):
+        if opens and here and lacking_to_answer(interaction.channel, interaction.app_permissions):
             # The answer can still come through the interaction itself, while that lives.
             here, key = False, replace(key, channel=str(interaction.channel_id), thread=f"u{interaction.user.id}")
         if not here:
             await self._tokens.keep(key, interaction)
-        if spec.opens_thread:
+        if opens:
             work = self._open(interaction, key, spec, arguments)
         else:
             event, limit = f"discord:i{interaction.id}", upload_limit(interaction)
@@ -136,11 +138,8 @@ class Calls:
             await self._answers.say(interaction, "I cannot post in this channel; a server admin can allow it.")
             return
         title = title_of(text, person.name)
-        if sum(option.name in arguments for option in spec.options) > 1:
-            call = CommandCall(f"discord:i{interaction.id}", key, person, spec.name, arguments)
-            await self._answer(interaction, call)
-        else:
-            await self._handlers.receive(Incoming(f"discord:i{interaction.id}", key, person, text, title=title))
+        said = as_message(spec, arguments) or text
+        await self._handlers.receive(Incoming(f"discord:i{interaction.id}", key, person, said, title=title))
 
     async def complete(self, interaction: Interaction, option: Option, typed: str) -> Sequence[Completion]:
         """What an option of a command can mean in this place, for whoever may know."""

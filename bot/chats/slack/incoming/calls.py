@@ -19,7 +19,7 @@ from bot.chats.slack.outgoing.answers import Answers
 from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.trouble import FAILURES, patiently
-from handlers.command_text import BadCommand
+from handlers.command_text import BadCommand, as_message
 from handlers.model import NOWHERE, Attachment, CommandSpec, Incoming, Person, ThreadKey
 from handlers.ports import Handlers
 
@@ -60,8 +60,7 @@ class Calls:
         refused = await self._handlers.refusal(where, person)
         if refused is not None:
             await self._answers.tell(here, person, refused, url)
-        elif spec.opens_thread:
-            text = " ".join(str(value) for value in arguments.values())
+        elif (text := as_message(spec, arguments)) is not None:
             await self.open_thread(entry.name, here, person, text, url=url)
         else:
             await self._answer(body, spec, arguments, here, person)

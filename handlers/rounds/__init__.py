@@ -1,0 +1,1 @@
+"""Rounds of brainstorms: how they go on, what they draw, and what their buttons do."""
