@@ -27,7 +27,7 @@ from bot.pictures import Studio, open_studio
 from bot.platforms import Parts, Platform, Service
 from bot.probes import Probes
 from bot.quotas import limits
-from bot.settings import Login, Settings
+from bot.settings import Login, Settings, loopback
 from bot.store.store import SqliteStore
 from handlers.access import Access
 from handlers.desk import Desk
@@ -35,6 +35,7 @@ from handlers.errors import LanguageModelError
 from handlers.model import Person, ThreadKey
 from handlers.ports import Chat, LanguageModel
 from handlers.services import Forget, ForgetThread
+from handlers.sharing import SharePolicy
 from imaging.files import PictureFiles
 from imaging.queue import JobQueue
 from imaging.tasks import Tasks
@@ -138,6 +139,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_there(services)),
             also_forget_thread=(_forget_jobs_of(studio.queue),), audit=store, screen=judging, marking=marking,
+            sharing=SharePolicy(settings.web_share_days, _page_of(settings, services)),
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)
@@ -174,6 +176,19 @@ def _forget_jobs_of(queue: JobQueue) -> ForgetThread:
         await queue.forget_thread(thread.tenant_scope, str(thread))
 
     return forget
+
+
+def _page_of(settings: Settings, services: Mapping[str, Service]) -> Callable[[str], str]:
+    """Where people of a chat open the page. Without a public address only who has it open already can."""
+
+    def address(chat: str) -> str:
+        page = services.get("web")
+        if page is None:
+            return ""
+        alone = chat == "web" and loopback(settings.web_host)
+        return (settings.web_public_url or (page.url if alone else "")).rstrip("/")
+
+    return address
 
 
 def _forget_there(services: Mapping[str, Service]) -> Forget:

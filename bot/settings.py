@@ -27,6 +27,7 @@ from handlers.moderation.model import Level
 from handlers.moderation.policy import Borderline, Likeness, read_levels
 from handlers.quota_rules import Unit, read_rules
 from handlers.refinement import Refine
+from handlers.sharing import LONGEST_DAYS
 from imaging.engine_table import ENGINES, declared
 from imaging.engine_table import names as engine_names
 from prompts.profiles import profile_for
@@ -250,6 +251,13 @@ class Settings(BaseSettings):
     )
     web_public_url: str = _group("Web page", "The address people use, when a proxy stands in front.", "")
 
+    web_share_days: int = _group(
+        "Web page",
+        "How many days links may be good by which others look at one thread (/share); 0: there are no such links.",
+        0,
+        ge=0,
+        le=LONGEST_DAYS,
+    )
     web_login: Login = _group(
         "Web page", "Who is told apart: none (guests), invitation (easel invite), proxy (a login in front).", Login.NONE
     )

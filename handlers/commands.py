@@ -45,6 +45,8 @@ from handlers.runs import Runs, may_cancel
 from handlers.screen import SETTING
 from handlers.search import LONGEST
 from handlers.services import Services
+from handlers.sharing import OPTIONS as SHARE
+from handlers.sharing import Sharing
 from handlers.slots import ENDED
 from handlers.verifying import NEITHER, verify_files, verify_picture
 from prompts.operations import SIZES
@@ -135,6 +137,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         in_session=True,
         works=True,
     ),
+    CommandSpec("share", "Links by which others look at this thread, and at nothing else", SHARE, in_session=True),
     CommandSpec(
         "verify",
         "What a picture says of its origin: attach one, or name one of this thread",
@@ -184,6 +187,7 @@ class Commands:
         moderating: Moderating,
         exporting: Exporting,
         rounds: Presses,
+        sharing: Sharing,
     ) -> None:
         self._services = services
         self._store = services.store
@@ -195,6 +199,7 @@ class Commands:
         self._runs = runs
         self._receive = receive
         self._exporting = exporting
+        self._sharing = sharing
         self._handlers: dict[str, Handler] = {spec.name: getattr(self, f"_{spec.name}") for spec in COMMANDS}
 
     async def command(self, call: CommandCall) -> Answer:
@@ -382,6 +387,9 @@ class Commands:
         picture = await existing(self._store, call.thread, int(call.arguments["picture"]))
         reason = Reason(str(call.arguments.get("why", Reason.OTHER)))
         return Answer(await self._reporting.report(picture, call.person, reason))
+
+    async def _share(self, call: CommandCall) -> Answer:
+        return await self._sharing.command(call)
 
     async def _moderation(self, call: CommandCall) -> Answer:
         return await self._moderating.command(call)

@@ -40,6 +40,7 @@ from handlers.rounds.watching import Watching
 from handlers.runs import Runs
 from handlers.screen import Screen
 from handlers.services import Forget, ForgetThread, Services
+from handlers.sharing import SharePolicy, Sharing
 from handlers.showing import Showing
 from handlers.typed import Typed
 from imaging.decoding.pool import Decoders
@@ -74,6 +75,7 @@ class Desk:
         decoders: Open what people bring; closed with the desk.
         audit: Keeps a record of deletions, admins' acts and refusals.
         screen: What words and pictures go through; none: everything is let through.
+        sharing: Whether threads may be shown to others by links; None: they may not.
         marking: What pictures leave with; None: as they are stored.
         clock: The time in UTC; tests bring their own.
     """
@@ -95,6 +97,7 @@ class Desk:
         audit: Audit | None = None,
         screen: Screen | None = None,
         marking: Marking | None = None,
+        sharing: SharePolicy | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -127,7 +130,7 @@ class Desk:
         moderating = Moderating(self.services, self._runs, reporting, self._tasks.spawn)
         self._commands = Commands(
             self.services, self._runs, self._spawn_message, self._gate, Galleries(store, chats), reporting, moderating,
-            Exporting(self.services, notices, clock), rounds,
+            Exporting(self.services, notices, clock), rounds, Sharing(self.services, sharing or SharePolicy(), clock),
         )  # fmt: skip
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock

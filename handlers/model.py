@@ -430,6 +430,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareLink:
+    """A link by which whoever has it looks at a thread; `person` made it."""
+
+    id: int
+    thread: ThreadKey
+    person: Person
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A file for people: `alt` describes a picture for those who cannot see it."""
 

@@ -18,6 +18,7 @@ from handlers.model import (
     Press,
     Reply,
     Session,
+    ShareLink,
     Tally,
     ThreadKey,
     Turn,
@@ -211,6 +212,20 @@ class Store(Protocol):
 
     async def forget(self, chat: str, tenant: str, person: Person) -> Forgotten:
         """Delete one person's words and pictures, rows and files; threads shared with others stay readable."""
+
+    async def add_share_link(
+        self, thread: ThreadKey, person: Person, hash: str, now: datetime, until: datetime
+    ) -> ShareLink:
+        """Store a link by its hash."""
+
+    async def share_links(self, thread: ThreadKey) -> Sequence[ShareLink]:
+        """The oldest first; some may be over."""
+
+    async def end_share_link(self, thread: ThreadKey, id: int) -> bool:
+        """False where there is none of that number."""
+
+    async def shared_by(self, hash: str, at: datetime) -> ShareLink | None:
+        """The link of a hash, where it is good at that moment."""
 
     async def delete_thread(self, thread: ThreadKey) -> Forgotten:
         """Delete a thread with all that anybody said and made in it, rows and files. What comes into it later, also

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from handlers.audit import note_gone, note_others
 from handlers.errors import NotAllowed
-from handlers.model import Answer, Person, Role, ThreadKey, Turn
+from handlers.model import Answer, Person, ThreadKey
 from handlers.runs import Runs
 from handlers.services import Services
-
-FIRST_TURNS = 1
+from handlers.whose import began_by, governs, moderates
 
 
 class Removing:
@@ -25,11 +24,10 @@ class Removing:
             NotAllowed: somebody else began it, or moderators have yet to look at it.
             StoreError: it cannot be deleted now; nothing is.
         """
-        began = await self._began_by(thread)
-        moderates = person.moderator or person.admin
-        if not moderates and (began is None or began.id != person.id):
+        began = await began_by(self._store, thread)
+        if not governs(person, began):
             raise NotAllowed("Only who began this thread, or a moderator, can delete it.")
-        if not moderates and await self._store.hidden(thread):
+        if not moderates(person) and await self._store.hidden(thread):
             raise NotAllowed(
                 "A picture of this thread was reported and is hidden; the thread can be deleted once a moderator has "
                 "looked at it."
@@ -44,13 +42,3 @@ class Removing:
         if began is not None:
             await note_others(self._services.audit, "threads deleted", thread, person, [began])
         return Answer("The thread is deleted.", private=False)
-
-    async def _began_by(self, thread: ThreadKey) -> Person | None:
-        """None where that is not known any more: its first message is too old, or its maker wanted to be forgotten."""
-        turns = await self._store.turns(thread)
-        person = turns[0].person if turns and _is_first(turns[0]) else None
-        return person if person is not None and person.id else None
-
-
-def _is_first(turn: Turn) -> bool:
-    return turn.index == FIRST_TURNS and turn.role is Role.USER

@@ -77,6 +77,7 @@ async def visiting(home: Path, **address: Any) -> AsyncIterator[Visit]:
 
     site = Site(home, **address)
     site.max_upload_bytes = 2**21
+    site.share_days = 30
     await site.start()
     async with async_playwright() as tools:
         browser = await tools.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

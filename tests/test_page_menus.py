@@ -85,6 +85,11 @@ async def test_menus_and_their_dialogs_are_for_everybody(visit: Visit, width: in
     await entry(page, "Settings…")
     await look("settings")
     await page.keyboard.press("Escape")
+    await entry(page, "Share links…")
+    await page.get_by_role("button", name="Make a link").click()
+    await page.get_by_label("The new link").wait_for()
+    await look("share")
+    await page.keyboard.press("Escape")
     await page.locator(".card[data-number='2'] summary").click()
     await page.get_by_role("button", name="Compare with…").last.click()
     await look("compare")
@@ -95,6 +100,37 @@ async def test_menus_and_their_dialogs_are_for_everybody(visit: Visit, width: in
     await look("me")
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     assert found == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_link_is_made_looked_at_and_ended(visit: Visit, width: int) -> None:
+    page = await begun(visit)
+    await entry(page, "Share links…")
+    await page.locator("#share-dialog").get_by_text("There is no link to this thread.").wait_for()
+    await page.get_by_role("button", name="Make a link").click()
+    link = await page.get_by_label("The new link").input_value()
+    context = await visit.browser.new_context(java_script_enabled=False)
+    seen = await context.new_page()
+    await seen.set_viewport_size({"width": width, "height": 800})
+    await seen.goto(link)
+    await seen.get_by_text("a fox").first.wait_for()
+    assert await seen.locator("img").count() == 2
+    for image in await seen.locator("img").all():
+        await image.scroll_into_view_if_needed()
+        assert await image.evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert await context.cookies() == []
+    assert await seen.locator("form, button, input, a, script").count() == 0
+    looked = await visit.browser.new_page(viewport={"width": width, "height": 800}, bypass_csp=True)
+    await looked.goto(link)
+    for scheme in ("light", "dark"):
+        await looked.emulate_media(color_scheme=scheme)
+        assert await faults(looked) == []
+        await visit.shot(looked, f"shared-{width}-{scheme}")
+    assert await looked.evaluate("document.documentElement.scrollWidth") == width
+    await page.get_by_role("button", name="End link 1").click()
+    await page.get_by_text("nobody sees the thread by it any more").wait_for()
+    await seen.reload()
+    await seen.get_by_text("This link is not good any more.").wait_for()
 
 
 async def test_settings_usage_and_export_are_buttons(visit: Visit) -> None:
@@ -117,6 +153,7 @@ async def test_settings_usage_and_export_are_buttons(visit: Visit) -> None:
     await page.get_by_text("style: default").wait_for()
     async with page.expect_download() as waiting:
         await entry(page, "Export…")
+        await page.get_by_role("button", name="Export", exact=True).click()
         await page.locator("#show-dialog a").click()
     assert re.fullmatch(r"easel-.+\.zip", (await waiting.value).suggested_filename)
     await page.keyboard.press("Escape")

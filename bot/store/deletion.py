@@ -103,7 +103,8 @@ class Deletion:
         ).fetchall()
         turns = self._db.execute("SELECT id, thread, parts FROM turns WHERE person_id = ?", (key,)).fetchall()
         self._blank_turns(key, turns, {(thread, number) for thread, number, _ in pictures})
-        self._db.execute("DELETE FROM votes WHERE person_id = ?", (key,))
+        for table in ("votes", "shares"):
+            self._db.execute(f"DELETE FROM {table} WHERE person_id = ?", (key,))
         self._rounds.forget(ThreadKey(chat, tenant, "", ""), person)
         audit.forget(self._db, chat, tenant, person)
         self._blocks.forget(ThreadKey(chat, tenant, "", ""), person)
@@ -197,6 +198,7 @@ class Deletion:
         self._db.execute("DELETE FROM votes WHERE thread = ?", (name,))
         self._rounds.delete_in(name)
         self._db.execute("DELETE FROM settings WHERE scope = ?", (name,))
+        self._db.execute("DELETE FROM shares WHERE thread = ?", (name,))
         self._threads.delete(name, now)
         self._gallery.forget()
         gone = Forgotten(turns, sum(not was for (was,) in pictures), (str(thread),))

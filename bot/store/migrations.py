@@ -238,6 +238,17 @@ def brainstorms(db: Database) -> None:
     )
 
 
+def share_links(db: Database) -> None:
+    """Links by which others look at a thread."""
+    db.conn.execute(
+        "CREATE TABLE shares (id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL UNIQUE, thread TEXT NOT NULL, "
+        "person TEXT NOT NULL, person_id TEXT NOT NULL, created REAL NOT NULL, until REAL NOT NULL)"
+    )
+    db.conn.execute("CREATE INDEX shares_thread ON shares (thread)")
+    db.conn.execute("CREATE INDEX shares_person ON shares (person_id)")
+    db.conn.execute("CREATE INDEX shares_until ON shares (until)")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -252,6 +263,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     gallery,
     deleted_threads,
     brainstorms,
+    share_links,
 )
 
 

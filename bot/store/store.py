@@ -36,6 +36,7 @@ from handlers.model import (
     Person,
     Picture,
     Session,
+    ShareLink,
     Tally,
     ThreadKey,
     Turn,
@@ -425,6 +426,20 @@ class SqliteStore:
             forgotten = await self._alone(work)
             if forgotten is not None:
                 return forgotten
+
+    async def add_share_link(
+        self, thread: ThreadKey, person: Person, hash: str, now: datetime, until: datetime
+    ) -> ShareLink:
+        return await self._write(self._tables.shares.add, thread, person, hash, now, until)
+
+    async def share_links(self, thread: ThreadKey) -> Sequence[ShareLink]:
+        return await self._run(self._tables.shares.of, thread)
+
+    async def end_share_link(self, thread: ThreadKey, id: int) -> bool:
+        return await self._write(self._tables.shares.end, thread, id)
+
+    async def shared_by(self, hash: str, at: datetime) -> ShareLink | None:
+        return await self._run(self._tables.shares.find, hash, at)
 
     async def delete_thread(self, thread: ThreadKey) -> Forgotten:
         def work() -> Forgotten:

@@ -20,6 +20,7 @@ from bot.store.intake import Intake
 from bot.store.pictures import Pictures
 from bot.store.rounds import Rounds
 from bot.store.sessions import Sessions
+from bot.store.shares import Shares
 from bot.store.spent import Spent
 from bot.store.threads import Threads
 from bot.store.turns import Turns
@@ -43,6 +44,7 @@ class Tables:
         self.hands = Hands(connection, boot)
         self.events = Events(connection, boot)
         self.threads = Threads(connection)
+        self.shares = Shares(connection, self.threads)
         self.choices = Choices(connection)
         self.votes = Votes(connection)
         self.spent = Spent(connection, spent)

@@ -304,6 +304,7 @@ async def test_pictures_of_an_older_home_can_be_reported(tmp_path: Path, files: 
         connection.execute(f"DROP TABLE {name}")
     connection.execute("DROP INDEX pictures_hidden")
     connection.execute("ALTER TABLE threads DROP COLUMN deleted")
+    connection.execute("DROP TABLE shares")
     before = MIGRATIONS.index(reports)
     connection.execute(f"PRAGMA user_version = {before}")
     connection.close()

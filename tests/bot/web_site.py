@@ -25,6 +25,7 @@ from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.limits import Limits
 from handlers.model import Person, ThreadKey
+from handlers.sharing import SharePolicy
 from tests.fakes import FakePictures, FolderFiles, ScriptedModel
 
 THREAD = "thread-0001"
@@ -45,6 +46,7 @@ class Site:
         self.memory: Memory | None = None
         self.people: People | None = None
         self.limits = Limits()
+        self.share_days = 0
         self.max_upload_bytes = 200_000
         self.proxy_login = ProxyLogin("Remote-User", frozenset({"root"}), frozenset({"mod"}))
 
@@ -71,6 +73,7 @@ class Site:
             self.limits,
             also_forget=(self.forget_member,),
             marking=self.marking,
+            sharing=SharePolicy(self.share_days, lambda chat: self.page.url.rstrip("/")),
         )
         self.page = WebService(
             self.chat,
@@ -79,7 +82,7 @@ class Site:
             max_upload_bytes=self.max_upload_bytes,
             readiness=self.readiness,
             metrics=self.metrics.text,
-            about=About(("An honest line.",), ("an idea",), ("square", "wide", "tall")),
+            about=About(("An honest line.",), ("an idea",), ("square", "wide", "tall"), self.share_days),
         )
         await self.page.start()
         jar = aiohttp.CookieJar(unsafe=True)

@@ -63,7 +63,7 @@ def build(parts: Parts) -> WebService:
         max_upload_bytes=settings.max_upload_mb * 2**20,
         readiness=parts.readiness,
         metrics=parts.metrics.text,
-        about=About(*about(parts)),
+        about=About(*about(parts), share_days=settings.web_share_days),
         routes=parts.routes,
     )
 

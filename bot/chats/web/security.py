@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.chats.web.connections import answering
 from bot.chats.web.residents import Residents
-from bot.chats.web.slowing import Guesses, Newcomers
+from bot.chats.web.slowing import Guesses, Lookers, Newcomers
 from bot.chats.web.visitors import UnnamedProxy, Visitors, forwarded
 from bot.people import Member
 from bot.settings import loopback
@@ -37,6 +37,10 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 WAYS_IN = frozenset({"/", "/join", "/gallery", "/api/join", "/api/invitation"})
 """What is served on a page with a login before somebody is signed in: the empty page, and how to sign in."""
 
+SHARED = "/s/"
+"""What the paths of threads begin with that are looked at by a link."""
+LOOKED_TOO_MUCH = "That was asked for too often; please wait a minute."
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -48,6 +52,16 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+SHARED_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Cache-Control": "private, no-store",
+}
+"""Of what is seen by a link: it has no script, no search engine keeps it, and once it is ended no browser shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class Gate:
     visitors: Visitors = field(default_factory=Visitors)
     guesses: Guesses = field(default_factory=Guesses)
     newcomers: Newcomers = field(default_factory=Newcomers)
+    lookers: Lookers = field(default_factory=Lookers)
     signed: tuple[str, ...] = ()
     """What the paths of platforms' requests begin with; those carry a signature, and whoever handles them checks it."""
     refused: Callable[[str], None] = lambda what: None
@@ -94,6 +109,17 @@ class Gate:
             raise web.HTTPForbidden(text="The request came from another site.")
         if self.password and request.path not in OPEN_PATHS:
             self._ask_password(request)
+
+    def check_link(self, request: web.Request) -> None:
+        """Let somebody look who has a link, which is its own key: neither password nor login is asked for.
+
+        Raises:
+            web.HTTPException: 403 for a foreign host, 429 for who asks too much.
+        """
+        if self._is_foreign(_name(request.host), request.path):
+            raise web.HTTPForbidden(text="This address is not one that Easel answers to (EASEL_WEB_PUBLIC_URL).")
+        if not self.lookers.admits(self.visitors.address(request)):
+            raise web.HTTPTooManyRequests(text=LOOKED_TOO_MUCH, headers={"Retry-After": "60"})
 
     def for_strangers(self, path: str) -> bool:
         """Whether it is served before somebody is signed in."""
@@ -244,6 +270,8 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
 
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         unnamed.look(request)
+        if by_link(request):
+            return await look(request, handler)
         known = request.cookies.get(COOKIE, "")
         request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
         request[TLS] = gate.by_tls(request)
@@ -274,7 +302,32 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
             seal(request, response)
         return response
 
+    async def look(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Nobody is known again here: no cookie is read or set."""
+        request[TLS] = gate.by_tls(request)
+        headers = _headers(request) | SHARED_HEADERS
+        try:
+            gate.check_link(request)
+            response = await handler(request)
+        except StoreError as error:
+            raise web.HTTPServiceUnavailable(text=str(error), headers=headers) from None
+        except web.HTTPException as error:
+            error.headers.update(headers)
+            raise
+        except Exception:
+            log.exception("%s %s could not be answered", request.method, _route(request))
+            raise web.HTTPInternalServerError(text=BROKE, headers=headers) from None
+        response.headers.update(headers)
+        return response
+
     return guard
+
+
+def by_link(request: web.Request) -> bool:
+    """Whether the route is one of those that need a link and nothing else. What the path seems to say does not count:
+    it may be written in many ways."""
+    resource = request.match_info.route.resource
+    return resource is not None and resource.canonical.startswith(SHARED)
 
 
 def _note(gate: Gate, request: web.Request, status: int) -> None:

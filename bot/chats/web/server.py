@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +21,11 @@ from bot.chats.web.accounts import Accounts
 from bot.chats.web.chat import DELETED, WebChat, new_thread
 from bot.chats.web.connections import Doorman, connection
 from bot.chats.web.events import Subscriber
+from bot.chats.web.files import sniff
 from bot.chats.web.forms import MAX_TEXT, json_object, message_form, number
 from bot.chats.web.residents import EVERYBODYS
 from bot.chats.web.security import MEMBER
+from bot.chats.web.shared import Shared
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.command_text import BadCommand, read_values
@@ -31,6 +34,7 @@ from handlers.errors import PictureGone, StoreError
 from handlers.marking import GONE
 from handlers.model import NOWHERE, Action, CommandCall, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
+from handlers.whose import began_by, governs
 from imaging.errors import BadPicture
 from imaging.places import without_places
 from prompts.adapter import style_names
@@ -52,7 +56,7 @@ ASSETS = (
     "style.css", "pictures.css", "icon.svg", "app.js", "api.js", "markdown.js", "messages.js", "pictures.js",
     "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
     "wall.js", "wall.css", "brainstorm.js", "gallery.js", "gallery.css",
-    "menus.js", "forms.js", "threads.js", "compare.js",
+    "menus.js", "forms.js", "threads.js", "compare.js", "shares.js",
 )  # fmt: skip
 
 
@@ -287,6 +291,17 @@ class Pages:
             raise web.HTTPBadRequest(text="This deletes the thread for everybody, for good: confirm it.")
         return web.json_response(views.answer(await self.chat.delete_thread(key, self.chat.person(request))))
 
+    async def shares(self, request: web.Request) -> web.Response:
+        """The links to a thread, for whoever may end them."""
+        key = await self._enter(request, writes=False)
+        if not governs(self.chat.person(request), await began_by(self.store, key)):
+            raise web.HTTPForbidden(text="Only who began this thread, or a moderator, decides who else sees it.")
+        now = datetime.now(UTC)
+        links = [link for link in await self.store.share_links(key) if link.until > now]
+        return web.json_response(
+            [{"id": link.id, "by": link.person.name, "until": link.until.isoformat()} for link in links]
+        )
+
     async def command(self, request: web.Request) -> web.Response:
         """A command that a button gives, with its arguments by name; what it answers comes at once."""
         key = await self._enter(request, writes=True)
@@ -314,7 +329,7 @@ class Pages:
             raise web.HTTPNotFound(text=GONE) from None
         except StoreError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from None
-        kind, ending = _sniff(data)
+        kind, ending = sniff(data)
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         if "download" in request.query:
             name = _file_name(request.query["download"]) or f"easel-{sha256[:12]}"
@@ -345,7 +360,7 @@ class Pages:
         if preview is None:
             raise web.HTTPNotFound(text="This preview has passed.")
         return web.Response(
-            body=preview.data, content_type=_sniff(preview.data)[0], headers={"Cache-Control": "no-store"}
+            body=preview.data, content_type=sniff(preview.data)[0], headers={"Cache-Control": "no-store"}
         )
 
     async def health(self, request: web.Request) -> web.Response:
@@ -382,16 +397,6 @@ def _whose(rights: ThreadRights, member: Member | None) -> dict[str, Any]:
     return {} if member is None else {"sharing": rights.sharing.value, "mine": rights.owner == member.id}
 
 
-def _sniff(data: bytes) -> tuple[str, str]:
-    if data.startswith(b"\x89PNG"):
-        return "image/png", "png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp", "webp"
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg", "jpg"
-    return "application/octet-stream", "bin"
-
-
 def build(pages: Pages) -> web.Application:
     """The application with all its routes."""
     app = web.Application(middlewares=[security.middleware(pages.gate, pages.residents)], client_max_size=2**20)
@@ -411,6 +416,7 @@ def build(pages: Pages) -> web.Application:
             web.post("/api/threads/{thread}/press", pages.press),
             web.post("/api/threads/{thread}/title", pages.rename),
             web.post("/api/threads/{thread}/delete", pages.delete),
+            web.get("/api/threads/{thread}/shares", pages.shares),
             web.post("/api/threads/{thread}/command", pages.command),
             web.get("/api/files/{token}", pages.file),
             web.get("/api/previews/{slot}/{step}", pages.preview),
@@ -419,6 +425,7 @@ def build(pages: Pages) -> web.Application:
             web.get("/readyz", pages.ready),
             web.get("/metrics", pages.numbers),
             *Accounts(pages.chat, pages.residents).routes(),
+            *Shared(pages.chat).routes(),
         ]
     )
     return app

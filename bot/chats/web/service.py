@@ -35,9 +35,16 @@ class About:
     ideas: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ("square",)
     """Of new pictures, of which people may choose."""
+    share_days: int = 0
+    """How long a link to a thread may be good; 0: there are none."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"lines": list(self.lines), "ideas": list(self.ideas), "shapes": list(self.shapes)}
+        return {
+            "lines": list(self.lines),
+            "ideas": list(self.ideas),
+            "shapes": list(self.shapes),
+            "share_days": self.share_days,
+        }
 
 
 class WebService(Service):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -21,6 +21,8 @@ GUESSES_IN_ALL = 120
 """Wrong passwords a minute from everywhere; beyond that only those who knew it before are listened to."""
 PEOPLE_AN_HOUR = 100
 """New guests of one address: a house behind one address has many people, nobody has hundreds of names."""
+LOOKS_A_MINUTE, ALL_LOOKS_A_MINUTE = 600, 6000
+"""Requests by links to threads."""
 REMEMBERED = 4096
 """Addresses, and people who knew the password."""
 
@@ -101,6 +103,30 @@ class Newcomers:
                 people[""] = now  # said once
             return False
         people[person] = now
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class Lookers:
+    """How much is looked at by links, from one address and from all: nobody is known there who could be told to stop.
+
+    A thread's page has as many requests as it has pictures in sight.
+    """
+
+    each: int = LOOKS_A_MINUTE
+    all: int = ALL_LOOKS_A_MINUTE
+    clock: Callable[[], float] = monotonic
+    _since: float = 0.0
+    _looks: Counter[str] = field(default_factory=Counter)
+
+    def admits(self, address: str) -> bool:
+        now = self.clock()
+        if now - self._since >= 60:
+            self._since = now
+            self._looks.clear()
+        if self._looks.total() >= self.all or self._looks[address] >= self.each:
+            return False
+        self._looks[address] += 1
         return True
 
 

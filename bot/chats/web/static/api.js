@@ -35,6 +35,7 @@ export const deleteThread = (thread) => post(`/api/threads/${thread}/delete`, { 
 /** Give a command by a button: `{text, files, private}`. */
 export const command = (thread, name, values = {}) => post(`/api/threads/${thread}/command`, { name, arguments: values });
 export const callMe = (name) => post("/api/me/name", { name });
+export const shares = (thread) => call(`/api/threads/${thread}/shares`);
 export const about = () => call("/api/about");
 
 /** Send a message under a name of its own (`event`), by which notices about it tell that they mean it. */

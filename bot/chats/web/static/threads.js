@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { commandForm } from "./forms.js";
 import { $, toast } from "./dom.js";
 import { wireMenu } from "./menus.js";
+import { Shares } from "./shares.js";
 
 const SHAPES = { square: "□\u2003Square", tall: "▯\u2003Portrait", wide: "▭\u2003Landscape" };
 
@@ -14,7 +15,10 @@ export class ThreadMenu {
     this.commands = [];
     this.admin = this.moderates = false;
     this.here = null;
+    this.shares = new Shares(thread);
+    this.shareDays = 0;
     wireMenu($("thread-menu"));
+    $("thread-share").addEventListener("click", () => this.shares.open(this.shareDays));
     $("rename").addEventListener("click", () => this.#rename());
     $("thread-delete").addEventListener("click", () => this.#delete());
     $("thread-settings").addEventListener("click", () => this.#command("settings", { title: "Settings of this thread", values: { size: "square", ...this.board.settings }, send: "Save" }));
@@ -32,6 +36,7 @@ export class ThreadMenu {
   /** `data` is what the page says of the program: commands, and the shapes that its engine draws. */
   learn(data) {
     this.commands = data.commands;
+    this.shareDays = data.share_days;
     const shapes = Object.entries(SHAPES).filter(([name]) => data.shapes.includes(name));
     $("shape").replaceChildren(...shapes.map(([value, label]) => Object.assign(document.createElement("option"), { value, textContent: label })));
     $("shape-row").hidden = shapes.length < 2;
@@ -49,6 +54,7 @@ export class ThreadMenu {
     $("shape").value = this.board.settings.size || "square";
     const mine = this.here?.mine ?? this.board.begunByMe;
     $("thread-delete").hidden = !this.here || !(mine || this.moderates);
+    $("thread-share").hidden = $("thread-delete").hidden || !this.shareDays;
   }
 
   #row(name) { return this.commands.find((row) => row.name === name); }
