@@ -344,6 +344,13 @@ class Store(Protocol):
         `event` is done once: delivered again it takes no step, and the sentence is None. None where there is no such
         round."""
 
+    async def board(self, thread: ThreadKey) -> Sequence[int]:
+        """The numbers of the thread's pictures that are there, in the order in which people put them; those that have
+        come since are at the end."""
+
+    async def move(self, thread: ThreadKey, number: int, before: int | None) -> bool:
+        """Put a picture before another one in that order, or at the end. False where one of them is not there."""
+
     async def rename(self, thread: ThreadKey, title: str) -> None:
         """Give a thread another title; nothing where there is none."""
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handlers.brainstorm.model import Card, Phase, RoundPart
-from handlers.model import NOWHERE, PicturePart, Role, ThreadKey, Turn
+from handlers.model import NOWHERE, Person, Picture, PicturePart, Role, SlotState, ThreadKey, Turn, TurnState
+from imaging.model import Operation
 from tests.bot.web_site import THREAD
-from tests.test_page import OUT_OF_SIGHT, TOO_SMALL, Visit, faults, holds, pytestmark, visit
+from tests.browsing import MARKS, OUT_OF_SIGHT, TOO_SMALL, Visit, faults, holds, visiting
+from tests.fakes import png
 
-__all__ = ["pytestmark", "visit"]
+pytestmark = MARKS
 
 KEY = ThreadKey("web", NOWHERE, "web", THREAD)
-DRAFTS = 'Three: <image id="1"> a fox baker </image> <image id="2"> an owl </image> <image id="3"> a bread </image>'
 WHY = "Friendly and soft, it is awake at four in the morning like everybody who bakes."
 CARDS = (
     Card(1, "Flour fox", WHY, votes=2),
@@ -26,27 +29,50 @@ CARDS = (
 ROUND = RoundPart("b1", 1, "mascots for a bakery", Phase.OPEN, CARDS, voters=2)
 
 
-async def show(visit: Visit, part: RoundPart) -> Turn:
-    """Have the newest answer show a round."""
-    turns = await visit.site.store.turns(KEY)
-    turn = next(turn for turn in reversed(turns) if turn.role is Role.ASSISTANT)
-    pictures = tuple(each for each in turn.parts if isinstance(each, PicturePart))
-    turn = replace(turn, parts=(*pictures, part))
+@pytest.fixture
+async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
+    async with visiting(tmp_path) as made:
+        yield made
+
+
+async def show(visit: Visit, part: RoundPart) -> None:
+    """Have the answer with the drafts show a round as it stands now."""
+    turn = await visit.site.store.turn("round-1")
+    assert turn is not None
+    turn = replace(turn, parts=(*(each for each in turn.parts if isinstance(each, PicturePart)), part))
+    await visit.site.store.save_assistant_turn(turn)
     await visit.site.chat.redraw(turn, {})
-    return turn
 
 
 async def drafts(visit: Visit, width: int = 1280) -> Any:
+    """A thread with a round of three ideas, opened."""
+    store, anna = visit.site.store, Person("anna", "Anna")
+    first = await store.reserve_numbers(KEY, len(CARDS))
+    parts = []
+    for number, card in enumerate(CARDS, first):
+        kept = await store.add_picture(
+            Picture(
+                KEY, number, Operation.IMAGE, (), f"an idea: {card.title}", None, "", "image/png", 64, 64, anna,
+                datetime.now(UTC), "round-1",
+            ),
+            png(number, 64, 64),
+        )  # fmt: skip
+        parts.append(
+            PicturePart(
+                f"slot-{number}", number, Operation.IMAGE, kept.description, state=SlotState.READY, sha256=kept.sha256
+            )
+        )
+    drawing = replace(ROUND, phase=Phase.DRAWING, cards=tuple(replace(card, votes=None) for card in CARDS))
+    turn = Turn("round-1", KEY, 0, Role.ASSISTANT, anna, "", datetime.now(UTC), TurnState.OPEN, (*parts, drawing))
+    await store.begin(turn, "event-1")
     page = await visit.open(width=width)
-    await visit.say(page, "three, please", DRAFTS)
-    await page.locator(".card button.frame img").nth(2).wait_for()
+    await page.locator(".idea button.frame img").nth(2).wait_for()
     return page
 
 
 async def test_a_round_is_a_wall_that_changes_for_everybody_who_sees_it(visit: Visit) -> None:
     page = await drafts(visit)
     other = await visit.open()
-    await show(visit, replace(ROUND, phase=Phase.DRAWING, cards=tuple(replace(card, votes=None) for card in CARDS)))
     for each in (page, other):
         wall = each.get_by_role("region", name="Brainstorm: mascots for a bakery — round 1")
         await wall.wait_for()

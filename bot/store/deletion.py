@@ -175,6 +175,7 @@ class Deletion:
         turns = self._db.execute("DELETE FROM turns WHERE created < ? AND state != 'open'", (before,)).rowcount
         self._db.execute("DELETE FROM votes WHERE created < ?", (before,))
         self._rounds.prune(before)
+        self._db.execute("DELETE FROM boards WHERE NOT EXISTS (SELECT 1 FROM pictures WHERE thread = boards.thread)")
         self._db.execute("DELETE FROM events WHERE created < ? AND finished = 1", (before,))
         self._db.execute(
             "UPDATE threads SET title = '' WHERE NOT EXISTS (SELECT 1 FROM turns WHERE thread = threads.key)"
@@ -197,6 +198,7 @@ class Deletion:
         turns = self._db.execute("DELETE FROM turns WHERE thread = ?", (name,)).rowcount
         self._db.execute("DELETE FROM votes WHERE thread = ?", (name,))
         self._rounds.delete_in(name)
+        self._db.execute("DELETE FROM boards WHERE thread = ?", (name,))
         self._db.execute("DELETE FROM settings WHERE scope = ?", (name,))
         self._db.execute("DELETE FROM shares WHERE thread = ?", (name,))
         self._threads.delete(name, now)

@@ -249,6 +249,11 @@ def share_links(db: Database) -> None:
     db.conn.execute("CREATE INDEX shares_until ON shares (until)")
 
 
+def boards(db: Database) -> None:
+    """In which order people have put the pictures of a thread."""
+    db.conn.execute("CREATE TABLE boards (thread TEXT PRIMARY KEY, numbers TEXT NOT NULL) WITHOUT ROWID")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     indexes_for_recent,
@@ -264,6 +269,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     deleted_threads,
     brainstorms,
     share_links,
+    boards,
 )
 
 

@@ -371,6 +371,14 @@ class SqliteStore:
     ) -> tuple[Round, str | None] | None:
         return await self._write(self._tables.intake.step, turn, event, step, _now())
 
+    # Boards
+
+    async def board(self, thread: ThreadKey) -> Sequence[int]:
+        return await self._run(self._tables.boards.order, thread)
+
+    async def move(self, thread: ThreadKey, number: int, before: int | None) -> bool:
+        return await self._write(self._tables.boards.move, thread, number, before)
+
     # People and housekeeping
 
     async def spent(self, sharers: Sharers, key: str, since: datetime) -> Amounts:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 
 from bot.store.blocks import Blocks
+from bot.store.boards import Boards
 from bot.store.cases import Cases
 from bot.store.choices import Choices
 from bot.store.deletion import Deletion
@@ -56,6 +57,7 @@ class Tables:
         self.intake = Intake(self.events, self.threads, self.turns, self.pictures, self.spent, self.rounds)
         self.cases = Cases(connection, self.pictures)
         self.blocks = Blocks(connection)
+        self.boards = Boards(connection)
         self.deletion = Deletion(
             connection, self.threads, self.turns, self.pictures, self.blocks, self.gallery, self.rounds
         )

@@ -31,7 +31,9 @@ from bot.memory import Memory
 from bot.people import House, People
 from bot.settings import Login
 from handlers.audit import Act, Audit, NoAudit
+from handlers.board import Board
 from handlers.english import gone_sentence
+from handlers.errors import UserError
 from handlers.marking import Unmarked
 from handlers.model import (
     NOWHERE,
@@ -46,6 +48,7 @@ from handlers.model import (
     SlotState,
     ThreadKey,
     Turn,
+    Whereabouts,
     account_of_address,
 )
 from handlers.ports import Handlers, Marking, ReplyPost, Store
@@ -125,6 +128,7 @@ class WebChat:
         self.hands = Hands()
         self.shelf = Shelf()
         self.names = Names(memory)
+        self.board = Board(store)
         self.hub = Hub()
 
     async def begin(self, handlers: Handlers) -> None:
@@ -310,6 +314,19 @@ class WebChat:
         if await self.store.deleted(thread):
             self.hub.end(thread.thread, DELETED)
         return answer
+
+    async def move(self, thread: ThreadKey, person: Person, number: int, before: int | None) -> None:
+        """Put a picture elsewhere on the board, for all who have it open.
+
+        Raises:
+            UserError: it cannot be done; the sentence says why.
+        """
+        assert self._handlers is not None
+        if (refused := await self._handlers.refusal(Whereabouts(thread), person)) is not None:
+            raise UserError(refused)
+        await self.board.move(thread, number, before)
+        order = list(await self.store.board(thread))
+        self.hub.publish(thread.thread, "board", {"type": "board", "order": order})
 
     async def forget(self, person: Person) -> str:
         """Delete what somebody said and made here; returns what to tell them."""

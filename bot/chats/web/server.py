@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bot.chats.web import security, views
 from bot.chats.web.accounts import Accounts
+from bot.chats.web.boards import Boards
 from bot.chats.web.chat import DELETED, WebChat, new_thread
 from bot.chats.web.connections import Doorman, connection
 from bot.chats.web.events import Subscriber
@@ -57,6 +58,7 @@ ASSETS = (
     "dialogs.js", "composer.js", "tree.js", "dom.js", "links.js", "people.js", "viewer.js", "completion.js",
     "wall.js", "wall.css", "brainstorm.js", "gallery.js", "gallery.css",
     "menus.js", "forms.js", "threads.js", "compare.js", "shares.js",
+    "board.js", "board.css",
 )  # fmt: skip
 
 
@@ -404,6 +406,7 @@ def build(pages: Pages) -> web.Application:
         [
             web.get("/", pages.page),
             web.get("/t/{thread}", pages.page),
+            web.get("/t/{thread}/board", pages.page),
             web.get("/join", pages.page),
             web.get("/gallery", pages.page),
             web.get("/static/{name}", pages.asset),
@@ -426,6 +429,7 @@ def build(pages: Pages) -> web.Application:
             web.get("/metrics", pages.numbers),
             *Accounts(pages.chat, pages.residents).routes(),
             *Shared(pages.chat).routes(),
+            *Boards(pages.chat, pages.residents).routes(),
         ]
     )
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, assert_never
 
+from handlers.board import Pinned
 from handlers.brainstorm.model import RoundPart
 from handlers.english import (
     Sentence,
@@ -163,6 +164,27 @@ def picture(value: Picture) -> Json:
         "deleted": value.state is PictureState.DELETED,
         "covered": value.spoiler,
         "style": value.recipe.style if value.recipe else None,
+    }
+
+
+def pinned(value: Pinned) -> Json:
+    """A card of a board."""
+    it = value.picture
+    return {
+        "number": it.number,
+        "title": value.title,
+        "why": value.why,
+        "alt": value.alt,
+        "round": value.round,
+        "votes": value.votes,
+        "told": "" if value.votes is None else votes_told(value.votes),
+        "winner": value.winner,
+        "person": value.person,
+        "group": value.group,
+        "sha256": it.sha256,
+        "width": it.width,
+        "height": it.height,
+        "covered": f"#{it.number} {Sentence.COVERED}" if it.spoiler else None,
     }
 
 

@@ -36,6 +36,9 @@ export const deleteThread = (thread) => post(`/api/threads/${thread}/delete`, { 
 export const command = (thread, name, values = {}) => post(`/api/threads/${thread}/command`, { name, arguments: values });
 export const callMe = (name) => post("/api/me/name", { name });
 export const shares = (thread) => call(`/api/threads/${thread}/shares`);
+/** A thread's board: `{cards}` as they were put; `alike` finds out which of them look alike. */
+export const board = (thread, alike = false) => call(`/api/threads/${thread}/board${alike ? "?alike" : ""}`);
+export const arrange = (thread, number, before) => post(`/api/threads/${thread}/board`, { number, before });
 export const about = () => call("/api/about");
 
 /** Send a message under a name of its own (`event`), by which notices about it tell that they mean it. */

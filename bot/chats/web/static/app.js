@@ -1,5 +1,6 @@
 // Wires the page together: which thread is open, what comes in, what the buttons do.
 import * as api from "./api.js";
+import { BoardView } from "./board.js";
 import { Brainstorm } from "./brainstorm.js";
 import { Compare } from "./compare.js";
 import { Composer } from "./composer.js";
@@ -15,6 +16,7 @@ import { Viewer } from "./viewer.js";
 let thread = null, stopFollowing = () => {};
 const board = new Board($("turns"), $("log"), act);
 const viewer = new Viewer(board, act);
+const pinned = new BoardView(() => thread, () => showBoard(false));
 const brainstorm = new Brainstorm(() => thread, run);
 const compare = new Compare(board);
 const menu = new ThreadMenu(() => thread, board);
@@ -27,6 +29,7 @@ let meant = null;
 
 function open(id, push = true, number = null) {
   stopFollowing();
+  pinned.leave();
   thread = id;
   meant = number;
   board.reset();
@@ -58,6 +61,7 @@ function receive(message) {
   else if (message.type === "pictures") board.pushed(message);
   else if (message.type === "answer") answered(message);
   else if (message.type === "notice") toast(message.sentence, composer.giveBack(message.event) ? "error" : "info");
+  pinned.heard(message);
   refresh();
 }
 
@@ -91,10 +95,24 @@ async function deleted() {
   composer.give(begun);
 }
 
+/** Show the thread as a board, or the conversation again. */
+function showBoard(yes, push = true) {
+  if (push && yes !== pinned.open) history.pushState(null, "", `/t/${thread}${yes ? "/board" : ""}`);
+  if (yes) pinned.enter();
+  else { pinned.leave(); board.down(); }
+}
+
+/** Which thread the address means, and whether its board. */
+function place() {
+  const [, id, view] = location.pathname.match(/^\/t\/([\w-]+)(\/board)?$/) || [];
+  return { id, asBoard: Boolean(view) };
+}
+
 /** What a command answered. After one that deletes, nothing of it may stay in sight. */
 function answered(message) {
   if (message.command === "forget") open(thread, false);
   if (message.search !== undefined) return showGallery(message.search);
+  if (message.command === "board") return showBoard(true);
   showAnswer(`/${message.command}`, message);
 }
 
@@ -214,9 +232,11 @@ document.addEventListener("keydown", (event) => {
 addEventListener("popstate", () => {
   if (location.pathname === "/gallery") return gallery.show(new URLSearchParams(location.search).get("q") || "");
   if (gallery.open) gallery.close();
-  const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
+  const { id, asBoard } = place();
   if (id && (id !== thread || picture())) open(id, false, picture());
+  if (id) showBoard(asBoard, false);
 });
+for (const button of document.querySelectorAll("[data-board]")) button.addEventListener("click", () => showBoard(true));
 
 async function start() {
   if (location.pathname === "/join" && location.hash) return join(location.hash.slice(1));
@@ -231,8 +251,8 @@ async function start() {
     composer.limit = data.max_upload_mb * 2 ** 20;
     $("ideas").replaceChildren(...data.ideas.map((idea) => el("button", { type: "button", onclick: () => composer.fill(idea) }, idea)));
   }).catch((error) => toast(error.message));
-  const id = location.pathname.match(/^\/t\/([\w-]+)$/)?.[1];
-  if (id) return open(id, false, picture());
+  const { id, asBoard } = place();
+  if (id) { open(id, false, picture()); return showBoard(asBoard, false); }
   const looking = location.pathname === "/gallery" ? new URLSearchParams(location.search).get("q") || "" : null;
   const rows = (await api.threads().catch(() => ({ threads: [] }))).threads;
   if (looking !== null && rows.length) { open(rows[0].id, false); return gallery.show(looking); }

@@ -1,6 +1,6 @@
 // Beginning a brainstorm, changing how one is voted on, and what its facilitator presses.
-import * as api from "./api.js";
-import { el, toast } from "./dom.js";
+import { el } from "./dom.js";
+import { give } from "./forms.js";
 
 const MAX_TOPIC = 300;
 
@@ -65,11 +65,6 @@ export class Brainstorm {
   }
 
   async #send(values) {
-    const { topic = "", ...others } = values;
-    const words = Object.entries(others).map(([name, value]) => `${name}:${value}`);
-    try {
-      await api.send(this.thread(), api.unique(), ["/brainstorm", topic && `topic:“${topic.replace(/[“”]/g, "")}”`, ...words].filter(Boolean).join(" "), []);
-      this.dialog.close();
-    } catch (error) { toast(error.message); }
+    if (await give(this.thread(), { name: "brainstorm" }, values)) this.dialog.close();
   }
 }

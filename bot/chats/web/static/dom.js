@@ -43,3 +43,6 @@ export function toast(sentence, kind = "error") {
 export const downloadUrl = (part) => `/pictures/${part.sha256}?download=${encodeURIComponent(`${part.number} ${part.description}`)}`;
 
 export const pictureUrl = (sha256) => `/pictures/${sha256}`;
+
+/** A small copy, where many are shown. */
+export const smallUrl = (sha256) => `/pictures/${sha256}?small`;

@@ -1,6 +1,6 @@
 // The gallery: everything that was made here, to search. The words in its box are the whole search; the filters write into it.
 import * as api from "./api.js";
-import { $, el } from "./dom.js";
+import { $, el, smallUrl } from "./dom.js";
 
 const PART = /(?:([a-z]{2,6}):)?(?:"([^"]*)"|(\S+))/gi;
 const FILTERS = { votes: "gallery-votes", style: "gallery-style", by: "gallery-by", in: "gallery-in", since: "gallery-since", until: "gallery-until" };
@@ -102,7 +102,7 @@ export class Gallery {
   }
 
   #hung(one) {
-    const picture = el("img", { src: `/pictures/${one.sha256}?small`, alt: one.alt, width: one.width, height: one.height, loading: "lazy", decoding: "async" });
+    const picture = el("img", { src: smallUrl(one.sha256), alt: one.alt, width: one.width, height: one.height, loading: "lazy", decoding: "async" });
     const link = el("a", {
       href: `/t/${one.thread}#picture-${one.number}`, class: one.covered ? "covered" : null,
       onclick: (event) => { if (!event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); this.go(one.thread, one.number); } },
