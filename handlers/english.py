@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from handlers.brainstorm.model import Card, Phase, RoundPart
-from handlers.model import GalleryPage, Hung
+from handlers.model import GalleryPage, Hung, PicturePart
 from handlers.presentation import (
     Activity,
     AtPicture,
@@ -46,6 +46,7 @@ class Sentence(StrEnum):
     DRAW = "Draw it"
     ROUND = "Settings of the brainstorm"
     ROUND_SAVE = "Save"
+    MORE = "More with one of the drafts…"
     ROUND_SETTINGS = "Who began the brainstorm changes it with /brainstorm, for example /brainstorm minutes:10 votes:3."
     PICK = "Pick one to edit, vary, refine or vote for it"
     WHICH = "Which picture?"
@@ -187,6 +188,13 @@ def idea_notes(idea: Idea) -> tuple[str, ...]:
 def dot_label(card: Card) -> str:
     """On the button that votes for an idea."""
     return f"#{card.picture}" if card.votes is None else f"#{card.picture} · {card.votes}"
+
+
+def sheet_alt(pictures: Sequence[PicturePart], most: int = 10_000) -> str:
+    """What stands for a sheet of pictures that AI made where nobody sees it, of at most so many characters."""
+    each = max(20, (most - len(MADE_WITH_AI)) // max(1, len(pictures)) - len("#1234567890: ; "))
+    told = "; ".join(f"#{part.number}: {shorten(part.description, each)}" for part in pictures)
+    return shorten(told, most - len(MADE_WITH_AI)) + MADE_WITH_AI
 
 
 def more_with(numbers: Sequence[int]) -> str:

@@ -54,7 +54,7 @@ class Given:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def call(self, event: str, thread: ThreadKey, person: Person) -> CommandCall:
-        in_thread = thread.thread not in (NOWHERE, thread.channel)
+        in_thread = thread.thread != NOWHERE and not (thread.has_tenant and thread.thread == thread.channel)
         return CommandCall(event, thread, person, COMMAND, dict(self.arguments), in_thread=in_thread)
 
 

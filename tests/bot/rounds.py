@@ -9,27 +9,16 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from handlers.brainstorm.model import MAX_TITLE, MAX_TOPIC, Card, Phase, RoundPart
-from handlers.model import CommandSpec, Option, OptionKind, PicturePart, ReplyPart, SlotState
+from handlers.model import PicturePart, ReplyPart, SlotState
 from imaging.model import Operation
 
 CLOSES = datetime(2026, 1, 2, 12, tzinfo=UTC)
-ROW = CommandSpec(
-    "brainstorm",
-    "Different directions",
-    (
-        Option("topic", "About what", required=True),
-        Option("ideas", "How many", OptionKind.NUMBER, minimum=2, maximum=8),
-        Option("minutes", "How long people can vote", OptionKind.NUMBER, minimum=1, maximum=60),
-        Option("votes", "How many votes each person has", OptionKind.NUMBER, minimum=1, maximum=5),
-        Option("anonymous", "Tell nobody who voted", OptionKind.CHOICE, choices=("yes", "no")),
-    ),
-    opens_thread=True,
-)
 
 
 def draft(number: int, state: SlotState = SlotState.READY, **fields: object) -> PicturePart:
-    made = PicturePart(f"slot-{number}", number, Operation.IMAGE, f"draft {number}", state=state)
-    return replace(made, sha256="a" * 64 if state is SlotState.READY else None, **fields)  # type: ignore[arg-type]
+    sha256 = "a" * 64 if state is SlotState.READY else None
+    made = PicturePart(f"slot-{number}", number, Operation.IMAGE, f"draft {number}", state=state, sha256=sha256)
+    return replace(made, **fields)  # type: ignore[arg-type]
 
 
 def shown(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from bot.chats.slack.incoming.presses import Presses
 from bot.chats.slack.outgoing.answers import Answers
 from bot.chats.slack.outgoing.post import SlackPost
 from bot.chats.slack.outgoing.recall import Recall
+from bot.chats.slack.outgoing.sheets import Sheets
 from bot.chats.slack.outgoing.stream import Destination
 from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
@@ -44,11 +45,12 @@ from handlers.model import (
     PicturePart,
     Reply,
     ReplyPart,
+    SlotState,
     ThreadKey,
     Turn,
 )
 from handlers.ports import ChatUnavailable, Handlers, Marking, Store
-from handlers.presentation import Why
+from handlers.presentation import Why, apart
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class SlackChat:
         self._handlers = handlers
         self._store = store
         self._marking = marking or Unmarked(store)
+        self._sheets = Sheets(store, self._marking)
         self._memory = memory
         self._inbox = Inbox(memory)
         self._people = People()
@@ -84,7 +87,15 @@ class SlackChat:
         self.arrivals = Arrivals(config, self.clients, handlers, store, self._inbox, self._people, places, self.answers)
         self.calls = Calls(self.clients, handlers, self._people, places, memory, self.answers, commands)
         self.presses = Presses(
-            config, self.clients, handlers, store, self._people, self.arrivals, self.calls, self.answers
+            config,
+            self.clients,
+            handlers,
+            store,
+            self._people,
+            self.arrivals,
+            self.calls,
+            self.answers,
+            commands,
         )
         self.home = HomePage(self.clients, handlers, store, self._people, self.answers, commands)
 
@@ -96,7 +107,8 @@ class SlackChat:
             home = self._people.home(thread.tenant, to.person.id)
             place = replace(place, user=to.person.id, home=home, title=to.title)
         post = SlackPost(
-            self.clients, place, turn, partial(self._marking.copy, posted=True), recall=Recall(self._memory, turn),
+            self.clients, place, turn, partial(self._marking.copy, posted=True), self._sheets.draw,
+            recall=Recall(self._memory, turn),
             reference=reference, look_first=to is None or to.event in self._again,
             edit_seconds=self.config.edit_seconds, poll_seconds=self.config.poll_seconds,
             ended=self._posts.discard,
@@ -121,9 +133,8 @@ class SlackChat:
         """Files of pictures that are gone are taken out of Slack; those of pictures that are back come again."""
         if turn.post is None:
             return
-        reply = Reply(
-            turn.id, turn.thread, tuple(_without(part, gone) for part in turn.parts), thinking=False, final=True
-        )
+        parts = tuple(_without(part, gone, apart(turn.parts)) for part in turn.parts)
+        reply = Reply(turn.id, turn.thread, parts, thinking=False, final=True)
         slots = {part.slot for part in turn.parts if isinstance(part, PicturePart) and part.number in gone}
         await self.open_reply(turn.id, turn.thread, None, turn.post).redraw(reply, slots)
 
@@ -179,6 +190,8 @@ class SlackChat:
                 await self.presses.filled(entry)
             case Kind.SETTINGS:
                 await self.home.save(entry)
+            case Kind.ROUND:
+                await self.presses.change_round(entry)
             case Kind.REFERENCE:
                 await self.presses.use_message(entry)
             case _:
@@ -221,7 +234,12 @@ class SlackChat:
             log.info("no suggested prompts here: %s", error)
 
 
-def _without(part: ReplyPart, gone: Mapping[int, Why]) -> ReplyPart:
-    if isinstance(part, PicturePart) and part.number in gone:
-        return NoticePart(gone_sentence(part.number, gone[part.number]))
-    return part
+def _without(part: ReplyPart, gone: Mapping[int, Why], own: Collection[ReplyPart]) -> ReplyPart:
+    """A sentence instead of a picture that is gone. A draft of a round has its line there: it is not among the parts of
+    the answer's `own`."""
+    if not isinstance(part, PicturePart) or part.number not in gone:
+        return part
+    sentence = gone_sentence(part.number, gone[part.number])
+    if part in own:
+        return NoticePart(sentence)
+    return replace(part, state=SlotState.FAILED, sha256=None, sentence=sentence)

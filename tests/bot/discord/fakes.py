@@ -38,13 +38,11 @@ from handlers.model import (
 )
 from handlers.ports import Chat, ChatUnavailable, Store
 from imaging.model import Operation
-from tests.bot.rounds import ROW
 from tests.fakes import png
 
 SPECS = (
     *COMMANDS,
     # Rows of kinds that the table has none of yet.
-    ROW,
     CommandSpec("credit", "What somebody used", (Option("person", "Of whom", OptionKind.PERSON),)),
     CommandSpec(
         "paint",

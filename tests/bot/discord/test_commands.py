@@ -39,11 +39,11 @@ async def test_imagine_in_a_thread_goes_on_there(world: World) -> None:
     assert len(world.channel.threads) == 1
 
 
-async def test_a_command_that_opens_a_thread_with_more_arguments_is_called_there(world: World) -> None:
+async def test_a_command_that_opens_a_thread_with_more_arguments_is_a_message_there(world: World) -> None:
     await world.ann.slash(world.channel, "brainstorm", topic="a logo", ideas=4)
-    [call] = world.handlers.called
-    assert call.arguments == {"topic": "a logo", "ideas": 4}
-    assert call.thread.thread == str(world.thread().id)
+    [incoming] = world.handlers.received
+    assert incoming.text == "/brainstorm topic:a logo ideas:4"
+    assert incoming.thread.thread == str(world.thread().id)
 
 
 @pytest.mark.parametrize(("name", "given"), [("help", {}), ("cancel", {"picture": 3}), ("cancel", {})])

@@ -124,11 +124,9 @@ def test_counts_that_are_not_told_stand_nowhere() -> None:
     assert "vote ·" not in words_of(view)
 
 
-def test_drafts_have_no_controls_of_their_own_but_all_they_can_do_in_a_menu() -> None:
-    view = view_of(shown(3, drafts={3: draft(3, parents=(1,))}))
-    assert {(Action.RECIPE, 1), (Action.REPORT, 2), (Action.DELETE, 3), (Action.EDIT, 1), (Action.COMPARE, 3)} <= (
-        entries_of(view)
-    )
+def test_drafts_have_no_controls_of_their_own_but_one_menu_to_pick_one() -> None:
+    view = view_of(shown(3))
+    assert entries_of(view) == {(Action.PICK, 1), (Action.PICK, 2), (Action.PICK, 3)}
     assert {button.id.split(":")[1] for button in buttons_of(view)} == {"dot", "close", "state", "settings"}
 
 

@@ -1,22 +1,22 @@
 """A round of a brainstorm: one message, whatever happens to it.
 
-Eight ideas take 28 of Discord's 40 components at most, and `MAX_TEXT` of its 4,000 characters.
+Eight ideas take 22 of Discord's 40 components at most, and `MAX_TEXT` of its 4,000 characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import discord
 
 from bot.chats.discord.ids import MORE, ButtonId, button_id, menu_value
 from bot.chats.discord.outgoing.markup import plain
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, Shown, Words
-from handlers.brainstorm.model import MAX_TITLE, Phase, RoundPart
-from handlers.english import closes, dot_label, idea_notes, more_with, round_head, round_state
+from handlers.brainstorm.model import MAX_TITLE, Card, Phase, RoundPart
+from handlers.english import Sentence, closes, dot_label, idea_notes, round_head, round_state
 from handlers.links import guarded
 from handlers.model import Action, ThreadKey
-from handlers.presentation import Idea, Missing, offered, offered_round, shorten
+from handlers.presentation import LABELS, Idea, Missing, offered_round, shorten
 
 MAX_TEXT = 3600
 """Characters of all words, counted as UTF-16: nobody says how Discord counts emoji."""
@@ -24,9 +24,6 @@ ROOM = ((160, 120), (100, 120), (60, 80), (0, 80), (0, 0))
 """Characters of a card's reason and of a note on it: the first that leave room for all cards. Titles always fit."""
 ROW = 5
 """Buttons of a row, and most cards that one row of votes is worth: more stand in two rows of the same length."""
-MENU = 25
-ELSEWHERE = frozenset({Action.VOTE})
-"""Actions of pictures that a draft has no use for: it is voted for in its round."""
 
 
 def round_blocks(
@@ -43,7 +40,7 @@ def round_blocks(
     blocks += _votes(ideas, thread)
     blocks.append(Words(foot))
     blocks += _facilitator(part, thread)
-    blocks += _menus(ideas, thread)
+    blocks += _menu(ideas, thread)
     return tuple(blocks)
 
 
@@ -96,27 +93,18 @@ def _facilitator(part: RoundPart, thread: ThreadKey) -> Iterator[Block]:
         yield Buttons(tuple(Button(offer.label, button_id(offer.action, thread, named)) for offer in offers))
 
 
-def _menus(ideas: Sequence[Idea], thread: ThreadKey) -> Iterator[Block]:
-    """What can be done with the drafts as with every picture; a draft's entries stand in one menu."""
-    groups: list[list[tuple[int, list[tuple[str, str]]]]] = [[]]
-    for idea in ideas:
-        if idea.draft is None or not (entries := list(_entries(idea))):
-            continue
-        if sum(len(others) for _, others in groups[-1]) + len(entries) > MENU:
-            groups.append([])
-        groups[-1].append((idea.draft.number, entries))
-    for group in filter(None, groups):
-        numbers = [number for number, _ in group]
-        id = ButtonId(MORE, thread.channel, thread.thread, numbers[0])
-        yield Menu(str(id), more_with(numbers), tuple(entry for _, entries in group for entry in entries))
+def _menu(ideas: Sequence[Idea], thread: ThreadKey) -> Iterator[Block]:
+    """A draft is picked as one of many pictures is; one that is not there yet can be cancelled."""
+    there = [idea for idea in ideas if idea.draft is not None and not isinstance(idea.said, Missing)]
+    entries = [_entry(idea.card, Action.PICK if idea.said is None else Action.CANCEL) for idea in there]
+    if entries:
+        id = ButtonId(MORE, thread.channel, thread.thread, ideas[0].card.picture)
+        yield Menu(str(id), Sentence.MORE, tuple(entries))
 
 
-def _entries(idea: Idea) -> Iterable[tuple[str, str]]:
-    draft = idea.draft
-    if draft is not None and not isinstance(idea.said, Missing):
-        for offer in offered(draft, covers=True):
-            if offer.action not in ELSEWHERE:
-                yield f"#{draft.number}: {offer.told}", menu_value(offer.action, draft.number)
+def _entry(card: Card, action: Action) -> tuple[str, str]:
+    label = "" if action is Action.PICK else f"{LABELS[action]} "
+    return shorten(f"{label}#{card.picture} {card.title}", 100), menu_value(action, card.picture)
 
 
 def _parted(buttons: Sequence[Button], size: int) -> Iterator[Sequence[Button]]:

@@ -55,6 +55,7 @@ class Listeners:
         app.view(ids.EDIT_VIEW)(self.filled)
         app.view(ids.NEW_VIEW)(self.filled)
         app.view(ids.SETTINGS_VIEW)(self.saved)
+        app.view(ids.ROUND_VIEW)(self.round_changed)
 
     async def write_down(self, body: Json, context: Any, next: Next) -> None:
         # A middleware runs before Bolt acknowledges: what is acknowledged is on disk.
@@ -78,6 +79,9 @@ class Listeners:
         elif press.action is Action.EDIT:
             await ack()
             await self._chat.presses.open_edit(press, inbound.text_at(body, "trigger_id"), client)
+        elif press.action is Action.SETTINGS:
+            await ack()
+            await self._chat.presses.open_round(press, inbound.text_at(body, "trigger_id"), client)
         else:
             await self._do(Entry(press.event, Kind.CLICK, team, trimmed(body, str(context.bot_user_id))), ack, context)
 
@@ -111,6 +115,13 @@ class Listeners:
             await ack(response_action="errors", errors=errors)
         else:
             await self._do(_form(body, context, Kind.SETTINGS), ack, context)
+
+    async def round_changed(self, ack: Any, body: Json, context: Any) -> None:
+        errors = self._chat.presses.round_errors(body)
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await self._do(_form(body, context, Kind.ROUND), ack, context)
 
     async def settings(self, ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
         await ack()

@@ -17,7 +17,7 @@ from bot.chats.slack.incoming import inbound, modals
 from bot.chats.slack.incoming.commands import SUBCOMMANDS
 from bot.chats.slack.incoming.inbox import Entry
 from bot.chats.slack.incoming.members import whereabouts
-from bot.chats.slack.outgoing import markup, render
+from bot.chats.slack.outgoing import blocks, markup, render
 from bot.chats.slack.outgoing.answers import Answers
 from bot.chats.slack.outgoing.recall import read_reference
 from bot.chats.slack.people import People
@@ -53,21 +53,21 @@ def view(
     admin: bool = False, images: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """A `views.publish` payload within 100 blocks, for an `admin` of the workspace. `images=False`: in words only."""
-    shown: list[render.Block] = [_header("Easel"), render.section(START), {"type": "divider"}, _header("My pictures")]
+    shown: list[blocks.Block] = [_header("Easel"), blocks.section(START), {"type": "divider"}, _header("My pictures")]
     for one in mine:
         shown += _picture(one, images=images)
     if not mine:
-        shown.append(render.context("None yet."))
-    shown += [{"type": "divider"}, _header("My usage"), render.section(_words(usage or "Not known just now."))]
+        shown.append(blocks.context("None yet."))
+    shown += [{"type": "divider"}, _header("My usage"), blocks.section(_words(usage or "Not known just now."))]
     shown += [{"type": "divider"}, _header("My settings"), _settings(settings, channel)]
     usages = help_rows(commands, SUBCOMMANDS, admin=admin)
     rows = [f"`{written}` {markup.escape(summary)}" for written, summary in usages.items()]
     shown += [{"type": "divider"}, _header("Commands")]
-    shown += [render.section(piece) for piece in markup.split("\n".join(rows))]
+    shown += [blocks.section(piece) for piece in markup.split("\n".join(rows))]
     return {"type": "home", "blocks": shown}
 
 
-def _header(text: str) -> render.Block:
+def _header(text: str) -> blocks.Block:
     return {"type": "header", "text": {"type": "plain_text", "text": text}}
 
 
@@ -75,24 +75,24 @@ def _words(text: str) -> str:
     return markup.clip(markup.escape(text), markup.SECTION_LIMIT)
 
 
-def _picture(one: Mine, *, images: bool) -> list[render.Block]:
+def _picture(one: Mine, *, images: bool) -> list[blocks.Block]:
     picture = one.picture
     where = f" — <{one.link}|open its thread>" if one.link else ""
     line = f"*#{picture.number}* {markup.escape(shorten(picture.description, render.SHORT))}{where}"
     if not images or one.file is None:
-        return [render.section(line)]
+        return [blocks.section(line)]
     told = picture.description or f"Picture {picture.number}"
     alt = alt_text(told, picture.operation, render.ALT_LIMIT)
-    return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, render.context(line)]
+    return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, blocks.context(line)]
 
 
-def _settings(settings: Mapping[str, str], channel: str) -> render.Block:
+def _settings(settings: Mapping[str, str], channel: str) -> blocks.Block:
     told = "\n".join(f"{name}: {markup.escape(value)}" for name, value in settings.items()) or "As they come."
     button = {
         "type": "button", "action_id": ids.HOME_SETTINGS, "value": channel,
         "text": {"type": "plain_text", "text": "Change…"},
     }  # fmt: skip
-    return render.section(markup.clip(f"In our direct messages:\n{told}", markup.SECTION_LIMIT)) | {"accessory": button}
+    return blocks.section(markup.clip(f"In our direct messages:\n{told}", markup.SECTION_LIMIT)) | {"accessory": button}
 
 
 class HomePage:
@@ -115,7 +115,7 @@ class HomePage:
         here = ThreadKey("slack", team, channel, NOWHERE)
         where = replace(whereabouts(here), untold=True)  # a page says it as often as it is opened
         if (refused := await self._handlers.refusal(where, person)) is not None:
-            await client.views_publish(user_id=user, view={"type": "home", "blocks": [render.section(_words(refused))]})
+            await client.views_publish(user_id=user, view={"type": "home", "blocks": [blocks.section(_words(refused))]})
             return
         mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]
         call = inbound.command_call({"trigger_id": f"home-{user}"}, self._rows["usage"], {}, here, person)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CLICK = "click"
     FORM = "form"
     SETTINGS = "settings"
+    ROUND = "round"
     REFERENCE = "reference"
 
 
@@ -47,7 +48,7 @@ class Entry:
         return self.starts >= (2 if self.kind in _SHORT else 5)
 
 
-_SHORT = frozenset({Kind.COMMAND, Kind.CLICK, Kind.SETTINGS})
+_SHORT = frozenset({Kind.COMMAND, Kind.CLICK, Kind.SETTINGS, Kind.ROUND})
 """Done in a moment. The others last as long as an answer, in which a process may end for other reasons; the handlers
 give up what is deadly in them."""
 

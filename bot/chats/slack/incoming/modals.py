@@ -16,6 +16,7 @@ from bot.chats.slack.incoming.inbound import Payload, text_at
 from handlers.english import Sentence
 from handlers.model import CommandSpec, Option, OptionKind, Press, ThreadKey
 from handlers.presentation import KEEPS, read_change
+from handlers.round_form import Given, read_given
 
 DESCRIPTION, CHANGE, FILES = "description", "change", "files"
 LONGEST = 2_000
@@ -58,17 +59,21 @@ def edit_view(press: Press, description: str, most_files: int) -> dict[str, Any]
     options = [
         {"text": _plain(keep.label), "description": _plain(keep.hint), "value": keep.change or "auto"} for keep in KEEPS
     ]
-    thread = press.thread
-    private = {"tenant": thread.tenant, "channel": thread.channel, "thread": thread.thread, "picture": press.picture}
     radio = {"type": "radio_buttons", "options": options, "initial_option": options[0]}
     return _view(
-        ids.EDIT_VIEW, f"Edit picture #{press.picture}", Sentence.DRAW, private,
+        ids.EDIT_VIEW, f"Edit picture #{press.picture}", Sentence.DRAW, _private(press),
         [
             _words(DESCRIPTION, Sentence.WHOLE, Sentence.WHOLE_HINT, description),
             _input(CHANGE, Sentence.HOW_FAR, radio, optional=True),
             _pictures(most_files),
         ],
     )  # fmt: skip
+
+
+def _private(press: Press) -> dict[str, Any]:
+    """What `read_private` reads."""
+    thread = press.thread
+    return {"tenant": thread.tenant, "channel": thread.channel, "thread": thread.thread, "picture": press.picture}
 
 
 def new_view(most_files: int) -> dict[str, Any]:
@@ -90,6 +95,12 @@ def settings_view(spec: CommandSpec, channel: str, chosen: Mapping[str, str]) ->
     return _view(ids.SETTINGS_VIEW, "My settings", "Save", {"channel": channel}, shown)
 
 
+def round_view(press: Press, fields: Sequence[Option], chosen: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of a brainstorm; `chosen`: what holds now, by field."""
+    shown = [_setting(option, chosen.get(option.name, "")) for option in fields]
+    return _view(ids.ROUND_VIEW, Sentence.ROUND, Sentence.ROUND_SAVE, _private(press), shown)
+
+
 def _setting(option: Option, value: str) -> dict[str, Any]:
     label = f"{option.name.capitalize()}: {option.summary}"[:150]
     if option.kind is OptionKind.CHOICE:
@@ -98,7 +109,7 @@ def _setting(option: Option, value: str) -> dict[str, Any]:
         element: dict[str, Any] = {"type": "static_select", "options": options}
         element |= {"initial_option": initial[0]} if initial else {}
     else:
-        longest = option.maximum or LONGEST
+        longest = LONGEST if option.maximum is None or option.kind is OptionKind.NUMBER else option.maximum
         element = {"type": "plain_text_input", "max_length": longest}
         element |= {"initial_value": value[:longest]} if value else {}
     return _input(option.name, label, element, optional=True)
@@ -145,14 +156,24 @@ def read_settings(body: Payload, spec: CommandSpec) -> tuple[dict[str, str | int
     for option in spec.options:
         if option.name not in values:
             continue
-        kind = ("selected_option", "value") if option.kind is OptionKind.CHOICE else ("value",)
-        text = text_at(values, option.name, "value", *kind).strip()
+        text = _value(values, option)
         if option.kind is OptionKind.CHOICE and text and text not in option.choices:
             errors[option.name] = f"Choose one of: {', '.join(option.choices)}."
         elif option.maximum is not None and len(text) > option.maximum:
             errors[option.name] = f"Use at most {option.maximum} characters."
         given[option.name] = text
     return given, errors
+
+
+def read_round(body: Payload, fields: Sequence[Option]) -> Given:
+    """A brainstorm's settings as they were sent."""
+    values = _values(body)
+    return read_given({option.name: _value(values, option) for option in fields}, fields)
+
+
+def _value(values: Mapping[str, Any], option: Option) -> str:
+    kind = ("selected_option", "value") if option.kind is OptionKind.CHOICE else ("value",)
+    return text_at(values, option.name, "value", *kind).strip()
 
 
 def read_private(text: str) -> tuple[ThreadKey, int] | None:

@@ -26,8 +26,9 @@ from bot.chats.slack.trouble import FAILURES
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
-from handlers.model import NOWHERE, Action, Answer, Attachment, Incoming, Person, Press, ThreadKey
+from handlers.model import NOWHERE, Action, Answer, Attachment, CommandSpec, Incoming, Person, Press, ThreadKey
 from handlers.ports import Handlers, Store
+from handlers.round_form import round_fields, round_with, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ TOO_LATE = "Slack took too long to open the form; please press the button again.
 class Presses:
     def __init__(
         self, config: SlackConfig, clients: Clients, handlers: Handlers, store: Store, people: People,
-        arrivals: Arrivals, calls: Calls, answers: Answers,
+        arrivals: Arrivals, calls: Calls, answers: Answers, commands: Sequence[CommandSpec],
     ) -> None:  # fmt: skip
         self._config = config
         self._clients = clients
@@ -51,6 +52,7 @@ class Presses:
         self._arrivals = arrivals
         self._calls = calls
         self._answers = answers
+        self._round = round_fields(commands)
 
     # Buttons
 
@@ -69,6 +71,19 @@ class Presses:
             )
             return
         await self._open(modals.edit_view(press, picture.description, self._config.max_files), trigger, client, press)
+
+    async def open_round(self, press: Press, trigger: str, client: AsyncWebClient) -> None:
+        """The settings of a brainstorm, likewise; empty where they are not known in time."""
+        if not self._round:
+            await self._answers.tell(press.thread, press.person, Sentence.ROUND_SETTINGS)
+            return
+        found = None
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                found = await round_with(self._store, press.thread, press.picture)
+        except (TimeoutError, UserError) as error:
+            log.warning("the round with picture %s is not known in time: %s", press.picture, error)
+        await self._open(modals.round_view(press, self._round, settings_of(found, self._round)), trigger, client, press)
 
     async def _open(self, view: dict[str, Any], trigger: str, client: AsyncWebClient, press: Press) -> None:
         person = press.person
@@ -147,6 +162,22 @@ class Presses:
             await self._handlers.receive(going_by(press, attachments))
         else:
             await self._answers.answer(thread, person, await self._handlers.press(press))
+
+    def round_errors(self, body: Mapping[str, Any]) -> Mapping[str, str]:
+        """What is wrong in the form with a brainstorm's settings, by field."""
+        return modals.read_round(body, self._round).errors
+
+    async def change_round(self, entry: Entry) -> None:
+        """That form, valid."""
+        target = modals.read_private(inbound.text_at(entry.body, "view", "private_metadata"))
+        if target is None:
+            return
+        user = inbound.text_at(entry.body, "user", "id")
+        person = await self._people.of(await self._clients.of(entry.team), entry.team, user)
+        if await self._refused(target[0], person):
+            return
+        call = modals.read_round(entry.body, self._round).call(f"slack/{entry.name}", target[0], person)
+        await self._answers.answer(target[0], person, await self._handlers.command(call))
 
     async def _brought(
         self, client: AsyncWebClient, thread: ThreadKey, person: Person, files: Sequence[inbound.Payload]

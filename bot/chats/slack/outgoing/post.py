@@ -20,7 +20,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chats.slack import ids
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.files import is_there
-from bot.chats.slack.outgoing import markup, render
+from bot.chats.slack.outgoing import markup, render, sheets
+from bot.chats.slack.outgoing.blocks import Block
 from bot.chats.slack.outgoing.recall import Posted, Recall, begins_alike, opening, read_reference
 from bot.chats.slack.outgoing.status import Status
 from bot.chats.slack.outgoing.stream import Destination, Stream
@@ -72,7 +73,7 @@ class SlackPost:
     """`ReplyPost` on the Web API. One task per answer does all the talking, newest snapshot first."""
 
     def __init__(
-        self, clients: Clients, place: Destination, turn: str, picture_bytes: Bytes, *,
+        self, clients: Clients, place: Destination, turn: str, picture_bytes: Bytes, sheet: sheets.Drawn, *,
         recall: Recall, reference: str | None = None, look_first: bool = False, edit_seconds: float = 1.2,
         poll_seconds: float = 0.3, ended: Callable[[SlackPost], None] = lambda _: None,
     ) -> None:  # fmt: skip
@@ -83,6 +84,7 @@ class SlackPost:
         self._recall = recall
         self._known = read_reference(reference)
         self._look_first = look_first or reference is not None
+        self._look_if_missing = False
         self._recalled = False
         self._edit_seconds = edit_seconds
         self._poll_seconds = poll_seconds
@@ -94,7 +96,7 @@ class SlackPost:
         self._stream = Stream(place)
         self._cuts: list[int] = []
         self._status = Status(place)
-        self._uploads = Uploads(self._client, picture_bytes, self._note, self._wake.set, poll_seconds)
+        self._uploads = Uploads(self._client, picture_bytes, sheet, self._note, self._wake.set, poll_seconds)
 
     @property
     def reference(self) -> str | None:
@@ -130,13 +132,17 @@ class SlackPost:
         await self._uploads.close()
 
     async def redraw(self, reply: Reply, gone: Collection[str]) -> None:
-        """Show a finished answer again without the pictures in these slots, and take their files out of Slack. Those
-        of other pictures that were taken out before are brought again.
+        """Show a finished answer again without the pictures in these slots, and take their files out of Slack, and
+        sheets that they were on. Those of other pictures that were taken out before are brought again.
 
         Raises:
             ChatUnavailable: Slack refuses for good.
         """
         self._status.silence()
+        await self._read_notes()
+        # All its messages are known as a rule: a round is shown again with every vote, and Slack lets nobody read a
+        # thread as often.
+        self._look_first, self._look_if_missing = False, True
         files = [self._known.files.pop(slot) for slot in gone if slot in self._known.files]
         client = await self._client()
         for slot, file in tuple(self._known.files.items()):
@@ -148,6 +154,7 @@ class SlackPost:
         finally:
             await self._uploads.close()
             self._ended(self)
+        files += [self._known.files.pop(slot) for slot in sheets.outdated(self._known.files, reply.parts)]
         for file in files:
             with contextlib.suppress(SlackApiError):  # somebody else deleted it
                 await client.files_delete(file=file)
@@ -222,16 +229,20 @@ class SlackPost:
 
     # Finding what an earlier process posted
 
+    async def _read_notes(self) -> None:
+        if self._recalled:
+            return
+        noted = await self._recall.read()
+        self._recalled = True
+        if noted is not None:
+            self._look_first = True
+            noted.messages = noted.messages or self._known.messages
+            noted.files |= self._known.files
+            self._known = noted
+
     async def _find(self, client: AsyncWebClient) -> None:
         """Look for messages of this turn that an earlier process, or a broken call, posted without telling us."""
-        if not self._recalled:
-            noted = await self._recall.read()
-            self._recalled = True
-            if noted is not None:
-                self._look_first = True
-                noted.messages = noted.messages or self._known.messages
-                noted.files |= self._known.files
-                self._known = noted
+        await self._read_notes()
         if not self._look_first:
             return
         found = dict(enumerate(self._known.messages))
@@ -346,6 +357,11 @@ class SlackPost:
             except SlackApiError as error:
                 if code(error) not in LOST:
                     raise
+        if self._look_if_missing:
+            self._look_if_missing, self._look_first = False, True
+            await self._find(client)
+            await self._put(client, index, message)
+            return
         await self._note()
         answer = await self._patient_call(
             client.chat_postMessage, channel=self._place.channel, thread_ts=self._place.thread_ts,
@@ -382,5 +398,5 @@ class SlackPost:
             )
 
 
-def _has_files(shown: list[render.Block]) -> bool:
+def _has_files(shown: list[Block]) -> bool:
     return any("slack_file" in block for block in shown)

@@ -12,12 +12,12 @@ from typing import Any, assert_never
 
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import markdown, markup
+from bot.chats.slack.outgoing.blocks import Block, button, context, plain, section
+from bot.chats.slack.outgoing.rounds import round_blocks
 from handlers.brainstorm.model import RoundPart
 from handlers.english import Sentence, alt_text, round_lines, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
-from handlers.presentation import LABELS, Busy, Drawing, Made, Offer, caption, offered, shorten
-
-Block = dict[str, Any]
+from handlers.presentation import Busy, Drawing, Made, Offer, apart, caption, offered, shorten
 
 MAX_BLOCKS = 45
 """Slack takes 50; the rest is room for what a workspace app may add."""
@@ -42,30 +42,8 @@ class Message:
     text: str
 
 
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": True}
-
-
-def section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": markup.clip(text, 2_000), "verbatim": True}]}
-
-
-def button(action: Action, number: int, *, style: str | None = None) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "type": "button",
-        "action_id": ids.action_id(action, number),
-        "text": _plain(LABELS[action]),
-        "value": str(number),
-    }
-    return made | ({"style": style} if style else {})
-
-
 def _menu(offers: Sequence[Offer], number: int) -> dict[str, Any]:
-    options = [{"text": _plain(offer.label), "value": ids.action_id(offer.action, number)} for offer in offers]
+    options = [{"text": plain(offer.label), "value": ids.action_id(offer.action, number)} for offer in offers]
     return {"type": "overflow", "action_id": f"easel.menu.{number}", "options": options}
 
 
@@ -88,7 +66,7 @@ def _card(part: PicturePart, file_id: str) -> list[Block]:
             "block_id": ids.card_id(part.number),
             "slack_file": {"id": file_id},
             "alt_text": alt_text(part.description or f"Picture {part.number}", part.operation, ALT_LIMIT),
-            "title": _plain(title),
+            "title": plain(title),
         }
     ]
     return blocks + _beside(part)
@@ -135,8 +113,10 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
             assert_never(part.state)
 
 
-def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -> list[list[Block]]:
-    """Groups of blocks that stay together in one message."""
+def _unit(
+    part: ReplyPart, parts: Sequence[ReplyPart], files: Mapping[str, str], refused: Collection[str]
+) -> list[list[Block]]:
+    """Groups of blocks that stay together in one message; `parts` are all of the answer."""
     match part:
         case TextPart(text):
             return [[section(piece)] for piece in markup.split(markdown.to_mrkdwn(text))]
@@ -148,7 +128,7 @@ def _unit(part: ReplyPart, files: Mapping[str, str], refused: Collection[str]) -
         case NoticePart(sentence):
             return [[context(":information_source: " + markup.escape(shorten(sentence, 1_500)))]]
         case RoundPart():
-            return [[section(markup.clip(markup.escape("\n".join(round_lines(part))), 3_000))]]
+            return [round_blocks(part, parts, files, refused)]
         case _:
             assert_never(part)
 
@@ -227,10 +207,10 @@ def render(
         quiet = f"{words(Busy.THINKING).capitalize()}…" if thinking else Sentence.NOTHING.value
         return (Message((context(f":thought_balloon: {quiet}"),), quiet),)
     pages: list[_Page] = []
-    for parts in _parted(reply.parts, cuts):
+    for parts in _parted(apart(reply.parts), cuts):
         pages.append(_Page())
         for part in parts:
-            for group in _unit(part, files, refused):
+            for group in _unit(part, reply.parts, files, refused):
                 if not pages[-1].takes(group):
                     pages.append(_Page())
                 pages[-1].add(group, part)

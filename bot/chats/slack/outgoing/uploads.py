@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -12,19 +13,32 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack.files import upload
+from bot.chats.slack.outgoing import sheets
 from bot.chats.slack.outgoing.recall import Known
 from bot.chats.slack.trouble import FAILURES, NO_ACCESS, code, is_passing
-from handlers.english import alt_text
+from handlers.english import alt_text, sheet_alt
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
+from handlers.presentation import apart
 
 log = logging.getLogger(__name__)
 
+MAX_ALT = 990
 Bytes: TypeAlias = Callable[[str], Awaitable[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """`name` without its ending."""
+
+    slot: str
+    name: str
+    alt: str
+    read: Callable[[], Awaitable[bytes]]
+
+
 class Uploads:
-    """Each picture is uploaded once, as soon as it is ready, all of them at a time.
+    """Each picture is uploaded once, as soon as it is ready, all of them at a time; so is a sheet of several.
 
     Args:
         note: Writes down what Slack has, before it matters.
@@ -33,10 +47,11 @@ class Uploads:
 
     def __init__(
         self, client: Callable[[], Awaitable[AsyncWebClient]], picture_bytes: Bytes,
-        note: Callable[[], Awaitable[None]], wake: Callable[[], None], poll_s: float,
+        sheet: sheets.Drawn, note: Callable[[], Awaitable[None]], wake: Callable[[], None], poll_s: float,
     ) -> None:  # fmt: skip
         self._client = client
         self._bytes = picture_bytes
+        self._sheet = sheet
         self._note = note
         self._wake = wake
         self._poll_s = poll_s
@@ -50,11 +65,11 @@ class Uploads:
         Raises:
             what Slack or the network raises, ChatUnavailable: with `patient`, what may be tried again.
         """
-        for part in _ready(reply):
-            if part.slot not in known.files and part.slot not in self._under_way and part.slot not in self.refused:
-                task = asyncio.create_task(self._upload(part, known), name=f"slack-upload-{part.slot}")
-                self._under_way[part.slot] = task
-                task.add_done_callback(partial(self._ended, part.slot))
+        for file in self._wanted(reply):
+            if file.slot not in known.files and file.slot not in self._under_way and file.slot not in self.refused:
+                task = asyncio.create_task(self._upload(file, known), name=f"slack-upload-{file.slot}")
+                self._under_way[file.slot] = task
+                task.add_done_callback(partial(self._ended, file.slot))
         if patient and self._under_way:
             for error in await asyncio.gather(*self._under_way.values(), return_exceptions=True):
                 if error is not None and may_help(error):
@@ -73,19 +88,28 @@ class Uploads:
             self.refused.add(slot)
         self._wake()
 
-    async def _upload(self, part: PicturePart, known: Known) -> None:
+    def _wanted(self, reply: Reply) -> Iterator[_File]:
+        """What has to be in Slack to show the answer."""
+        for part in apart(reply.parts):
+            if isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256 and not part.spoiler:
+                alt = alt_text(part.description, part.operation, MAX_ALT)
+                yield _File(part.slot, f"easel-{part.number}", alt, partial(self._bytes, part.sha256))
+        if drafts := sheets.of_round(reply.parts):
+            name = f"easel-{drafts[0].number}-{drafts[-1].number}"
+            yield _File(sheets.slot_of(drafts), name, sheet_alt(drafts, MAX_ALT), partial(self._sheet, drafts))
+
+    async def _upload(self, file: _File, known: Known) -> None:
         async def note(file_id: str) -> None:
-            known.sent[part.slot] = file_id
+            known.sent[file.slot] = file_id
             await self._note()
 
-        data = await self._bytes(str(part.sha256))
-        alt = alt_text(part.description, part.operation, 990)
+        data = await file.read()
         file_id = await upload(
-            await self._client(), f"easel-{part.number}.{_kind(data)}", data, alt,
-            known=known.sent.get(part.slot), note=note, poll_s=self._poll_s,
+            await self._client(), f"{file.name}.{_kind(data)}", data, file.alt,
+            known=known.sent.get(file.slot), note=note, poll_s=self._poll_s,
         )  # fmt: skip
-        known.files[part.slot] = file_id
-        known.sent.pop(part.slot, None)
+        known.files[file.slot] = file_id
+        known.sent.pop(file.slot, None)
         await self._note()
 
     async def close(self) -> None:
@@ -99,12 +123,6 @@ def may_help(error: BaseException) -> bool:
     if isinstance(error, SlackApiError):
         return is_passing(error) or code(error) in NO_ACCESS
     return isinstance(error, (*FAILURES, ChatUnavailable))
-
-
-def _ready(reply: Reply) -> Iterable[PicturePart]:
-    for part in reply.parts:
-        if isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256 and not part.spoiler:
-            yield part
 
 
 def _kind(data: bytes) -> str:
