@@ -18,6 +18,7 @@ from handlers.errors import NotAllowed, UserError
 from handlers.ids import turn_id
 from handlers.model import Action, Answer, CommandCall, Person, Press, Role, ThreadKey, Turn, TurnState
 from handlers.recovery import Recovery
+from handlers.rounds.board import board
 from handlers.rounds.wish import YES
 from handlers.runs import may_cancel
 from handlers.services import Services
@@ -176,7 +177,10 @@ class Presses:
             raise UserError(words.not_open(Phase.OVER))
         self._redrawing.soon(round)
         self._spawn(accepted.turn)
-        return Answer(words.FINISHING if last else words.NEXT_ROUND, private=False)
+        if not last:
+            return Answer(words.NEXT_ROUND, private=False)
+        sheet = await board(self._services, round)
+        return Answer(words.FINISHING, () if sheet is None else (sheet,), private=False)
 
     def _next(self, round: Round, turn: str, *, last: bool) -> Round:
         old = round.part

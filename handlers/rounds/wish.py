@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from handlers.brainstorm.model import DOTS, IDEAS, MAX_MINUTES, MAX_TOPIC
 from handlers.command_text import BadCommand, named, read_arguments
 from handlers.model import Action, CommandSpec, Option, OptionKind
+from handlers.rounds.spoken import in_words_arguments
 
 YES, NO = "yes", "no"
 SPEC = CommandSpec(
@@ -75,7 +76,8 @@ def wish_of(text: str) -> Wish | None:
     """What a message asks for; None when it asks for no brainstorm."""
     command = named(text)
     if command is None:
-        return None
+        spoken = in_words_arguments(text)
+        return None if spoken is None else of_arguments(spoken)
     if command[0] != SPEC.name:
         return None
     try:

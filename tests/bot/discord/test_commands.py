@@ -46,6 +46,13 @@ async def test_a_command_that_opens_a_thread_with_more_arguments_is_a_message_th
     assert incoming.thread.thread == str(world.thread().id)
 
 
+async def test_without_its_words_such_a_command_opens_none(world: World) -> None:
+    await world.ann.slash(world.channel, "brainstorm", minutes=5)
+    [call] = world.handlers.called
+    assert call.arguments == {"minutes": 5}
+    assert not world.channel.threads
+
+
 @pytest.mark.parametrize(("name", "given"), [("help", {}), ("cancel", {"picture": 3}), ("cancel", {})])
 async def test_other_commands_answer_the_asker_only(world: World, name: str, given: dict[str, int]) -> None:
     result = await world.ann.slash(world.channel, name, **given)

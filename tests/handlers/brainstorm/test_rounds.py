@@ -98,6 +98,14 @@ async def test_the_typed_commands_do_what_the_buttons_do(storm: Brainstorm) -> N
     assert [card.picture for card in part.cards if card.winner] == [2]
 
 
+async def test_a_brainstorm_is_asked_for_in_words(storm: Brainstorm) -> None:
+    part = round_of((await storm.begin("Let's brainstorm 3 mascots for a bakery", directions(3))).parts)
+    assert part is not None
+    assert part.topic == "mascots for a bakery"
+    assert len(part.cards) == 3
+    assert storm.world.model.requests[-1].plain
+
+
 async def test_a_tie_is_told_and_not_decided(storm: Brainstorm) -> None:
     await storm.begin()
     await storm.press(Action.DOT, 1)
@@ -136,7 +144,9 @@ async def test_the_end_has_the_winner_in_full_quality(storm: Brainstorm) -> None
     await storm.press(Action.DOT, 3)
     assert "close it first" in (await storm.press(Action.FINISH, 1)).text
     await storm.press(Action.CLOSE, 1)
-    await storm.press(Action.FINISH, 1)
+    (sheet,) = (await storm.press(Action.FINISH, 1)).files
+    assert sheet.data.startswith(b"\x89PNG")
+    assert "#3 Bread bear · 1 vote · winner" in sheet.alt
     part = await storm.seen()
     assert part.last
     assert [(card.title, card.parents, card.winner) for card in part.cards] == [("Bread bear", (3,), True)]
