@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from handlers.english import Sentence, alt_text, words
-from handlers.model import Person, Picture, Tally
+from handlers.brainstorm.model import Card as Idea
+from handlers.english import Sentence, alt_text, card_notes, words
+from handlers.model import Picture, Tally
 from handlers.presentation import Made
+from handlers.unnamed import NOBODY
 
-SOMEBODY = Person("", "Somebody")
-"""Whoever is not to be named."""
 MARKS = "Pictures that people did not bring were made with AI."
 GONE = "The file of this picture is gone."
 """Where a picture should be."""
@@ -34,10 +34,11 @@ class Card:
     script: str
     """Which language's forms its Chinese characters have: zh, ja or ko."""
     facts: tuple[str, ...]
-    """Votes, person, descent: one line each."""
+    """What it was for and got in a brainstorm, votes, person, descent: one line each."""
     ratio: float
     """Of the picture's width to its height."""
     title: str = ""
+    """Of an idea of a brainstorm."""
     file: str = ""
     missing: str = ""
 
@@ -61,11 +62,16 @@ class Sheet:
         return cls(told["title"], told["about"], tuple(cards), told["marks"])
 
 
-def card(picture: Picture, tally: Tally | None = None, *, title: str = "") -> Card:
-    """Without its file; a covered picture gets none, because a page of paper cannot cover it."""
+def card(picture: Picture, tally: Tally | None = None, idea: Idea | None = None) -> Card:
+    """Without its file; a covered picture gets none, because a page of paper cannot cover it.
+
+    Args:
+        tally: Votes for and against the picture by itself.
+        idea: What it is in a brainstorm.
+    """
     description = clean(picture.description)
     made = words(Made(picture.operation, picture.parents))
-    asked = "" if picture.person == SOMEBODY else f"Asked for by {clean(picture.person.name)}"
+    asked = "" if picture.person == NOBODY else f"Asked for by {clean(picture.person.name)}"
     votes = " ".join(f"{sign} {count}" for sign, count in _counts(tally) if count)
     return Card(
         number=picture.number,
@@ -73,13 +79,19 @@ def card(picture: Picture, tally: Tally | None = None, *, title: str = "") -> Ca
         alt=clean(alt_text(picture.description, picture.operation)),
         rtl=is_rtl(description),
         script=script(description),
-        facts=tuple(filter(None, (votes, asked, made[:1].upper() + made[1:]))),
+        facts=tuple(filter(None, (*_of_idea(idea), votes, asked, made[:1].upper() + made[1:]))),
         ratio=picture.width / picture.height,
-        title=clean(title),
+        title="" if idea is None else clean(idea.title),
         missing=f"This picture {Sentence.COVERED}; the zip and the page have it, folded away."
         if picture.spoiler
         else "",
     )
+
+
+def _of_idea(idea: Idea | None) -> Sequence[str]:
+    if idea is None:
+        return ()
+    return clean(idea.why), " · ".join(card_notes(replace(idea, parents=())))  # where it comes from says the picture
 
 
 def _counts(tally: Tally | None) -> Sequence[tuple[str, int]]:

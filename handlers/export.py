@@ -12,12 +12,13 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 
+from handlers.brainstorm.model import Card as Idea
 from handlers.brainstorm.model import RoundPart
-from handlers.cards import MARKS, SOMEBODY, card
+from handlers.cards import MARKS, Card, card
 from handlers.english import Sentence, alt_text, round_lines
 from handlers.errors import PictureGone
 from handlers.links import guarded
@@ -36,6 +37,7 @@ from handlers.model import (
 )
 from handlers.ports import Marking, Store
 from handlers.recipe_text import recipe_text
+from handlers.unnamed import is_anonymous, picture_without, turn_without, unnamed
 
 UNTITLED = "Easel session"
 EXTENSIONS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
@@ -50,6 +52,8 @@ class Content:
     """By number."""
     title: str = UNTITLED
     votes: Mapping[int, Tally] = field(default_factory=dict)
+    ideas: Mapping[int, Idea] = field(default_factory=dict)
+    """What pictures are in brainstorms, as it stood last, by number."""
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -61,13 +65,18 @@ async def export_session(
 
 
 async def collect_words(store: Store, thread: ThreadKey, *, most: int, names: bool = True) -> Content:
-    """All turns, and the newest pictures. Without `names` nobody is called by theirs; what people wrote stays."""
+    """All turns, and the newest pictures. Without `names`, and where a brainstorm was anonymous, nobody is called
+    by theirs."""
     turns, pictures = await store.turns(thread), await store.gallery(thread, limit=most)
-    if not names:
-        turns = [turn if turn.person is None else replace(turn, person=SOMEBODY) for turn in turns]
-        pictures = [replace(picture, person=SOMEBODY) for picture in pictures]
     title = await store.title(thread) or UNTITLED
-    return Content(turns, pictures, title, await store.votes(thread))
+    if not names or is_anonymous(turns):
+        hidden = unnamed(turns)
+        turns = [turn_without(turn, hidden) for turn in turns]
+        pictures = [picture_without(picture, hidden) for picture in pictures]
+        title = hidden.without(title)
+    rounds = [part for turn in turns for part in turn.parts if isinstance(part, RoundPart)]
+    ideas = {idea.picture: idea for part in rounds for idea in part.cards}
+    return Content(turns, pictures, title, await store.votes(thread), ideas)
 
 
 async def collect(
@@ -167,7 +176,10 @@ def page_parts(content: Content, image: Callable[[Picture], str | None]) -> Iter
         f'<title>{title}</title><meta name="viewport" content="width=device-width"><style>{style}</style></head><body>'
         f'<h1 dir="auto">{title}</h1><p>{MARKS}</p><h2>Pictures</h2>'
     )
-    yield from tree(content.pictures, lambda p: _figure(p, image(p), content.votes.get(p.number)))
+    yield from tree(
+        content.pictures,
+        lambda p: _figure(p, image(p), card(p, content.votes.get(p.number), content.ideas.get(p.number))),
+    )
     yield "<h2>Conversation</h2>"
     for turn in content.turns:
         yield _turn(turn)
@@ -198,7 +210,7 @@ def tree(pictures: Sequence[Picture], figure: Callable[[Picture], str]) -> Itera
             pending += ["</ul>", *reversed(below), "<ul>"]
 
 
-def _figure(picture: Picture, address: str | None, tally: Tally | None) -> str:
+def _figure(picture: Picture, address: str | None, said: Card) -> str:
     alt = html.escape(alt_text(picture.description, picture.operation), quote=True)
     image = "<p>(the file is gone)</p>"
     if address is not None:
@@ -206,9 +218,10 @@ def _figure(picture: Picture, address: str | None, tally: Tally | None) -> str:
     if picture.spoiler:
         image = f"<details><summary>#{picture.number} {Sentence.COVERED}</summary>{image}</details>"
     facts = html.escape(recipe_text(picture)).replace("\n", "<br>")
-    told = html.escape(" · ".join(card(picture, tally).facts))
+    told = html.escape(" · ".join(said.facts))
+    title = f"<b><bdi>{html.escape(said.title)}</bdi></b><br>" if said.title else ""
     return (
-        f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: '
+        f'<figure id="picture-{picture.number}">{image}<figcaption>{picture.number}: {title}'
         f'<bdi>{html.escape(picture.description)}</bdi><br><bdi class="facts">{told}</bdi>'
         f'<details dir="auto"><summary>Recipe</summary>{facts}</details></figcaption></figure>'
     )

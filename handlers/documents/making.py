@@ -156,7 +156,7 @@ class _Making:
             replace(told, file=_file(p.number)) if p.number in sizes and not p.spoiler
             else told if told.missing else replace(told, missing=GONE)
             for p in content.pictures
-            for told in [card(p, content.votes.get(p.number))]
+            for told in [card(p, content.votes.get(p.number), content.ideas.get(p.number))]
         ]  # fmt: skip
         files: list[bytes] = []
         missing: set[str] = set()

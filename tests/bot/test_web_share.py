@@ -21,6 +21,7 @@ from bot.settings import Login, Settings
 from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Action, CommandCall, Incoming, Person, Press, Role, ThreadKey, TurnState
 from handlers.sharing import MOST, link_hash
+from handlers.unnamed import Names, names_of
 from tests.bot.web_site import THREAD, Site
 
 KEY = ThreadKey("web", "-", "web", THREAD)
@@ -154,7 +155,7 @@ async def test_what_is_deleted_or_hidden_is_seen_by_no_link(site: Site) -> None:
 
 async def test_what_may_be_sensitive_is_covered(site: Site) -> None:
     (picture,) = await site.store.gallery(KEY)
-    sight = shared.Sight("t", {1: replace(picture, spoiler=True)}, (), shared.Names())
+    sight = shared.Sight("t", {1: replace(picture, spoiler=True)}, (), Names())
     page = shared.document(await site.store.turns(KEY), sight, datetime.now(UTC))
     assert "<details><summary>#1 may be sensitive</summary><img" in page
 
@@ -166,7 +167,7 @@ async def test_an_anonymous_brainstorm_names_nobody(site: Site) -> None:
     named = [*turns, replace(asked, parts=(RoundPart("b", 1, "mascots", Phase.OPEN, cards),))]
     hushed = [*turns, replace(asked, parts=(RoundPart("b", 1, "mascots", Phase.OPEN, cards, anonymous=True),))]
     for said, names in ((named, True), (hushed, False)):
-        sight = shared.Sight("t", {}, (), shared.names_of(said))
+        sight = shared.Sight("t", {}, (), names_of(said))
         page = shared.document(said, sight, datetime.now(UTC))
         assert ("Anna" in page) is names
         assert "Brainstorm: mascots" in page

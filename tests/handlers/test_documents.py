@@ -26,9 +26,11 @@ from handlers.documents.formats import Format
 from handlers.export_parts import MAX_PARTS, Exported
 from handlers.exporting import Wanted, export
 from handlers.marking import Unmarked
-from handlers.model import Answer, CommandCall, Person, Picture, Vote
+from handlers.model import Action, Answer, CommandCall, Person, Picture, Vote
+from handlers.rounds import watching
 from imaging.model import Operation
 from tests.fakes import ANNA, BEN, THREAD, message
+from tests.handlers.brainstorm.rounds import Brainstorm
 from tests.handlers.conftest import World
 from tests.handlers.test_export_parts import fill, noise
 
@@ -280,6 +282,39 @@ def _inside(data: bytes) -> bytes:
         return data
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return b"".join(map(archive.read, archive.namelist()))
+
+
+async def brainstormed(world: World, monkeypatch: pytest.MonkeyPatch, *, anonymous: bool) -> None:
+    """One round, closed, with a vote of Zebedee's for its first idea."""
+    monkeypatch.setattr(watching, "PACE_S", 0.01)
+    monkeypatch.setattr(watching, "NAP_S", 0.01)
+    storm = Brainstorm(world)
+    secret = Person("77", "Zebedee")
+    kind = "yes" if anonymous else "no"
+    await storm.begin(f"/brainstorm topic:what Zebedee needs anonymous:{kind}", person=secret)
+    await storm.press(Action.DOT, 1, secret)
+    await storm.press(Action.CLOSE, person=secret)
+
+
+async def test_ideas_have_their_titles_reasons_and_votes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await brainstormed(world, monkeypatch, anonymous=False)
+    first = (await pdf(world)).pages[0].extract_text()
+    for told in ("#1 · Flour fox", "Flour fox is new.", "1 vote · winner", "Asked for by Zebedee"):
+        assert told in first
+    slides = await deck(world)
+    assert slides.slides[2].shapes.title.text_frame.text == "#2 · Oven owl"
+    assert "0 votes" in words_of(slides.slides[2])
+    assert {"Oven owl", "Flour fox"} <= set((await page(world)).words)
+
+
+@pytest.mark.parametrize("format", list(Format))
+async def test_anonymous_brainstorms_are_anonymous_in_exports_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, format: Format
+) -> None:
+    await brainstormed(world, monkeypatch, anonymous=True)
+    told = b"".join(_inside(file.data) for file in (await exported(world, format)).files)
+    assert b"Flour fox" in told
+    assert b"Zebedee" not in told
 
 
 async def test_covered_pictures_are_on_no_sheet_and_folded_away_on_the_page(world: World) -> None:

@@ -21,7 +21,6 @@ from handlers.errors import PictureGone
 from handlers.marking import GONE
 from handlers.model import (
     NoticePart,
-    Person,
     Picture,
     PicturePart,
     PictureState,
@@ -35,6 +34,7 @@ from handlers.model import (
 )
 from handlers.presentation import Made, Missing, Why, caption, shorten
 from handlers.sharing import link_hash
+from handlers.unnamed import Names, names_of
 from imaging.errors import BadPicture
 
 TURNS, PICTURES = 400, 1000
@@ -42,7 +42,6 @@ TURNS, PICTURES = 400, 1000
 TOKEN = re.compile(r"[0-9a-f]{40}")
 """Chats that make links of addresses leave out what stands at the end and is no letter or digit."""
 OVER = "This link is not good any more."
-SOMEBODY = "Somebody"
 
 
 class Shared:
@@ -96,32 +95,6 @@ class Shared:
         if link is None:
             raise web.HTTPNotFound(text=OVER)
         return link
-
-
-def names_of(turns: Sequence[Turn]) -> Names:
-    """Whom the page calls by name: nobody, where a brainstorm of the thread was anonymous."""
-    rounds = (part for turn in turns for part in turn.parts if isinstance(part, RoundPart))
-    if not any(part.anonymous for part in rounds):
-        return Names()
-    return Names(frozenset(turn.person.name for turn in turns if turn.person is not None and turn.person.name))
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """`unsaid` are the names that nobody is told."""
-
-    unsaid: frozenset[str] = frozenset()
-
-    def of(self, person: Person | None) -> str:
-        return SOMEBODY if self.unsaid or person is None else person.name
-
-    def without(self, text: str) -> str:
-        """A text that may call people by their names."""
-        longest_first = sorted(self.unsaid, key=len, reverse=True)
-        if not longest_first:
-            return text
-        alike = "|".join(map(re.escape, longest_first))
-        return re.sub(rf"(?<!\w)(?:{alike})(?!\w)", SOMEBODY, text, flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from bot.chats.web import shared
 from handlers.model import Action
+from handlers.unnamed import names_of
 from tests.fakes import ANNA, BEN, THREAD
 from tests.handlers.brainstorm.rounds import Brainstorm
 
@@ -40,7 +41,7 @@ async def test_who_looks_by_a_link_at_an_anonymous_brainstorm_reads_no_name(
     await storm.begin(f"/brainstorm topic:mascots anonymous:{anonymous}")
     await storm.world.say("Ben likes owls", "Anna, Ben likes owls.", person=BEN)
     turns = await storm.world.store.turns(THREAD)
-    sight = shared.Sight("t", {}, (), shared.names_of(turns))
+    sight = shared.Sight("t", {}, (), names_of(turns))
     page = shared.document(turns, sight, datetime.now(UTC))
     assert "Flour fox" in page
     for name in ("Anna", "Ben"):
