@@ -37,6 +37,7 @@ from handlers.errors import UserError
 from handlers.marking import Unmarked
 from handlers.model import (
     NOWHERE,
+    Action,
     Answer,
     CommandCall,
     Incoming,
@@ -53,6 +54,7 @@ from handlers.model import (
 )
 from handlers.ports import Handlers, Marking, ReplyPost, Store
 from handlers.presentation import Why
+from handlers.rounds.own import own
 from handlers.typed import said
 from imaging.tasks import Tasks
 
@@ -280,9 +282,18 @@ class WebChat:
                 break
         await self.publish_pictures(incoming.thread)
 
+    async def mine(self, thread: ThreadKey, person: Person) -> dict[str, Any]:
+        """What of the thread's brainstorms is somebody's own, as a message to their pages."""
+        found = await own(self.store, thread, person)
+        return {"type": "mine", "dots": list(found.dots), "leads": found.leads}
+
     async def press(self, press: Press) -> Answer:
         assert self._handlers is not None
         answer = await self._handlers.press(press)
+        if press.action is Action.DOT:
+            self.hub.publish(
+                press.thread.thread, "mine", await self.mine(press.thread, press.person), person=press.person.id
+            )
         await self.publish_pictures(press.thread)
         return answer
 

@@ -204,12 +204,14 @@ class Pages:
                 "said": [message for message in self.hub.said(key.thread) if message["text"] not in stored],
             }
             | _whose(rights or EVERYBODYS, member)
+            | {k: v for k, v in (await self.chat.mine(key, self.chat.person(request))).items() if k != "type"}
             | {k: v for k, v in (await self.chat.pictures(key)).items() if k != "type"}
         )
 
     async def _follow(self, request: web.Request, response: web.StreamResponse, subscriber: Subscriber) -> None:
         now = asyncio.get_running_loop().time
         looked = now()
+        phases: dict[str, str] = {}
         while not self.hub.closed and connection(request) is not None:
             try:
                 await asyncio.wait_for(subscriber.wake.wait(), PING_S)
@@ -219,8 +221,13 @@ class Pages:
                 subscriber.look_again, looked = False, now()
                 if not await self._still_in(request):
                     return
+            moved_on = False
             for message in subscriber.take():
                 await _send(response, message)
+                moved_on = _moves_on(message, phases) or moved_on
+            if moved_on:
+                key = self.chat.key(request.match_info["thread"])
+                await _send(response, await self.chat.mine(key, self.chat.person(request)))
             await asyncio.sleep(PACE_S)
 
     async def _still_in(self, request: web.Request) -> bool:
@@ -387,6 +394,18 @@ class Pages:
 
 async def _send(response: web.StreamResponse, message: Any) -> None:
     await response.write(b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\n\n")
+
+
+def _moves_on(message: Any, phases: dict[str, str]) -> bool:
+    """Whether a message shows a round in which something of somebody's own may have changed: one in another phase than
+    `phases` has of it, or one that is shown again."""
+    turn = message.get("turn") or {"parts": ()}
+    for part in turn["parts"]:
+        if part["kind"] == "round":
+            known = phases.get(turn["id"])
+            phases[turn["id"]] = part["phase"]
+            return bool(message["type"] == "redrawn" or known != part["phase"])
+    return False
 
 
 def _file_name(told: str) -> str:
