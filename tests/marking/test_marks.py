@@ -14,14 +14,16 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
+from bot.chats.slack.outgoing.sheets import Sheets
 from bot.marking import checkup
 from bot.marking.certificate import certificate
 from bot.marking.marks import Kept
 from bot.settings import Settings
 from handlers.errors import PictureGone, StoreError
 from handlers.marking import Unmarked
-from handlers.model import Action, CommandCall, Press
+from handlers.model import Action, CommandCall, PicturePart, Press
 from imaging.findings import Level
+from imaging.marking import watermark
 from imaging.marking.copies import enlarged_file
 from imaging.marking.metadata import SourceType, source_type
 from imaging.model import Operation
@@ -311,3 +313,18 @@ async def test_small_copies_for_lists_are_marked_kept_at_hand_and_go_with_their_
     await place.store.delete_picture(THREAD, 1)
     with pytest.raises(PictureGone):
         await place.marks.small(made)
+
+
+async def test_a_sheet_of_an_answers_pictures_is_marked_as_put_together(place: Place) -> None:
+    for number in (1, 2, 3):
+        await place.say(f"fox {number}", f"<image> fox {number} </image>")
+    pictures = [await place.picture(number) for number in (1, 2, 3)]
+    shown = [PicturePart("", one.number, one.operation, "", sha256=one.sha256) for one in pictures]
+    sheets = Sheets(place.store, place.marks)
+    sheet = await sheets.draw(shown)
+    assert source_type(packet_of(sheet)) == SourceType.COMPOSITE
+    assert signed(sheet)
+    assert watermark.detect(Image.open(io.BytesIO(sheet))).found
+    await place.store.delete_picture(THREAD, 2)
+    with pytest.raises(PictureGone):
+        await sheets.draw(shown)

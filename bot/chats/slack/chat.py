@@ -96,6 +96,7 @@ class SlackChat:
             self.calls,
             self.answers,
             commands,
+            memory,
         )
         self.home = HomePage(self.clients, handlers, store, self._people, self.answers, commands)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,8 @@ _ACTION = re.compile(r"^easel\.(?P<action>[a-z]+)\.(?P<number>\d{1,9})$")
 
 CANCEL = "cancel."
 """`block_id` of the button under a picture that is still being drawn, before its number."""
-_CARD = re.compile(r"^picture\.(\d{1,9})$")
+_CARD = re.compile(r"^pictures?((?:\.\d{1,9})+)$")
+_BESIDE = re.compile(r"^(?:buttons|pick)\.\d{1,9}/(?P<thread>\d+\.\d+|dm)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,27 @@ def card_id(number: int) -> str:
     return f"picture.{number}"
 
 
-def read_card(block_id: Any) -> int | None:
-    """The number of the picture that a block shows; None for every other block."""
+def sheet_id(numbers: Iterable[int]) -> str:
+    """`block_id` of an image of several pictures."""
+    return "pictures." + ".".join(map(str, numbers))
+
+
+def read_card(block_id: Any) -> tuple[int, ...]:
+    """The numbers of the pictures that a block shows; none for every other block."""
     match = _CARD.match(block_id) if isinstance(block_id, str) else None
-    return int(match[1]) if match else None
+    return tuple(map(int, match[1].split(".")[1:])) if match else ()
+
+
+def row_id(kind: str, number: int, thread: str | None = None) -> str:
+    """`block_id` of a row of buttons, `kind` buttons or pick. `thread` is named where the message of the row does not
+    tell it: Slack does not promise that of a message for one person."""
+    return f"{kind}.{number}" + (f"/{thread}" if thread else "")
+
+
+def read_row(block_id: Any) -> str | None:
+    """The thread that a row of buttons names."""
+    match = _BESIDE.match(block_id) if isinstance(block_id, str) else None
+    return match["thread"] if match else None
 
 
 def thread_ts(thread: str) -> str | None:

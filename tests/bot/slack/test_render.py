@@ -81,9 +81,9 @@ def test_a_long_reply_becomes_several_messages_and_no_card_is_torn() -> None:
     )
     messages = render.render(Reply("t", KEY, cards), {c.slot: "F" for c in cards})
     assert len(messages) > 1
-    for message in messages:
-        kinds = [b["type"] for b in message.blocks]
-        assert kinds == ["image", "actions"] * (len(kinds) // 2)
+    kinds = [block["type"] for message in messages for block in message.blocks]
+    assert kinds == [*["image"] * len(cards), "actions"]
+    assert all(len(message.blocks) <= render.MAX_BLOCKS for message in messages)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.chats.slack import ids
@@ -113,6 +113,8 @@ def read_action(body: Payload, team: str, person: Person) -> Press | None:
     thread = read_place(body, team)
     if mark is None or thread is None:
         return None
+    if (named := ids.read_row(action.get("block_id"))) is not None:
+        thread = replace(thread, thread=named)
     container = body["container"]
     stamp = action.get("action_ts") or body.get("trigger_id") or ""
     event = f"slack/{team}/{thread.channel}/{container.get('message_ts')}/{mark.action}/{mark.number}/{stamp}"
@@ -166,7 +168,7 @@ def shown_pictures(message: Payload, bot_user: str) -> list[int]:
     if not isinstance(blocks, Sequence) or message.get("user") != bot_user:
         return []
     found = (ids.read_card(block.get("block_id")) for block in blocks if isinstance(block, Mapping))
-    return [number for number in found if number is not None]
+    return [number for numbers in found for number in numbers]
 
 
 def is_growing(message: Payload) -> bool:

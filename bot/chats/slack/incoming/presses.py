@@ -19,16 +19,33 @@ from bot.chats.slack.incoming.calls import Calls
 from bot.chats.slack.incoming.inbox import Entry
 from bot.chats.slack.incoming.members import whereabouts
 from bot.chats.slack.outgoing.answers import Answers
+from bot.chats.slack.outgoing.blocks import section
+from bot.chats.slack.outgoing.picks import choice
+from bot.chats.slack.outgoing.recall import known_of
+from bot.chats.slack.outgoing.render import picked
 from bot.chats.slack.outgoing.status import mark_session
 from bot.chats.slack.outgoing.stream import Destination
 from bot.chats.slack.people import People
+from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.trouble import FAILURES
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
-from handlers.model import NOWHERE, Action, Answer, Attachment, CommandSpec, Incoming, Person, Press, ThreadKey
+from handlers.model import (
+    NOWHERE,
+    Action,
+    Answer,
+    Attachment,
+    CommandSpec,
+    Incoming,
+    Person,
+    PicturePart,
+    Press,
+    ThreadKey,
+)
 from handlers.ports import Handlers, Store
 from handlers.round_form import round_fields, round_with, settings_of
+from imaging.model import Operation
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +60,7 @@ class Presses:
     def __init__(
         self, config: SlackConfig, clients: Clients, handlers: Handlers, store: Store, people: People,
         arrivals: Arrivals, calls: Calls, answers: Answers, commands: Sequence[CommandSpec],
+        memory: KeyValue,
     ) -> None:  # fmt: skip
         self._config = config
         self._clients = clients
@@ -53,6 +71,7 @@ class Presses:
         self._calls = calls
         self._answers = answers
         self._round = round_fields(commands)
+        self._memory = memory
 
     # Buttons
 
@@ -105,7 +124,25 @@ class Presses:
         press = inbound.read_action(entry.body, entry.team, person)
         if press is None or await self._refused(press.thread, person):
             return
-        await self._answers.answer(press.thread, person, await self._handlers.press(press))
+        answer = await self._handlers.press(press)
+        if answer.picture is None:
+            await self._answers.answer(press.thread, person, answer)
+        else:
+            await self._offer(press.thread, person, answer.text, answer.picture)
+
+    async def _offer(self, thread: ThreadKey, person: Person, text: str, part: PicturePart) -> None:
+        """A picture with what can be done with it, to who picked it. Its buttons name the thread."""
+        picture = await self._store.picture(thread, part.number)
+        known = None if picture is None else await known_of(self._store, self._memory, picture.turn)
+        file = known.files.get(part.slot) if known is not None else None
+        await self._answers.offer(thread, person, text, picked(part, file, thread.thread))
+
+    async def _ask_which(self, thread: ThreadKey, person: Person, numbers: Sequence[int], action: Action) -> None:
+        if await self._refused(thread, person):
+            return
+        parts = [PicturePart("", number, Operation.IMAGE, "") for number in numbers]
+        shown = [section(Sentence.WHICH), choice(action, parts, thread.thread)]
+        await self._answers.offer(thread, person, Sentence.WHICH, shown)
 
     async def _refused(self, thread: ThreadKey, person: Person) -> bool:
         refused = await self._handlers.refusal(whereabouts(thread), person)
@@ -200,7 +237,9 @@ class Presses:
         trigger = inbound.text_at(body, "trigger_id")
         numbers = inbound.shown_pictures(message, bot_user)
         files = [str(file.get("id")) for file in written.files_of(message)]
-        if numbers:
+        if len(numbers) > 1:
+            await self._ask_which(thread, person, numbers, Action.EDIT)
+        elif numbers:
             await self.open_edit(Press("", thread, person, Action.EDIT, numbers[0]), trigger, client)
         elif files:
             view = modals.made_view(thread, files[: self._config.max_files], self._config.max_files)
@@ -217,6 +256,9 @@ class Presses:
             return
         numbers = inbound.shown_pictures(message, inbound.text_at(entry.body, "bot_user"))
         files = written.files_of(message)
+        if len(numbers) > 1:
+            await self._ask_which(thread, person, numbers, Action.SELECT)
+            return
         if numbers:
             press = Press(f"slack/{entry.name}", thread, person, Action.SELECT, numbers[0])
             await self._answers.answer(thread, person, await self._handlers.press(press))

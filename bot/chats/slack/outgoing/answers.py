@@ -14,6 +14,7 @@ from bot.chats.slack.clients import Clients
 from bot.chats.slack.files import share
 from bot.chats.slack.ids import COMMAND
 from bot.chats.slack.outgoing import markup
+from bot.chats.slack.outgoing.blocks import Block
 from bot.chats.slack.trouble import FAILURES, RateLimitHandler
 from handlers.english import Sentence
 from handlers.model import Answer, CommandSpec, File, Person, ThreadKey
@@ -58,6 +59,21 @@ class Answers:
                 await client.chat_postMessage(channel=person.id, text=text)
         except FAILURES as error:
             log.warning("%s could not be told %r: %s", person.id, sentence, error)
+
+    async def offer(self, thread: ThreadKey, person: Person, text: str, blocks: Sequence[Block]) -> None:
+        """Something to press, to that person alone where they are; in words where Slack does not take it."""
+        client = await self._clients.of(thread.tenant)
+        without = [block for block in blocks if "slack_file" not in block]
+        for shown in (blocks, without):  # a file may be gone, or not to be shown there
+            try:
+                await client.chat_postEphemeral(
+                    channel=thread.channel, user=person.id, text=self.words(text), blocks=list(shown),
+                    thread_ts=ids.thread_ts(thread.thread),
+                )  # fmt: skip
+                return
+            except SlackClientError as error:
+                log.info("%s could not be offered what to press: %s", person.id, error)
+        await self.tell(thread, person, text)
 
     async def announce(self, thread: ThreadKey, sentence: str) -> None:
         """To everybody in a thread or channel.

@@ -154,7 +154,7 @@ class SlackPost:
         finally:
             await self._uploads.close()
             self._ended(self)
-        files += [self._known.files.pop(slot) for slot in sheets.outdated(self._known.files, reply.parts)]
+        files += [self._known.files.pop(slot) for slot in sheets.outdated(self._known.files, reply)]
         for file in files:
             with contextlib.suppress(SlackApiError):  # somebody else deleted it
                 await client.files_delete(file=file)
@@ -324,12 +324,14 @@ class SlackPost:
             await self._put_all(client, reply)
         except SlackApiError as error:
             unshown = set(self._known.files) - self._uploads.refused
+            # A sheet is done without first: then its pictures stand one below the other.
+            unshown = unshown & set(sheets.of_answer(reply)) or unshown
             if code(error) != "invalid_blocks" or not (reply.final and unshown):
                 raise
             # Slack will not show a file for good: the words and the buttons are worth more than nothing.
             log.warning("answer %s: Slack refuses its pictures (%s)", self._turn, error)
             self._uploads.refused |= unshown
-            await self._put_all(client, reply)
+            await self._publish(client, reply)
 
     async def _put_all(self, client: AsyncWebClient, reply: Reply) -> None:
         shown = render.render(reply, self._known.files, cuts=self._cuts, refused=self._uploads.refused)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.chats.slack.ports import KeyValue
+from handlers.ports import Store
 
 PREFIX = "slack/post/"
 WORDS = 60
@@ -88,3 +89,16 @@ class Recall:
     async def forget(self) -> None:
         await self._memory.delete(self._key)
         self._written = ""
+
+
+async def known_of(store: Store, memory: KeyValue, turn: str) -> Known:
+    """What Slack has of an answer, over or still growing.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    noted = await Recall(memory, turn).read()
+    if noted is not None:
+        return noted
+    stored = await store.turn(turn)
+    return read_reference(stored.post if stored else None)

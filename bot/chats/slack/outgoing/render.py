@@ -6,18 +6,20 @@ a context element, 25 elements of an actions block, 75 characters a button, 5 op
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import markdown, markup
 from bot.chats.slack.outgoing.blocks import Block, button, context, plain, section
+from bot.chats.slack.outgoing.picks import rows
 from bot.chats.slack.outgoing.rounds import round_blocks
+from bot.chats.slack.outgoing.sheets import of_answer, shown_of, slot_of
 from handlers.brainstorm.model import RoundPart
-from handlers.english import Sentence, alt_text, round_lines, words
+from handlers.english import Sentence, alt_text, round_lines, sheet_alt, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
-from handlers.presentation import Busy, Drawing, Made, Offer, apart, caption, offered, shorten
+from handlers.presentation import Busy, Drawing, Made, Offer, apart, caption, offered, picked_from, shorten, together
 
 MAX_BLOCKS = 45
 """Slack takes 50; the rest is room for what a workspace app may add."""
@@ -58,48 +60,61 @@ def under_way(part: PicturePart) -> str:
     return f":hourglass_flowing_sand: {name} — {words(doing)}"
 
 
-def _card(part: PicturePart, file_id: str) -> list[Block]:
-    title = f"#{part.number} {shorten(part.description, 150)}"
-    blocks: list[Block] = [
-        {
-            "type": "image",
-            "block_id": ids.card_id(part.number),
-            "slack_file": {"id": file_id},
-            "alt_text": alt_text(part.description or f"Picture {part.number}", part.operation, ALT_LIMIT),
-            "title": plain(title),
-        }
-    ]
-    return blocks + _beside(part)
+def _image(part: PicturePart, file_id: str) -> Block:
+    return {
+        "type": "image",
+        "block_id": ids.card_id(part.number),
+        "slack_file": {"id": file_id},
+        "alt_text": alt_text(part.description or f"Picture {part.number}", part.operation, ALT_LIMIT),
+        "title": plain(f"#{part.number} {shorten(part.description, 150)}"),
+    }
 
 
-def _covered(part: PicturePart) -> list[Block]:
+def _name(part: PicturePart) -> str:
+    return f"*#{part.number}* {markup.escape(shorten(part.description, SHORT))}"
+
+
+def _covered(part: PicturePart) -> Block:
     """Slack cannot cover a picture: it is shown to who asks for it, and is no file of the channel."""
-    name = f"*#{part.number}* {markup.escape(shorten(part.description, SHORT))}"
-    return [section(f":see_no_evil: {name} — {Sentence.COVERED}"), *_beside(part)]
+    return section(f":see_no_evil: {_name(part)} — {Sentence.COVERED}")
 
 
-def _beside(part: PicturePart) -> list[Block]:
-    """What it is, and what can be done with it."""
-    blocks: list[Block] = []
+def _origin(part: PicturePart) -> Iterator[str]:
+    """What is said of a picture besides what it shows."""
     for said in filter(None, (words(Made(part.operation, part.parents, part.again)), part.sentence)):
-        blocks.append(context(markup.escape(said)))
+        yield markup.escape(said)
+
+
+def picked(part: PicturePart, file_id: str | None, thread: str | None) -> list[Block]:
+    """One picture with what can be done with it, for who picked it in `thread`."""
+    if part.spoiler or file_id is None:
+        shown = _covered(part) if part.spoiler else section(_name(part))
+    else:
+        shown = _image(part, file_id)
+    return [shown, *_beside(part, thread)]
+
+
+def _beside(part: PicturePart, thread: str | None = None) -> list[Block]:
+    """What it is, and what can be done with it."""
+    blocks = [context(said) for said in _origin(part)]
     offers = offered(part)
     rest = [offer for offer in offers if offer.action not in BUTTONS]
     placed = [offer for offer in offers if offer.action in BUTTONS] + rest[:-MAX_MENU]
     elements = [*(button(offer.action, part.number) for offer in placed), _menu(rest[-MAX_MENU:], part.number)]
-    blocks.append({"type": "actions", "block_id": f"buttons.{part.number}", "elements": elements})
+    blocks.append({"type": "actions", "block_id": ids.row_id("buttons", part.number, thread), "elements": elements})
     return blocks
 
 
-def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[str]) -> list[Block]:
-    name = f"*#{part.number}* {markup.escape(shorten(part.description, SHORT))}"
+def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[str], many: bool) -> list[Block]:
+    """`many`: what can be done with it stands elsewhere."""
+    name = _name(part)
     match part.state:
         case SlotState.READY if part.slot in refused:
             return [section(f":warning: {name} is drawn, but Slack does not show it; `/easel export` has it.")]
         case SlotState.READY if part.spoiler:
-            return _covered(part)
+            return [_covered(part), *_controls(part, many)]
         case SlotState.READY if part.slot in files:
-            return _card(part, files[part.slot])
+            return [_image(part, files[part.slot]), *_controls(part, many)]
         case SlotState.READY:
             return [context(f":outbox_tray: {name} — uploading")]
         case SlotState.FAILED:
@@ -108,20 +123,43 @@ def _picture(part: PicturePart, files: Mapping[str, str], refused: Collection[st
             return [context(f":no_entry_sign: *#{part.number}* {words(caption(part))}.")]
         case SlotState.WAITING | SlotState.RENDERING:
             cancel = {"type": "actions", "block_id": f"{ids.CANCEL}{part.number}"}
-            return [context(under_way(part)), cancel | {"elements": [button(Action.CANCEL, part.number)]}]
+            rest = [] if many else [cancel | {"elements": [button(Action.CANCEL, part.number)]}]
+            return [context(under_way(part)), *rest]
         case _:
             assert_never(part.state)
 
 
+def _controls(part: PicturePart, many: bool) -> list[Block]:
+    return [context(said) for said in _origin(part)] if many else _beside(part)
+
+
+def _group(
+    group: tuple[PicturePart, ...], files: Mapping[str, str], refused: Collection[str], sheet: str | None, many: bool
+) -> Iterator[list[Block]]:
+    """Pictures that stand together; `sheet` is the file that shows them in one."""
+    if sheet is None:
+        yield from (_picture(part, files, refused, many) for part in group)
+        return
+    shown = shown_of(group)
+    told = [" · ".join((_name(part), *_origin(part))) for part in shown]
+    image = {"type": "image", "block_id": ids.sheet_id(part.number for part in shown), "slack_file": {"id": sheet}}
+    yield [image | {"alt_text": sheet_alt(shown, ALT_LIMIT)}, context("\n".join(told))]
+    yield from (_picture(part, files, refused, many) for part in group if part not in shown)
+
+
 def _unit(
-    part: ReplyPart, parts: Sequence[ReplyPart], files: Mapping[str, str], refused: Collection[str]
-) -> list[list[Block]]:
+    part: ReplyPart | tuple[PicturePart, ...], files: Mapping[str, str], refused: Collection[str],
+    sheets: Mapping[str, str], many: bool,
+    parts: Sequence[ReplyPart],
+) -> list[list[Block]]:  # fmt: skip
     """Groups of blocks that stay together in one message; `parts` are all of the answer."""
     match part:
+        case tuple():
+            return list(_group(part, files, refused, sheets.get(slot_of(shown_of(part))), many))
         case TextPart(text):
             return [[section(piece)] for piece in markup.split(markdown.to_mrkdwn(text))]
         case PicturePart():
-            return [_picture(part, files, refused)]
+            return [_picture(part, files, refused, many)]
         case SelectPart(number, description):
             chosen = f":point_right: *#{number}* {Sentence.CURRENT}: {markup.escape(shorten(description, SHORT))}"
             return [[context(chosen)]]
@@ -165,11 +203,10 @@ class _Page:
     def takes(self, group: list[Block]) -> bool:
         return len(self.blocks) + len(group) <= MAX_BLOCKS and self.chars + _chars(group) <= MAX_CHARS
 
-    def add(self, group: list[Block], part: ReplyPart) -> None:
+    def add(self, group: list[Block], *parts: ReplyPart) -> None:
         self.blocks += group
         self.chars += _chars(group)
-        if part not in self.parts:
-            self.parts.append(part)
+        self.parts += [part for part in parts if part not in self.parts]
 
 
 def _chars(group: list[Block]) -> int:
@@ -198,7 +235,7 @@ def render(
     buttons are never parted. A reply without anything yet is one message that says so.
 
     Args:
-        files: Slots and their processed Slack file ids.
+        files: Slots (and names of sheets) and their processed Slack file ids.
         cuts: Where, in the words that the answer begins with, a stream has ended and another message begins.
         refused: Slots that Slack will not show.
     """
@@ -207,12 +244,18 @@ def render(
         quiet = f"{words(Busy.THINKING).capitalize()}…" if thinking else Sentence.NOTHING.value
         return (Message((context(f":thought_balloon: {quiet}"),), quiet),)
     pages: list[_Page] = []
+    many = picked_from(apart(reply.parts))
+    sheets = {slot: files[slot] for slot in of_answer(reply) if slot in files and slot not in refused}
     for parts in _parted(apart(reply.parts), cuts):
         pages.append(_Page())
-        for part in parts:
-            for group in _unit(part, reply.parts, files, refused):
+        for part in together(parts):
+            for group in _unit(part, files, refused, sheets, many, reply.parts):
                 if not pages[-1].takes(group):
                     pages.append(_Page())
-                pages[-1].add(group, part)
+                pages[-1].add(group, *(part if isinstance(part, tuple) else (part,)))
+    for group in rows(reply, files):
+        if not pages[-1].takes(group):
+            pages.append(_Page())
+        pages[-1].add(group)
     shown = [Message(tuple(page.blocks), _fallback(page.parts)) for page in pages if page.blocks]
     return shown or (Message((context("…"),), "…"),)

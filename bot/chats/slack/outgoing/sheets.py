@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from handlers.marking import patiently, record_of
-from handlers.model import PicturePart, ReplyPart, SlotState
+from handlers.model import PicturePart, Reply, ReplyPart, SlotState
 from handlers.ports import Marking, Store
-from handlers.presentation import ideas
+from handlers.presentation import MANY, apart, ideas, picked_from, together
 from imaging.sheets import numbered_sheet
 
 PREFIX = "sheet/"
@@ -25,20 +25,32 @@ def slot_of(pictures: Sequence[PicturePart]) -> str:
 
 
 def of_round(parts: Sequence[ReplyPart]) -> tuple[PicturePart, ...]:
-    """What stands on the sheet of an answer's round; nothing while drafts are to come: each would make it another.
-
-    Covered ones are left out: Slack cannot cover them.
-    """
+    """What stands on the sheet of an answer's round; nothing while drafts are to come: each would make it another."""
     drafts = [idea.draft for idea in ideas(parts, {}) if idea.draft is not None]
     if any(draft.state in (SlotState.WAITING, SlotState.RENDERING) for draft in drafts):
         return ()
-    return tuple(draft for draft in drafts if draft.state is SlotState.READY and draft.sha256 and not draft.spoiler)
+    return shown_of(drafts)
 
 
-def outdated(slots: Iterable[str], parts: Sequence[ReplyPart]) -> list[str]:
+def of_answer(reply: Reply) -> dict[str, tuple[PicturePart, ...]]:
+    """What stands on the sheets of an answer with many pictures, by their slots; nothing before it is over: until then
+    its pictures stand as they come."""
+    parts = apart(reply.parts)
+    if not reply.final or not picked_from(parts):
+        return {}
+    found = (shown_of(group) for group in together(parts) if isinstance(group, tuple))
+    return {slot_of(group): group for group in found if len(group) >= MANY}
+
+
+def shown_of(group: Sequence[PicturePart]) -> tuple[PicturePart, ...]:
+    """Those of pictures that stand together that a sheet can show: Slack cannot cover one."""
+    return tuple(part for part in group if part.state is SlotState.READY and part.sha256 and not part.spoiler)
+
+
+def outdated(slots: Iterable[str], reply: Reply) -> list[str]:
     """Those of sheets that show something else than the answer does now."""
-    now = slot_of(of_round(parts))
-    return [slot for slot in slots if slot.startswith(PREFIX) and slot != now]
+    now = {slot_of(of_round(reply.parts)), *of_answer(reply)}
+    return [slot for slot in slots if slot.startswith(PREFIX) and slot not in now]
 
 
 class Sheets:

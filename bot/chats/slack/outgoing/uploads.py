@@ -94,9 +94,9 @@ class Uploads:
             if isinstance(part, PicturePart) and part.state is SlotState.READY and part.sha256 and not part.spoiler:
                 alt = alt_text(part.description, part.operation, MAX_ALT)
                 yield _File(part.slot, f"easel-{part.number}", alt, partial(self._bytes, part.sha256))
-        if drafts := sheets.of_round(reply.parts):
-            name = f"easel-{drafts[0].number}-{drafts[-1].number}"
-            yield _File(sheets.slot_of(drafts), name, sheet_alt(drafts, MAX_ALT), partial(self._sheet, drafts))
+        for group in filter(None, (sheets.of_round(reply.parts), *sheets.of_answer(reply).values())):
+            name = f"easel-{group[0].number}-{group[-1].number}"
+            yield _File(sheets.slot_of(group), name, sheet_alt(group, MAX_ALT), partial(self._sheet, group))
 
     async def _upload(self, file: _File, known: Known) -> None:
         async def note(file_id: str) -> None:
