@@ -35,7 +35,7 @@ class Moment(StrEnum):
     FINISHED = "turn closed"
 
 
-COUNTERS: Mapping[Moment, tuple[str, str]] = {
+COUNTERS: Mapping[StrEnum, tuple[str, str]] = {
     Moment.ACCEPTED: ("easel.db", "SELECT count(*) FROM turns"),
     Moment.SUBMITTED: ("jobs.db", "SELECT count(*) FROM jobs"),
     Moment.CLAIMED: ("jobs.db", "SELECT coalesce(sum(fence), 0) FROM jobs"),
@@ -50,15 +50,16 @@ LOOK_S = 0.003
 class Moments:
     """One act at a time is armed; it happens inside the call that notes its moment."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, counters: Mapping[StrEnum, tuple[str, str]] | None = None) -> None:
         self._home = home
-        self._wanted: Moment | None = None
+        self._counters: Mapping[StrEnum, tuple[str, str]] = COUNTERS if counters is None else counters
+        self._wanted: StrEnum | None = None
         self._skip = 0
         self._act: Callable[[], None] | None = None
         self._fired = asyncio.Event()
-        self.seen: Counter[Moment] = Counter()
+        self.seen: Counter[StrEnum] = Counter()
 
-    def note(self, moment: Moment) -> None:
+    def note(self, moment: StrEnum) -> None:
         self.seen[moment] += 1
         if moment is not self._wanted or self._act is None:
             return
@@ -73,11 +74,11 @@ class Moments:
             act()
             self._fired.set()
 
-    async def at(self, moment: Moment, act: Callable[[], None], *, skip: int = 0, timeout_s: float) -> bool:
+    async def at(self, moment: StrEnum, act: Callable[[], None], *, skip: int = 0, timeout_s: float) -> bool:
         """Do `act` when the moment comes (after `skip` others), or after `timeout_s`; whether it came."""
         self._wanted, self._skip, self._act = moment, skip, act
         self._fired.clear()
-        watching = asyncio.create_task(self._watch(moment)) if moment in COUNTERS else None
+        watching = asyncio.create_task(self._watch(moment)) if moment in self._counters else None
         try:
             async with asyncio.timeout(timeout_s):
                 await self._fired.wait()
@@ -91,7 +92,7 @@ class Moments:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
 
-    async def _watch(self, moment: Moment) -> None:
+    async def _watch(self, moment: StrEnum) -> None:
         known = self.count(moment)
         while True:
             await asyncio.sleep(LOOK_S)
@@ -100,8 +101,8 @@ class Moments:
                 known = now
                 self.note(moment)
 
-    def count(self, moment: Moment) -> int:
-        file, query = COUNTERS[moment]
+    def count(self, moment: StrEnum) -> int:
+        file, query = self._counters[moment]
         return read_number(self._home / file, query)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
+from tests.faults.brainstorms import BEATS
 from tests.faults.moments import Moment
 
 
@@ -20,9 +21,10 @@ def test_killed_at_every_moment_every_message_has_one_answer(
     out = tmp_path / "figures.json"
     assert main(["bench", "faults", "--runs", "20", "--seed", "7", "--json", str(out)]) == 0
     figures = json.loads(out.read_text())["figures"]
-    found = {name: figures[name] for name in ("lost", "doubled", "stuck", "orphans", "leaked", "damaged")}
+    names = ("lost", "doubled", "stuck", "orphans", "leaked", "damaged", "lost_votes", "doubled_votes", "stuck_rounds")
+    found = {name: figures[name] for name in names}
     assert found == dict.fromkeys(found, 0), capsys.readouterr().out
-    assert figures["moments"] == len(Moment)
+    assert figures["moments"] == len(Moment) + len(BEATS)
     assert figures["kills"] >= 20
     assert figures["answers"] == figures["messages"]
 
