@@ -16,6 +16,7 @@ from yarl import URL
 
 from bot.app import _page_of
 from bot.chats.web import shared
+from bot.chats.web.checkup import page
 from bot.chats.web.slowing import Lookers
 from bot.settings import Login, Settings
 from handlers.brainstorm.model import Card, Phase, RoundPart
@@ -265,3 +266,17 @@ def test_a_link_leads_where_people_can_open_it(settings: dict[str, Any], chat: s
     made = Settings(_env_file=None, **settings)
     assert _page_of(made, {"web": Page()})(chat) == address  # type: ignore[dict-item]
     assert not _page_of(made, {})(chat)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"web_share_days": 7}, "lead to this machine alone"),
+        ({"web_share_days": 7, "web_public_url": "https://easel.example", "web_password": "longenough"}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_doctor_says_where_links_do_not_lead(settings: dict[str, Any], told: str) -> None:
+    found = " ".join(each.sentence for each in page(Settings(_env_file=None, **settings)))
+    assert ("links to threads" in found) is bool(told)
+    assert told in found

@@ -23,7 +23,12 @@ def page(settings: Settings) -> Iterable[Finding]:
     """Look at the settings and, with invitations, at who is invited."""
     locked = bool(settings.web_password.get_secret_value()) or settings.web_login is not Login.NONE
     if settings.web_public_url and not locked:
-        yield ok("web page", "closed: Slack's requests alone are taken; EASEL_WEB_PASSWORD or EASEL_WEB_LOGIN opens it")
+        taken = "Slack's requests and links to threads" if settings.web_share_days else "Slack's requests alone"
+        yield ok("web page", f"closed: {taken} are taken; EASEL_WEB_PASSWORD or EASEL_WEB_LOGIN opens it")
+    if settings.web_share_days and not settings.web_public_url:
+        yield warning(
+            "web page", "links to threads (EASEL_WEB_SHARE_DAYS) lead to this machine alone: set EASEL_WEB_PUBLIC_URL"
+        )
     others_come = bool(settings.web_public_url) or not loopback(settings.web_host)
     if locked and others_come and not settings.web_public_url.startswith("https://"):
         yield warning(

@@ -39,8 +39,9 @@ def build(parts: Parts) -> WebService:
     )
     if address.closed:
         log.warning(
-            "the page is closed, only Slack's requests are taken: EASEL_WEB_PUBLIC_URL lets others in, "
-            "and neither EASEL_WEB_PASSWORD nor EASEL_WEB_LOGIN is set"
+            "the page is closed, only Slack's requests%s are taken: EASEL_WEB_PUBLIC_URL lets others in, "
+            "and neither EASEL_WEB_PASSWORD nor EASEL_WEB_LOGIN is set",
+            " and links to threads" if settings.web_share_days else "",
         )
     elif address.in_the_clear:
         log.warning(
