@@ -63,7 +63,7 @@ async def test_a_deleted_thread_is_gone_for_all_who_have_it_open(visit: Visit) -
     await holds(page, f"location.href !== {address!r}")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, 640, 1280])
 async def test_menus_and_their_dialogs_are_for_everybody(visit: Visit, width: int) -> None:
     page = await begun(visit, width=width)
     await page.emulate_media(reduced_motion="reduce")
@@ -102,8 +102,7 @@ async def test_menus_and_their_dialogs_are_for_everybody(visit: Visit, width: in
     assert found == []
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-async def test_a_link_is_made_looked_at_and_ended(visit: Visit, width: int) -> None:
+async def test_a_link_is_made_looked_at_and_ended(visit: Visit) -> None:
     page = await begun(visit)
     await entry(page, "Share links…")
     await page.locator("#share-dialog").get_by_text("There is no link to this thread.").wait_for()
@@ -111,7 +110,6 @@ async def test_a_link_is_made_looked_at_and_ended(visit: Visit, width: int) -> N
     link = await page.get_by_label("The new link").input_value()
     context = await visit.browser.new_context(java_script_enabled=False)
     seen = await context.new_page()
-    await seen.set_viewport_size({"width": width, "height": 800})
     await seen.goto(link)
     await seen.get_by_text("a fox").first.wait_for()
     assert await seen.locator("img").count() == 2
@@ -120,13 +118,14 @@ async def test_a_link_is_made_looked_at_and_ended(visit: Visit, width: int) -> N
         assert await image.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert await context.cookies() == []
     assert await seen.locator("form, button, input, a, script").count() == 0
-    looked = await visit.browser.new_page(viewport={"width": width, "height": 800}, bypass_csp=True)
+    looked = await visit.browser.new_page(bypass_csp=True)
     await looked.goto(link)
-    for scheme in ("light", "dark"):
+    for width, scheme in ((390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")):
+        await looked.set_viewport_size({"width": width, "height": 800})
         await looked.emulate_media(color_scheme=scheme)
         assert await faults(looked) == []
         await visit.shot(looked, f"shared-{width}-{scheme}")
-    assert await looked.evaluate("document.documentElement.scrollWidth") == width
+        assert await looked.evaluate("document.documentElement.scrollWidth") == width
     await page.get_by_role("button", name="End link 1").click()
     await page.get_by_text("nobody sees the thread by it any more").wait_for()
     await seen.reload()
