@@ -129,6 +129,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
         metrics.watch_queue(studio.queue)
         chats: dict[str, Chat] = {}
         services: dict[str, Service] = {}
+        page_of = _page_of(settings, services)
         judging, close_screen = screen(settings, store, metrics)
         stack.push_async_callback(close_screen)
         marking = await build_marking(settings, home.root, store)
@@ -139,7 +140,7 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             observer=metrics,
             also_forget=(_forget_jobs(studio.queue), _forget_notes(memory), _forget_there(services)),
             also_forget_thread=(_forget_jobs_of(studio.queue),), audit=store, screen=judging, marking=marking,
-            sharing=SharePolicy(settings.web_share_days, _page_of(settings, services)),
+            sharing=SharePolicy(settings.web_share_days, page_of), board=_board_on(page_of),
         )  # fmt: skip
         stack.push_async_callback(desk.close)
         metrics.watch_desk(desk)
@@ -187,6 +188,16 @@ def _page_of(settings: Settings, services: Mapping[str, Service]) -> Callable[[s
             return ""
         alone = chat == "web" and loopback(settings.web_host)
         return (settings.web_public_url or (page.url if alone else "")).rstrip("/")
+
+    return address
+
+
+def _board_on(page_of: Callable[[str], str]) -> Callable[[ThreadKey], str]:
+    """Where a thread's board is open to its people: the page shows its own threads."""
+
+    def address(thread: ThreadKey) -> str:
+        page = page_of(thread.chat) if thread.chat == WEB.name else ""
+        return f"{page}/t/{thread.thread}/board" if page else ""
 
     return address
 

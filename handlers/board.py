@@ -7,14 +7,18 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from handlers.brainstorm.model import Card, RoundPart
-from handlers.english import alt_text, round_head
+from handlers.english import alt_text, round_head, votes_told
 from handlers.errors import StoreError, UserError
-from handlers.model import Picture, Role, Tally, ThreadKey
+from handlers.export_parts import media_type
+from handlers.model import Answer, CommandCall, File, Picture, Role, Tally, ThreadKey
 from handlers.ports import Store
 from handlers.presentation import round_of
+from handlers.services import Services
+from imaging.errors import BadPicture
 
 if TYPE_CHECKING:
     from imaging.likeness import Glance
@@ -23,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST = 1000
 """Pictures on a board, the newest turns of a thread that are looked through for rounds."""
+SHOWN = 48
+"""Pictures on a board that is one picture."""
 REMEMBERED = 4000
 """Pictures of which it is kept what they look like."""
 UNLIKE = MOST
@@ -120,3 +126,76 @@ def _pinned(picture: Picture, idea: tuple[RoundPart, Card] | None, tally: Tally 
     round, card = idea
     name = None if round.anonymous else picture.person.name
     return Pinned(picture, card.title, card.why, alt, round_head(round), card.votes, card.winner, name)
+
+
+def nowhere(thread: ThreadKey) -> str:
+    return ""
+
+
+class Posting:
+    """Answers `/board`.
+
+    Args:
+        address: Where people of a thread open its board; empty: nowhere.
+    """
+
+    def __init__(self, services: Services, address: Callable[[ThreadKey], str]) -> None:
+        self._services = services
+        self._board = Board(services.store)
+        self._address = address
+
+    async def command(self, call: CommandCall) -> Answer:
+        """The address of the board, for the asker; where there is none, the board as one picture, for all.
+
+        Raises:
+            UserError: there is nothing on it.
+        """
+        cards = await self._board.pinned(call.thread)
+        if not cards:
+            raise UserError("There are no pictures in this thread yet.")
+        if address := self._address(call.thread):
+            return Answer(f"The board of this thread: {address}")
+        cells = [(caption(card.picture.number, card.title, card.votes, card.winner), card.picture) for card in cards]
+        file = await sheet(self._services, "board.png", "The board of this thread", cells, call.max_file_bytes)
+        if file is None:
+            raise UserError("The board could not be drawn; please try again.")
+        left = f" The last {SHOWN} of its {len(cells)} pictures are on it." if len(cells) > SHOWN else ""
+        return Answer(f"The board of this thread.{left}", (file,), private=False)
+
+
+def caption(number: int, title: str, votes: int | None, winner: bool) -> str:
+    """Under a picture on a board that is one picture."""
+    told = votes_told(votes) if votes else ""
+    return " · ".join(filter(None, (f"#{number} {title}", told, "winner" if winner else "")))
+
+
+async def sheet(
+    services: Services, name: str, head: str, cells: Sequence[tuple[str, Picture]], max_bytes: int | None = None
+) -> File | None:
+    """The last pictures with their captions as one picture, marked; None where it cannot be drawn.
+
+    Args:
+        head: What it is, for whoever does not see it.
+    """
+    drawn, shown = [], []
+    for caption, picture in cells[-SHOWN:]:
+        try:
+            drawn.append((caption, await services.store.picture_bytes(picture.sha256)))
+            shown.append(picture)
+        except StoreError as error:
+            log.warning("picture %d is left out of a board: %s", picture.number, error)
+    try:
+        data = await services.marking.sheet(await asyncio.to_thread(partial(_drawn, drawn)), shown)
+        if max_bytes is not None:
+            data = await services.marking.fit(data, max_bytes)
+    except BadPicture as error:
+        log.warning("a board could not be drawn: %s", error)
+        return None
+    alt = f"{head}: " + "; ".join(caption for caption, _ in drawn)
+    return File(name, media_type(data), data, alt, spoiler=any(picture.spoiler for picture in shown))
+
+
+def _drawn(cells: list[tuple[str, bytes]]) -> bytes:
+    from imaging.outputs import contact_sheet  # decoders are loaded by the first picture only
+
+    return contact_sheet(cells)

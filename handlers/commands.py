@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.audit import Act, note_gone, note_others
+from handlers.board import Posting
 from handlers.buttons import existing
 from handlers.choosing import OPTIONS as SETTINGS
 from handlers.choosing import Choosing
@@ -61,6 +62,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
     BRAINSTORM,
     VOTE,
     ROUND,
+    CommandSpec(
+        "board", "This thread's pictures as a board: in order, with titles and votes", in_session=True, works=True
+    ),
     CommandSpec("gallery", "The pictures that were made here, to search", (SEARCH,)),
     CommandSpec("queue", "What is being made in this thread, and when it will be there", in_session=True),
     CommandSpec(
@@ -159,6 +163,7 @@ class Commands:
         exporting: Exporting,
         rounds: Presses,
         sharing: Sharing,
+        posting: Posting,
     ) -> None:
         self._services = services
         self._choosing = Choosing(services)
@@ -172,6 +177,7 @@ class Commands:
         self._receive = receive
         self._exporting = exporting
         self._sharing = sharing
+        self._posting = posting
         self._handlers: dict[str, Handler] = {spec.name: getattr(self, f"_{spec.name}") for spec in COMMANDS}
 
     async def command(self, call: CommandCall) -> Answer:
@@ -199,6 +205,9 @@ class Commands:
         text = str(call.arguments.get("text", ""))
         self._receive(Incoming(call.event, call.thread, call.person, text, title=text[:80]))
         return Answer()
+
+    async def _board(self, call: CommandCall) -> Answer:
+        return await self._posting.command(call)
 
     async def _brainstorm(self, call: CommandCall) -> Answer:
         words = as_message(BRAINSTORM, call.arguments)

@@ -12,6 +12,7 @@ from handlers.answering import Answering
 from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit, note_gone
 from handlers.blocking import Blocking
+from handlers.board import Posting, nowhere
 from handlers.buttons import Buttons
 from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
@@ -76,6 +77,7 @@ class Desk:
         audit: Keeps a record of deletions, admins' acts and refusals.
         screen: What words and pictures go through; none: everything is let through.
         sharing: Whether threads may be shown to others by links; None: they may not.
+        board: Where people of a thread open its board; empty: nowhere.
         marking: What pictures leave with; None: as they are stored.
         clock: The time in UTC; tests bring their own.
     """
@@ -98,6 +100,7 @@ class Desk:
         screen: Screen | None = None,
         marking: Marking | None = None,
         sharing: SharePolicy | None = None,
+        board: Callable[[ThreadKey], str] = nowhere,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         limits = limits or Limits()
@@ -131,6 +134,7 @@ class Desk:
         self._commands = Commands(
             self.services, self._runs, self._spawn_message, self._gate, Galleries(store, chats), reporting, moderating,
             Exporting(self.services, notices, clock), rounds, Sharing(self.services, sharing or SharePolicy(), clock),
+            Posting(self.services, board),
         )  # fmt: skip
         self._typed = Typed(self.services, conversation, self._runs, notices, chats, self._command)
         self._clock = clock

@@ -137,6 +137,8 @@ def round_state(part: RoundPart) -> str:
     """How the round stands, as one line."""
     voted = f"{part.voters} {'person has' if part.voters == 1 else 'people have'} voted"
     match part.phase:
+        case Phase.THINKING | Phase.DRAWING if part.last:
+            return "Drawing the winners in full quality…"
         case Phase.THINKING:
             return "Thinking of different directions…"
         case Phase.DRAWING:

@@ -76,7 +76,7 @@ class _Split:
                 if data is not None:
                     remarks.append(f"Picture {picture.number} is too large to be sent and was made smaller.")
             if data is not None:
-                fitting[file_name(replace(picture, media_type=_media_type(data)))] = data
+                fitting[file_name(replace(picture, media_type=media_type(data)))] = data
         parts = list(_packed(fitting, self._max_bytes))
         left = sum(len(part) for part in parts[MAX_PARTS - 1 :])
         if left:
@@ -93,7 +93,7 @@ class _Split:
         for picture in self._pictures:
             if (data := await self._smaller(picture, share)) is not None:
                 small[picture.number] = data
-        types = {number: _media_type(data) for number, data in small.items()}
+        types = {number: media_type(data) for number, data in small.items()}
         every = self._content.pictures
         shown = replace(
             self._content, pictures=[replace(p, media_type=types.get(p.number, p.media_type)) for p in every]
@@ -115,7 +115,7 @@ async def _zipped(entries: Mapping[str, bytes]) -> bytes:
     return await asyncio.to_thread(zipped, entries)
 
 
-def _media_type(data: bytes) -> str:
+def media_type(data: bytes) -> str:
     return "image/webp" if data.startswith(b"RIFF") else "image/jpeg" if data.startswith(b"\xff\xd8") else "image/png"
 
 

@@ -113,7 +113,7 @@ def offered_round(part: RoundPart) -> tuple[Offer, ...]:
         When.VOTING: part.phase is Phase.OPEN,
         When.VOTED: part.phase is Phase.CLOSED and not part.last,
         When.ROUND: part.phase is not Phase.OVER and bool(part.cards) and not part.last,
-        When.END: part.last and any(card.winner for card in part.cards),
+        When.END: part.last and part.phase is Phase.CLOSED and any(card.winner for card in part.cards),
     }
     return tuple(offer for offer in OFFERS if fits.get(offer.when, False))
 

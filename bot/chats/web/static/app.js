@@ -112,7 +112,7 @@ function place() {
 function answered(message) {
   if (message.command === "forget") open(thread, false);
   if (message.search !== undefined) return showGallery(message.search);
-  if (message.command === "board") return showBoard(true);
+  if (message.command === "board" && !message.files.length) return showBoard(true);
   showAnswer(`/${message.command}`, message);
 }
 
@@ -153,7 +153,10 @@ function when(iso) {
 }
 
 async function act(action, part) {
-  if (action.startsWith("round-")) return brainstorm.press(action.slice("round-".length), part);
+  if (action.startsWith("round-")) {
+    if (["round-next", "round-finish"].includes(action)) board.down();
+    return brainstorm.press(action.slice("round-".length), part);
+  }
   if (action === "view") return viewer.open(part);
   if (action === "talk") return composer.talkAbout(part.number);
   if (action === "edit") return editDialog(part, (details) => run("edit", part, details));
