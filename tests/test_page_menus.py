@@ -150,9 +150,10 @@ async def test_settings_usage_and_export_are_buttons(visit: Visit) -> None:
     await page.locator("[name=style]").fill("")
     await page.keyboard.press("Enter")
     await page.get_by_text("style: default").wait_for()
+    await entry(page, "Export…")
+    await page.get_by_role("button", name="Export", exact=True).click()
+    await page.locator("#show-dialog a").wait_for(timeout=60_000)  # what signs the copies is loaded first
     async with page.expect_download() as waiting:
-        await entry(page, "Export…")
-        await page.get_by_role("button", name="Export", exact=True).click()
         await page.locator("#show-dialog a").click()
     assert re.fullmatch(r"easel-.+\.zip", (await waiting.value).suggested_filename)
     await page.keyboard.press("Escape")

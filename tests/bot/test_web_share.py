@@ -20,7 +20,7 @@ from bot.chats.web.checkup import page
 from bot.chats.web.slowing import Lookers
 from bot.settings import Login, Settings
 from handlers.brainstorm.model import Card, Phase, RoundPart
-from handlers.model import Action, CommandCall, Incoming, Person, Press, Role, ThreadKey, TurnState
+from handlers.model import Action, CommandCall, Incoming, Person, Press, Role, ThreadKey, Turn, TurnState
 from handlers.sharing import MOST, link_hash
 from handlers.unnamed import Names, names_of
 from tests.bot.web_site import THREAD, Site
@@ -172,6 +172,22 @@ async def test_an_anonymous_brainstorm_names_nobody(site: Site) -> None:
         page = shared.document(said, sight, datetime.now(UTC))
         assert ("Anna" in page) is names
         assert "Brainstorm: mascots" in page
+
+
+async def test_an_anonymous_brainstorm_of_long_ago_names_nobody(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = await site.store.turns(KEY)
+    shown = replace(turns[1], parts=(*turns[1].parts, RoundPart("b", 1, "mascots", Phase.OVER, anonymous=True)))
+    assert shown.parts
+
+    async def old(*_: Any, **__: Any) -> list[Turn]:
+        return [turns[0], shown, *[replace(turns[0], id=f"t{n}") for n in range(shared.TURNS)]]
+
+    path = await link(site)
+    monkeypatch.setattr(site.store, "turns", old)
+    status, page, _ = await look(site, path)
+    assert status == 200
+    assert "Anna" not in page
+    assert page.count("<article") == shared.TURNS
 
 
 # Who, how long, how much

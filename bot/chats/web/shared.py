@@ -63,11 +63,11 @@ class Shared:
 
     async def page(self, request: web.Request) -> web.Response:
         link = await self._link(request)
-        turns = await self.chat.store.turns(link.thread, limit=TURNS)
+        turns = await self.chat.store.turns(link.thread)  # all of them: an old brainstorm may have been anonymous
         pictures = {picture.number: picture for picture in await self.chat.store.gallery(link.thread, limit=PICTURES)}
         hidden = await self.chat.store.hidden(link.thread)
         seen = Sight(request.match_info["token"], pictures, hidden, names_of(turns))
-        return web.Response(text=document(turns, seen, link.until), content_type="text/html", charset="utf-8")
+        return web.Response(text=document(turns[-TURNS:], seen, link.until), content_type="text/html", charset="utf-8")
 
     async def picture(self, request: web.Request) -> web.Response:
         link = await self._link(request)
