@@ -98,7 +98,7 @@ class SlackChat:
             commands,
             memory,
         )
-        self.home = HomePage(self.clients, handlers, store, self._people, self.answers, commands)
+        self.home = HomePage(self.clients, handlers, store, self._people, self.answers, self.presses, commands)
 
     # What the handlers call
 
@@ -193,6 +193,8 @@ class SlackChat:
                 await self.home.save(entry)
             case Kind.ROUND:
                 await self.presses.change_round(entry)
+            case Kind.FORGET:
+                await self.home.forget(entry)
             case Kind.REFERENCE:
                 await self.presses.use_message(entry)
             case _:

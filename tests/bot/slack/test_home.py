@@ -11,6 +11,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chats.slack import ids
+from bot.chats.slack.incoming import home_view
 from bot.chats.slack.outgoing.status import Status
 from bot.chats.slack.outgoing.stream import Destination
 from handlers.model import Action, Answer, Reply, SlotState, TextPart
@@ -39,6 +40,65 @@ async def drawn(world: World) -> str:
     return next(iter(world.peer.files))
 
 
+def buttons(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = (element for block in view["blocks"] if block["type"] == "actions" for element in block["elements"])
+    return {element["text"]["text"]: element for element in found}
+
+
+def labels(view: dict[str, Any]) -> list[str]:
+    return list(buttons(view))
+
+
+async def pressed(world: World, view: dict[str, Any], label: str) -> dict[str, Any]:
+    """What is shown next, once somebody presses a button of their home page."""
+    before = len(world.peer.views)
+    body = {
+        "type": "block_actions", "team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": f"tr-{label}",
+        "container": {"type": "view"}, "actions": [{**buttons(view)[label], "block_id": "b", "action_ts": "1.1"}],
+    }  # fmt: skip
+    await world.peer.send("interactive", body)
+    await world.peer.until(lambda: len(world.peer.views) > before)
+    return dict(world.peer.views[-1])
+
+
+async def test_home_begins_a_picture_and_says_what_was_used_and_which_commands_there_are(world: World) -> None:
+    world.handlers.answer = Answer("Today you have had 1 picture made. `/usage` says so too.")
+    view = await home_of(world)
+    assert (await pressed(world, view, "New picture…"))["callback_id"] == ids.NEW_VIEW
+    usage = await pressed(world, view, "My usage")
+    assert (usage["type"], usage["title"]["text"]) == ("modal", "My usage")
+    assert "Today you have had 1 picture made. `/easel usage`" in json.dumps(usage)
+    commands = await pressed(world, view, "All commands")
+    assert "/easel imagine text" in json.dumps(commands)
+    for shown in (view, usage, commands):
+        assert block_kit.view_problems({key: shown[key] for key in shown if key != "id"}) == []
+
+
+async def test_more_of_my_pictures_are_shown_where_there_are_more(world: World) -> None:
+    for number in range(1, 12):
+        world.store.add_picture(number, f"fox {number}")
+    view = await home_of(world)
+    assert json.dumps(view).count("fox ") == 6
+    more = await pressed(world, view, "More of my pictures")
+    assert json.dumps(more).count("fox ") == 11
+    assert "More of my pictures" not in labels(more)
+
+
+@pytest.mark.parametrize("refused", [None, "You were blocked here."])
+async def test_who_confirms_it_is_forgotten_and_told_so_even_where_they_are_refused(
+    world: World, refused: str | None
+) -> None:
+    world.handlers.refused = refused
+    view = await home_of(world)
+    assert "cannot be undone" in buttons(view)["Forget me…"]["confirm"]["text"]["text"]
+    world.handlers.answer = Answer("Done: 3 pictures are deleted.")
+    after = await pressed(world, view, "Forget me…")
+    assert "Done: 3 pictures are deleted." in json.dumps(after)
+    [call] = [call for call in world.handlers.called if call.name == "forget"]
+    assert (call.arguments, call.person.id, call.thread.channel) == ({"confirm": "yes"}, "U1", "DU1")
+    await world.until(lambda: not world.open_entries())
+
+
 async def test_home_shows_my_pictures_with_the_way_to_their_threads(world: World) -> None:
     file = await drawn(world)
     world.handlers.answer = Answer("Today you have had 1 picture made.")
@@ -50,14 +110,15 @@ async def test_home_shows_my_pictures_with_the_way_to_their_threads(world: World
     assert "https://peer.slack.com/archives/C1/p" in text
     assert "Today you have had 1 picture made." in text
     assert "size: wide" in text
-    assert "/easel imagine text" in text
+    assert "/easel imagine" not in text, "buttons, no list of syntax"
+    assert labels(view) == ["New picture…", "My usage", "My settings…", "All commands", "Forget me…"]
 
 
 async def test_nobody_sees_what_others_made(world: World) -> None:
     await drawn(world)
     view = await home_of(world, "U2")
     assert "a red fox" not in json.dumps(view)
-    assert "None yet." in json.dumps(view)
+    assert "None yet" in json.dumps(view)
 
 
 async def test_home_does_without_images_that_slack_refuses(world: World) -> None:
@@ -71,14 +132,7 @@ async def test_home_does_without_images_that_slack_refuses(world: World) -> None
 async def test_settings_are_changed_in_a_form_and_shown_at_once(world: World) -> None:
     world.store.settings["size"] = "wide"
     view = await home_of(world)
-    (button,) = (block["accessory"] for block in view["blocks"] if "accessory" in block)
-    body = {
-        "type": "block_actions", "team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr9",
-        "container": {"type": "view"}, "actions": [{**button, "block_id": "b", "action_ts": "1.1"}],
-    }  # fmt: skip
-    await world.peer.send("interactive", body)
-    await world.peer.until(lambda: world.peer.views[-1]["type"] == "modal")
-    form = world.peer.views[-1]
+    form = await pressed(world, view, "My settings…")
     assert form["callback_id"] == ids.SETTINGS_VIEW
     values = {
         "style": {"value": {"value": "pixel art"}}, "language": {"value": {"value": None}},
@@ -214,16 +268,15 @@ async def test_where_slack_shows_no_status_the_answer_comes_all_the_same(world: 
 
 
 def test_every_view_keeps_the_limits_of_block_kit() -> None:
-    from bot.chats.slack.incoming import home
-    from tests.bot.slack.conftest import SPECS, FewThings
+    from tests.bot.slack.conftest import FewThings
 
     store = FewThings()
-    for number in range(1, 7):
+    for number in range(1, home_view.MORE + 1):
         store.add_picture(number, "a fox & <a hen> " * 200)
-    mine = [home.Mine(picture, "F1", "https://x.y/z") for picture in store.pictures.values()]
+    mine = [home_view.Mine(picture, "F1", "https://x.y/z") for picture in store.pictures.values()]
     settings = {"style": "s" * 60, "language": "<!channel>" * 4}
     for images in (True, False):
-        view = home.view(mine, "u" * 9_000, settings, "D1", SPECS, images=images)
+        view = home_view.view(mine, "u" * 9_000, settings, "D1", said="s" * 9_000, more=True, images=images)
         assert block_kit.view_problems(view) == []
 
 

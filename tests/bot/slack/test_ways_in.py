@@ -47,8 +47,8 @@ async def reaction(world: World) -> None:
     await world.peer.send_event(event | {"event_ts": "9.9"})
 
 
-async def home_settings(world: World) -> None:
-    button = {"type": "button", "action_id": ids.HOME_SETTINGS, "value": "DU1", "block_id": "b", "action_ts": "1.1"}
+async def home_button(world: World, name: str) -> None:
+    button = {"type": "button", "action_id": f"easel.home.{name}", "value": "DU1", "block_id": "b", "action_ts": "1.1"}
     body = {
         "type": "block_actions", "team": {"id": TEAM}, "user": {"id": "U1"}, "trigger_id": "tr9",
         "container": {"type": "view"}, "actions": [button],
@@ -95,16 +95,19 @@ WAYS: dict[str, Way] = {
     "shortcut: reference ours": lambda w, f: sends(w, shortcut("reference", ours(w, 1), trigger="tr7")),
     "shortcut: reference theirs": lambda w, f: sends(w, shortcut("reference", theirs(w), trigger="tr7")),
     "home page": lambda w, f: home(w),
-    "settings of the home page": lambda w, f: home_settings(w),
+    "settings of the home page": lambda w, f: home_button(w, "settings"),
+    "new picture of the home page": lambda w, f: home_button(w, "new"),
+    "usage of the home page": lambda w, f: home_button(w, "usage"),
+    "commands of the home page": lambda w, f: home_button(w, "commands"),
     "form of the settings": lambda w, f: settings_form(w),
     "reaction": lambda w, f: reaction(w),
 }
 
 
 def done(world: World) -> int:
-    """What came of it: what the handlers got, forms that opened, a home page with more than a sentence."""
+    """What came of it: what the handlers got, forms that opened, a home page with more than a sentence and a button."""
     handlers, views = world.handlers, world.peer.views
-    opened = sum(view["type"] == "modal" or len(view["blocks"]) > 1 for view in views)
+    opened = sum(view["type"] == "modal" or len(view["blocks"]) > 2 for view in views)
     return len(handlers.received) + len(handlers.pressed) + len(handlers.called) + len(handlers.votes) + opened
 
 

@@ -14,12 +14,13 @@ from slack_bolt.async_app import AsyncApp
 from bot.chats.slack import ids, manifest
 from bot.chats.slack.chat import SlackChat
 from bot.chats.slack.ids import COMMAND
-from bot.chats.slack.incoming import inbound, modals
+from bot.chats.slack.incoming import home_view, inbound, modals
 from bot.chats.slack.incoming.inbox import Entry, Kind
 from bot.chats.slack.incoming.presses import trimmed
 from handlers.model import Action, Person
 
 SHORTCUTS = re.compile(r"^easel\.shortcut\.")
+HOME = re.compile(rf"^{re.escape(home_view.PREFIX)}")
 BUTTONS = re.compile(r"^easel\.(?!home\.)")
 Json = dict[str, Any]
 Next = Callable[[], Awaitable[Any]]
@@ -49,7 +50,7 @@ class Listeners:
         app.event("app_uninstalled")(self.removed)
         app.event("tokens_revoked")(self.revoked)
         app.action(BUTTONS)(self.click)
-        app.action(ids.HOME_SETTINGS)(self.settings)
+        app.action(HOME)(self.home)
         app.command(COMMAND)(self.command)
         app.shortcut(SHORTCUTS)(self.shortcut)
         app.view(ids.EDIT_VIEW)(self.filled)
@@ -123,11 +124,17 @@ class Listeners:
         else:
             await self._do(_form(body, context, Kind.ROUND), ack, context)
 
-    async def settings(self, ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
+    async def home(self, ack: Any, action: Json, body: Json, context: Any, client: Any) -> None:
+        team, trigger = str(context.team_id), inbound.text_at(body, "trigger_id")
+        button = home_view.read_button(str(action.get("action_id")))
+        if button is home_view.Button.FORGET:
+            kept = trimmed(body, str(context.bot_user_id))
+            await self._do(Entry(f"forget/{team}/{trigger}", Kind.FORGET, team, kept), ack, context)
+            return
         await ack()
-        trigger = inbound.text_at(body, "trigger_id")
-        user = _clicker(body).id
-        await self._chat.home.open_settings(str(action.get("value")), trigger, str(context.team_id), user, client)
+        if button is not None:
+            user = _clicker(body).id
+            await self._chat.home.press(button, str(action.get("value")), trigger, team, user, client)
 
     async def opened(self, event: Json, context: Any, client: Any) -> None:
         channel = str(event.get("channel"))

@@ -1,12 +1,12 @@
-"""App Home: how to start, my pictures, my usage, my settings. What others made or said is nobody's business here."""
+"""App Home and its buttons. What others made or said is nobody's business here."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,91 +15,37 @@ from bot.chats.slack import ids
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.incoming import inbound, modals
 from bot.chats.slack.incoming.commands import SUBCOMMANDS
+from bot.chats.slack.incoming.home_view import (
+    LABELS,
+    MORE,
+    PICTURES,
+    Button,
+    Mine,
+    refused_view,
+    told_view,
+    view,
+)
 from bot.chats.slack.incoming.inbox import Entry
 from bot.chats.slack.incoming.members import whereabouts
-from bot.chats.slack.outgoing import blocks, markup, render
+from bot.chats.slack.incoming.presses import Presses
+from bot.chats.slack.outgoing import markup
 from bot.chats.slack.outgoing.answers import Answers
 from bot.chats.slack.outgoing.recall import read_reference
 from bot.chats.slack.people import People
 from bot.chats.slack.trouble import FAILURES, code
 from handlers.command_text import help_rows
-from handlers.english import alt_text
 from handlers.model import NOWHERE, CommandSpec, Person, Picture, PicturePart, ThreadKey
 from handlers.ports import Handlers, Store
-from handlers.presentation import shorten
 
 log = logging.getLogger(__name__)
-
-PICTURES = 6
-START = (
-    "*Talk, and pictures appear.* Mention me in a channel, write to me here, or use `/easel imagine an idea`. "
-    "In a thread that I answered every message counts: “make it blue”, “the second one”, “more like #3”.\n"
-    "_My words and pictures are made with AI: words may be wrong, and pictures show nothing that happened. "
-    "`/easel verify` says what a picture tells of its origin._"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Mine:
-    """A picture of one's own: the file that shows it, and where it stands, as far as they are known."""
-
-    picture: Picture
-    file: str | None
-    link: str | None
-
-
-def view(
-    mine: Sequence[Mine], usage: str, settings: Mapping[str, str], channel: str, commands: Sequence[CommandSpec], *,
-    admin: bool = False, images: bool = True,
-) -> dict[str, Any]:  # fmt: skip
-    """A `views.publish` payload within 100 blocks, for an `admin` of the workspace. `images=False`: in words only."""
-    shown: list[blocks.Block] = [_header("Easel"), blocks.section(START), {"type": "divider"}, _header("My pictures")]
-    for one in mine:
-        shown += _picture(one, images=images)
-    if not mine:
-        shown.append(blocks.context("None yet."))
-    shown += [{"type": "divider"}, _header("My usage"), blocks.section(_words(usage or "Not known just now."))]
-    shown += [{"type": "divider"}, _header("My settings"), _settings(settings, channel)]
-    usages = help_rows(commands, SUBCOMMANDS, admin=admin)
-    rows = [f"`{written}` {markup.escape(summary)}" for written, summary in usages.items()]
-    shown += [{"type": "divider"}, _header("Commands")]
-    shown += [blocks.section(piece) for piece in markup.split("\n".join(rows))]
-    return {"type": "home", "blocks": shown}
-
-
-def _header(text: str) -> blocks.Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": text}}
-
-
-def _words(text: str) -> str:
-    return markup.clip(markup.escape(text), markup.SECTION_LIMIT)
-
-
-def _picture(one: Mine, *, images: bool) -> list[blocks.Block]:
-    picture = one.picture
-    where = f" — <{one.link}|open its thread>" if one.link else ""
-    line = f"*#{picture.number}* {markup.escape(shorten(picture.description, render.SHORT))}{where}"
-    if not images or one.file is None:
-        return [blocks.section(line)]
-    told = picture.description or f"Picture {picture.number}"
-    alt = alt_text(told, picture.operation, render.ALT_LIMIT)
-    return [{"type": "image", "slack_file": {"id": one.file}, "alt_text": alt}, blocks.context(line)]
-
-
-def _settings(settings: Mapping[str, str], channel: str) -> blocks.Block:
-    told = "\n".join(f"{name}: {markup.escape(value)}" for name, value in settings.items()) or "As they come."
-    button = {
-        "type": "button", "action_id": ids.HOME_SETTINGS, "value": channel,
-        "text": {"type": "plain_text", "text": "Change…"},
-    }  # fmt: skip
-    return blocks.section(markup.clip(f"In our direct messages:\n{told}", markup.SECTION_LIMIT)) | {"accessory": button}
 
 
 class HomePage:
     def __init__(
         self, clients: Clients, handlers: Handlers, store: Store, people: People, answers: Answers,
-        commands: Sequence[CommandSpec],
+        presses: Presses, commands: Sequence[CommandSpec],
     ) -> None:  # fmt: skip
+        self._presses = presses
         self._clients = clients
         self._handlers = handlers
         self._store = store
@@ -108,22 +54,27 @@ class HomePage:
         self._commands = commands
         self._rows = {spec.name: spec for spec in commands}
 
-    async def show(self, user: str, channel: str, team: str) -> None:
-        """Bring a person's home page up to date. `channel` is their conversation with the bot."""
+    async def show(self, user: str, channel: str, team: str, *, said: str = "", most: int = PICTURES) -> None:
+        """Bring a person's home page up to date.
+
+        Args:
+            channel: Their conversation with the bot.
+            said: What a button answered.
+            most: Pictures that are shown.
+        """
         client = await self._clients.of(team)
         person = await self._people.of(client, team, user)
         here = ThreadKey("slack", team, channel, NOWHERE)
         where = replace(whereabouts(here), untold=True)  # a page says it as often as it is opened
         if (refused := await self._handlers.refusal(where, person)) is not None:
-            await client.views_publish(user_id=user, view={"type": "home", "blocks": [blocks.section(_words(refused))]})
+            await client.views_publish(user_id=user, view=refused_view(said or refused, channel))
             return
-        mine = [await self._mine(client, p) for p in await self._store.made_by("slack", team, person, limit=PICTURES)]
-        call = inbound.command_call({"trigger_id": f"home-{user}"}, self._rows["usage"], {}, here, person)
-        usage = await self._handlers.command(call)
+        made = await self._store.made_by("slack", team, person, limit=most + 1)
+        mine = [await self._mine(client, picture) for picture in made[:most]]
+        usage = self._answers.words(await self._usage(here, person))
         settings = (await self._store.session(here)).settings
-        home = partial(
-            view, mine, self._answers.words(usage.text), settings, channel, self._commands, admin=person.admin
-        )
+        more = len(made) > most and most < MORE
+        home = partial(view, mine, usage, settings, channel, said=said, more=more)
         try:
             await client.views_publish(user_id=user, view=home())
         except SlackApiError as error:
@@ -150,6 +101,54 @@ class HomePage:
         except FAILURES as error:
             log.info("no link to a picture: %s", error)
             return None
+
+    async def _usage(self, here: ThreadKey, person: Person) -> str:
+        call = inbound.command_call({"trigger_id": f"home-{person.id}"}, self._rows["usage"], {}, here, person)
+        return (await self._handlers.command(call)).text
+
+    # Buttons
+
+    async def press(
+        self, button: Button, channel: str, trigger: str, team: str, user: str, client: AsyncWebClient
+    ) -> None:
+        """Everything but `Button.FORGET`, which is written down first."""
+        match button:
+            case Button.NEW:
+                await self._presses.new_picture(trigger, user, team, client)
+            case Button.MORE:
+                await self.show(user, channel, team, most=MORE)
+            case Button.SETTINGS:
+                await self.open_settings(channel, trigger, team, user, client)
+            case Button.USAGE | Button.COMMANDS:
+                await self._tell(button, channel, trigger, team, user, client)
+            case Button.FORGET:
+                raise AssertionError(f"{button} is done by `forget`")
+            case _:
+                assert_never(button)
+
+    async def _tell(
+        self, button: Button, channel: str, trigger: str, team: str, user: str, client: AsyncWebClient
+    ) -> None:
+        here = ThreadKey("slack", team, channel, NOWHERE)
+        person = await self._people.of(client, team, user)
+        if await self._refused(here, person):
+            return
+        if button is Button.USAGE:
+            told = self._answers.words(await self._usage(here, person)) or "Not known just now."
+        else:
+            usages = help_rows(self._commands, SUBCOMMANDS, admin=person.admin)
+            told = "\n".join(f"`{written}` {markup.escape(summary)}" for written, summary in usages.items())
+        await client.views_open(trigger_id=trigger, view=told_view(LABELS[button], markup.split(told)))
+
+    async def forget(self, entry: Entry) -> None:
+        """Somebody has confirmed that all that is kept of them goes, wherever they may or may not be."""
+        user = inbound.text_at(entry.body, "user", "id")
+        channel = inbound.text_at(entry.body["actions"][0], "value")
+        person = await self._people.of(await self._clients.of(entry.team), entry.team, user)
+        here = ThreadKey("slack", entry.team, channel, NOWHERE)
+        call = inbound.command_call({"trigger_id": entry.name}, self._rows["forget"], {"confirm": "yes"}, here, person)
+        answer = await self._handlers.command(call)
+        await self.show(user, channel, entry.team, said=answer.text)
 
     # Settings
 

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     SETTINGS = "settings"
     ROUND = "round"
     REFERENCE = "reference"
+    FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True)
