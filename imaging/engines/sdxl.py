@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging.engine import Advance, Ask, Declaration, Settings
 from imaging.engines import sdxl_settings
-from imaging.engines.families import Overrides, recognise, sizes
+from imaging.engines.families import Overrides, draft_steps, recognise, sizes
 from imaging.engines.options import EngineOptions
 from imaging.errors import EngineError
 from imaging.findings import Finding
@@ -107,6 +107,7 @@ def sdxl_engine(
         techniques=BUILT_IN | (WITH_IP_ADAPTER if ip_adapter is not None else frozenset()),
         sizes=sizes(known.side),
         num_inference_steps=known.steps,
+        draft_steps=draft_steps(known.steps),
         guidance_scale=known.guidance,
         sampler=known.sampler,
         prompt_prefix=known.quality if known.first else "",

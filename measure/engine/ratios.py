@@ -56,7 +56,8 @@ def run(progress: Callable[[str], None] = lambda line: None, *, quick: bool = Fa
         of a request that arrives while another renders / waiting for it), `M.edit_cost_ratio` (an edit with
         its source / two plain pictures), `M.explicit_map_time_ratio` (our edit step / one that writes out
         attention maps), `M.precision_bits`, for M in `mini` and `sdxl_layout`; `mini.cores_ratio_N` and
-        `mini.cores_batch_ratio_N` (the throughputs with all cores for both, of which there are `cores`); and
+        `mini.cores_batch_ratio_N` (the throughputs with all cores for both, of which there are `cores`);
+        `mini.drafts_ratio` (a round of six drafts / six pictures with all steps); and
         `memory_ratio` (one set of weights / a pipeline each for words, image-to-image and inpainting).
     """
     import torch
@@ -80,6 +81,8 @@ def run(progress: Callable[[str], None] = lambda line: None, *, quick: bool = Fa
                 figures[f"{subject.name}.edit_cost_ratio"] = _edit_cost(subject)
                 figures[f"{subject.name}.explicit_map_time_ratio"] = _explicit_maps(subject)
                 figures["memory_ratio"] = _memory(subject)
+                if subject.name == "mini":
+                    figures["mini.drafts_ratio"] = drafts(subject.engine, subject.repeats)
     finally:
         torch.set_num_threads(before)
     return {key: round(value, 4) for key, value in figures.items()}
@@ -167,6 +170,23 @@ def _best(repeats: int, *works: Callable[[], None]) -> list[float]:
             if turn:
                 times[index] = min(times[index], time.perf_counter() - begin)
     return times
+
+
+def drafts(engine: SdxlEngine, repeats: int = 3) -> float:
+    """A brainstorm's round of six drafts as a share of six pictures with all steps, on the bundled model."""
+    known = mini_abilities()
+    assert known.draft_steps is not None
+    side, guidance = known.sizes["square"][0], known.guidance_scale
+
+    def recipes(steps: int) -> list[Recipe]:
+        return [
+            Recipe("mini", "mini", Operation.IMAGE, words, words, "", seed, side, side, steps, guidance, "euler")
+            for seed, words in enumerate(WORDS[:6])
+        ]
+
+    few, all_ = recipes(known.draft_steps), recipes(known.num_inference_steps)
+    quick, whole = _best(repeats, lambda: _ours(engine, few), lambda: _ours(engine, all_))
+    return quick / whole
 
 
 def _throughput(subject: _Subject) -> dict[str, float]:
