@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from handlers.brainstorm.model import Phase
+from handlers.model import Person, Picture
+from imaging.model import Operation
 from tests.browsing import MARKS, TOO_SMALL, Visit, faults, holds, two
-from tests.test_wall import ROUND, drafts, show, visit
+from tests.fakes import png
+from tests.test_wall import KEY, ROUND, drafts, show, visit
 
 __all__ = ["visit"]
 pytestmark = MARKS
@@ -148,3 +152,27 @@ async def test_an_anonymous_round_names_nobody_on_the_board(visit: Visit) -> Non
     assert await page.locator(".pin .person").all_inner_texts() == ["", "", ""]
     assert await page.locator(".pin .votes").all_inner_texts() == ["", "", ""]
     assert "Anna" not in await page.locator("#board-view").inner_html()
+
+
+async def test_three_hundred_pictures_are_loaded_as_they_come_into_sight(visit: Visit) -> None:
+    asked: list[str] = []
+    anna = Person("anna", "Anna")
+    first = await visit.site.store.reserve_numbers(KEY, 300)
+    for number in range(first, first + 300):
+        picture = Picture(
+            KEY, number, Operation.IMAGE, (), f"idea {number}", None, "", "image/png", 64, 64, anna,
+            datetime.now(UTC), "turn-1",
+        )  # fmt: skip
+        await visit.site.store.add_picture(picture, png(1000 * number, 64, 64))
+    page = await visit.open()
+    page.on("request", lambda request: asked.append(request.url) if "/pictures/" in request.url else None)
+    await page.get_by_role("button", name="Board", exact=True).click()
+    await holds(page, "document.querySelectorAll('.pin').length === 300")
+    await page.locator(".pin img").first.evaluate("image => image.decode()")
+    assert len(asked) < 150
+    assert all(url.endswith("?small") for url in asked)
+    last = page.locator(".pin").last
+    await last.scroll_into_view_if_needed()
+    await last.locator("img").evaluate("image => image.decode()")
+    await page.get_by_label("Groups").select_option("alike")
+    await page.get_by_role("heading", name="look alike").first.wait_for()

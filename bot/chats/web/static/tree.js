@@ -1,5 +1,5 @@
 // The family tree of a thread: a forest, roots on top, one column a leaf.
-import { el, pictureUrl, svg } from "./dom.js";
+import { el, smallUrl, svg } from "./dom.js";
 
 const SIZE = 60, GAP_X = 18, GAP_Y = 34;
 
@@ -56,7 +56,7 @@ export function drawTree(target, pictures, current, reveal) {
       type: "button", class: picture.number === current ? "node current" : "node", title: picture.description,
       "aria-label": `Picture ${picture.number}${origin}: ${picture.description}`, "aria-current": picture.number === current ? "true" : null,
       onclick: () => reveal(picture.number),
-    }, el("img", { src: pictureUrl(picture.sha256), alt: "", loading: "lazy", class: picture.covered ? "covered" : null }), el("b", { "aria-hidden": "true" }, String(picture.number)));
+    }, el("img", { src: smallUrl(picture.sha256), alt: "", loading: "lazy", class: picture.covered ? "covered" : null }), el("b", { "aria-hidden": "true" }, String(picture.number)));
     node.style.left = `${here.x}px`;
     node.style.top = `${here.y}px`;
     plot.append(node);
