@@ -14,10 +14,11 @@ from handlers.brainstorm.model import Card, RoundPart
 from handlers.english import alt_text, round_head, votes_told
 from handlers.errors import StoreError, UserError
 from handlers.export_parts import media_type
-from handlers.model import Answer, CommandCall, File, Picture, Role, Tally, ThreadKey
+from handlers.model import Answer, CommandCall, File, Picture, Tally, ThreadKey, Turn
 from handlers.ports import Store
 from handlers.presentation import round_of
 from handlers.services import Services
+from handlers.unnamed import is_anonymous
 from imaging.errors import BadPicture
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ SHOWN = 48
 """Pictures on a board that is one picture."""
 REMEMBERED = 4000
 """Pictures of which it is kept what they look like."""
-UNLIKE = MOST
-"""The group of pictures that cannot be read."""
 NOT_THERE = "That picture is not on the board any more."
 
 
@@ -51,7 +50,7 @@ class Pinned:
     """None: not told, while the vote of an anonymous round is open."""
     winner: bool = False
     person: str | None = None
-    """Whom it was made for; None where that is not told."""
+    """Whom it was made for; None in a thread with an anonymous brainstorm."""
     group: int | None = None
     """Pictures that are alike have the same."""
 
@@ -61,6 +60,7 @@ class Board:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._comparing = asyncio.Lock()
         self._glances: OrderedDict[str, Glance | None] = OrderedDict()
 
     async def pinned(self, thread: ThreadKey, *, alike: bool = False) -> tuple[Pinned, ...]:
@@ -71,12 +71,14 @@ class Board:
         """
         pictures = {picture.number: picture for picture in await self._store.gallery(thread, limit=MOST)}
         votes = await self._store.votes(thread)
-        ideas = await self._ideas(thread)
+        turns = await self._store.turns(thread, limit=MOST)
+        ideas, named = _ideas(turns), not is_anonymous(turns)
         order = [number for number in await self._store.board(thread) if number in pictures]
-        cards = tuple(_pinned(pictures[number], ideas.get(number), votes.get(number)) for number in order)
+        cards = tuple(_pinned(pictures[number], ideas.get(number), votes.get(number), named) for number in order)
         if not alike:
             return cards
-        groups = await self._groups([card.picture for card in cards])
+        async with self._comparing:  # who asks again meanwhile finds it done
+            groups = await self._groups([card.picture for card in cards])
         return tuple(replace(card, group=group) for card, group in zip(cards, groups, strict=True))
 
     async def move(self, thread: ThreadKey, number: int, before: int | None) -> None:
@@ -88,22 +90,13 @@ class Board:
         if not await self._store.move(thread, number, before):
             raise UserError(NOT_THERE)
 
-    async def _ideas(self, thread: ThreadKey) -> Mapping[int, tuple[RoundPart, Card]]:
-        """The rounds' ideas by the numbers of their pictures."""
-        found: dict[int, tuple[RoundPart, Card]] = {}
-        for turn in await self._store.turns(thread, limit=MOST):
-            round = round_of(turn.parts) if turn.role is Role.ASSISTANT else None
-            if round is not None:
-                found |= {card.picture: (round, card) for card in round.cards}
-        return found
-
     async def _groups(self, pictures: Sequence[Picture]) -> list[int]:
         """Which are alike; what cannot be read is like nothing."""
         from imaging.likeness import glance, groups  # decoders are loaded by the first picture only
 
         glances = [await self._glance(picture, glance) for picture in pictures]
         known = iter(groups([each for each in glances if each is not None]))
-        return [UNLIKE if each is None else next(known) for each in glances]
+        return [MOST + at if each is None else next(known) for at, each in enumerate(glances)]
 
     async def _glance(self, picture: Picture, glance: Callable[[bytes], Glance]) -> Glance | None:
         if picture.sha256 not in self._glances:
@@ -118,14 +111,19 @@ class Board:
         return self._glances[picture.sha256]
 
 
-def _pinned(picture: Picture, idea: tuple[RoundPart, Card] | None, tally: Tally | None) -> Pinned:
-    alt = alt_text(picture.description, picture.operation)
+def _ideas(turns: Sequence[Turn]) -> Mapping[int, tuple[RoundPart, Card]]:
+    """The ideas of the rounds that answers show, by the numbers of their pictures."""
+    rounds = filter(None, (round_of(turn.parts) for turn in turns))
+    return {card.picture: (round, card) for round in rounds for card in round.cards}
+
+
+def _pinned(picture: Picture, idea: tuple[RoundPart, Card] | None, tally: Tally | None, named: bool) -> Pinned:
+    alt, person = alt_text(picture.description, picture.operation), picture.person.name if named else None
     if idea is None:
         up = 0 if tally is None else tally.up
-        return Pinned(picture, picture.description, alt=alt, votes=up, person=picture.person.name)
+        return Pinned(picture, picture.description, alt=alt, votes=up, person=person)
     round, card = idea
-    name = None if round.anonymous else picture.person.name
-    return Pinned(picture, card.title, card.why, alt, round_head(round), card.votes, card.winner, name)
+    return Pinned(picture, card.title, card.why, alt, round_head(round), card.votes, card.winner, person)
 
 
 def nowhere(thread: ThreadKey) -> str:
