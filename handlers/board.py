@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST = 1000
-"""Pictures on a board, the newest turns of a thread that are looked through for rounds."""
+"""Pictures on a board."""
 SHOWN = 48
 """Pictures on a board that is one picture."""
 REMEMBERED = 4000
@@ -71,7 +71,7 @@ class Board:
         """
         pictures = {picture.number: picture for picture in await self._store.gallery(thread, limit=MOST)}
         votes = await self._store.votes(thread)
-        turns = await self._store.turns(thread, limit=MOST)
+        turns = await self._store.turns(thread)  # all of them: an old brainstorm may have been anonymous
         ideas, named = _ideas(turns), not is_anonymous(turns)
         order = [number for number in await self._store.board(thread) if number in pictures]
         cards = tuple(_pinned(pictures[number], ideas.get(number), votes.get(number), named) for number in order)

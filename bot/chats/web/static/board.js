@@ -10,8 +10,8 @@ const SORTS = {
 };
 const GROUPS = { none: "Not grouped", round: "By round", alike: "By likeness" };
 const EVERYBODY = "Everybody";
-/** So long it is waited for more to come before the board is read anew. */
-const CALM_MS = 300;
+/** Between something that happens and the board that shows it: what happens together is read together. */
+const PACE_MS = 300;
 
 const choice = (label, choices, onchange) => {
   const select = el("select", { class: "pill", "aria-label": label, onchange: () => onchange(select.value) });
@@ -103,7 +103,7 @@ export class BoardView {
   heard(message) {
     if (!this.open) return;
     if (message.type === "board") this.#put(message.order);
-    else if (["snapshot", "pictures", "redrawn", "reply"].includes(message.type)) { clearTimeout(this.waiting); this.waiting = setTimeout(() => this.refresh(), CALM_MS); }
+    else if (["snapshot", "pictures", "redrawn"].includes(message.type) || message.turn?.final) this.waiting ||= setTimeout(() => { this.waiting = null; if (this.open) this.refresh(); }, PACE_MS);
   }
 
   async refresh() {
