@@ -116,7 +116,7 @@ class Desk:
         notices = Notices(self.services, chats)
         showing = Showing(store, chats, self._runs)
         self._watching = Watching(store, showing, self._runs, clock)
-        drawing = Drawing(self.services, self._watching.arm, clock)
+        drawing = Drawing(self.services, self._watching.settled, clock)
         self._answering = Answering(self.services, chats, self._runs, notices, drawing, clock)
         self._tasks = Tasks()
         reporting = Reporting(self.services, chats, notices, showing, self._tasks.spawn, clock)

@@ -35,11 +35,11 @@ BROKE = "Something went wrong with this round; begin again with /brainstorm."
 class Drawing:
     """Draws the rounds."""
 
-    def __init__(self, services: Services, opened: Callable[[Round], None], clock: Callable[[], datetime]) -> None:
-        """`opened` is told of each round whose vote has begun."""
+    def __init__(self, services: Services, settled: Callable[[Round], None], clock: Callable[[], datetime]) -> None:
+        """`settled` is told of each round whose drafts are there."""
         self._services = services
         self._store = services.store
-        self._opened = opened
+        self._settled = settled
         self._clock = clock
         self._planner = Planner(services)
 
@@ -169,5 +169,4 @@ class Drawing:
         if done is None:
             return
         run.assembly.put_round(voting.shown(done[0]))
-        if done[0].part.phase is Phase.OPEN:
-            self._opened(done[0])
+        self._settled(done[0])

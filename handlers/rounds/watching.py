@@ -51,6 +51,26 @@ class Watching:
         for round in rounds:
             if round.part.phase in (Phase.OPEN, Phase.CLOSED):
                 self.soon(round)
+            self._followed(round)
+
+    def settled(self, round: Round) -> None:
+        """Its drafts are there: its vote begins, or it is the end."""
+        self.arm(round)
+        self._followed(round)
+
+    def _followed(self, round: Round) -> None:
+        """Have people see that the round before this one is over; a program may have died before they did."""
+        if round.before is not None:
+            self._tasks.spawn(self._show_over(round.before), f"show round {round.before} over")
+
+    async def _show_over(self, turn: str) -> None:
+        try:
+            old = await self._store.round(turn)
+        except UserError as error:
+            log.warning("round %s could not be shown once more: %s", turn, error)
+            return
+        if old is not None:
+            self.soon(old)
 
     def soon(self, round: Round) -> None:
         """Have people see the round as it stands now, and have it close in time."""

@@ -14,9 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from tests.peers.discord_rest import NAMES, TOKEN, Fault, Rest
-from tests.peers.discord_shapes import ANN, APP, BEN, BOT, CHANNEL, DIRECT, GUILD, Json
+from tests.peers.discord_shapes import ANN, APP, BEN, BOT, CHANNEL, CLEO, DIRECT, GUILD, Json
 
-__all__ = ["ANN", "APP", "BEN", "BOT", "CHANNEL", "DIRECT", "GUILD", "TOKEN", "DiscordPeer", "Json"]
+__all__ = ["ANN", "APP", "BEN", "BOT", "CHANNEL", "CLEO", "DIRECT", "GUILD", "TOKEN", "DiscordPeer", "Json"]
 
 
 class DiscordPeer(Rest):

@@ -18,6 +18,7 @@ from tests.peers.discord_shapes import (
     BEN,
     BOT,
     CHANNEL,
+    CLEO,
     DIRECT,
     EVERYTHING,
     GUILD,
@@ -29,7 +30,7 @@ from tests.peers.discord_shapes import (
 )
 
 TOKEN = "right-token"
-NAMES = {ANN: "ann", BEN: "ben"}
+NAMES = {ANN: "ann", BEN: "ben", CLEO: "cleo"}
 UPLOAD_LIMIT = 10 * 2**20
 
 

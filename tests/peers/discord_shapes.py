@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-APP, BOT, GUILD, CHANNEL, ANN, BEN, DIRECT = "1000", "1000", "2000", "3000", "4000", "4001", "5000"
+APP, BOT, GUILD, CHANNEL, DIRECT = "1000", "1000", "2000", "3000", "5000"
+ANN, BEN, CLEO = "4000", "4001", "4002"
 """Of the application, its bot, one server, its text channel, two people, and Ann's direct messages."""
 COMPONENTS_V2 = 1 << 15
 EVERYTHING = (1 << 50) - 1

@@ -25,10 +25,11 @@ ANSWER = ("Here it is: ", '<image id="1"> a red balloon in the snow </image>', "
 class Serve:
     """The program and the peers it talks to; `start` again after `kill` is a restart over the same home."""
 
-    def __init__(self, discord: DiscordPeer, llm: OpenAIPeer, home: Path) -> None:
+    def __init__(self, discord: DiscordPeer, llm: OpenAIPeer, home: Path, **settings: str) -> None:
         self.discord = discord
         self.llm = llm
         self._home = home
+        self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -40,6 +41,7 @@ class Serve:
             "LLM_BASE_URL": self.llm.base_url,
             "HOME": str(self._home),
             "WEB_PORT": "0",
+            **self._settings,
         }
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("EASEL_")}
         env = inherited | {f"EASEL_{key}": value for key, value in settings.items()}
@@ -69,11 +71,11 @@ class Serve:
 
 
 @asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[Serve]:
+async def serving(home: Path, **settings: str) -> AsyncIterator[Serve]:
     discord = DiscordPeer()
     await discord.start()
     async with OpenAIPeer() as llm:
-        serve = Serve(discord, llm, home)
+        serve = Serve(discord, llm, home, **settings)
         try:
             await serve.start()
             yield serve

@@ -212,3 +212,15 @@ async def test_a_restart_in_mid_round_ends_with_an_open_vote(storm: Brainstorm, 
     assert len(part.cards) == 4
     assert len(pictures(world.chat.last)) == 4
     assert "lost" not in words(world.chat.last)
+
+
+async def test_a_kill_before_people_saw_that_a_round_is_over_is_made_good(storm: Brainstorm) -> None:
+    first = await storm.begin()
+    await storm.press(Action.DOT, 1)
+    await storm.press(Action.CLOSE, 1)
+    storm.world.model.scripts.append(directions(4, 4))
+    await storm.press(Action.NEXT, 1)
+    await storm.world.restart()
+    storm.world.chat.redrawn.clear()
+    await storm.world.desk.resume(storm.world.chat)
+    await until(lambda: first.turn in [turn for turn, _ in storm.world.chat.redrawn])
