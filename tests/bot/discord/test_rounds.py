@@ -242,16 +242,16 @@ async def posted(peer: DiscordPeer, process: Process, *, votes: int = 0) -> Thre
     return key
 
 
-def parts_of(process: Process, key: ThreadKey, votes: int) -> tuple[ReplyPart, ...]:
+def parts_of(process: Process, key: ThreadKey, votes: int, phase: Phase = Phase.OPEN) -> tuple[ReplyPart, ...]:
     drafts = {n: ready(n, process.store.add(key, n, f"draft {n}", turn="turn-r"), f"draft {n}") for n in (1, 2, 3)}
-    return shown(3, votes=votes, drafts=drafts)
+    return shown(3, phase, votes=votes, drafts=drafts)
 
 
-async def redraw(process: Process, key: ThreadKey, votes: int) -> None:
+async def redraw(process: Process, key: ThreadKey, votes: int, phase: Phase = Phase.OPEN) -> None:
     turn = process.store.turns_["turn-r"]
     process.store.turns_["turn-r"] = turn = type(turn)(
         turn.id, turn.thread, turn.index, turn.role, None, "", turn.created,
-        parts=parts_of(process, key, votes), post=turn.post,
+        parts=parts_of(process, key, votes, phase), post=turn.post,
     )  # fmt: skip
     await process.chat.redraw(turn, {})
 
@@ -293,6 +293,37 @@ async def test_a_round_too_old_to_be_edited_goes_on_in_one_new_message_even_afte
         assert len(after["attachments"]) == 3
     finally:
         await second.chat.stop()
+
+
+def edits(peer: DiscordPeer) -> int:
+    return sum(method == "PATCH" and "/messages/" in path for method, path in peer.requests)
+
+
+async def test_what_is_shown_already_costs_no_edit_after_a_restart(peer: DiscordPeer, process: Process) -> None:
+    key = await posted(peer, process)
+    await redraw(process, key, 1)
+    await process.chat.stop()
+    second = Process(peer, process)
+    await second.start()
+    try:
+        before = edits(peer)
+        await redraw(second, key, 1)
+        assert edits(peer) == before
+        await redraw(second, key, 2)
+        assert edits(peer) == before + 1
+    finally:
+        await second.chat.stop()
+
+
+async def test_a_round_that_is_over_stays_where_it_is_when_it_is_too_old_to_be_edited(
+    peer: DiscordPeer, process: Process
+) -> None:
+    key = await posted(peer, process)
+    [old] = peer.said(key.thread)
+    peer.too_old.add(old["id"])
+    await redraw(process, key, 1, Phase.OVER)
+    [after] = peer.said(key.thread)
+    assert after["id"] == old["id"]
 
 
 async def test_a_round_whose_message_was_deleted_comes_again_once(peer: DiscordPeer, process: Process) -> None:

@@ -14,8 +14,10 @@ from datetime import timedelta
 
 import discord
 from discord.components import ActionRow, TextDisplay
+from discord.components import Button as ButtonComponent
 
 from bot.chats.discord.config import KeyValue
+from bot.chats.discord.files import attached
 from bot.chats.discord.outgoing.outlet import Outlet
 from bot.chats.discord.outgoing.views import Buttons, Menu, MessageView, Words
 from bot.chats.discord.trouble import FAILURES
@@ -95,6 +97,16 @@ def shows(message: discord.Message, view: MessageView) -> bool:
     """Whether the message says what the view says; a word about missing pictures may stand behind it."""
     wanted = _texts(view)
     return _texts_of(message)[: len(wanted)] == wanted
+
+
+def is_as(message: discord.Message, view: MessageView) -> bool:
+    """Whether the message shows just what the view does: words, buttons and what stands on them, pictures."""
+    labels = [button.label for block in view.blocks if isinstance(block, Buttons) for button in block.items]
+    rows = [component for component in message.components if isinstance(component, ActionRow)]
+    found = [child.label for row in rows for child in row.children if isinstance(child, ButtonComponent)]
+    files = sorted(attachment.filename.rpartition(".")[0] for attachment in attached(message))
+    same = _texts_of(message) == _texts(view) and _ids_of(message) == _ids(view) and found == labels
+    return same and files == sorted(shown.file.rpartition(".")[0] for shown in view.pictures)
 
 
 def _digest(texts: Sequence[Sequence[str]], ids: Sequence[str]) -> str:

@@ -18,15 +18,16 @@ from bot.chats.discord.files import attached
 from bot.chats.discord.outgoing.covers import Covers
 from bot.chats.discord.outgoing.layout import laid_out
 from bot.chats.discord.outgoing.media import Media, Unfitting
-from bot.chats.discord.outgoing.outbox import Outbox, shows
+from bot.chats.discord.outgoing.outbox import Outbox, is_as, shows
 from bot.chats.discord.outgoing.outlet import Outlet
 from bot.chats.discord.outgoing.pace import Pace
 from bot.chats.discord.outgoing.render import NOTHING_GONE, fitted, render
 from bot.chats.discord.outgoing.views import Gallery, MessageView, Words
 from bot.chats.discord.trouble import ATTEMPTS, FAILURES, Trouble, persist, trouble, why
+from handlers.brainstorm.model import Phase
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
-from handlers.presentation import Why
+from handlers.presentation import Why, round_of
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,11 @@ class _Message:
     view: MessageView | None = None
     attachments: dict[str, discord.Attachment] = field(default_factory=dict)
     """By the stem of the file's name."""
+    found: discord.Message | None = None
+    """As it was when it was taken up; None once it was changed."""
+
+    def shows(self, view: MessageView) -> bool:
+        return is_as(self.found, view) if self.found is not None else self.view == view
 
 
 class DiscordPost:
@@ -85,6 +91,7 @@ class DiscordPost:
         self._previews: dict[str, bytes] = {}
         self._previewed = float("-inf")
         self._without_files = False
+        self._stays = False
         self._edits_take_files = True
         """Discord has refused files in an edit of an interaction's messages: they come in new messages then."""
         self._largest = 0
@@ -111,6 +118,9 @@ class DiscordPost:
     async def redraw(self, reply: Reply, gone: Mapping[int, Why]) -> None:
         """Show a finished answer again without the pictures that are gone, and with all others."""
         self._outbox.finished = True
+        shown = round_of(reply.parts)
+        # A round that is over must not come again below the one that followed it: its old buttons say that it is over.
+        self._stays = shown is not None and shown.phase is Phase.OVER
         async with self._lock:
             await self._bring(reply, last=True, gone=gone)
 
@@ -198,7 +208,8 @@ class DiscordPost:
         messages = []
         for id in filter(str.isdigit, known.split(",")):
             try:
-                messages.append(_read(await self._outlet.fetch(int(id))))
+                found = await self._outlet.fetch(int(id))
+                messages.append(replace(_read(found), found=found))
             except discord.NotFound as error:
                 if trouble(error) is not Trouble.MESSAGE_DELETED:
                     raise
@@ -210,7 +221,7 @@ class DiscordPost:
     async def _place(self, index: int, view: MessageView) -> None:
         """Make the message number `index` of the answer show `view`."""
         message = self._messages[index] if index < len(self._messages) else None
-        if message is not None and message.view == view:
+        if message is not None and message.shows(view):
             return
         if message is None:
             await self._send(index, view, after=0)
@@ -226,6 +237,8 @@ class DiscordPost:
                 case Trouble.ARCHIVED:
                     await self._outlet.unarchive()
                     await self._change(message, view)
+                case Trouble.TOO_OLD if self._stays:
+                    log.info("answer %s stays as it was shown: %s", self._turn, error)
                 case Trouble.TOO_OLD:
                     await self._anew(index, view, message)
                 case Trouble.MESSAGE_DELETED:
@@ -268,7 +281,7 @@ class DiscordPost:
                 return await self._outlet.edit(message.id, components, [*kept, *files])
 
         edited = _read(await self._fitting(view, edit))
-        message.view, message.attachments = view, edited.attachments
+        message.view, message.attachments, message.found = view, edited.attachments, None
 
     async def _fitting(self, view: MessageView, act: _Act) -> discord.Message:
         """Do `act` with the pictures as they are, else smaller, else without them and a word about it."""
