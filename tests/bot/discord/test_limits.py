@@ -76,6 +76,7 @@ async def test_an_answer_that_went_on_in_a_new_message_is_found_there_after_a_re
     [moved] = peer.said(key.thread)
     await process.chat.stop()
     second = Process(peer, process)
+    second.handlers.parts = ()  # what it catches up with was answered before
     await second.start()
     await second.done("discord resume")
     try:
