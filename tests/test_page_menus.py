@@ -234,3 +234,27 @@ async def test_pictures_reserve_their_place(visit: Visit) -> None:
     await page.wait_for_timeout(100)
     assert before == await page.evaluate(SHAPES) == shapes
     assert sum(await page.evaluate("window.shifts")) < 0.01
+
+
+HEIGHTS = "() => [...document.querySelectorAll('.card')].map(card => card.getBoundingClientRect().height)"
+
+
+async def test_nothing_moves_when_a_picture_is_there(visit: Visit) -> None:
+    page = await visit.open(height=2000)
+    for width in (1280, 640, 390):
+        await page.set_viewport_size({"width": width, "height": 2000})
+        await page.locator("#new-thread").evaluate("button => button.click()")
+        await holds(page, "!document.querySelector('.card')")
+        visit.site.pictures.held = True
+        await visit.say(page, "two, please", two())
+        await page.locator(".card.waiting").nth(1).wait_for()
+        await page.wait_for_timeout(300)
+        await page.evaluate(SHIFTS)
+        await page.evaluate("window.shifts = []")
+        before = await page.evaluate(HEIGHTS)
+        visit.site.pictures.held = False
+        await visit.site.pictures.complete_all()
+        await page.locator(".card button.frame img").nth(1).wait_for()
+        await page.wait_for_timeout(100)
+        assert await page.evaluate(HEIGHTS) == before
+        assert sum(await page.evaluate("window.shifts")) < 0.01
