@@ -173,6 +173,16 @@ async def test_where_replies_are_the_session_a_command_means_the_latest(world: W
     assert world.handlers.called[0].in_thread
 
 
+async def test_a_picture_for_all_is_posted_for_all(world: World) -> None:
+    thread = await world.begin()
+    file = File("board.png", "image/png", png(1), "The board: #1 a fox")
+    world.handlers.answer = Answer("The board of this thread.", (file,), private=False)
+    await world.ann.slash(thread, "board")
+    posted = thread.last_message
+    assert posted.content == "-# **Ann** · The board of this thread."
+    assert [(each.filename, each.description) for each in posted.attachments] == [("board.png", file.alt)]
+
+
 async def test_what_concerns_all_is_said_to_all_with_who_did_it(world: World) -> None:
     thread = await world.begin()
     world.handlers.answer = Answer("From now on in this thread: size: wide.", private=False)

@@ -6,6 +6,7 @@ import pytest
 
 from handlers.model import Answer, File
 from tests.bot.slack.conftest import World, slash
+from tests.fakes import png
 from tests.peers.slack_socket import TEAM
 
 
@@ -104,6 +105,21 @@ async def test_files_of_an_answer_come_in_a_direct_message_without_another_permi
     assert next(iter(world.peer.files.values())).data == b"zip"
     assert "direct message" in world.peer.ephemeral[0]["text"]
     assert not world.peer.called("conversations.open")
+
+
+async def test_a_picture_for_all_is_posted_in_the_thread(world: World) -> None:
+    await world.mention()
+    file = File("board.png", "image/png", png(1), "The board: #1 a fox")
+    world.handlers.answer = Answer("The board of this thread.", (file,), private=False)
+    await world.peer.send("slash_commands", slash("board"))
+    await world.peer.until(lambda: any(m.get("files") for m in world.peer.messages))
+    await world.peer.until(lambda: any(m["text"] == "The board of this thread." for m in world.peer.messages))
+    (posted,) = (m for m in world.peer.messages if m.get("files"))
+    (said,) = (m for m in world.peer.messages if m["text"] == "The board of this thread.")
+    assert posted["channel"] == said["channel"] == "C1"
+    assert posted["thread_ts"] == said["thread_ts"]
+    assert posted["thread_ts"]
+    assert not [m for m in world.peer.messages if m["channel"] == "DU1"]
 
 
 async def test_a_channel_where_the_bot_may_not_post_says_what_to_do(world: World) -> None:

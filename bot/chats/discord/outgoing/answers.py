@@ -82,11 +82,13 @@ class Answers:
 
         `here`: the bot is a member there, so it can post.
         """
-        if here and not answer.private and not answer.files and interaction.channel_id is not None:
+        if here and not answer.private and interaction.channel_id is not None:
             channel = self._client.get_partial_messageable(interaction.channel_id)
             words = f"-# **{plain(interaction.user.display_name)}** · {guarded(answer.text)}"
             try:
-                await channel.send(shorten(words, MAX_CONTENT), allowed_mentions=NO_MENTIONS)
+                files, problems = await self._fitting(answer.files, upload_limit(interaction))
+                told = shorten(words, MAX_CONTENT) if not problems else "\n".join([shorten(words, 1000), *problems])
+                await channel.send(told[:MAX_CONTENT], files=files[:MAX_FILES], allowed_mentions=NO_MENTIONS)
                 await interaction.delete_original_response()
             except FAILURES as error:
                 log.info("an answer to all could not be posted in channel %s: %s", interaction.channel_id, error)

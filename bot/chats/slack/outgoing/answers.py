@@ -102,10 +102,10 @@ class Answers:
             await self.tell(thread, person, text, response_url)
 
     async def _hand_over(self, thread: ThreadKey, person: Person, answer: Answer) -> str:
-        """Files go where only the asker sees them. Returns what is left to say where they asked."""
+        """Files of a private answer go where only the asker sees them. Returns what is left to say where they asked."""
         client = await self._clients.of(thread.tenant)
         uploads = [_upload(file) for file in answer.files]
-        if thread.channel.startswith("D"):
+        if thread.channel.startswith("D") or not answer.private:
             await share(client, thread.channel, uploads, ids.thread_ts(thread.thread))
             return answer.text
         # Posting to a person's id opens the conversation and names it; no further permission is needed for that.
