@@ -291,9 +291,8 @@ class WebChat:
         assert self._handlers is not None
         answer = await self._handlers.press(press)
         if press.action is Action.DOT:
-            self.hub.publish(
-                press.thread.thread, "mine", await self.mine(press.thread, press.person), person=press.person.id
-            )
+            mine = await self.mine(press.thread, press.person)
+            self.hub.publish(press.thread.thread, "mine", mine, person=press.person.id, later=False)
         await self.publish_pictures(press.thread)
         return answer
 

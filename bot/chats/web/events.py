@@ -130,14 +130,17 @@ class Hub:
             self._live.setdefault(thread, {})[turn] = message
         self.publish(thread, f"reply/{turn}", message)
 
-    def publish(self, thread: str, key: str, message: Message, *, person: str | None = None) -> None:
-        """Tell everyone who has the thread open (or only `person`, who is told later where they have not)."""
+    def publish(
+        self, thread: str, key: str, message: Message, *, person: str | None = None, later: bool = True
+    ) -> None:
+        """Tell everyone who has the thread open, or only `person`, who is told `later` where they have not: except what
+        a snapshot has."""
         reached = False
         for subscriber in self._subscribers.get(thread, ()):
             if person is None or subscriber.person == person:
                 subscriber.put(key, message)
                 reached = True
-        if person is not None and not reached:
+        if person is not None and later and not reached:
             self._missed.keep(thread, person, key, message)
 
     def notice(self, thread: str, person: str | None, sentence: str, event: str | None) -> None:

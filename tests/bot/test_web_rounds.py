@@ -1,0 +1,71 @@
+"""Rounds of brainstorms by the page's routes: what everybody is told, and what one person alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.bot.web_site import THREAD, Site
+from tests.handlers.brainstorm.rounds import directions
+
+GUEST = {"X-Real-IP": "192.0.2.7"}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    made = Site(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def begun(site: Site, **arguments: Any) -> None:
+    """A brainstorm of the host whose vote is open."""
+    site.model.scripts.append(directions())
+    body = {"name": "brainstorm", "arguments": {"topic": "mascots", **arguments}}
+    async with site.browser.post(f"/api/threads/{THREAD}/command", json=body) as answer:
+        assert answer.status == 200
+    async with asyncio.timeout(20):
+        async for message in site.follow():
+            turns = message.get("turns") or [message.get("turn") or {"parts": ()}]
+            if any(part.get("phase") == "open" for turn in turns for part in turn["parts"]):
+                return
+
+
+async def snapshot(site: Site, **headers: str) -> dict[str, Any]:
+    async for message in site.follow(**headers):
+        return message
+    raise AssertionError("the stream ended")
+
+
+async def dot(site: Site, picture: int, **headers: str) -> str:
+    body = {"action": "dot", "picture": picture}
+    async with site.browser.post(f"/api/threads/{THREAD}/press", json=body, headers=headers) as answer:
+        return str((await answer.json())["text"])
+
+
+async def test_own_votes_are_told_to_oneself_alone_also_where_votes_are_anonymous(site: Site) -> None:
+    await begun(site, anonymous="yes")
+    assert "counts" in await dot(site, 2)
+    mine = await snapshot(site)
+    assert (mine["dots"], mine["leads"]) == ([2], True)
+    stranger = Site(site.home)
+    stranger.page = site.page
+    async with aiohttp.ClientSession(site.page.url, headers={"X-Easel": "1", **GUEST}) as other:
+        stranger.browser = other
+        theirs = await snapshot(stranger)
+    assert (theirs["dots"], theirs["leads"]) == ([], False)
+    cards = theirs["turns"][-1]["parts"][-1]["cards"]
+    assert {card["votes"] for card in cards} == {None}
+
+
+async def test_what_was_one_s_own_once_is_not_told_later(site: Site) -> None:
+    await begun(site)
+    await dot(site, 1)
+    me = (await snapshot(site))["me"]
+    assert site.chat.hub.subscribe(THREAD, me).take() == []
