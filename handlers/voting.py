@@ -6,7 +6,7 @@ The store runs a step inside one transaction (`handlers.ports.Store.change_round
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -107,12 +107,15 @@ def with_cards(of: Round, cards: tuple[Card, ...], remarks: tuple[str, ...], too
     return replace(of, part=part)
 
 
-def drawn(of: Round, failed: Mapping[int, str], now: datetime, *, sentence: str = "") -> Round:
+def drawn(
+    of: Round, failed: Mapping[int, str], now: datetime, *, sentence: str = "", alike: Sequence[int] = ()
+) -> Round:
     """All drafts have their end: the vote opens with those that are there.
 
     Args:
         failed: Why there is no draft, by card.
         sentence: What is said where there is no card at all.
+        alike: Cards whose drafts look the same.
     """
     part = of.part
     if part.phase not in (Phase.THINKING, Phase.DRAWING):
@@ -127,6 +130,7 @@ def drawn(of: Round, failed: Mapping[int, str], now: datetime, *, sentence: str 
     if len(missing) == len(part.cards):
         return replace(of, part=replace(part, phase=Phase.CLOSED, remarks=(*part.remarks, words.ALL_FAILED)))
     remark = (words.missing(missing),) if missing else ()
+    remark = (*remark, words.alike(alike)) if len(alike) > 1 else remark
     part = replace(part, phase=Phase.OPEN, closes=_closes(of, now), remarks=(*part.remarks, *remark))
     return replace(of, part=part)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging.model import Vocabulary
+from imaging.words import split_words
 from prompts.directions import Direction, cut
 from prompts.nearest import into_vocabulary
 
@@ -131,7 +132,7 @@ def twisted(
     if vocabulary is None or not vocabulary.things:
         change = " ".join(told.split())[:200] or f"{chance.choice(MOODS)}, {chance.choice(SETTINGS)}"
         return Direction(cut(f"{title}, changed", 40), cut(f"Changed: {change}.", 200), f"{description}, {change}")
-    heard = f" {into_vocabulary(told, vocabulary).text if told else ''} "
+    heard = f" {' '.join(split_words(told))} {into_vocabulary(told, vocabulary).text if told else ''} "
     scene = _Scene.of(description, vocabulary)
     places = [place for place in vocabulary.backgrounds if not place.endswith("background")]
     place = next((one for one in vocabulary.backgrounds if f" {one} " in heard), None)

@@ -73,6 +73,10 @@ def missing(pictures: Sequence[int]) -> str:
     return f"{numbers(pictures)} could not be drawn and cannot be voted for."
 
 
+def alike(pictures: Sequence[int]) -> str:
+    return f"{numbers(pictures)} were drawn alike; say in the thread what should set them apart."
+
+
 def tie(pictures: Sequence[int], count: int) -> str:
     each = "both" if len(pictures) == 2 else "all"
     return f"A tie: {numbers(pictures)} {each} have {votes(count)}; I do not decide it by chance."

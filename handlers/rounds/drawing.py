@@ -6,11 +6,13 @@ earlier program left open is taken up with the answer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
+from itertools import combinations
 
 from handlers import voting
 from handlers.brainstorm import words
@@ -29,6 +31,8 @@ from handlers.voting import Round
 log = logging.getLogger(__name__)
 
 SHORTENED = f"The topic was longer than {MAX_TOPIC} characters; its beginning is what counts."
+SAME = 10.0
+"""So far apart (`imaging.likeness.apart`) are two drafts that look the same."""
 BROKE = "Something went wrong with this round; begin again with /brainstorm."
 
 
@@ -132,6 +136,19 @@ class Drawing:
                 run.slots.start(job, share)
         run.assembly.show()
 
+    async def _alike(self, run: Run) -> tuple[int, ...]:
+        """Ideas that were drawn nearly as another one was, with that one; changes of a picture are meant to be."""
+        numbers, files = [], []
+        for part in run.assembly.slots():
+            if part.sha256 is not None and not part.parents:
+                try:
+                    files.append(await self._store.picture_bytes(part.sha256))
+                    numbers.append(part.number)
+                except UserError as error:
+                    log.warning("picture %d is not compared: %s", part.number, error)
+        pairs = await asyncio.to_thread(_repeats, files)
+        return tuple(sorted({numbers[at] for pair in pairs for at in pair}))
+
     async def _order(
         self, run: Run, making: Making, items: Sequence[Item], remarks: list[str], stack: AsyncExitStack
     ) -> list[tuple[Order, Item]]:
@@ -164,9 +181,22 @@ class Drawing:
             part.number: part.sentence or "" for part in run.assembly.slots() if part.state is not SlotState.READY
         }
         sentence = words.STOPPED if run.stopped_by is not None else ""
-        step = partial(voting.drawn, failed=failed, now=self._clock(), sentence=sentence)
+        alike = await self._alike(run)
+        step = partial(voting.drawn, failed=failed, now=self._clock(), sentence=sentence, alike=alike)
         done = await self._store.step_round(run.assembly.turn.id, None, lambda round: (step(round), ""))
         if done is None:
             return
         run.assembly.put_round(voting.shown(done[0]))
         self._settled(done[0])
+
+
+def _repeats(files: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Which of these pictures look the same at a first glance, in pairs."""
+    from imaging.likeness import apart, glance  # decoders are loaded by the first picture only
+
+    try:
+        glances = [glance(data) for data in files]
+    except OSError:
+        return []
+    pairs = combinations(range(len(glances)), 2)
+    return [(one, other) for one, other in pairs if apart(glances[one], glances[other]) < SAME]

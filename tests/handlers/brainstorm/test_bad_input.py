@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,8 @@ from handlers.errors import Declined, LanguageModelError
 from handlers.model import Action, Reply
 from handlers.ports import ChatUnavailable
 from handlers.presentation import round_of
-from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures, words
+from imaging.model import Recipe, RenderedPicture
+from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures, png, rendered, words
 from tests.handlers.brainstorm.rounds import Brainstorm, directions
 from tests.waiting import until
 
@@ -244,3 +246,14 @@ async def test_votes_of_who_is_forgotten_do_not_count(storm: Brainstorm) -> None
     await storm.press(Action.DOT, 1)
     await storm.command("forget", BEN, confirm="yes")
     assert (await storm.votes())[1] == 1
+
+
+async def test_drafts_that_look_the_same_are_told(storm: Brainstorm, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = iter([200, 200, 90_000, 9_000_000])
+    real = rendered
+
+    def drawn(recipe: Recipe) -> RenderedPicture:
+        return replace(real(recipe), data=png(next(colours)))
+
+    monkeypatch.setattr("tests.fakes.rendered", drawn)
+    assert "#1 and #2 were drawn alike" in shown(await storm.begin()).remarks[-1]
