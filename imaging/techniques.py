@@ -79,3 +79,8 @@ class Technique(StrEnum):
 def techniques(needs: str = "") -> frozenset[Technique]:
     """Those that take these weights besides a checkpoint's own; by default those that every checkpoint can do."""
     return frozenset(technique for technique in Technique if technique.traits.needs == needs)
+
+
+def denoising_strength(strength: float) -> float:
+    """Image-to-image: the share of the schedule that is run, 0.2 (strength 1: all of the parent is kept) to 0.95."""
+    return round(0.95 - 0.75 * strength, 3)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imaging.controls.control import Control, Making, Numbers
+from imaging.techniques import denoising_strength
 
 NUMBERS: Mapping[str, Numbers] = {"sdxl": {}}
 
 
 def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | str]:
-    """The share of the schedule that is run, 0.2 (all of the parent is kept) to 0.95."""
-    return {"denoising_strength": round(0.95 - 0.75 * strength, 3)}
+    """See `imaging.techniques.denoising_strength`."""
+    return {"denoising_strength": denoising_strength(strength)}
 
 
 def make(making: Making) -> tuple[Control, ...]:
