@@ -153,6 +153,13 @@ class Settings(BaseSettings):
     images_base_url: str = _group("Pictures", "OpenAI-compatible images endpoint (…/v1).", "")
     images_model: str = _group("Pictures", "The model's name at that endpoint; empty: one that it lists.", "")
     images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))
+    comfyui_url: str = _group("Pictures", "ComfyUI server (http://127.0.0.1:8188); docs/comfyui.md.", "")
+    comfyui_auth: SecretStr = _group(
+        "Pictures", "For a proxy before it: user:password, or a header (Authorization: Bearer KEY).", SecretStr("")
+    )
+    comfyui_workflow: str = _group("Pictures", "Workflow file (API format) that draws new pictures.", "")
+    comfyui_edit: str = _group("Pictures", "Workflow file that changes a picture; empty: edits are drawn anew.", "")
+    comfyui_refine: str = _group("Pictures", "Workflow file that makes it larger; empty: the one for edits.", "")
 
     mark_signature: bool = _group("Marking", "Pictures leave with signed Content Credentials (C2PA).", True)
     mark_watermark: bool = _group("Marking", "They leave with an invisible mark in the pixels.", True)
@@ -315,6 +322,7 @@ class Settings(BaseSettings):
     @field_validator(
         "llm_base_url",
         "images_base_url",
+        "comfyui_url",
         "moderation_base_url",
         "mark_timestamp_url",
         "discord_api_base",

@@ -38,6 +38,7 @@ ENGINES: Mapping[str, EngineRow] = {
         EngineRow("mini", "bundled", "mini"),
         EngineRow("sdxl", "checkpoint", "sdxl"),
         EngineRow("openai", "endpoint", "openai_images", address="images_base_url"),
+        EngineRow("comfyui", "workflows", "comfyui", address="comfyui_url"),
     )
 }
 
@@ -62,7 +63,7 @@ class EngineSpec:
 
 
 def names(quote: str = "") -> str:
-    """`mini, sdxl or openai`, each in these quotes."""
+    """`mini, sdxl, openai or comfyui`, each in these quotes."""
     *others, last = (f"{quote}{name}{quote}" for name in ENGINES)
     return f"{', '.join(others)} or {last}"
 
