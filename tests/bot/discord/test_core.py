@@ -256,6 +256,14 @@ async def test_an_export_is_a_file_and_forgetting_takes_ones_own_away(fox: Studi
     assert "1" not in [line.split(":")[0] for line in (await fox.command("ben", "gallery")).splitlines()]
 
 
+async def test_a_thread_can_be_had_as_a_pdf(fox: Studio) -> None:
+    result = await fox.people["ann"].slash(fox.thread, "export", format="pdf", each="4")
+    [file] = (result.response or result.followups[0]).attachments
+    assert file.filename.endswith(".pdf")
+    assert fox.env.backend.cdn.get(file.url).startswith(b"%PDF")
+    assert "Only a PDF" in await fox.command("ann", "export", format="slides", each="4")
+
+
 async def test_the_end_of_a_quota_says_when_it_renews(fox: Studio) -> None:
     assert "19 of 20 pictures a day left" in await fox.command("ann", "usage")
     for _ in range(5):

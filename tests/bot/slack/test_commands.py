@@ -85,6 +85,13 @@ async def test_what_concerns_all_is_said_in_the_thread_and_to_the_asker_where_th
     assert [m["text"] for m in world.peer.answers(thread)] == ["From now on in this thread: size: wide."]
 
 
+async def test_the_format_of_an_export_is_read_word_by_word(world: World) -> None:
+    await world.mention()
+    await world.peer.send("slash_commands", slash("export pdf 4"))
+    await world.until(lambda: bool(world.handlers.called))
+    assert world.handlers.called[0].arguments == {"format": "pdf", "each": "4"}
+
+
 async def test_settings_of_a_channel_are_said_in_the_channel(world: World) -> None:
     world.handlers.answer = Answer("From now on in this channel: size: wide.", private=False)
     await world.peer.send("slash_commands", slash("settings size:wide scope:channel"))
