@@ -208,7 +208,7 @@ class Run:
                 self._broke = True
                 if time.monotonic() - away > self._patience.away_s:
                     raise
-                await asyncio.sleep(self._patience.settle_s)
+                await asyncio.sleep(self._patience.backoff_s)
                 continue
             now = away = time.monotonic()
             if entry is not None:

@@ -87,6 +87,7 @@ class Server:
         self._client_id = client_id
         self._timeout_s = timeout_s
         self._client: aiohttp.ClientSession | None = None
+        self._away = False
 
     async def open(self) -> None:
         import aiohttp
@@ -223,11 +224,15 @@ class Server:
                     data += part
                     if len(data) > most:
                         raise ComfyRefused(TOO_MUCH)
+                self._away = False
                 return answer.status, bytes(data)
         except Moved as moved:
             return moved.status, b""
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            log.warning("ComfyUI cannot be asked for %s: %s", path.split("/")[1], _named(error))
+            # Once until it answers again: who waits for a restart asks every few seconds.
+            level = logging.DEBUG if self._away else logging.WARNING
+            log.log(level, "ComfyUI cannot be asked for %s: %s", path.split("/")[1], _named(error))
+            self._away = True
             raise Unreachable(UNREACHABLE) from error
 
     def _checked(self, status: int) -> None:

@@ -362,10 +362,14 @@ async def test_a_picture_of_which_nothing_is_heard_is_given_up_and_stopped(peer:
     assert peer.stopped == [peer.prompts[0].id]
 
 
-async def test_a_server_that_is_not_there_is_told_and_one_that_comes_back_draws(make: Made) -> None:
+async def test_a_server_that_is_not_there_is_told_and_stands_in_the_log_once(
+    make: Made, caplog: pytest.LogCaptureFixture
+) -> None:
     async with ComfyPeer() as gone:
         url = gone.url
-    done = await drawn(make(url=url))
+    with caplog.at_level(logging.WARNING):
+        done = await drawn(make(url=url))
+    assert caplog.text.count("ComfyUI cannot be asked") == 1
     assert "cannot be reached" in str(done.error)
     assert done.retryable
     assert url not in str(done.error)
