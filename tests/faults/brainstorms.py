@@ -204,9 +204,11 @@ class Table:
         missed: list[StrEnum] = []
         at = 0
         while at < kills or (missed and at < 2 * kills):
-            if not order:
-                order, missed = [*missed, *self._dice.sample(BEATS, len(BEATS))], []
-            moment = order.pop(0)
+            if at >= kills:
+                moment = missed.pop(0)
+            else:
+                order = order or self._dice.sample(BEATS, len(BEATS))
+                moment = order.pop()
             victim, skip = self._dice.choice(VICTIMS), self._dice.randint(0, 2)
             if moment in (Beat.CLOSED, Beat.FOLLOWED, Beat.FINISHED, Beat.OPENED):
                 skip = 0
@@ -214,8 +216,9 @@ class Table:
             came = await self.moments.at(moment, strike, skip=skip, timeout_s=PATIENCE_S)
             victim = easel.struck or victim
             self.verdict.kills[(moment if came else "at any time", victim)] += 1
-            if not came:
+            if not came and moment not in self.verdict.reached:
                 missed.append(moment)
+            missed = [one for one in missed if one not in self.verdict.reached]
             at += 1
             tell(f"{at} kills in brainstorms, {self.verdict.votes} votes")
             if victim is Victim.WORKER and easel.runs:
