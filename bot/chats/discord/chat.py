@@ -31,6 +31,7 @@ from bot.chats.discord.incoming.menus import Menus
 from bot.chats.discord.incoming.presses import Presses
 from bot.chats.discord.incoming.reactions import Reactions
 from bot.chats.discord.incoming.round_forms import RoundForms
+from bot.chats.discord.incoming.sight import Sight
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.outgoing.covers import Covers
 from bot.chats.discord.outgoing.layout import laid_out
@@ -82,6 +83,7 @@ class DiscordChat:
         self._without_commands: dict[int, str] = {}
         self._connection = Connection(config, self._new_client)
         self._members = Members(lambda: self.client)
+        self._sight = Sight(lambda: self.client, memory)
 
     @property
     def name(self) -> str:
@@ -102,6 +104,10 @@ class DiscordChat:
     async def memberships(self, thread: ThreadKey, person: Person, access: Access) -> Sequence[Membership]:
         """See `handlers.access.KnowsMembers`."""
         return await self._members.of(person, access)
+
+    async def seen(self, asker: Person, here: ThreadKey, threads: Sequence[ThreadKey]) -> list[ThreadKey]:
+        """See `handlers.gallery.KnowsSight`."""
+        return await self._sight.seen(asker, here, threads)
 
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         """A message of a person has no private answer on Discord: the sentence names whom it is for."""

@@ -46,6 +46,14 @@ class ButtonId:
         return ThreadKey(CHAT, tenant, self.channel, self.thread)
 
 
+GALLERY = "eg1:"
+"""Before the search that a button of the gallery is for: all that it knows."""
+
+
+def gallery_id(search: str) -> str:
+    return f"{GALLERY}{search}"
+
+
 def button_id(action: Action, thread: ThreadKey, picture: int | None = None, slot: str = "") -> str:
     return str(ButtonId(action.value, thread.channel, thread.thread, picture, slot))
 

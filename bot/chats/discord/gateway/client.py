@@ -14,7 +14,7 @@ from discord import app_commands
 from bot.chats.discord.config import DiscordConfig, KeyValue
 from bot.chats.discord.gateway.events import made_safe
 from bot.chats.discord.incoming.arrivals import Arrivals
-from bot.chats.discord.incoming.buttons import ActionButton, ActionMenu
+from bot.chats.discord.incoming.buttons import ActionButton, ActionMenu, PageButton
 from bot.chats.discord.incoming.calls import Calls
 from bot.chats.discord.incoming.commands import message_menu, slash_command, sync_when_changed
 from bot.chats.discord.incoming.menus import Menus
@@ -104,7 +104,7 @@ class EaselClient(discord.AutoShardedClient):
         self.tree.add_command(message_menu("Edit this picture", menus.edit_message))
         self.tree.add_command(message_menu("Use as reference", menus.use_message))
         self.tree.add_command(message_menu("Recipe", menus.recipe_of_message))
-        self.add_dynamic_items(ActionButton, ActionMenu)
+        self.add_dynamic_items(ActionButton, ActionMenu, PageButton)
 
     def _note_heard(self, data: Any) -> None:
         guild = data.get("guild_id") if isinstance(data, dict) else None

@@ -7,7 +7,8 @@ from typing import Any, Protocol, Self, cast
 
 from discord import ui
 
-from bot.chats.discord.ids import MORE, ButtonId, read_menu_value
+from bot.chats.discord.ids import GALLERY, MORE, ButtonId, read_menu_value
+from bot.chats.discord.incoming.calls import Calls
 from bot.chats.discord.incoming.presses import Presses
 from bot.chats.discord.people import Interaction
 from handlers.model import Action
@@ -19,6 +20,7 @@ MENU = rf"e1:{MORE}:.*"
 class Pressed(Protocol):
     """The client, as a button needs it: discord.py hands it out as its own class."""
 
+    calls: Calls
     presses: Presses
 
 
@@ -49,3 +51,14 @@ class ActionMenu(ui.DynamicItem[ui.Select[Any]], template=MENU):
             action, picture = chosen
             meant = ButtonId(action.value, id.channel, id.thread, picture)
             await cast("Pressed", interaction.client).presses.press(interaction, meant, action)
+
+
+class PageButton(ui.DynamicItem[ui.Button[Any]], template=rf"{GALLERY}(?s:.*)"):
+    """Another page of the gallery."""
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        return cls(cast("ui.Button[Any]", item))
+
+    async def callback(self, interaction: Interaction) -> None:
+        await cast("Pressed", interaction.client).calls.turn(interaction, self.custom_id.removeprefix(GALLERY))

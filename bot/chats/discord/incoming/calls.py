@@ -106,6 +106,9 @@ class Calls:
         answer = await self._handlers.command(call)
         if call.name == "help":
             answer = replace(answer, text="\n".join([answer.text, *self._lacking(interaction)]))
+        if answer.gallery is not None:
+            await self._answers.hang(interaction, answer)
+            return
         answer = answer if answer.text or answer.files else Answer("Done.")
         await self._answers.announce(interaction, answer, here=member_of(self._client, interaction))
 
@@ -119,6 +122,22 @@ class Calls:
         if not self._client.intents.message_content:
             found.append(f"⚠️ {NO_INTENT}")
         return found
+
+    async def turn(self, interaction: Interaction, search: str) -> None:
+        """Another page of the gallery, in place of the one whose button was pressed."""
+        key = key_of_interaction(self._client, interaction)
+        if (refusal := await may_enter(self._handlers, interaction, key)) is not None:
+            await interaction.response.send_message(refusal, ephemeral=True)
+            return
+        await interaction.response.defer()
+        call = CommandCall(
+            f"discord:i{interaction.id}", key, person_of_interaction(interaction), "gallery", {"search": search}
+        )
+        self._tasks.spawn(self._turn(interaction, call), f"discord gallery {interaction.id}")
+
+    async def _turn(self, interaction: Interaction, call: CommandCall) -> None:
+        call = replace(call, thread=await self._meant(interaction, call.thread))
+        await self._answers.hang(interaction, await self._handlers.command(call), turned=True)
 
     async def _open(
         self, interaction: Interaction, key: ThreadKey, spec: CommandSpec, arguments: dict[str, str | int]

@@ -5,22 +5,26 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import discord
 
 from bot.chats.discord.files import attached
 from bot.chats.discord.ids import number_of_file
+from bot.chats.discord.outgoing.hung import gallery_view, hung_name, hung_shown
 from bot.chats.discord.outgoing.layout import laid_out
 from bot.chats.discord.outgoing.markup import plain, split_text
-from bot.chats.discord.outgoing.media import Media
+from bot.chats.discord.outgoing.media import Media, Unfitting
 from bot.chats.discord.outgoing.outlet import NO_MENTIONS
 from bot.chats.discord.outgoing.render import picked
+from bot.chats.discord.outgoing.views import MessageView, Words
 from bot.chats.discord.people import Interaction
 from bot.chats.discord.trouble import FAILURES
 from handlers.links import guarded
-from handlers.model import Answer, File, ThreadKey
+from handlers.model import Answer, File, Hung, ThreadKey
 from handlers.presentation import shorten
+from imaging.outputs import SMALL_SIDE
 
 log = logging.getLogger(__name__)
 MAX_CONTENT = 2000
@@ -54,6 +58,39 @@ class Answers:
         except FAILURES as error:
             log.info("a picked picture cannot be shown in channel %s: %s", interaction.channel_id, error)
             await self.give(interaction, answer)
+
+    async def hang(self, interaction: Interaction, answer: Answer, *, turned: bool = False) -> None:
+        """A page of the gallery, to the asker alone; `turned`: in place of the page whose button was pressed."""
+        page = answer.gallery
+        if page is None or interaction.is_expired():
+            await self.give(interaction, answer)
+            return
+        view = gallery_view(page) if page.hung else MessageView((Words(answer.text),))
+        limit = upload_limit(interaction)
+        files = {one.place: file for one in page.hung if (file := await self._hung(one, limit)) is not None}
+        names = {hung_name(one): files[one.place].filename for one in page.hung if one.place in files}
+        try:
+            with laid_out(view, names) as components:
+                if turned:
+                    await interaction.edit_original_response(
+                        view=components, attachments=list(files.values()), allowed_mentions=NO_MENTIONS
+                    )
+                else:
+                    await interaction.followup.send(
+                        view=components, files=list(files.values()), ephemeral=True, allowed_mentions=NO_MENTIONS
+                    )
+        except FAILURES as error:
+            log.info("the gallery cannot be shown in channel %s: %s", interaction.channel_id, error)
+            await self.give(interaction, replace(answer, gallery=None))
+
+    async def _hung(self, one: Hung, limit: int) -> discord.File | None:
+        """Its small copy; Discord would show one of a small picture as a stamp, so that is posted as in answers."""
+        if max(one.picture.width, one.picture.height) >= SMALL_SIDE:
+            return await self._media.small(hung_shown(one), limit)
+        try:
+            return await self._media.upload(hung_shown(one), limit)
+        except Unfitting:
+            return None
 
     async def write(self, target: discord.abc.Messageable, answer: Answer, limit: int) -> None:
         """The same as messages.

@@ -41,6 +41,16 @@ class Media:
         stem = shown.file.rpartition(".")[0]
         return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
 
+    async def small(self, shown: Shown, limit: int) -> discord.File | None:
+        """The same for one of many pictures, which need not be large; None too where it is no picture any more."""
+        try:
+            data = await self._marking.small(shown.sha256 or "")
+        except (BadPicture, StoreError) as error:
+            log.warning("picture %.12s is left out of a list: %s", shown.sha256, error)
+            return None
+        stem = shown.file.rpartition(".")[0]
+        return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
+
     async def within(self, data: bytes, limit: int) -> bytes | None:
         """A picture of an answer, or re-encoded to fit; None when nothing fits."""
         try:
