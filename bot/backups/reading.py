@@ -16,8 +16,11 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import IO
+
+from sqlite_utils import Database
 
 from bot.backups import sealed
 from bot.backups.contents import (
@@ -33,6 +36,7 @@ from bot.backups.contents import (
 from bot.cli import CommandFailed
 from bot.home import Home
 from bot.private import DATABASES, RESTORING
+from bot.store.migrations import migrate
 from imaging.sqlite import open_present
 
 KEEP_FREE = 64 * 2**20
@@ -195,21 +199,35 @@ def _check(found: Unpacked, folder: Path, archive: Path) -> None:
 
 
 def _problem(database: Path) -> str | None:
-    """Why a database cannot be used; None when it can. Easel's have tables and indexes only: views and triggers would
-    be somebody else's program."""
+    """Why a database cannot be used; None when it can. Easel's have tables and indexes, and what `_own` knows word for
+    word: any other view, trigger or virtual table would be somebody else's program."""
     try:
         with closing(open_present(database, immutable=True)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
             said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-            foreign = connection.execute(
-                "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE '%VIRTUAL%' LIMIT 1"
-            ).fetchone()
+            foreign = _programs(connection) - _own()
     except (sqlite3.Error, UnicodeError, OverflowError) as error:
         return str(error)
     if said != "ok":
         return said
-    return None if foreign is None else f"{str(foreign[0])[:60]!r} is none of Easel's tables"
+    return f"{min(foreign)[0][:60]!r} is none of Easel's tables" if foreign else None
+
+
+def _programs(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Names and words of all that does something by itself when a database is used."""
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE '%VIRTUAL%'"
+    )
+    return frozenset((str(name), str(sql)) for name, sql in found)
+
+
+@cache
+def _own() -> frozenset[tuple[str, str]]:
+    """Those of Easel's newest schema; older ones have some of them, as no migration is edited."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(Database(connection))
+        return _programs(connection)
 
 
 class _Careful(io.RawIOBase):

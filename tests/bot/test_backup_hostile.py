@@ -105,13 +105,14 @@ def test_a_database_of_somebody_elses_program_is_refused(good: Path, tmp_path: P
     """Triggers and views run when Easel writes or reads."""
     for statement in (
         "CREATE TRIGGER t AFTER INSERT ON turns BEGIN DELETE FROM turns; END",
+        "DROP TRIGGER gallery_hidden; CREATE TRIGGER gallery_hidden AFTER INSERT ON turns BEGIN DELETE FROM turns; END",
         "CREATE VIEW v AS SELECT * FROM turns",
         "CREATE VIRTUAL TABLE w USING fts5(words)",
     ):
         path = tmp_path / "easel.db"
         connect(path).close()
         with closing(sqlite3.connect(path)) as connection:
-            connection.execute(statement)
+            connection.executescript(statement)
             connection.execute("PRAGMA journal_mode = DELETE")
         with tarfile.open(tmp_path / "old.tar", "w") as archive:  # as versions before wrote it: without hashes
             archive.add(path, "easel.db")

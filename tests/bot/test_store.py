@@ -300,7 +300,7 @@ async def test_pictures_of_an_older_home_can_be_reported(tmp_path: Path, files: 
     connection = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
     for name in ("hidden", "deleted", "pruned", "votes_insert", "votes_delete"):
         connection.execute(f"DROP TRIGGER gallery_{name}")
-    for name in ("cases", "reports", "blocks", "gallery", "gallery_words", "rounds", "ideas", "dots"):
+    for name in ("cases", "reports", "blocks", "gallery", "gallery_words", "rounds", "ideas", "dots", "boards"):
         connection.execute(f"DROP TABLE {name}")
     connection.execute("DROP INDEX pictures_hidden")
     connection.execute("ALTER TABLE threads DROP COLUMN deleted")
