@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.brainstorm.model import Phase
-from handlers.model import Person, Picture
+from handlers.model import Person, Picture, PicturePart, Role, SlotState, Turn, TurnState
 from imaging.model import Operation
 from tests.browsing import MARKS, TOO_SMALL, Visit, faults, holds, two
 from tests.fakes import png
@@ -176,3 +176,33 @@ async def test_three_hundred_pictures_are_loaded_as_they_come_into_sight(visit: 
     await last.locator("img").evaluate("image => image.decode()")
     await page.get_by_label("Groups").select_option("alike")
     await page.get_by_role("heading", name="look alike").first.wait_for()
+
+
+async def test_a_long_thread_loads_what_is_in_sight(visit: Visit) -> None:
+    asked: list[str] = []
+    anna = Person("anna", "Anna")
+    store = visit.site.store
+    await store.reserve_numbers(KEY, 300)
+    for first in range(1, 301, 10):
+        parts = []
+        for number in range(first, first + 10):
+            picture = Picture(
+                KEY, number, Operation.IMAGE, (), f"idea {number}", None, "", "image/png", 64, 64, anna,
+                datetime.now(UTC), f"turn-{first}",
+            )  # fmt: skip
+            sha256 = (await store.add_picture(picture, png(1000 * number, 64, 64))).sha256
+            parts.append(
+                PicturePart(f"s{number}", number, Operation.IMAGE, "idea", state=SlotState.READY, sha256=sha256)
+            )
+        turn = Turn(f"turn-{first}", KEY, 0, Role.ASSISTANT, anna, "", datetime.now(UTC), TurnState.OPEN, tuple(parts))
+        await store.begin(turn, f"event-{first}")
+        await store.finish_turn(replace(turn, state=TurnState.DONE))
+    page = await visit.open("none-0001")
+    page.on("request", lambda request: asked.append(request.url) if "/pictures/" in request.url else None)
+    await page.locator("#threads a").click()
+    await holds(page, "document.querySelectorAll('.card').length === 300")
+    last = page.locator(".card[data-number='300'] img")
+    await last.evaluate("image => image.decode()")
+    assert len(asked) < 150
+    await page.locator(".card[data-number='1']").scroll_into_view_if_needed()
+    await page.locator(".card[data-number='1'] img").evaluate("image => image.decode()")

@@ -86,7 +86,7 @@ export class Card {
 
   #ready(part, isCurrent) {
     this.#kind("");
-    const picture = el("img", { src: pictureUrl(part.sha256), alt: part.alt, decoding: "async", width: part.width || null, height: part.height || null });
+    const picture = el("img", { src: pictureUrl(part.sha256), alt: part.alt, loading: "lazy", decoding: "async", width: part.width || null, height: part.height || null });
     const covered = part.covered && !uncovered.has(part.sha256);
     const frame = covered
       ? el("button", { type: "button", class: "frame covered", "aria-label": `${part.covered}; show it`, onclick: () => this.#uncover(part, isCurrent) }, picture, el("span", {}, part.covered))
