@@ -24,6 +24,7 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.chats.slack.manifest import SCOPES
+from imaging.marking.copies import enlarged_file
 from tests.bot.slack.conftest import answers_with_pictures
 from tests.bot.slack.program import Program
 from tests.marking.reading import is_copy
@@ -177,7 +178,7 @@ async def test_from_install_to_pictures_and_back(tmp_path: Path) -> None:
         (file,) = answers_with_pictures(answer)
         data = await shown(slack, token, file)
         [kept] = [path.read_bytes() for path in picture_files(place.program.home)]
-        assert is_copy(data, kept), "what people see is a marked copy of what is kept"
+        assert is_copy(data, enlarged_file(kept)), "what people see is a marked copy of what is kept"
 
         # History: the first message stands in the channel, the answer in its thread.
         history = await slack.call("conversations.history", channel=slack.channels["general"])
@@ -227,7 +228,7 @@ async def test_killed_in_mid_answer_it_goes_on_in_the_same_message(tmp_path: Pat
         (file,) = answers_with_pictures(answer)
         data = await shown(place.slack, token_of(place.program.home), file)
         [kept] = [path.read_bytes() for path in picture_files(place.program.home)]
-        assert is_copy(data, kept)
+        assert is_copy(data, enlarged_file(kept))
         assert json.dumps(answer["blocks"]).count("Here it is") == 1
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imaging.marking.copies import enlarged_file
 from tests.bot.slack.conftest import answers_with_pictures, slash
 from tests.bot.slack.program import Program
 from tests.marking.reading import is_copy
@@ -106,7 +107,7 @@ async def test_killed_in_mid_answer_and_restarted_there_is_one_answer_with_its_p
         assert str(answer["blocks"]).count("Here it is") == 1
         [shown] = answers_with_pictures(answer)
         [stored] = kept(tmp_path)
-        assert is_copy(serve.slack.files[shown].data, stored)
+        assert is_copy(serve.slack.files[shown].data, enlarged_file(stored))
         assert len([file for file in serve.slack.files.values() if file.done]) == 1, "uploaded once"
         assert await serve.program.stop() == 0, serve.program.log
         [same] = serve.slack.answers(ts)
@@ -117,6 +118,51 @@ def settled(serve: Serve, ts: str) -> bool:
     """The picture is there, and Slack's session has ended."""
     shown = [m for m in serve.slack.answers(ts) if answers_with_pictures(m)]
     return bool(shown) and serve.slack.sessions[-1:] == ["active"]
+
+
+MANY = (
+    "Here it is: ",
+    *(f'<image id="{number}"> a red balloon, idea {number} </image>' for number in (1, 2, 3)),
+    " Like it?",
+)
+GROWING: dict[str, Callable[[Serve, str], bool]] = {
+    "two are shown": lambda serve, ts: shown(serve, ts) >= 2,
+    "the sheet is named": lambda serve, ts: bool(sheets(serve)),
+    "the sheet is there": lambda serve, ts: any(file.done for file in sheets(serve)),
+    "the sheet is shown": lambda serve, ts: "pictures.1.2.3" in json.dumps(serve.slack.answers(ts)),
+}
+
+
+def shown(serve: Serve, ts: str) -> int:
+    """Single pictures of the answer."""
+    return max((len(answers_with_pictures(m)) for m in serve.slack.answers(ts)), default=0)
+
+
+def sheets(serve: Serve) -> list[Any]:
+    return [file for file in serve.slack.files.values() if file.name.startswith("easel-1-3")]
+
+
+@pytest.mark.parametrize("moment", GROWING)
+async def test_killed_while_an_answer_grows_to_many_each_picture_is_there_once(tmp_path: Path, moment: str) -> None:
+    async with OpenAIPeer() as images, serving(tmp_path, ENGINE="openai", IMAGES_BASE_URL=images.base_url) as serve:
+        serve.llm.replies.append(Reply(MANY))
+        ts = await serve.ask()
+        await serve.slack.until(
+            lambda: GROWING[moment](serve, ts) or GROWING["the sheet is shown"](serve, ts), PATIENCE_S
+        )
+        await serve.program.kill()
+        serve.llm.replies.append(Reply(MANY))
+        await serve.start()
+        await serve.slack.until(
+            lambda: GROWING["the sheet is shown"](serve, ts) and serve.slack.sessions[-1:] == ["active"], PATIENCE_S
+        )
+        assert await serve.program.stop() == 0, serve.program.log
+        [answer] = serve.slack.answers(ts)
+        assert [b["type"] for b in answer["blocks"]] == ["section", "image", "context", "section", "actions"]
+        assert [e["action_id"] for e in answer["blocks"][-1]["elements"]] == [f"easel.pick.{n}" for n in (1, 2, 3)]
+        there = sorted(file.name.partition(".")[0] for file in serve.slack.files.values() if file.done)
+        assert there == ["easel-1", "easel-1-3", "easel-2", "easel-3"]
+        assert len(kept(tmp_path)) == 3
 
 
 async def test_a_command_that_was_acknowledged_before_the_kill_is_answered_after_it(tmp_path: Path) -> None:
