@@ -33,16 +33,15 @@ TALK: tuple[tuple[str, str, int, Answer], ...] = (
      ("Here are two: one in the **snow**, one on the beach.",
       '<image id="1"> a red balloon in the snow </image>', '<image id="2"> a red balloon on the beach </image>',
       " Which one speaks to you?")),
-    (BEN, "the first one, but blue", 3,
-     ("The same balloon in blue:", '<edit id="3" prev_id="1" change="small"> a blue balloon in the snow </edit>')),
+    (BEN, "the first one in blue, at night, and in the desert", 5,
+     ("Three of it: ", '<edit id="3" prev_id="1" change="small"> a blue balloon in the snow </edit>',
+      '<edit id="4" prev_id="1" change="large"> a red balloon in the snow at night </edit>',
+      '<edit id="5" prev_id="1" change="large"> a red balloon in the desert </edit>')),
 )  # fmt: skip
 LAST = (
     ANN,
-    "and now at night, at sea, and in the desert",
-    ("Three more of it are on their way.",
-     '<edit id="4" prev_id="3" change="large"> a blue balloon in the snow at night </edit>',
-     '<edit id="5" prev_id="3" change="large"> a blue balloon at sea </edit>',
-     '<edit id="6" prev_id="3" change="large"> a blue balloon in the desert </edit>'),
+    "the blue one at sea, please",
+    ("It is on its way.", '<edit id="6" prev_id="3" change="large"> a blue balloon at sea </edit>'),
 )  # fmt: skip
 
 
@@ -121,7 +120,7 @@ async def photograph(peer: DiscordPeer, messages: list[Json], title: str, out: P
 async def main(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer, messages = await talk(Path(folder))
-    await photograph(peer, messages, "a balloon, two ideas please", out, (720, 1430))
+    await photograph(peer, messages, "a balloon, two ideas please", out, (720, 1390))
 
 
 if __name__ == "__main__":

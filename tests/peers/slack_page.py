@@ -35,7 +35,9 @@ background:#2b2d42;text-align:center;line-height:36px;font-weight:700}.person{ba
 figcaption{color:#616061;font-size:13px;margin-bottom:3px}
 figure img{width:240px;border-radius:6px;display:block}
 .context{color:#616061;font-size:12px}
-button{background:#fff;border:1px solid #bbb;border-radius:4px;font:700 13px Arial;padding:5px 11px;margin:0 7px 0 0}
+.primary{background:#007a5a!important;color:#fff;border-color:#007a5a!important}
+.danger{color:#e01e5a;border-color:#e01e5a!important}figure.sheet img{width:540px}
+button{background:#fff;border:1px solid #bbb;border-radius:4px;font:700 13px Arial;padding:5px 11px;margin:0 7px 6px 0}
 .mention{background:#e8f5fa;color:#1264a3;border-radius:3px;padding:0 2px}
 """
 
@@ -50,6 +52,13 @@ def words(text: str) -> str:
     text = re.sub(r"(?<!\w)_(\S[^_\n]*)_(?!\w)", r"<i>\1</i>", text)
     text = text.replace("\2", "<a>").replace("\3", "</a>")
     return text.replace("\0", '<span class="mention">@').replace("\1", "</span>").replace("\n", "<br>")
+
+
+def element(shown: dict[str, Any]) -> str:
+    if shown["type"] == "static_select":
+        return f"<button>{words(shown['placeholder']['text'])} ▾</button>"
+    label = words(shown["text"]["text"]) if shown["type"] == "button" else "⋯"
+    return f'<button class="{shown.get("style", "")}">{label}</button>'
 
 
 def block(shown: dict[str, Any], peer: SlackPeer) -> str:
@@ -67,10 +76,11 @@ def block(shown: dict[str, Any], peer: SlackPeer) -> str:
         data = base64.b64encode(peer.files[shown["slack_file"]["id"]].data).decode()
         title = words((shown.get("title") or {}).get("text", ""))
         alt = html.escape(shown["alt_text"])
-        return f'<figure><figcaption>{title}</figcaption><img alt="{alt}" src="data:image/png;base64,{data}"></figure>'
+        kind = "sheet" if str(shown.get("block_id")).startswith("pictures.") else "one"
+        image = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+        return f'<figure class="{kind}"><figcaption>{title}</figcaption>{image}</figure>'
     if kind == "actions":
-        made = (words(e["text"]["text"]) if e["type"] == "button" else "⋯" for e in shown["elements"])
-        return "<div>" + "".join(f"<button>{label}</button>" for label in made) + "</div>"
+        return "<div>" + "".join(map(element, shown["elements"])) + "</div>"
     if kind == "divider":
         return "<hr>"
     raise ValueError(f"no rendering for {kind}")
@@ -99,8 +109,8 @@ def page(peer: SlackPeer, root: str) -> str:
 def answered(peer: SlackPeer, root: str, number: int) -> bool:
     """Has the thread so many pictures, and is nothing under way?"""
     blocks = [b for m in peer.answers(root) for b in m.get("blocks") or []]
-    shown = [b for b in blocks if b["type"] == "image"]
-    return len(shown) == number and peer.sessions[-1:] == ["active"] and "cancel." not in str(blocks)
+    named = [str(b["block_id"]).split(".")[1:] for b in blocks if b["type"] == "image"]
+    return sum(map(len, named)) == number and peer.sessions[-1:] == ["active"] and "cancel." not in str(blocks)
 
 
 async def hold(out: Path, home: Path) -> None:
@@ -109,9 +119,10 @@ async def hold(out: Path, home: Path) -> None:
     talk = (
         ("<@UBOT> a penguin in the snow, please", 1,
          ("Here it is: ", '<image id="1"> a penguin in the snow </image>', " Say what to change.")),
-        ("make it night", 2,
-         ("At *night*: ", '<edit id="2" prev_id="1"> a penguin in the snow at night </edit>',
-          " The penguin stayed where it was.")),
+        ("and at night, in the desert, in a forest", 4,
+         ("It stayed *where it was*: ", '<edit id="2" prev_id="1"> a penguin in the snow at night </edit>',
+          '<edit id="3" prev_id="1" change="large"> a penguin in the desert </edit>',
+          '<edit id="4" prev_id="1" change="large"> a penguin in a forest </edit>', " Which one?")),
     )  # fmt: skip
     async with serving(home) as serve:
         peer, root = serve.slack, ""
@@ -123,7 +134,7 @@ async def hold(out: Path, home: Path) -> None:
             await peer.until(partial(answered, peer, root, number), PATIENCE_S)
         opened = {"type": "app_home_opened", "user": "U1", "channel": "DU1", "tab": "home", "event_ts": "1.1"}
         shown: list[Any] = []
-        while len(shown) < len(talk):  # the last answer is stored a moment after it is seen
+        while len(shown) < 4:  # the last answer is stored a moment after it is seen
             before = len(peer.views)
             await peer.send_event(opened)
             await peer.until(lambda before=before: len(peer.views) > before, PATIENCE_S)
@@ -131,7 +142,7 @@ async def hold(out: Path, home: Path) -> None:
         out.with_suffix(".html").write_text(page(peer, root), encoding="utf-8")
 
 
-def photograph(source: Path, out: Path, height: int = 1270) -> None:
+def photograph(source: Path, out: Path, height: int = 1120) -> None:
     subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          "--hide-scrollbars", f"--window-size=1170,{height}", f"--screenshot={out}", source.as_uri()],
