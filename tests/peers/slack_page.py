@@ -44,6 +44,7 @@ button{background:#fff;border:1px solid #bbb;border-radius:4px;font:700 13px Ari
 
 def words(text: str) -> str:
     """mrkdwn as HTML; it arrives with &, < and > escaped but for mentions and links."""
+    text = re.sub(r"<!date\^\d+\^[^|>]*\|([^>]*)>", r"\1", text)
     text = re.sub(r"<@(\w+)>", lambda m: f"\0{'Easel' if m[1] == BOT_USER else m[1]}\1", text)
     text = re.sub(r"<(https?://[^|>]+)\|([^>]*)>", "\2\\2\3", text)
     text = html.escape(html.unescape(text), quote=False)
@@ -66,7 +67,8 @@ def block(shown: dict[str, Any], peer: SlackPeer) -> str:
     kind = shown["type"]
     if kind == "section":
         aside = shown.get("accessory")
-        more = f"<button>{words(aside['text']['text'])}</button>" if aside else ""
+        label = (aside.get("text") or aside["placeholder"])["text"] if aside else ""
+        more = f"<button>{words(label)}</button>" if aside else ""
         return f'<div class="{"with" if more else ""}"><div>{words(shown["text"]["text"])}</div>{more}</div>'
     if kind == "header":
         return f"<h2>{words(shown['text']['text'])}</h2>"
@@ -142,10 +144,10 @@ async def hold(out: Path, home: Path) -> None:
         out.with_suffix(".html").write_text(page(peer, root), encoding="utf-8")
 
 
-def photograph(source: Path, out: Path, height: int = 1120) -> None:
+def photograph(source: Path, out: Path, height: int = 1120, width: int = 1170) -> None:
     subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-         "--hide-scrollbars", f"--window-size=1170,{height}", f"--screenshot={out}", source.as_uri()],
+         "--hide-scrollbars", f"--window-size={width},{height}", f"--screenshot={out}", source.as_uri()],
         check=True, timeout=60, capture_output=True,
     )  # fmt: skip
 
