@@ -11,7 +11,8 @@ from imaging.places import without_places
 
 ROOT = Path(__file__).parents[2]
 TOLD = {"UserError", "LanguageModelError", "UnreadableUpload", "ChatUnavailable", "QueueFull", "BadPicture",
-        "FileRefused", "SlackRefused", "ImagesRefused", "JobRefused", "NoticePart", "Answer"}  # fmt: skip
+        "FileRefused", "SlackRefused", "ImagesRefused", "ComfyRefused", "JobRefused", "NoticePart",
+        "Answer"}  # fmt: skip
 """What carries a sentence to people as it is. `EngineError` and what workers say go through `without_places`."""
 PLACES = ("url", "path", "address", "token", "api_key", "home", "folder", "host", "secret")
 ELSEWHERE = {"bot/commands"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _LONGEST: Final = 300
-_HOST: Final = "whoever runs me finds the reason in the log"
+_LOGGED: Final = "whoever runs me finds the reason in the log"
 
 
 class ComfyRefused(Exception):
@@ -51,7 +51,7 @@ MOVED: Final = Meaning(
 UNREACHABLE: Final = "The ComfyUI server cannot be reached; please try again when it runs (EASEL_COMFYUI_URL)."
 TOO_MUCH: Final = "The ComfyUI server answered with more than can be taken."
 NO_PICTURE: Final = "The ComfyUI server sent something that is not a picture that can be taken."
-NOTHING: Final = f"The ComfyUI workflow ran and gave no picture; {_HOST}."
+NOTHING: Final = f"The ComfyUI workflow ran and gave no picture; {_LOGGED}."
 STOPPED: Final = "The picture was stopped at the ComfyUI server; ask again if you still want it."
 LOST: Final = "The ComfyUI server was restarted and knows this picture no more; please ask again."
 GONE: Final = "The ComfyUI server no longer has the file of this picture; please ask again with a new seed."
@@ -91,16 +91,16 @@ def of_status(status: int) -> Meaning:
         return Meaning(
             f"The ComfyUI server has a problem (status {status}); please try again later.", "its fault", True
         )
-    return Meaning(f"The ComfyUI server did not take the request; {_HOST}.", "it did not take the request")
+    return Meaning(f"The ComfyUI server did not take the request; {_LOGGED}.", "it did not take the request")
 
 
 _REFUSALS: Final = (
     (
         r"value_not_in_list",
         r"_name$|^model$|^lora$|ckpt|unet|vae|clip",
-        f"The ComfyUI server lacks a model that the workflow names; {_HOST}.",
+        f"The ComfyUI server lacks a model that the workflow names; {_LOGGED}.",
     ),
-    (r"value_not_in_list", "", f"The ComfyUI server does not know a choice that the workflow makes; {_HOST}."),
+    (r"value_not_in_list", "", f"The ComfyUI server does not know a choice that the workflow makes; {_LOGGED}."),
     (
         r"value_(smaller|bigger)_than",
         r"^(width|height)$",
@@ -109,22 +109,22 @@ _REFUSALS: Final = (
     (
         r"value_(smaller|bigger)_than|invalid_input_type",
         "",
-        f"A number in the ComfyUI workflow is out of range; {_HOST}.",
+        f"A number in the ComfyUI workflow is out of range; {_LOGGED}.",
     ),
     (
         r"missing_node_type|does not exist|not found",
         "",
-        f"The ComfyUI server lacks a node that the workflow uses; {_HOST}.",
+        f"The ComfyUI server lacks a node that the workflow uses; {_LOGGED}.",
     ),
-    (r"required_input_missing", "", f"The ComfyUI workflow lacks an input that the server wants; {_HOST}."),
+    (r"required_input_missing", "", f"The ComfyUI workflow lacks an input that the server wants; {_LOGGED}."),
     (
         r"custom_validation_failed",
         r"image",
-        f"The ComfyUI server did not find the picture that was sent to it; {_HOST}.",
+        f"The ComfyUI server did not find the picture that was sent to it; {_LOGGED}.",
     ),
-    (r"prompt_no_outputs", "", f"The ComfyUI workflow has no node that gives a picture; {_HOST}."),
+    (r"prompt_no_outputs", "", f"The ComfyUI workflow has no node that gives a picture; {_LOGGED}."),
 )
-_WORKFLOW: Final = f"The ComfyUI server did not take the workflow; {_HOST}."
+_WORKFLOW: Final = f"The ComfyUI server did not take the workflow; {_LOGGED}."
 
 
 def of_refusal(body: Any) -> Meaning:
@@ -182,7 +182,7 @@ def of_failure(data: Any, secret: Iterable[str]) -> tuple[ComfyRefused, str]:
     if re.search(r"OutOfMemory|out of memory|allocation on device|MPS backend out", f"{kind} {said}", re.IGNORECASE):
         return ComfyRefused(MEMORY, memory=True), host
     named = f" ({node})" if re.fullmatch(r"[\w .+-]+", node) else ""
-    return ComfyRefused(f"A node of the ComfyUI workflow failed{named}; {_HOST}."), host
+    return ComfyRefused(f"A node of the ComfyUI workflow failed{named}; {_LOGGED}."), host
 
 
 def _without(said: str, secret: Iterable[str]) -> str:
