@@ -121,6 +121,11 @@ class SlackChat:
         """See `handlers.access.KnowsMembers`."""
         return await self._members.of(thread.tenant, person, access)
 
+    async def seen(self, asker: Person, here: ThreadKey, threads: Sequence[ThreadKey]) -> Sequence[ThreadKey]:
+        """See `handlers.gallery.KnowsSight`: what is in channels that they are in."""
+        channels = await self._members.channels(here.tenant, asker)
+        return [key for key in threads if key.channel in channels]
+
     async def tell(self, thread: ThreadKey, person: Person, sentence: str) -> None:
         await self.answers.tell(thread, person, sentence)
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.chats.slack.people import read_profile
 from handlers.access import Access
-from handlers.model import Person, Whereabouts
+from handlers.model import Person, ThreadKey, Whereabouts
 from tests.bot.slack.conftest import World
 from tests.peers.slack_peer import PeerFile
 from tests.peers.slack_socket import TEAM
@@ -185,3 +185,16 @@ def test_access_names_roles() -> None:
     where = Whereabouts(ThreadKey("slack", TEAM, "C1", "1.1"))
     assert access.refusal(where, Person("U1", "Ada", roles=("member",))) is None
     assert access.refusal(where, Person("U9", "U9")) is not None
+
+
+async def test_the_gallery_shows_what_is_in_channels_that_somebody_is_in(world: World) -> None:
+    here = ThreadKey("slack", TEAM, "C9", "1.1")
+    threads = [ThreadKey("slack", TEAM, channel, "2.2") for channel in ("C1", "C2", "G3", "D4")]
+    world.peer.inside = {"C1": ["U1"], "G3": ["U1"], "C8": ["U1"]}
+    seen = world.service.chat.seen
+    assert await seen(Person("U1", "Ann", roles=("member",)), here, threads) == [threads[0], threads[2]]
+    assert await seen(Person("U2", "Ben", roles=("member",)), here, threads) == []
+    assert await seen(Person("U1", "Ann"), here, threads) == [], "nobody knows who it is"
+    assert await seen(Person("U1", "Ann", roles=("external",)), here, threads) == []
+    world.peer.scopes = world.peer.scopes.replace("channels:read", "")
+    assert await seen(Person("U5", "Cleo", roles=("member",)), here, threads) == []

@@ -14,6 +14,7 @@ from bot.chats.slack.people import EXTERNAL, People
 from bot.chats.slack.trouble import FAILURES, code
 from handlers.access import Access, LookupFailed, Membership
 from handlers.model import Person, ThreadKey, Whereabouts
+from handlers.ports import ChatUnavailable
 
 log = logging.getLogger(__name__)
 FRESH_S = 300.0
@@ -53,6 +54,16 @@ class Members:
             return ()
         channels = await self._channels(client, team, person.id) if access.allow_channels else frozenset()
         return (Membership(team, roles, channels & access.allow_channels),)
+
+    async def channels(self, team: str, person: Person) -> frozenset[str]:
+        """The public and private channels that somebody of the workspace is in; none where Slack does not tell."""
+        if not person.roles or EXTERNAL in person.roles:
+            return frozenset()
+        try:
+            return await self._channels(await self._clients.of(team), team, person.id)
+        except (LookupFailed, ChatUnavailable) as error:
+            log.info("in which channels %s is is not known: %s", person.id, error)
+            return frozenset()
 
     async def _channels(self, client: AsyncWebClient, team: str, user: str) -> frozenset[str]:
         now = asyncio.get_running_loop().time()
