@@ -19,6 +19,7 @@ from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.incoming import inbound
 from bot.chats.slack.incoming.arrivals import Arrivals
 from bot.chats.slack.incoming.calls import Calls
+from bot.chats.slack.incoming.galleries import Galleries
 from bot.chats.slack.incoming.home import HomePage
 from bot.chats.slack.incoming.inbox import Entry, Inbox, Kind
 from bot.chats.slack.incoming.members import Members
@@ -85,7 +86,11 @@ class SlackChat:
         self.answers = Answers(self.clients, commands)
         places = Places(memory)
         self.arrivals = Arrivals(config, self.clients, handlers, store, self._inbox, self._people, places, self.answers)
-        self.calls = Calls(self.clients, handlers, self._people, places, memory, self.answers, commands)
+        self.galleries = Galleries(
+            self.clients, handlers, self._people, places, self.answers, self._sheets.draw_gallery,
+            config.poll_seconds,
+        )  # fmt: skip
+        self.calls = Calls(self.clients, handlers, self._people, places, memory, self.answers, commands, self.galleries)
         self.presses = Presses(
             config,
             self.clients,

@@ -17,11 +17,13 @@ from bot.chats.slack.ids import COMMAND
 from bot.chats.slack.incoming import home_view, inbound, modals
 from bot.chats.slack.incoming.inbox import Entry, Kind
 from bot.chats.slack.incoming.presses import trimmed
+from bot.chats.slack.outgoing import hung
 from handlers.model import Action, Person
 
 SHORTCUTS = re.compile(r"^easel\.shortcut\.")
 HOME = re.compile(rf"^{re.escape(home_view.PREFIX)}")
-BUTTONS = re.compile(r"^easel\.(?!home\.)")
+GALLERY = re.compile(rf"^{re.escape(hung.PREFIX)}")
+BUTTONS = re.compile(r"^easel\.(?!home\.|gallery\.)")
 Json = dict[str, Any]
 Next = Callable[[], Awaitable[Any]]
 
@@ -51,6 +53,7 @@ class Listeners:
         app.event("tokens_revoked")(self.revoked)
         app.action(BUTTONS)(self.click)
         app.action(HOME)(self.home)
+        app.action(GALLERY)(self.turned)
         app.command(COMMAND)(self.command)
         app.shortcut(SHORTCUTS)(self.shortcut)
         app.view(ids.EDIT_VIEW)(self.filled)
@@ -135,6 +138,10 @@ class Listeners:
         if button is not None:
             user = _clicker(body).id
             await self._chat.home.press(button, str(action.get("value")), trigger, team, user, client)
+
+    async def turned(self, ack: Any, body: Json, context: Any) -> None:
+        await ack()
+        await self._chat.galleries.turn(body, str(context.team_id))
 
     async def opened(self, event: Json, context: Any, client: Any) -> None:
         channel = str(event.get("channel"))

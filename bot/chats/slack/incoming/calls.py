@@ -11,6 +11,7 @@ from typing import Any
 from bot.chats.slack.clients import Clients
 from bot.chats.slack.incoming import inbound
 from bot.chats.slack.incoming.commands import read_command
+from bot.chats.slack.incoming.galleries import Galleries
 from bot.chats.slack.incoming.inbox import Entry
 from bot.chats.slack.incoming.members import whereabouts
 from bot.chats.slack.incoming.places import Places
@@ -34,7 +35,7 @@ POSTED = "slack/wish/"
 class Calls:
     def __init__(
         self, clients: Clients, handlers: Handlers, people: People, places: Places, memory: KeyValue, answers: Answers,
-        commands: Sequence[CommandSpec],
+        commands: Sequence[CommandSpec], galleries: Galleries,
     ) -> None:  # fmt: skip
         self._clients = clients
         self._handlers = handlers
@@ -43,6 +44,7 @@ class Calls:
         self._memory = memory
         self._answers = answers
         self._commands = commands
+        self._galleries = galleries
 
     async def call(self, entry: Entry) -> None:
         """A slash command, already acknowledged and written down."""
@@ -78,6 +80,9 @@ class Calls:
         about_thread = spec.in_session or (scoped and arguments.get("scope", "thread") == "thread")
         meant = here if spec.about_place else thread
         answer = await self._handlers.command(inbound.command_call(body, spec, arguments, meant, person))
+        if answer.gallery is not None:
+            await self._galleries.show(here, person, answer, url)
+            return
         await self._answers.answer(thread if about_thread else here, person, answer, url)
 
     async def open_thread(

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from handlers.marking import patiently, record_of
-from handlers.model import PicturePart, Reply, ReplyPart, SlotState
+from handlers.model import Hung, PicturePart, Reply, ReplyPart, SlotState
 from handlers.ports import Marking, Store
 from handlers.presentation import MANY, apart, ideas, picked_from, together
 from imaging.sheets import numbered_sheet
@@ -66,8 +66,15 @@ class Sheets:
             StoreError: one cannot be read.
             BadPicture: one is no picture.
         """
+        return await self._drawn([(part.number, str(part.sha256)) for part in pictures])
+
+    async def draw_gallery(self, hung: Mapping[int, Hung]) -> bytes:
+        """Pictures of a gallery, with the numbers of their lines; errors as `draw`'s."""
+        return await self._drawn([(at, one.picture.sha256) for at, one in hung.items()])
+
+    async def _drawn(self, pictures: Sequence[tuple[int, str]]) -> bytes:
         records, files = [], []
-        for part in pictures:
-            records.append(await record_of(self._store, str(part.sha256)))
-            files.append((part.number, await patiently(self._store.picture_bytes, str(part.sha256))))
+        for number, sha256 in pictures:
+            records.append(await record_of(self._store, sha256))
+            files.append((number, await patiently(self._store.picture_bytes, sha256)))
         return await self._marking.sheet(await asyncio.to_thread(numbered_sheet, files), records)
