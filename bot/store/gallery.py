@@ -10,6 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.store import rows
 from handlers.model import Hung, Person, Picture, ThreadKey
 from handlers.moderation.cases import pseudonym
 from handlers.search import ALL, ME, Search
+from handlers.unnamed import NOBODY
 
 LEAST_BEGINNING = 3
 """Characters of a word that stand for all words that begin so."""
@@ -31,6 +33,10 @@ _ALONE = re.compile(
 _WORD = re.compile(r"\w|[\u2190-\u2bff\U0001f000-\U0001faff]")
 _COLUMNS = ", ".join(f"p.{name}" for name in rows.PICTURE_COLUMNS.split(", "))
 _FROM = "JOIN pictures p ON p.thread = g.thread AND p.number = g.number JOIN threads t ON t.key = g.thread"
+
+
+_UNNAMED = """EXISTS (SELECT 1 FROM turns u WHERE u.thread = g.thread AND instr(u.parts, '"anonymous":true') > 0)"""
+"""Of a thread with an anonymous brainstorm nobody is told who is in it."""
 
 
 def spread(text: str) -> str:
@@ -85,7 +91,7 @@ class Gallery:
             wanted, values = [*wanted, f"{order} > ?"], [*values, search.newer]
         found = self._db.execute(
             f"SELECT {_COLUMNS}, g.id, g.votes, t.title, t.chat, t.tenant, t.channel, t.thread, "
-            f"(SELECT post FROM turns WHERE id = p.turn) FROM {source} {_FROM} "
+            f"(SELECT post FROM turns WHERE id = p.turn), {_UNNAMED} FROM {source} {_FROM} "
             f"WHERE {' AND '.join(wanted)} ORDER BY {order} {'ASC' if back else 'DESC'} LIMIT ?",
             (*values, limit),
         ).fetchall()
@@ -115,6 +121,8 @@ def _conditions(
     if threads is not None:
         names = json.dumps([rows.clean(str(thread)) for thread in threads])
         where("g.thread IN (SELECT value FROM json_each(?))", names)
+    if any(name != ME for name in search.by):
+        where(f"NOT {_UNNAMED}")
     if ME in search.by:
         where("p.person_id = ?", rows.clean(rows.person_key(here, asker.id)))
     if search.least > 0:
@@ -155,5 +163,6 @@ def scope_word(scope: str) -> str:
 
 
 def _hung(row: tuple[Any, ...]) -> Hung:
-    place, votes, title, chat, tenant, channel, thread, post = row[-8:]
-    return Hung(rows.picture_from_row(row, ThreadKey(chat, tenant, channel, thread)), place, votes, title, post)
+    place, votes, title, chat, tenant, channel, thread, post, unnamed = row[-9:]
+    picture = rows.picture_from_row(row, ThreadKey(chat, tenant, channel, thread))
+    return Hung(replace(picture, person=NOBODY) if unnamed else picture, place, votes, title, post)

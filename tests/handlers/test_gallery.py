@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.store import rows
+from handlers.brainstorm.model import Phase, RoundPart
 from handlers.errors import UserError
 from handlers.model import Action, Answer, CommandCall, GalleryPage, Person, Press, ThreadKey, Vote
 from handlers.moderation.cases import Reason, Ruling
@@ -236,3 +240,20 @@ async def test_no_search_breaks_the_store(world: World) -> None:
         assert answer.gallery is not None or "." in answer.text, text
         assert "went wrong" not in answer.text, text
         assert "database" not in answer.text, text
+
+
+async def test_nobody_is_named_whose_thread_had_an_anonymous_brainstorm(world: World) -> None:
+    await seeing(world)
+    await world.say("a fox", "<image> a fox </image>")
+    assert "Anna" in (await look(world)).text
+    turn = (await world.store.turns(THREAD))[-1]
+    part = RoundPart("b1", 1, "mascots", Phase.OPEN, anonymous=True)
+    parts = rows.dumps([rows.part_to_json(one) for one in (*turn.parts, part)])
+    with closing(sqlite3.connect(world.home / "easel.db", isolation_level=None)) as db:
+        db.execute("UPDATE turns SET parts = ? WHERE id = ?", (parts, turn.id))
+    await world.restart()
+    for search in ("", "fox", "in:here", "by:me"):
+        answer = await look(world, search)
+        assert "a fox" in answer.text
+        assert "Anna" not in answer.text + str(answer.gallery), search
+    assert await found(world, "by:anna") == []
