@@ -669,7 +669,7 @@ async def test_a_covered_picture_is_handed_to_who_asks_and_covered_in_exports(mo
     (file,) = answer.files
     assert answer.private
     assert file.spoiler
-    assert file.data == await moderated.store.picture_bytes(only(moderated).sha256 or "")
+    assert file.data == await moderated.desk.services.marking.copy(only(moderated).sha256 or "", posted=True)
     exported = await moderated.desk.command(CommandCall("c1", THREAD, ANNA, "export"))
     with zipfile.ZipFile(io.BytesIO(exported.files[0].data)) as archive:
         page = archive.read("index.html").decode()

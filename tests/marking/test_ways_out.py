@@ -22,6 +22,8 @@ MAY = {
     "bot/marking/marks.py:_copy": "marks",
     "bot/marking/marks.py:for_document": "marks",
     "bot/marking/marks.py:_parents": "a statement names them",
+    "handlers/board.py:_glance": "compares them",
+    "handlers/rounds/drawing.py:_alike": "compares them",
 }
 WAYS = ("bot", "handlers")
 

@@ -22,9 +22,9 @@ import asyncio, json, pathlib, tempfile
 import discord
 from discord import app_commands
 from bot.chats.discord.incoming.commands import slash_command
-from bot.chats.slack.incoming.commands import read_command
-from bot.chats.slack.incoming.home import view
+from bot.chats.slack.incoming.commands import SUBCOMMANDS, read_command
 from bot.store.store import SqliteStore
+from handlers.command_text import help_rows
 from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.model import CommandCall, Incoming, ThreadKey
@@ -37,7 +37,7 @@ async def main():
     row = slash_command(spec, None, None).to_dict(tree)
     found = {"discord": [option["name"] for option in row["options"]]}
     read, arguments = read_command("palette sea colours:4", COMMANDS)
-    home = json.dumps(view([], "", {}, "D1", COMMANDS))
+    home = json.dumps(help_rows(COMMANDS, SUBCOMMANDS, admin=False))
     found["slack"] = [read.name, arguments, "/easel palette word [colours:" in home]
     folder = pathlib.Path(tempfile.mkdtemp())
     store = await SqliteStore.open(folder / "easel.db", FolderFiles(folder / "pictures"))
