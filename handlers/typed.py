@@ -89,7 +89,7 @@ class Typed:
             await self._conversation.receive(incoming, error)
             return
         if words is not None:
-            title = str(arguments[spec.options[0].name])[:80] if incoming.title else ""
+            title = str(arguments[spec.options[0].name])[:80]
             await self._conversation.receive(replace(incoming, text=words, title=title))
         else:
             await self._command(incoming, spec, arguments)

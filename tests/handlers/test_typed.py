@@ -130,3 +130,10 @@ async def test_the_rules_of_channels_are_for_places_that_have_some(world: World)
 def test_every_command_can_be_typed() -> None:
     for spec in COMMANDS:
         assert named(f"/{spec.name} x") == (spec.name, "x")
+
+
+@pytest.mark.parametrize("title", ["", "/brainstorm mascots ideas:3"])
+async def test_a_thread_that_a_command_opens_is_called_by_its_words(world: World, title: str) -> None:
+    """Not by how the command is written, on any platform."""
+    await world.desk.receive(replace(message("/brainstorm mascots ideas:3"), title=title))
+    assert [row.title for row in await world.store.threads("web", "-")] == ["mascots"]
