@@ -337,6 +337,8 @@ class NoticePart:
     """One plain sentence from the program itself: what was left out, refused or went wrong."""
 
     sentence: str
+    anonymous: bool = False
+    """It stands for a deleted round of an anonymous brainstorm: the thread still names nobody."""
 
 
 ReplyPart: TypeAlias = TextPart | PicturePart | SelectPart | NoticePart | RoundPart

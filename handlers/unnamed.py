@@ -35,7 +35,7 @@ class Names:
 
 def is_anonymous(turns: Iterable[Turn]) -> bool:
     """Whether a brainstorm of the thread was."""
-    return any(part.anonymous for turn in turns for part in turn.parts if isinstance(part, RoundPart))
+    return any(part.anonymous for turn in turns for part in turn.parts if isinstance(part, RoundPart | NoticePart))
 
 
 def names_of(turns: Sequence[Turn]) -> Names:
@@ -65,7 +65,7 @@ def _part(part: ReplyPart, names: Names) -> ReplyPart:
         case TextPart(text):
             return TextPart(names.without(text))
         case NoticePart(sentence):
-            return NoticePart(names.without(sentence))
+            return replace(part, sentence=names.without(sentence))
         case SelectPart() | PicturePart():
             return replace(part, description=names.without(part.description))
         case RoundPart():

@@ -16,7 +16,7 @@ from bot.store.pictures import GONE, Pictures
 from bot.store.rounds import Rounds
 from bot.store.threads import Threads
 from bot.store.turns import Turns
-from handlers.model import Person, ThreadKey
+from handlers.model import NoticePart, Person, ThreadKey
 from handlers.ports import Forgotten
 
 FORGOTTEN = json.dumps({"id": "", "name": "somebody"})
@@ -124,11 +124,14 @@ class Deletion:
             (key,),
         )
         for id_, thread, parts in turns:
-            kept = [part for part in json.loads(parts) if (thread, part.get("number")) not in mine and "slot" in part]
+            told = json.loads(parts)
+            kept = [part for part in told if (thread, part.get("number")) not in mine and "slot" in part]
+            # What others wrote in an anonymous brainstorm stays without their names.
+            notice = NoticePart(GONE, any(part.get("round", part).get("anonymous") for part in told))
             self._db.execute(
                 "UPDATE turns SET text = ?, parts = ?, jobs = '[]', person = ?, person_id = NULL, written = 1, "
                 "state = CASE WHEN state = 'open' THEN 'stopped' ELSE state END WHERE id = ?",
-                (GONE, json.dumps([*kept, {"notice": GONE}]), FORGOTTEN, id_),
+                (GONE, rows.dumps([*kept, rows.part_to_json(notice)]), FORGOTTEN, id_),
             )
 
     def _blank_events(self, turns: Sequence[tuple[str, str, str]], person: Person) -> None:

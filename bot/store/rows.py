@@ -64,7 +64,7 @@ def part_to_json(part: ReplyPart) -> dict[str, Any]:
         case TextPart(text):
             return {"text": text}
         case NoticePart(sentence):
-            return {"notice": sentence}
+            return {"notice": sentence} | ({"anonymous": True} if part.anonymous else {})
         case SelectPart(number, description):
             return {"select": number, "description": description}
         case RoundPart():
@@ -108,7 +108,7 @@ def part_from_json(data: Mapping[str, Any]) -> ReplyPart:
     if "round" in data:
         return round_from_json(data["round"])
     if "notice" in data:
-        return NoticePart(data["notice"])
+        return NoticePart(data["notice"], bool(data.get("anonymous")))
     return TextPart(data["text"])
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.chats.web import shared
-from handlers.model import Action
+from handlers.board import Board
+from handlers.model import Action, CommandCall
 from handlers.unnamed import names_of
 from tests.fakes import ANNA, BEN, THREAD
 from tests.handlers.brainstorm.rounds import Brainstorm
@@ -46,3 +47,18 @@ async def test_who_looks_by_a_link_at_an_anonymous_brainstorm_reads_no_name(
     assert "Flour fox" in page
     for name in ("Anna", "Ben"):
         assert (name in page) is named
+
+
+async def test_an_anonymous_brainstorm_names_nobody_when_who_began_it_is_forgotten(storm: Brainstorm) -> None:
+    await storm.begin("/brainstorm topic:mascots anonymous:yes")
+    await storm.world.say("owls are best", "Yes. <image> an owl </image>", person=BEN)
+    await storm.world.store.forget(THREAD.chat, THREAD.tenant, ANNA)
+    await storm.world.restart()
+    turns = await storm.world.store.turns(THREAD)
+    page = shared.document(turns, shared.Sight("t", {}, (), names_of(turns)), datetime.now(UTC))
+    assert "owls are best" in page
+    assert "Ben" not in page
+    assert [card.person for card in await Board(storm.world.store).pinned(THREAD)] == [None]
+    found = await storm.world.desk.command(CommandCall("g", THREAD, BEN, "gallery", {"search": "in:here"}, pictures=9))
+    assert "an owl" in found.text
+    assert "Ben" not in found.text + str(found.gallery)
