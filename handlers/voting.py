@@ -6,7 +6,7 @@ The store runs a step inside one transaction (`handlers.ports.Store.change_round
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -107,13 +107,11 @@ def with_cards(of: Round, cards: tuple[Card, ...], remarks: tuple[str, ...], too
     return replace(of, part=part)
 
 
-def drawn(
-    of: Round, failed: Mapping[int, str], now: datetime, *, sentence: str = "", alike: Sequence[int] = ()
-) -> Round:
+def drawn(of: Round, failed: Collection[int], now: datetime, *, sentence: str = "", alike: Sequence[int] = ()) -> Round:
     """All drafts have their end: the vote opens with those that are there.
 
     Args:
-        failed: Why there is no draft, by card.
+        failed: The cards that have no draft.
         sentence: What is said where there is no card at all.
         alike: Cards whose drafts look the same.
     """

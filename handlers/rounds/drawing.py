@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -99,10 +99,22 @@ class Drawing:
 
     async def _ends(self, run: Run, sentence: str) -> None:
         """Before there was anything to vote for."""
-        step = partial(voting.drawn, failed={}, now=self._clock(), sentence=sentence)
-        done = await self._store.step_round(run.assembly.turn.id, None, lambda round: (step(round), ""))
+        done = await self._all_drawn(run, (), sentence)
+        run.assembly.clear()  # of drafts that were ordered none is being made
         if done is not None:
-            run.assembly.put_round(voting.shown(done[0]))
+            run.assembly.put_round(voting.shown(done))
+
+    async def _all_drawn(
+        self, run: Run, ready: Collection[int], sentence: str, alike: Sequence[int] = ()
+    ) -> Round | None:
+        """All cards but those that are `ready` have failed, also one of which the answer never came to know."""
+
+        def step(round: Round) -> tuple[Round, str]:
+            failed = {card.picture for card in round.part.cards}.difference(ready)
+            return voting.drawn(round, failed, self._clock(), sentence=sentence, alike=alike), ""
+
+        done = await self._store.step_round(run.assembly.turn.id, None, step)
+        return None if done is None else done[0]
 
     async def _drawn(self, run: Run, round: Round) -> None:
         session = await self._store.session(round.thread)
@@ -177,17 +189,14 @@ class Drawing:
         """All drafts have their outcome, also those of an answer that was stopped or given up."""
         if await self._store.round(run.assembly.turn.id) is None:
             return
-        failed = {
-            part.number: part.sentence or "" for part in run.assembly.slots() if part.state is not SlotState.READY
-        }
+        ready = {part.number for part in run.assembly.slots() if part.state is SlotState.READY}
         sentence = words.STOPPED if run.stopped_by is not None else ""
         alike = await self._alike(run)
-        step = partial(voting.drawn, failed=failed, now=self._clock(), sentence=sentence, alike=alike)
-        done = await self._store.step_round(run.assembly.turn.id, None, lambda round: (step(round), ""))
+        done = await self._all_drawn(run, ready, sentence, alike)
         if done is None:
             return
-        run.assembly.put_round(voting.shown(done[0]))
-        self._settled(done[0])
+        run.assembly.put_round(voting.shown(done))
+        self._settled(done)
 
 
 def _repeats(files: Sequence[bytes]) -> list[tuple[int, int]]:

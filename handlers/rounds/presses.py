@@ -201,6 +201,11 @@ class Presses:
 
 
 def _nobody_won(round: Round) -> tuple[Round, str]:
+    """Unless the vote was opened again, or somebody won, since it was looked at."""
+    if round.part.phase is not Phase.CLOSED:
+        return round, words.not_open(round.part.phase)
+    if voting.winners(round):
+        return round, words.state(voting.shown(round))
     return voting.over(round), words.NO_WINNER
 
 

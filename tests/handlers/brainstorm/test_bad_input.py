@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from handlers.brainstorm.model import MAX_TITLE, MAX_TOPIC, Phase, RoundPart
-from handlers.errors import Declined, LanguageModelError
-from handlers.model import Action, Reply
+from handlers.errors import Declined, LanguageModelError, StoreError
+from handlers.model import Action, Reply, ThreadKey, Turn
 from handlers.ports import ChatUnavailable
 from handlers.presentation import round_of
+from handlers.voting import Round
 from imaging.model import Recipe, RenderedPicture
 from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures, png, rendered, words
 from tests.handlers.brainstorm.rounds import Brainstorm, directions
@@ -257,3 +258,46 @@ async def test_drafts_that_look_the_same_are_told(storm: Brainstorm, monkeypatch
 
     monkeypatch.setattr("tests.fakes.rendered", drawn)
     assert "#1 and #2 were drawn alike" in shown(await storm.begin()).remarks[-1]
+
+
+async def test_a_vote_does_not_open_on_drafts_that_never_began(
+    storm: Brainstorm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = storm.world.store.save_assistant_turn, [True]
+
+    async def save(turn: Turn) -> None:
+        if round_of(turn.parts) is not None and turn.jobs and full:
+            full.clear()
+            raise StoreError("The disk is full.")
+        await real(turn)
+
+    monkeypatch.setattr(storm.world.store, "save_assistant_turn", save)
+    await storm.begin()
+    part = await storm.seen()
+    assert part.phase is Phase.CLOSED
+    assert "None of the drafts" in part.remarks[-1]
+    assert not pictures(storm.world.chat.last)
+    storm.world.model.scripts.append(directions())
+    await storm.press(Action.NEXT, part.cards[0].picture)
+    assert (await storm.seen()).phase is Phase.OPEN
+
+
+async def test_a_finish_that_comes_late_ends_no_vote_that_was_opened_again(
+    storm: Brainstorm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await storm.begin()
+    await storm.press(Action.CLOSE, 1)
+    store = storm.world.store
+    real = store.round_with
+
+    async def round_with(thread: ThreadKey, picture: int) -> Round | None:
+        found = await real(thread, picture)
+        monkeypatch.setattr(store, "round_with", real)
+        await storm.press(Action.OPEN, 1, MODERATOR)
+        await storm.press(Action.DOT, 2, BEN)
+        return found
+
+    monkeypatch.setattr(store, "round_with", round_with)
+    assert "no winner" not in (await storm.press(Action.FINISH, 1)).text
+    assert (await storm.seen()).phase is Phase.OPEN
+    assert (await storm.votes())[2] == 1
