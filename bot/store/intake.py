@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from hashlib import sha256
 
 from bot.store.events import Events
 from bot.store.pictures import Pictures
@@ -100,13 +101,15 @@ class Intake:
     def step(
         self, turn: str, event: str | None, step: Callable[[Round], tuple[Round, str]], now: datetime
     ) -> tuple[Round, str | None] | None:
-        """One step of a round; what a delivery asked for is done once."""
-        if event is not None and self._events.claim(event, now.timestamp()) is Claim.FINISHED:
+        """One step of a round; what a delivery asked for is done once. Deliveries may be named after people, and their
+        times are those of votes: only a hash is kept."""
+        claimed = None if event is None else sha256(event.encode("utf-8", "replace")).hexdigest()
+        if claimed is not None and self._events.claim(claimed, now.timestamp()) is Claim.FINISHED:
             round = self._rounds.get(turn)
             return None if round is None else (round, None)
         done = self._rounds.change(turn, step)
-        if event is not None:
-            self._events.finish(event)
+        if claimed is not None:
+            self._events.finish(claimed)
         return done
 
     def save(self, turn: Turn, *, finish: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +71,16 @@ async def test_what_was_one_s_own_once_is_not_told_later(site: Site) -> None:
     await dot(site, 1)
     me = (await snapshot(site))["me"]
     assert site.chat.hub.subscribe(THREAD, me).take() == []
+
+
+async def test_nothing_that_is_stored_of_a_vote_tells_who_voted(site: Site) -> None:
+    """Not by the name of its delivery, and not by the time of anything with a person's id either."""
+    await begun(site, anonymous="yes")
+    me = (await snapshot(site))["me"]
+    with closing(sqlite3.connect(site.home / "easel.db")) as db:
+        before = set(db.iterdump())
+        await dot(site, 2)
+        new = [line for line in db.iterdump() if line not in before]
+    assert any('INTO "dots"' in line for line in new)
+    answer = 'INTO "turns"'  # it is theirs who began, whoever votes
+    assert [line for line in new if me in line and answer not in line] == []
