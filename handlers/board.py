@@ -95,7 +95,8 @@ class Board:
         from imaging.likeness import glance, groups  # decoders are loaded by the first picture only
 
         glances = [await self._glance(picture, glance) for picture in pictures]
-        known = iter(groups([each for each in glances if each is not None]))
+        # In a thread of its own: of a thousand pictures that takes long, and nobody else may wait for it.
+        known = iter(await asyncio.to_thread(groups, [each for each in glances if each is not None]))
         return [MOST + at if each is None else next(known) for at, each in enumerate(glances)]
 
     async def _glance(self, picture: Picture, glance: Callable[[bytes], Glance]) -> Glance | None:

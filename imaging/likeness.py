@@ -39,13 +39,17 @@ def apart(one: Glance, other: Glance) -> float:
 def groups(glances: Sequence[Glance], most: float = ALIKE) -> list[int]:
     """The group of each picture, from 0 in the order in which groups begin: it joins the nearest group's first picture
     that it is not further apart from than `most`, else it begins one."""
-    firsts: list[Glance] = []
-    found = []
-    for each in glances:
-        far = [apart(each, first) for first in firsts]
-        nearest = int(np.argmin(far)) if far else -1
+    if not glances:
+        return []
+    flat = np.stack(glances)
+    firsts = np.empty_like(flat)
+    begun, found = 0, []
+    for each in flat:
+        far = np.sqrt(np.mean((firsts[:begun] - each) ** 2, axis=1))  # `apart` from all of them at once
+        nearest = int(np.argmin(far)) if begun else -1
         if nearest < 0 or far[nearest] > most:
-            nearest = len(firsts)
-            firsts.append(each)
+            nearest = begun
+            firsts[begun] = each
+            begun += 1
         found.append(nearest)
     return found

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from PIL import Image
 
+from handlers.board import Board
 from handlers.desk import Desk
 from handlers.model import Action, CommandCall, Press, ThreadKey
+from imaging import likeness
 from tests.fakes import ANNA, THREAD, message
 from tests.handlers.brainstorm.rounds import Brainstorm
 from tests.handlers.conftest import World
@@ -75,3 +80,20 @@ async def test_a_picture_that_may_be_sensitive_covers_the_whole_board(world: Wor
     await world.store.add_picture(replace(picture, number=number, spoiler=True), data)
     answer = await world.desk.command(CommandCall("board-1", THREAD, ANNA, "board"))
     assert answer.files[0].spoiler
+
+
+async def test_nobody_waits_while_the_pictures_of_a_board_are_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.model.scripts.append(TWO)
+    await world.desk.receive(message("two"))
+    real, where = likeness.groups, []
+
+    def groups(glances: Sequence[likeness.Glance]) -> list[int]:
+        where.append(threading.current_thread())
+        return real(glances)
+
+    monkeypatch.setattr(likeness, "groups", groups)
+    cards = await Board(world.store).pinned(THREAD, alike=True)
+    assert [card.group is None for card in cards] == [False, False]
+    assert threading.main_thread() not in where

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from imaging.likeness import ALIKE, apart, glance, groups
+from imaging.likeness import ALIKE, Glance, apart, glance, groups
 
 
 def drawn(back: str, front: str, where: tuple[int, int, int, int], size: int = 96, form: str = "PNG") -> bytes:
@@ -43,6 +43,20 @@ def test_groups_are_numbered_as_they_begin() -> None:
     found = [glance(drawn(back, "gold", where)) for back, where in (("navy", MIDDLE), ("white", CORNER))]
     assert groups([found[0], found[1], found[0] + 1, found[1] - 1]) == [0, 1, 0, 1]
     assert groups([]) == []
+
+
+def test_each_picture_joins_the_nearest_group_that_is_near_enough() -> None:
+    random = np.random.default_rng(7)
+    some = list(random.integers(60, 140, (60, 108)).astype(np.float32))
+    firsts: list[Glance] = []
+    for each, group in zip(some, groups(some), strict=True):
+        far = [apart(each, first) for first in firsts]
+        if group == len(firsts):
+            assert all(one > ALIKE for one in far)
+            firsts.append(each)
+        else:
+            assert far[group] == min(far) <= ALIKE
+    assert 1 < len(firsts) < 60
 
 
 def test_what_is_no_picture_says_so() -> None:
