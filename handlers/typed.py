@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 from handlers.command_text import BadCommand, as_message, find, named, read_arguments
 from handlers.commands import COMMANDS
@@ -19,6 +20,7 @@ from handlers.model import Answer, CommandCall, CommandSpec, Incoming
 from handlers.notices import Notices
 from handlers.ports import Chat, ChatUnavailable, Claim
 from handlers.quota_rules import Amounts
+from handlers.rounds.wish import VOTE
 from handlers.runs import Runs
 from handlers.services import Services
 from handlers.writing import BROKE
@@ -118,9 +120,11 @@ class Typed:
     async def _once(self, incoming: Incoming, spec: CommandSpec, arguments: dict[str, str | int]) -> None:
         """Like a message, a command that is delivered again was carried out before."""
         store = self._services.store
-        if await store.claim(incoming.event) is Claim.FINISHED:
+        votes = spec is VOTE  # as by its button: it costs nothing, and nothing is kept that tells who voted when
+        event = sha256(incoming.event.encode("utf-8", "replace")).hexdigest() if votes else incoming.event
+        if await store.claim(event) is Claim.FINISHED:
             return
-        if not spec.ends_work:
+        if not (spec.ends_work or votes):
             await self._services.quota.spend(incoming.thread, incoming.person, MESSAGE)
         call = CommandCall(
             incoming.event, incoming.thread, incoming.person, spec.name, arguments,
@@ -131,4 +135,4 @@ class Typed:
         if incoming.attachments and not spec.takes_files:
             answer = replace(answer, text=" ".join(filter(None, (answer.text, LEFT_OUT))))
         await self._chats[incoming.thread.chat].answer(call, answer)
-        await store.finish(incoming.event)
+        await store.finish(event)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.bot.web_site import THREAD, Site
 from tests.handlers.brainstorm.rounds import directions
+from tests.waiting import until
 
 GUEST = {"X-Real-IP": "192.0.2.7"}
 
@@ -73,13 +74,19 @@ async def test_what_was_one_s_own_once_is_not_told_later(site: Site) -> None:
     assert site.chat.hub.subscribe(THREAD, me).take() == []
 
 
-async def test_nothing_that_is_stored_of_a_vote_tells_who_voted(site: Site) -> None:
+@pytest.mark.parametrize("typed", [False, True])
+async def test_nothing_that_is_stored_of_a_vote_tells_who_voted(site: Site, typed: bool) -> None:
     """Not by the name of its delivery, and not by the time of anything with a person's id either."""
     await begun(site, anonymous="yes")
     me = (await snapshot(site))["me"]
     with closing(sqlite3.connect(site.home / "easel.db")) as db:
         before = set(db.iterdump())
-        await dot(site, 2)
+        if typed:
+            await site.say("/vote 2")
+            await until(lambda: db.execute("SELECT 1 FROM dots").fetchone() is not None)
+            await site.chat._tasks.idle()
+        else:
+            await dot(site, 2)
         new = [line for line in db.iterdump() if line not in before]
     assert any('INTO "dots"' in line for line in new)
     answer = 'INTO "turns"'  # it is theirs who began, whoever votes
