@@ -90,7 +90,7 @@ class Intake:
         if claim is Claim.FINISHED:
             return Accepted(claim)
         known = self._turns.get(turn.id)
-        return Accepted(claim, self._turns.append(turn, now) if known is None else known)
+        return Accepted(claim, self._turns.append(self._rounds.fresh(turn), now) if known is None else known)
 
     def follow(self, turn: Turn, event: str, round: Round, now: datetime) -> Accepted:
         """Like `begin`; the turn shows a round that follows another one, unless something else has followed that."""

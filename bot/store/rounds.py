@@ -81,7 +81,9 @@ class Rounds:
         if old is None or due(old, now).part.phase is not Phase.CLOSED:
             return False
         self.put(over(old), old)
-        self._insert(round, now)
+        # As it is set now: somebody may have made it anonymous since who goes on looked at it.
+        part = replace(round.part, dots=old.part.dots, anonymous=old.part.anonymous)
+        self._insert(replace(round, part=part, minutes=old.minutes), now)
         return True
 
     def _insert(self, round: Round, now: datetime) -> None:

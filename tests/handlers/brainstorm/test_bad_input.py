@@ -301,3 +301,24 @@ async def test_a_finish_that_comes_late_ends_no_vote_that_was_opened_again(
     assert "no winner" not in (await storm.press(Action.FINISH, 1)).text
     assert (await storm.seen()).phase is Phase.OPEN
     assert (await storm.votes())[2] == 1
+
+
+async def test_a_next_round_is_as_anonymous_as_its_brainstorm_was_made_just_before(
+    storm: Brainstorm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await storm.begin()
+    await storm.press(Action.CLOSE, 1)
+    store = storm.world.store
+    real = store.round_with
+
+    async def round_with(thread: ThreadKey, picture: int) -> Round | None:
+        found = await real(thread, picture)
+        monkeypatch.setattr(store, "round_with", real)
+        await storm.command("brainstorm", MODERATOR, anonymous="yes", votes=3, minutes=5)
+        return found
+
+    monkeypatch.setattr(store, "round_with", round_with)
+    storm.world.model.scripts.append(directions())
+    await storm.press(Action.NEXT, 1)
+    part = await storm.seen()
+    assert (part.number, part.anonymous, part.dots) == (2, True, 3)
