@@ -47,6 +47,11 @@ def open_present(
     return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=busy_s)
 
 
+def in_memory() -> sqlite3.Connection:
+    """An empty database that nothing is left of."""
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:
     """A copy of the whole database, also while others write it (SQLite's online backup)."""
     with closing(sqlite3.connect(target)) as copy:

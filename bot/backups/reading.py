@@ -37,7 +37,7 @@ from bot.cli import CommandFailed
 from bot.home import Home
 from bot.private import DATABASES, RESTORING
 from bot.store.migrations import migrate
-from imaging.sqlite import open_present
+from imaging.sqlite import in_memory, open_present
 
 KEEP_FREE = 64 * 2**20
 """Bytes of disk that a restore leaves free."""
@@ -225,7 +225,7 @@ def _programs(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
 @cache
 def _own() -> frozenset[tuple[str, str]]:
     """Those of Easel's newest schema; older ones have some of them, as no migration is edited."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+    with closing(in_memory()) as connection:
         migrate(Database(connection))
         return _programs(connection)
 

@@ -39,6 +39,7 @@ from imaging.errors import BadPicture, EngineError
 from imaging.findings import Finding
 from imaging.model import Abilities, Makes, Recipe, RenderedPicture, Technique
 from imaging.outputs import encode_picture, open_kept, preview_bytes
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -305,25 +306,22 @@ class ComfyEngine:
 
     async def _drawing(self, id: str, recipe: Recipe, order: Order) -> RenderedPicture:
         assert self._socket is not None
-        showing: set[asyncio.Task[None]] = set()
+        showing = Tasks()
         shown = 0.0
 
         def tell(step: int, total: int, preview: bytes | None) -> None:
             nonlocal shown
             if preview is None:
                 self._said.put(Advance(id, step, total))
-            elif not showing and time.monotonic() - shown >= PREVIEW_S:
+            elif not len(showing) and time.monotonic() - shown >= PREVIEW_S:
                 shown = time.monotonic()
-                one = asyncio.ensure_future(self._shown(id, step, total, preview))
-                showing.add(one)
-                one.add_done_callback(showing.discard)
+                showing.spawn(self._shown(id, step, total, preview), f"preview of {id}")
 
         run = Run(order, self._server, self._socket, self._ours, tell, self._patience)
         try:
             data = await run.picture()
         finally:
-            for one in showing:
-                one.cancel()
+            await showing.close()
         return await asyncio.to_thread(self._finished, recipe, order.workflow, data, run.seconds)
 
     async def _shown(self, id: str, step: int, total: int, preview: bytes) -> None:

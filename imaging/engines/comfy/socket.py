@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from imaging.engines.comfy.server import Moved, Server
+from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +115,13 @@ class Socket:
         self._server = server
         self._listeners: dict[str, asyncio.Queue[Event]] = {}
         self._running = ""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._tried = asyncio.Event()
 
     async def ready(self, timeout_s: float) -> None:
         """Wait a moment for the line, so that the first steps are heard; drawing goes on where there is none."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep(), name="ComfyUI's socket")
+        if not len(self._tasks):
+            self._tasks.spawn(self._keep(), "ComfyUI's socket")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._tried.wait()
@@ -132,9 +133,7 @@ class Socket:
         self._listeners.pop(prompt, None)
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
 
     async def _keep(self) -> None:
         import aiohttp

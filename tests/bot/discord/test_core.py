@@ -68,7 +68,7 @@ class Studio:
 
     async def command(self, who: str, name: str, **options: Any) -> str:
         result = await self.people[who].slash(self.thread, name, **options)
-        return "\n".join(m.content for m in [result.response, *result.followups] if m is not None)
+        return "\n".join(m.content or words(m) for m in [result.response, *result.followups] if m is not None)
 
 
 @pytest.fixture
@@ -113,8 +113,13 @@ async def fox(studio: Studio) -> Studio:
     return studio
 
 
-def words(message: discord.Message) -> str:
-    return " ".join(getattr(component, "content", "") for component in message.components)
+def words(message: Any) -> str:
+    """Of the components of a message, or of what only the asker sees."""
+    told = (
+        each.get("content", "") if isinstance(each, dict) else getattr(each, "content", "")
+        for each in message.components
+    )
+    return " ".join(told)
 
 
 def names(message: discord.Message) -> list[str]:
