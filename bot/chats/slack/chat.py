@@ -176,6 +176,10 @@ class SlackChat:
         """Do what was written down."""
         self._tasks.spawn(self._do(entry, bot_user), f"slack-{entry.kind}-{entry.name}")
 
+    def turn_gallery(self, body: Mapping[str, Any], team: str) -> None:
+        """Another page of the gallery. It is not written down: who still wants it after a restart presses again."""
+        self._tasks.spawn(self.galleries.turn(body, team), f"slack-gallery-{inbound.text_at(body, 'trigger_id')}")
+
     async def _do(self, entry: Entry, bot_user: str) -> None:
         try:
             await self._carry_out(entry, bot_user)

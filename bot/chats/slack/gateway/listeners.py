@@ -141,7 +141,7 @@ class Listeners:
 
     async def turned(self, ack: Any, body: Json, context: Any) -> None:
         await ack()
-        await self._chat.galleries.turn(body, str(context.team_id))
+        self._chat.turn_gallery(body, str(context.team_id))
 
     async def opened(self, event: Json, context: Any, client: Any) -> None:
         channel = str(event.get("channel"))
