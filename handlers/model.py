@@ -174,7 +174,7 @@ class Action(StrEnum):
     STATE = "state"
     """How the round stands, to who asks."""
     LEAD = "lead"
-    """Go on with a brainstorm's winner, in a thread of its own."""
+    """Go on with a brainstorm's winner: it becomes the current picture."""
     SETTINGS = "settings"
     """Of a brainstorm: chats with forms open one."""
     REPORT = "report"

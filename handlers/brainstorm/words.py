@@ -16,7 +16,6 @@ NOBODY_VOTED = "Nobody voted. Open the vote again, or go on to another round wit
 NO_WINNER = "The brainstorm is over. Nobody voted, so there is no winner."
 NEXT_ROUND = "The next round is on its way."
 FINISHING = "The brainstorm is finished; its winners are drawn in full quality."
-LEADS = "Picture #{} is the current one now: say what to make of it."
 OPENED = "The vote is open again."
 IS_OPEN = "The vote is open."
 CLOSE_FIRST = "The vote is still open: close it first."
@@ -75,6 +74,13 @@ def missing(pictures: Sequence[int]) -> str:
 
 def alike(pictures: Sequence[int]) -> str:
     return f"{numbers(pictures)} were drawn alike; say in the thread what should set them apart."
+
+
+def leads(winners: Sequence[int]) -> str:
+    """`winners` are there, the one that is gone on with first."""
+    first, *others = winners
+    tied = f" It was a tie; *Select* goes on with {numbers(others)} instead." if others else ""
+    return f"Picture #{first} is the current one now: say what to make of it.{tied}"
 
 
 def tie(pictures: Sequence[int], count: int) -> str:

@@ -191,13 +191,16 @@ class Presses:
         return Round(turn, round.thread, round.facilitator, part, round.ideas, round.minutes, round.turn)
 
     async def _lead(self, press: Press, round: Round) -> Answer:
-        """Go on with the winner where people are: it becomes the thread's current picture."""
-        winner = next((card for card in round.part.cards if card.picture in round.there), None)
-        if not round.part.last or winner is None:
+        """Go on with the winner where people are: it becomes the thread's current picture, once for each press."""
+        winners = [card.picture for card in round.part.cards if card.picture in round.there]
+        if not round.part.last or not winners:
             raise UserError(words.not_open(round.part.phase))
-        picture = await existing(self._store, press.thread, winner.picture)
+        picture = await existing(self._store, press.thread, winners[0])
+        done = await self._store.step_round(round.turn, press.event, lambda found: (found, ""))
+        if done is None or done[1] is None:  # delivered again: something else may have been chosen since
+            return Answer(words.UNDER_WAY)
         await self._store.select(press.thread, picture.number)
-        return Answer(words.LEADS.format(picture.number), private=False)
+        return Answer(words.leads(winners), private=False)
 
 
 def _nobody_won(round: Round) -> tuple[Round, str]:

@@ -161,6 +161,23 @@ async def test_the_end_has_the_winner_in_full_quality(storm: Brainstorm) -> None
     assert (await storm.world.store.session(THREAD)).current == 5
 
 
+async def test_a_tie_is_told_where_one_of_its_winners_is_gone_on_with(storm: Brainstorm) -> None:
+    await storm.begin()
+    for picture in (2, 3):
+        await storm.press(Action.DOT, picture)
+    await storm.press(Action.CLOSE, 1)
+    await storm.press(Action.FINISH, 1)
+    winners = [card.picture for card in (await storm.seen()).cards]
+    assert winners == [5, 6]
+    told = (await storm.press(Action.LEAD, 5, event="lead")).text
+    assert "#5 is the current one" in told
+    assert "a tie" in told
+    assert "#6" in told
+    await storm.world.store.select(THREAD, 6)
+    await storm.press(Action.LEAD, 5, event="lead")  # delivered again
+    assert (await storm.world.store.session(THREAD)).current == 6
+
+
 async def test_two_presses_at_once_make_one_next_round(storm: Brainstorm) -> None:
     await storm.begin()
     await storm.press(Action.DOT, 3)
