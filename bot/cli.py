@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from handlers.documents.formats import PER_PAGE, Format
+from handlers.export.documents.formats import PER_PAGE, Format
 from imaging.engine_table import names
 
 EVALS = (

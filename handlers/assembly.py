@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from handlers.brainstorm.model import RoundPart
 from handlers.model import (
     NoticePart,
     PendingJob,
@@ -22,6 +21,7 @@ from handlers.model import (
 )
 from handlers.orphans import without_orphans
 from handlers.ports import ReplyPost
+from handlers.round import RoundPart
 from prompts.protocol import Directive, render_directive, unescape_user_text
 
 

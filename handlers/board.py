@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handlers.brainstorm.model import Card, RoundPart
 from handlers.english import alt_text, round_head, votes_told
 from handlers.errors import StoreError, UserError
-from handlers.export_parts import media_type
+from handlers.export.parts import media_type
 from handlers.model import Answer, CommandCall, File, Picture, Tally, ThreadKey, Turn
 from handlers.ports import Store
 from handlers.presentation import round_of
+from handlers.round import Card, RoundPart
 from handlers.services import Services
 from handlers.unnamed import is_anonymous
 from imaging.errors import BadPicture

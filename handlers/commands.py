@@ -12,14 +12,17 @@ from typing import TypeAlias
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
 from handlers.audit import Act, note_gone, note_others
 from handlers.board import Posting
+from handlers.brainstorm.presses import Presses
+from handlers.brainstorm.wish import DOES, ROUND, VOTE
+from handlers.brainstorm.wish import SPEC as BRAINSTORM
 from handlers.buttons import existing
 from handlers.choosing import OPTIONS as SETTINGS
 from handlers.choosing import Choosing
 from handlers.command_text import as_message, help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
-from handlers.exporting import OPTIONS as EXPORT
-from handlers.exporting import Exporting
+from handlers.export.command import OPTIONS as EXPORT
+from handlers.export.command import Exporting
 from handlers.gallery import Galleries
 from handlers.model import (
     Action,
@@ -38,9 +41,6 @@ from handlers.moderation.cases import Reason
 from handlers.presentation import progress
 from handlers.quota_rules import Sharers
 from handlers.reporting import Reporting
-from handlers.rounds.presses import Presses
-from handlers.rounds.wish import DOES, ROUND, VOTE
-from handlers.rounds.wish import SPEC as BRAINSTORM
 from handlers.runs import Runs, may_cancel
 from handlers.search import LONGEST
 from handlers.services import Services

@@ -13,11 +13,14 @@ from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit, note_gone
 from handlers.blocking import Blocking
 from handlers.board import Posting, nowhere
+from handlers.brainstorm.drawing import Drawing
+from handlers.brainstorm.presses import Presses
+from handlers.brainstorm.watching import Watching
 from handlers.buttons import Buttons
 from handlers.commands import COMMANDS, Commands
 from handlers.conversation import Conversation
 from handlers.errors import UserError
-from handlers.exporting import Exporting
+from handlers.export.command import Exporting
 from handlers.gallery import Galleries
 from handlers.intake import is_blank
 from handlers.limits import Limits
@@ -35,9 +38,6 @@ from handlers.recovery import Recovery
 from handlers.refinement import Refine, Refinement
 from handlers.removing import Removing
 from handlers.reporting import Reporting
-from handlers.rounds.drawing import Drawing
-from handlers.rounds.presses import Presses
-from handlers.rounds.watching import Watching
 from handlers.runs import Runs
 from handlers.screen import Screen
 from handlers.services import Forget, ForgetThread, Services

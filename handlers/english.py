@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import GalleryPage, Hung, PicturePart
 from handlers.presentation import (
     Activity,
@@ -23,6 +22,7 @@ from handlers.presentation import (
     Why,
     shorten,
 )
+from handlers.round import Card, Phase, RoundPart
 from imaging.model import Makes, Operation
 
 

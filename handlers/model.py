@@ -11,7 +11,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
-from handlers.brainstorm.model import RoundPart
+from handlers.round import RoundPart
 from imaging.model import ImageRequest, Operation, Owner, Recipe
 
 NOWHERE = "-"

@@ -340,7 +340,7 @@ class Store(Protocol):
     async def step_round(
         self, turn: str, event: str | None, step: Callable[[Round], tuple[Round, str]]
     ) -> tuple[Round, str | None] | None:
-        """Take a step of `handlers.voting` and store what it leads to, also in the answer that shows the round. An
+        """Take a step of `handlers.voting` and store what it leads to, also in the answer with the round. An
         `event` is done once: delivered again it takes no step, and the sentence is None. None where there is no such
         round."""
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Action, PicturePart, PictureState, Reply, ReplyPart, SlotState, TextPart
+from handlers.round import Card, Phase, RoundPart
 from imaging.model import Operation
 
 SECONDS_UP_TO = 90

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
+from handlers.brainstorm.wish import VOTE
 from handlers.command_text import BadCommand, as_message, find, named, read_arguments
 from handlers.commands import COMMANDS
 from handlers.conversation import Conversation
@@ -20,7 +21,6 @@ from handlers.model import Answer, CommandCall, CommandSpec, Incoming
 from handlers.notices import Notices
 from handlers.ports import Chat, ChatUnavailable, Claim
 from handlers.quota_rules import Amounts
-from handlers.rounds.wish import VOTE
 from handlers.runs import Runs
 from handlers.services import Services
 from handlers.writing import BROKE

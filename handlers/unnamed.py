@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from handlers.brainstorm.model import RoundPart
 from handlers.model import NoticePart, Person, Picture, PicturePart, ReplyPart, SelectPart, TextPart, Turn
+from handlers.round import RoundPart
 
 SOMEBODY = "Somebody"
 NOBODY = Person("", SOMEBODY)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from handlers.brainstorm import words
-from handlers.brainstorm.model import MAX_MINUTES, Card, Phase, RoundPart
+from handlers import brainstorm_words as words
 from handlers.model import Person, ThreadKey
+from handlers.round import MAX_MINUTES, Card, Phase, RoundPart
 
 TWICE = timedelta(seconds=1)
 """A second press within so long is a double click."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.brainstorm.model import Phase
 from handlers.model import Person, Picture, PicturePart, Role, SlotState, Turn, TurnState
+from handlers.round import Phase
 from imaging.model import Operation
 from tests.browsing import MARKS, TOO_SMALL, Visit, faults, holds, two
 from tests.fakes import png

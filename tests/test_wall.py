@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import NOWHERE, Person, Picture, PicturePart, Role, SlotState, ThreadKey, Turn, TurnState
+from handlers.round import Card, Phase, RoundPart
 from imaging.model import Operation
 from tests.bot.web_site import THREAD
 from tests.browsing import MARKS, OUT_OF_SIGHT, TOO_SMALL, Visit, faults, holds, visiting

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, assert_never
 
-from handlers.brainstorm.model import RoundPart
 from handlers.english import Sentence, round_lines, words
 from handlers.model import (
     Answer,
@@ -27,6 +26,7 @@ from handlers.model import (
 )
 from handlers.ports import ReplyPost
 from handlers.presentation import Busy, Missing, Why, caption, progress
+from handlers.round import RoundPart
 
 
 class Answered:

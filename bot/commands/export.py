@@ -14,11 +14,11 @@ from bot.home import Home
 from bot.marking.build import marks
 from bot.settings import Settings, load_settings
 from bot.store.store import SqliteStore
-from handlers.documents.formats import FORMS, Format
 from handlers.errors import UserError
-from handlers.export_parts import Exported
-from handlers.exporting import Wanted
-from handlers.exporting import export as exported
+from handlers.export.command import Wanted
+from handlers.export.command import export as exported
+from handlers.export.documents.formats import FORMS, Format
+from handlers.export.parts import Exported
 from handlers.model import ThreadKey
 from imaging.files import PictureFiles
 

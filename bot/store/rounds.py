@@ -15,8 +15,8 @@ from typing import Any
 from bot.store import rows
 from bot.store.threads import Threads
 from bot.store.turns import Turns
-from handlers.brainstorm.model import Phase, RoundPart
 from handlers.model import Person, ThreadKey, Turn
+from handlers.round import Phase, RoundPart
 from handlers.voting import Dot, Round, due, in_the_way, over, shown, voter
 
 COLUMNS = "turn, thread, facilitator, part, ideas, minutes, before"

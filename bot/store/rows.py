@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import (
     NoticePart,
     PendingJob,
@@ -25,6 +24,7 @@ from handlers.model import (
     Turn,
     TurnState,
 )
+from handlers.round import Card, Phase, RoundPart
 from imaging.model import ImageRequest, Operation, Owner, Priority, Recipe, plain
 
 TURN_COLUMNS = "id, thread, idx, role, state, person, text, parts, jobs, written, answers, post, created, replies_to"

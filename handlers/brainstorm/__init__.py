@@ -1,1 +1,1 @@
-"""Brainstorms: rounds of pictured ideas on which a team votes."""
+"""Rounds of brainstorms: how they go on, what they draw, and what their buttons do."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from handlers.brainstorm.model import MAX_TITLE, MAX_TOPIC, Card, Phase, RoundPart
 from handlers.model import PicturePart, ReplyPart, SlotState
+from handlers.round import MAX_TITLE, MAX_TOPIC, Card, Phase, RoundPart
 from imaging.model import Operation
 
 CLOSES = datetime(2026, 1, 2, 12, tzinfo=UTC)

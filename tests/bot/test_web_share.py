@@ -19,8 +19,8 @@ from bot.chats.web import shared
 from bot.chats.web.checkup import page
 from bot.chats.web.slowing import Lookers
 from bot.settings import Login, Settings
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Action, CommandCall, Incoming, Person, Press, Role, ThreadKey, Turn, TurnState
+from handlers.round import Card, Phase, RoundPart
 from handlers.sharing import MOST, link_hash
 from handlers.unnamed import Names, names_of
 from tests.bot.web_site import THREAD, Site

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from handlers.commands import COMMANDS
-from handlers.export_parts import Exported, export_files
+from handlers.export.parts import Exported, export_files
 from handlers.model import NOWHERE, CommandCall, Person, SlotState, ThreadKey
 from imaging.model import Recipe
 from tests.fakes import ANNA, BEN, THREAD, message, pictures, words
@@ -138,7 +138,7 @@ async def test_exports_lie_in_memory_one_after_another(world: World, monkeypatch
         finally:
             inside -= 1
 
-    monkeypatch.setattr("handlers.exporting.export_files", counted)
+    monkeypatch.setattr("handlers.export.command.export_files", counted)
     await world.say("a fox", "Here <image> a red fox </image>")
     calls = [CommandCall(f"c{at}", THREAD, who, "export") for at in range(5) for who in (ANNA, BEN)]
     answers = await asyncio.gather(*map(world.desk.command, calls))

@@ -20,14 +20,14 @@ from pptx import Presentation
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
-from handlers.cards import GONE, clean, cut, is_rtl, script
-from handlers.documents import scratch, setting
-from handlers.documents.formats import Format
-from handlers.export_parts import MAX_PARTS, Exported
-from handlers.exporting import Wanted, export
+from handlers.brainstorm import watching
+from handlers.export.cards import GONE, clean, cut, is_rtl, script
+from handlers.export.command import Wanted, export
+from handlers.export.documents import scratch, setting
+from handlers.export.documents.formats import Format
+from handlers.export.parts import MAX_PARTS, Exported
 from handlers.marking import Unmarked
 from handlers.model import Action, Answer, CommandCall, Person, Picture, Vote
-from handlers.rounds import watching
 from imaging.model import Operation
 from tests.fakes import ANNA, BEN, THREAD, message
 from tests.handlers.brainstorm.rounds import Brainstorm
@@ -490,7 +490,9 @@ async def test_who_has_to_wait_is_told_how_long(world: World, monkeypatch: pytes
     await world.desk.command(CommandCall("c", THREAD, ANNA, "export", {"format": "slides"}))
     assert not world.chat.told
     now = iter(range(0, 10_000, 60))
-    monkeypatch.setattr("handlers.exporting.time", type("Slow", (), {"monotonic": staticmethod(lambda: next(now))}))
+    monkeypatch.setattr(
+        "handlers.export.command.time", type("Slow", (), {"monotonic": staticmethod(lambda: next(now))})
+    )
     await world.desk.command(CommandCall("c", THREAD, ANNA, "export", {"format": "slides"}))
     [told] = world.chat.told
     assert "Putting 12 pictures into the slides: about 12 s." in str(told)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from handlers.export_parts import MAX_PARTS, Exported, export_files
+from handlers.export.parts import MAX_PARTS, Exported, export_files
 from handlers.marking import Unmarked
 from handlers.model import CommandCall, Picture
 from tests.fakes import ANNA, THREAD

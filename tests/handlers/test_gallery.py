@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.store import rows
-from handlers.brainstorm.model import Phase, RoundPart
 from handlers.errors import UserError
 from handlers.model import Action, Answer, CommandCall, GalleryPage, Person, Press, ThreadKey, Vote
 from handlers.moderation.cases import Reason, Ruling
+from handlers.round import Phase, RoundPart
 from handlers.search import ALL, MOST, Search, at, read, without_place
 from tests.fakes import ANNA, BEN, MODERATOR, THREAD, FakeChat
 from tests.handlers.conftest import World

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.export import Content, page, transcript
+from handlers.export.archive import Content, page, transcript
 from handlers.links import destination, guarded, lies, plain_addresses
 from handlers.model import Person, Role, TextPart, ThreadKey, Turn
 from tests.links import ADDRESSES, LINKS, Link

@@ -13,7 +13,7 @@ import pytest
 from bot.store.store import SqliteStore
 from handlers.blocking import BLOCKED
 from handlers.desk import Desk, utc_now
-from handlers.export import collect
+from handlers.export.archive import collect
 from handlers.marking import Unmarked
 from handlers.model import (
     Action,

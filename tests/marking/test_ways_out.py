@@ -23,7 +23,7 @@ MAY = {
     "bot/marking/marks.py:for_document": "marks",
     "bot/marking/marks.py:_parents": "a statement names them",
     "handlers/board.py:_glance": "compares them",
-    "handlers/rounds/drawing.py:_alike": "compares them",
+    "handlers/brainstorm/drawing.py:_alike": "compares them",
 }
 WAYS = ("bot", "handlers")
 

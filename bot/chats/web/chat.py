@@ -32,6 +32,7 @@ from bot.people import House, People
 from bot.settings import Login
 from handlers.audit import Act, Audit, NoAudit
 from handlers.board import Board
+from handlers.brainstorm.own import own
 from handlers.english import gone_sentence
 from handlers.errors import UserError
 from handlers.marking import Unmarked
@@ -54,7 +55,6 @@ from handlers.model import (
 )
 from handlers.ports import Handlers, Marking, ReplyPost, Store
 from handlers.presentation import Why
-from handlers.rounds.own import own
 from handlers.typed import said
 from imaging.tasks import Tasks
 

@@ -15,7 +15,6 @@ from aiohttp import web
 
 from bot.chats.web.chat import WebChat
 from bot.chats.web.files import sniff
-from handlers.brainstorm.model import RoundPart
 from handlers.english import Sentence, alt_text, gone_sentence, missing, round_lines, words
 from handlers.errors import PictureGone
 from handlers.marking import GONE
@@ -33,6 +32,7 @@ from handlers.model import (
     Turn,
 )
 from handlers.presentation import Made, Missing, Why, caption, shorten
+from handlers.round import RoundPart
 from handlers.sharing import link_hash
 from handlers.unnamed import Names, names_of
 from imaging.errors import BadPicture

@@ -6,7 +6,6 @@ import base64
 from typing import Any, assert_never
 
 from handlers.board import Pinned
-from handlers.brainstorm.model import RoundPart
 from handlers.english import (
     Sentence,
     alt_text,
@@ -36,6 +35,7 @@ from handlers.model import (
 )
 from handlers.ports import ThreadSummary
 from handlers.presentation import Made, Missing, Why, caption, offered, offered_round, progress
+from handlers.round import RoundPart
 
 Json = dict[str, Any]
 

@@ -12,10 +12,10 @@ from bot.chats.discord.outgoing.layout import layout
 from bot.chats.discord.outgoing.markup import plain
 from bot.chats.discord.outgoing.render import components, render
 from bot.chats.discord.outgoing.views import Button, Buttons, Gallery, Menu, MessageView, Words
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.links import guarded
 from handlers.model import Action, Answer, Reply, ReplyPart, SlotState, ThreadKey
 from handlers.presentation import Why, round_of, shorten
+from handlers.round import Card, Phase, RoundPart
 from tests.bot.discord.conftest import World
 from tests.bot.discord.fakes import ready
 from tests.bot.discord.wire import Process

@@ -14,10 +14,10 @@ from PIL import Image
 
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import render, sheets
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Action, Answer, Reply, ReplyPart, SlotState, ThreadKey, Turn
 from handlers.ports import ChatUnavailable
 from handlers.presentation import Why, round_of
+from handlers.round import Card, Phase, RoundPart
 from tests.bot.rounds import CLOSES, draft, rounds, shown
 from tests.bot.slack.conftest import World, answers_with_pictures, click, submitted
 from tests.fakes import png

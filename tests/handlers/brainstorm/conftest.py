@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.rounds import watching
+from handlers.brainstorm import watching
 from tests.handlers.brainstorm.rounds import Brainstorm
 from tests.handlers.conftest import World
 

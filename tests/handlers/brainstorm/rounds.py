@@ -6,10 +6,10 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
-from handlers.brainstorm.model import RoundPart
 from handlers.desk import Desk
 from handlers.model import Action, Answer, CommandCall, Person, Press, Reply, ThreadKey
 from handlers.presentation import round_of
+from handlers.round import RoundPart
 from tests.fakes import ANNA, THREAD, message
 from tests.handlers.conftest import World
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from handlers.brainstorm.model import MAX_TITLE, MAX_TOPIC, Phase, RoundPart
 from handlers.errors import Declined, LanguageModelError, StoreError
 from handlers.model import Action, Reply, ThreadKey, Turn
 from handlers.ports import ChatUnavailable
 from handlers.presentation import round_of
+from handlers.round import MAX_TITLE, MAX_TOPIC, Phase, RoundPart
 from handlers.voting import Round
 from imaging.model import Recipe, RenderedPicture
 from tests.fakes import ANNA, BEN, MODERATOR, THREAD, message, pictures, png, rendered, words

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from handlers.brainstorm.model import Phase
 from handlers.model import Action, Person
 from handlers.presentation import round_of
+from handlers.round import Phase
 from imaging.model import Operation, Priority
 from tests.fakes import BEN, MODERATOR, THREAD, Script, message, pictures, words
 from tests.handlers.brainstorm.rounds import Brainstorm, directions

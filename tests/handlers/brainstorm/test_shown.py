@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.store.rows import part_from_json, part_to_json
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.english import round_lines
 from handlers.model import Action
 from handlers.presentation import offered_round
+from handlers.round import Card, Phase, RoundPart
 
 CARDS = (
     Card(3, "Flour fox", "Friendly and soft.", votes=2, winner=True),

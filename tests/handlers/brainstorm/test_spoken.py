@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.rounds.wish import Wish, wish_of
+from handlers.brainstorm.wish import Wish, wish_of
 
 
 @pytest.mark.parametrize(

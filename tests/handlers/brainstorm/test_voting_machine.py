@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.store.store import SqliteStore
 from handlers import voting
-from handlers.brainstorm.model import Card, Phase, RoundPart
 from handlers.model import Picture, Role, Turn, TurnState
 from handlers.presentation import round_of
+from handlers.round import Card, Phase, RoundPart
 from handlers.voting import Round
 from imaging.model import Operation
 from tests.fakes import ANNA, THREAD, FolderFiles, png

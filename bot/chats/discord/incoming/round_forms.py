@@ -16,12 +16,12 @@ from bot.chats.discord.incoming.entry import may_press
 from bot.chats.discord.incoming.modals import fields_of
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.people import Interaction, person_of_interaction
+from handlers.brainstorm.form import Given, read_given, round_fields, round_with, settings_of
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.model import NOWHERE, Action, CommandSpec, Option, ThreadKey
 from handlers.ports import Handlers, Store
 from handlers.presentation import shorten
-from handlers.round_form import Given, read_given, round_fields, round_with, settings_of
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)

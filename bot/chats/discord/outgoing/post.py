@@ -24,10 +24,10 @@ from bot.chats.discord.outgoing.pace import Pace
 from bot.chats.discord.outgoing.render import NOTHING_GONE, fitted, render
 from bot.chats.discord.outgoing.views import Gallery, MessageView, Words
 from bot.chats.discord.trouble import ATTEMPTS, FAILURES, Trouble, persist, trouble, why
-from handlers.brainstorm.model import Phase
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
 from handlers.presentation import Why, round_of
+from handlers.round import Phase
 from imaging.tasks import Tasks
 
 log = logging.getLogger(__name__)

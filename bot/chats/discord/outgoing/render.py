@@ -15,7 +15,6 @@ from bot.chats.discord.outgoing.controls import cancels, controls, group_control
 from bot.chats.discord.outgoing.markup import close_fence, plain, split_text
 from bot.chats.discord.outgoing.rounds import round_blocks
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, MessageView, Shown, Words
-from handlers.brainstorm.model import RoundPart
 from handlers.english import Sentence, alt_text, words
 from handlers.links import guarded
 from handlers.model import (
@@ -46,6 +45,7 @@ from handlers.presentation import (
     to_come,
     together,
 )
+from handlers.round import RoundPart
 
 MAX_COMPONENTS = 39
 """One less than Discord takes, and a little text less: room for a word at the end."""

@@ -12,11 +12,11 @@ import discord
 from bot.chats.discord.ids import MORE, ButtonId, button_id, menu_value
 from bot.chats.discord.outgoing.markup import plain
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, Menu, Shown, Words
-from handlers.brainstorm.model import MAX_TITLE, Card, Phase, RoundPart
 from handlers.english import Sentence, closes, dot_label, idea_notes, round_head, round_state
 from handlers.links import guarded
 from handlers.model import Action, ThreadKey
 from handlers.presentation import LABELS, Idea, Missing, offered_round, shorten
+from handlers.round import MAX_TITLE, Card, Phase, RoundPart
 
 MAX_TEXT = 3600
 """Characters of all words, counted as UTF-16: nobody says how Discord counts emoji."""

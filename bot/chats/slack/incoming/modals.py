@@ -13,10 +13,10 @@ from typing import Any
 from bot.chats.slack import files, ids
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.incoming.inbound import Payload, text_at
+from handlers.brainstorm.form import Given, read_given
 from handlers.english import Sentence
 from handlers.model import CommandSpec, Option, OptionKind, Press, ThreadKey
 from handlers.presentation import KEEPS, read_change
-from handlers.round_form import Given, read_given
 
 DESCRIPTION, CHANGE, FILES = "description", "change", "files"
 LONGEST = 2_000

@@ -28,6 +28,7 @@ from bot.chats.slack.outgoing.stream import Destination
 from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.trouble import FAILURES
+from handlers.brainstorm.form import round_fields, round_with, settings_of
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
@@ -44,7 +45,6 @@ from handlers.model import (
     ThreadKey,
 )
 from handlers.ports import Handlers, Store
-from handlers.round_form import round_fields, round_with, settings_of
 from imaging.model import Operation
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from bot.chats.slack.outgoing.blocks import Block, button, context, plain, secti
 from bot.chats.slack.outgoing.picks import rows
 from bot.chats.slack.outgoing.rounds import round_blocks
 from bot.chats.slack.outgoing.sheets import of_answer, shown_of, slot_of
-from handlers.brainstorm.model import RoundPart
 from handlers.english import Sentence, alt_text, round_lines, sheet_alt, words
 from handlers.model import Action, NoticePart, PicturePart, Reply, ReplyPart, SelectPart, SlotState, TextPart
 from handlers.presentation import Busy, Drawing, Made, Offer, apart, caption, offered, picked_from, shorten, together
+from handlers.round import RoundPart
 
 MAX_BLOCKS = 45
 """Slack takes 50; the rest is room for what a workspace app may add."""

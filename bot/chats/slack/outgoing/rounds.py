@@ -8,10 +8,10 @@ from typing import Any
 from bot.chats.slack import ids
 from bot.chats.slack.outgoing import markup, sheets
 from bot.chats.slack.outgoing.blocks import Block, button, context, plain, section
-from handlers.brainstorm.model import MAX_TITLE, Phase, RoundPart
 from handlers.english import closes, dot_label, idea_notes, more_with, round_head, round_state, sheet_alt
 from handlers.model import Action, PicturePart, ReplyPart
 from handlers.presentation import Idea, Missing, ideas, offered, offered_round, shorten
+from handlers.round import MAX_TITLE, Phase, RoundPart
 
 MAX_HEAD = 150
 """Of a header block."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from handlers.brainstorm.model import IDEAS
+from handlers.round import IDEAS
 
 LONGEST = 400
 """Characters; a longer message tells something."""

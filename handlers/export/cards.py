@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from handlers.brainstorm.model import Card as Idea
 from handlers.english import Sentence, alt_text, card_notes, words
 from handlers.model import Picture, Tally
 from handlers.presentation import Made
+from handlers.round import Card as Idea
 from handlers.unnamed import NOBODY
 
 MARKS = "Pictures that people did not bring were made with AI."
@@ -45,7 +45,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that a document says; `handlers.documents.child` is given it as JSON."""
+    """All that a document says; `handlers.export.documents.child` is given it as JSON."""
 
     title: str
     about: str

@@ -10,16 +10,16 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from handlers import brainstorm_words as words
 from handlers import voting
-from handlers.brainstorm import words
-from handlers.brainstorm.model import Phase, RoundPart
+from handlers.brainstorm.board import board
+from handlers.brainstorm.wish import YES
 from handlers.buttons import existing
 from handlers.errors import NotAllowed, UserError
 from handlers.ids import turn_id
 from handlers.model import Action, Answer, CommandCall, Person, Press, Role, ThreadKey, Turn, TurnState
 from handlers.recovery import Recovery
-from handlers.rounds.board import board
-from handlers.rounds.wish import YES
+from handlers.round import Phase, RoundPart
 from handlers.runs import may_cancel
 from handlers.services import Services
 from handlers.voting import Round

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from handlers.brainstorm.model import Phase, RoundPart
+from handlers.round import Phase, RoundPart
 
 NO_ROUND = "There is no brainstorm in this thread; /brainstorm and a topic begin one."
 NEEDS_TOPIC = "Say what you want ideas for: /brainstorm and a topic."

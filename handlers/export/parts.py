@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from handlers.errors import StoreError
-from handlers.export import Content, bundle, collect, file_name, page_and_words, zipped
+from handlers.export.archive import Content, bundle, collect, file_name, page_and_words, zipped
 from handlers.model import File, Picture, ThreadKey
 from handlers.ports import Marking, Store
 from imaging.errors import BadPicture

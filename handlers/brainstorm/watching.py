@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from handlers import voting
-from handlers.brainstorm.model import Phase
 from handlers.errors import UserError
 from handlers.ports import Chat, Store
+from handlers.round import Phase
 from handlers.runs import Runs
 from handlers.showing import Showing
 from handlers.voting import Round

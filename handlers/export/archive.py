@@ -1,6 +1,6 @@
 """A session as one zip: pictures, recipes, transcript, and a page that needs nothing else.
 
-`handlers.documents` makes other formats of what is collected here.
+`handlers.export.documents` makes other formats of what is collected here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 
-from handlers.brainstorm.model import Card as Idea
-from handlers.brainstorm.model import RoundPart
-from handlers.cards import MARKS, Card, card
 from handlers.english import Sentence, alt_text, round_lines
 from handlers.errors import PictureGone
+from handlers.export.cards import MARKS, Card, card
 from handlers.links import guarded
 from handlers.model import (
     NoticePart,
@@ -37,6 +35,8 @@ from handlers.model import (
 )
 from handlers.ports import Marking, Store
 from handlers.recipe_text import recipe_text
+from handlers.round import Card as Idea
+from handlers.round import RoundPart
 from handlers.unnamed import is_anonymous, picture_without, turn_without, unnamed
 
 UNTITLED = "Easel session"
@@ -166,7 +166,7 @@ def page_parts(content: Content, image: Callable[[Picture], str | None]) -> Iter
     Args:
         image: A picture's address; None where its file is gone.
     """
-    style = resources.files("handlers").joinpath("export.css").read_text("utf-8")
+    style = resources.files("handlers.export").joinpath("page.css").read_text("utf-8")
     title = html.escape(content.title)
     yield (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.brainstorm import words
+from handlers import brainstorm_words as words
 from handlers.errors import CallsUsedUp, Declined, LanguageModelError
 from handlers.ports import LanguageModel
 from imaging.model import Abilities

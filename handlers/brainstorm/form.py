@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from handlers.brainstorm.model import RoundPart
 from handlers.command_text import BadCommand, read_value
 from handlers.model import NOWHERE, CommandCall, CommandSpec, Option, Person, ThreadKey
 from handlers.ports import Store
 from handlers.presentation import round_of
+from handlers.round import RoundPart
 
 COMMAND = "brainstorm"
 FIELDS = ("minutes", "votes", "anonymous")

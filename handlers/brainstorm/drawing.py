@@ -14,16 +14,16 @@ from datetime import datetime
 from functools import partial
 from itertools import combinations
 
+from handlers import brainstorm_words as words
 from handlers import voting
-from handlers.brainstorm import words
-from handlers.brainstorm.model import MAX_TOPIC, Card, Phase, RoundPart
+from handlers.brainstorm.following import Item, Planner
+from handlers.brainstorm.wish import Wish, wish_of
 from handlers.errors import Moderated, QuotaUsedUp, UserError
 from handlers.making import Making, Order
 from handlers.model import NoticePart, SlotState, Turn
 from handlers.moderation.model import Kind, Subject
 from handlers.presentation import round_of
-from handlers.rounds.following import Item, Planner
-from handlers.rounds.wish import Wish, wish_of
+from handlers.round import MAX_TOPIC, Card, Phase, RoundPart
 from handlers.run import Run
 from handlers.services import Services
 from handlers.voting import Round

@@ -1,7 +1,7 @@
 """The process that sets a document: reads `sheet.json` in its folder, writes `document`, and says how it went.
 
-`python -m handlers.documents.child FOLDER FORMAT PER_PAGE`; on its output stands one line of JSON: `missing`, the signs
-that have no font, or `lacking`, the package that is not installed.
+`python -m handlers.export.documents.child FOLDER FORMAT PER_PAGE`; on its output stands a line of JSON: `missing`, the
+signs that have no font, or `lacking`, the package that is not installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from handlers.cards import Sheet
+from handlers.export.cards import Sheet
 
 MEMORY = 4 << 30
 """Bytes of address space. Five hundred pictures take a tenth of it."""
@@ -33,10 +33,10 @@ def main() -> None:
 def _made(sheet: Sheet, folder: Path, kind: str, per_page: int) -> list[str]:
     output = folder / "document"
     if kind == "pdf":
-        from handlers.documents.storyboard import storyboard
+        from handlers.export.documents.storyboard import storyboard
 
         return storyboard(sheet, folder, output, per_page=per_page)
-    from handlers.documents.slides import slides
+    from handlers.export.documents.slides import slides
 
     return slides(sheet, folder, output)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from handlers.brainstorm.model import DOTS, IDEAS, MAX_MINUTES, MAX_TOPIC
+from handlers.brainstorm.spoken import in_words_arguments
 from handlers.command_text import BadCommand, named, read_arguments
 from handlers.model import Action, CommandSpec, Option, OptionKind
-from handlers.rounds.spoken import in_words_arguments
+from handlers.round import DOTS, IDEAS, MAX_MINUTES, MAX_TOPIC
 
 YES, NO = "yes", "no"
 SPEC = CommandSpec(

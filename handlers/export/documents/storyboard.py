@@ -18,7 +18,7 @@ from typing import Any
 
 import typst
 
-from handlers.cards import Card, Sheet, cut, width
+from handlers.export.cards import Card, Sheet, cut, width
 
 FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 _CJK = {"zh": ("SC", "JP", "KR"), "ja": ("JP", "SC", "KR"), "ko": ("KR", "SC", "JP")}
@@ -50,7 +50,7 @@ def storyboard(sheet: Sheet, folder: Path, output: Path, *, per_page: int) -> li
     }
     (folder / "storyboard.json").write_text(json.dumps(choices), encoding="utf-8")
     source = folder / "storyboard.typ"
-    with resources.as_file(resources.files("handlers.documents") / "storyboard.typ") as template:
+    with resources.as_file(resources.files("handlers.export.documents") / "storyboard.typ") as template:
         shutil.copyfile(template, source)
     compiler = typst.Compiler(str(source), root=str(folder), font_paths=paths)
     try:

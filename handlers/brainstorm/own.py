@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers.brainstorm.presses import voter_of
 from handlers.model import Person, ThreadKey
 from handlers.ports import Store
-from handlers.rounds.presses import voter_of
 from handlers.runs import may_cancel
 
 

@@ -10,9 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from handlers.cards import Sheet
-from handlers.documents.formats import FORMS, Format
 from handlers.errors import UserError
+from handlers.export.cards import Sheet
+from handlers.export.documents.formats import FORMS, Format
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ async def set_document(sheet: Sheet, folder: Path, format: Format, per_page: int
     # No token of the program's own environment goes along; HOME is where the host's own fonts are.
     known = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "handlers.documents.child", str(folder), format, str(per_page),
+        sys.executable, "-P", "-m", "handlers.export.documents.child", str(folder), format, str(per_page),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**known, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, start_new_session=True,
     )  # fmt: skip

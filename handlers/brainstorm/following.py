@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from handlers import brainstorm_words as words
 from handlers import voting
-from handlers.brainstorm import words
-from handlers.brainstorm.model import Card
+from handlers.brainstorm.directions import Found, Wanted, find
 from handlers.errors import NoSuchPicture
 from handlers.making import Draft, Making, parent_of
 from handlers.model import Picture, PictureState, Role, Session, TurnState
 from handlers.ports import LanguageModel
 from handlers.presentation import shorten
-from handlers.rounds.directions import Found, Wanted, find
+from handlers.round import Card
 from handlers.router import Planned
 from handlers.services import Services
 from handlers.voting import Round

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Final
 
 from handlers.at_once import AtOnce
-from handlers.documents.formats import FORMS, PER_PAGE, Format
-from handlers.documents.making import Progress, export_document
 from handlers.english import words
 from handlers.errors import UserError
-from handlers.export import collect_words
-from handlers.export_parts import Exported, export_files
+from handlers.export.archive import collect_words
+from handlers.export.documents.formats import FORMS, PER_PAGE, Format
+from handlers.export.documents.making import Progress, export_document
+from handlers.export.parts import Exported, export_files
 from handlers.model import Answer, CommandCall, Option, OptionKind, ThreadKey
 from handlers.notices import Notices
 from handlers.ports import Marking, Store

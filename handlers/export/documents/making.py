@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handlers.cards import GONE, Card, Sheet, card, clean
-from handlers.documents.formats import FORMS, Format
-from handlers.documents.scratch import scratch
-from handlers.documents.setting import set_document
 from handlers.errors import PictureGone, UserError
-from handlers.export import Content, data_uri, page_parts
-from handlers.export_parts import MAX_PARTS, Exported
+from handlers.export.archive import Content, data_uri, page_parts
+from handlers.export.cards import GONE, Card, Sheet, card, clean
+from handlers.export.documents.formats import FORMS, Format
+from handlers.export.documents.scratch import scratch
+from handlers.export.documents.setting import set_document
+from handlers.export.parts import MAX_PARTS, Exported
 from handlers.model import File, Picture
 from handlers.ports import Marking
 from imaging.errors import BadPicture
