@@ -24,14 +24,6 @@ from tests.fakes import FakePictures, FolderFiles, ScriptedModel
 from tests.slashes import ANSWERED, SAID
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-
-
 async def heard(stream: AsyncIterator[dict[str, Any]], *kinds: str) -> dict[str, Any]:
     async with asyncio.timeout(20):
         async for message in stream:

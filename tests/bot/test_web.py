@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,6 @@ from tests.bot.web_site import NAMES, THREAD, Site
 from tests.fakes import png
 from tests.marking.reading import is_copy
 from tests.waiting import until
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-
 
 # The conversation
 

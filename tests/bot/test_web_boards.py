@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,6 @@ from tests.fakes import png
 
 KEY = ThreadKey("web", NOWHERE, "web", THREAD)
 BOARD = f"/api/threads/{THREAD}/board"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def pictures(site: Site, count: int, key: ThreadKey = KEY) -> None:

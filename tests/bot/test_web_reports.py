@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,6 @@ from handlers.model import NOWHERE, Action, Incoming, Person, Press, ThreadKey
 from tests.bot.web_site import THREAD, Site
 
 KEY = ThreadKey("web", NOWHERE, "web", THREAD)
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def seen(site: Site, kind: str, **wanted: Any) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,14 +15,6 @@ from tests.handlers.brainstorm.rounds import directions
 from tests.waiting import until
 
 GUEST = {"X-Real-IP": "192.0.2.7"}
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def begun(site: Site, **arguments: Any) -> None:

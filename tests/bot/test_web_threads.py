@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +16,6 @@ KEY = ThreadKey("web", "-", "web", THREAD)
 ANNA, BEN = Person("anna", "Anna"), Person("ben", "Ben")
 MODERATOR = Person("mo", "Mo", moderator=True)
 FOX = 'A fox: <image id="1"> a zyxwv fox </image>'
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def said(site: Site, person: Person, event: str, answer: str = FOX) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import aiohttp
 
 from tests.faults.easel import Easel, Victim
-from tests.faults.moments import Moment, Moments, connect
+from tests.faults.moments import Moment, Moments, Order, connect
 from tests.faults.peers import NotedModels
 
 IDEAS = 3
@@ -201,15 +201,8 @@ class Table:
         return self.verdict
 
     async def _kill(self, easel: Easel, kills: int, tell: Callable[[str], None]) -> None:
-        order: list[StrEnum] = []
-        missed: list[StrEnum] = []
-        at = 0
-        while at < kills or (missed and at < 2 * kills):
-            if at >= kills:
-                moment = missed.pop(0)
-            else:
-                order = order or self._dice.sample(BEATS, len(BEATS))
-                moment = order.pop()
+        order = Order(BEATS, kills, self._dice)
+        for at, moment in enumerate(order, start=1):
             victim, skip = self._dice.choice(VICTIMS), self._dice.randint(0, 2)
             if moment in (Beat.CLOSED, Beat.FOLLOWED, Beat.FINISHED, Beat.OPENED):
                 skip = 0
@@ -218,9 +211,8 @@ class Table:
             victim = easel.struck or victim
             self.verdict.kills[(moment if came else "at any time", victim)] += 1
             if not came and moment not in self.verdict.reached:
-                missed.append(moment)
-            missed = [one for one in missed if one not in self.verdict.reached]
-            at += 1
+                order.missed.append(moment)
+            order.missed = [one for one in order.missed if one not in self.verdict.reached]
             tell(f"{at} kills in brainstorms, {self.verdict.votes} votes")
             if victim is Victim.WORKER and easel.runs:
                 continue
@@ -244,7 +236,7 @@ class Table:
         for number in (1, 2):
             part = await self._phase(thread, number, "open")
             cards = [card["picture"] for card in part["cards"]]
-            wanted = await self._vote(team, thread, cards)
+            wanted = await self._vote(team, thread, self._there(thread, cards))
             await team.press(thread, 0, "close", cards[0])
             part = await self._phase(thread, number, "closed")
             self._compare(thread, number, wanted)
@@ -254,23 +246,37 @@ class Table:
         await self._phase(thread, 3, "closed")
         self.verdict.rounds += 2
 
+    def _there(self, thread: str, cards: list[int]) -> list[int]:
+        """The ideas that have a draft: a kill may have taken one, and a vote for it is refused."""
+        with closing(connect(self._home / "easel.db")) as database:
+            query = "SELECT number FROM pictures WHERE thread LIKE ? AND state = 'ready'"
+            ready = {number for (number,) in database.execute(query, (f"%/{thread}",))}
+        return [picture for picture in cards if picture in ready]
+
     async def _vote(self, team: Team, thread: str, cards: list[int]) -> Counter[int]:
-        """Everybody gives and takes votes; what they meant, in the end."""
+        """Everybody gives and takes votes; what they meant, in the end.
+
+        Args:
+            cards: What can be voted for.
+        """
         wanted: Counter[int] = Counter()
 
         async def one(who: int) -> None:
             mine = self._dice.sample(cards, min(2, len(cards)))
             for picture in mine:
-                await team.press(thread, who, "dot", picture)
-                self.verdict.votes += 1
-            if self._dice.random() < 0.4:
+                self._counted(thread, await team.press(thread, who, "dot", picture))
+            if mine and self._dice.random() < 0.4:
                 await asyncio.sleep(TWICE_S)
-                await team.press(thread, who, "dot", mine.pop())
-                self.verdict.votes += 1
+                self._counted(thread, await team.press(thread, who, "dot", mine.pop()))
             wanted.update(mine)
 
         await asyncio.gather(*(one(who) for who in range(len(team.browsers))))
         return wanted
+
+    def _counted(self, thread: str, told: str) -> None:
+        self.verdict.votes += 1
+        if not told.startswith(("Your vote for", "You have", "You vote")) or "used" in told:
+            self.verdict.problems["lost_votes"].append(f"{thread}: refused: {told}")
 
     def _rounds(self, thread: str) -> list[tuple[str, str]]:
         """(turn, part) of a thread's rounds."""

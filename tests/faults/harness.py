@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.faults.check import Verdict, answered, check, open_work
 from tests.faults.easel import Easel, Victim
 from tests.faults.load import Load
-from tests.faults.moments import Moment, Moments
+from tests.faults.moments import Moment, Moments, Order
 from tests.faults.peers import NotedDiscord, NotedModels
 from tests.peers.discord_peer import TOKEN
 
@@ -171,21 +171,10 @@ async def run(
     """
     with tempfile.TemporaryDirectory(prefix="easel-faults-") as scratch:
         async with Harness(keep or Path(scratch), seed) as harness:
-            dice = random.Random(seed)
-            order: list[Moment] = []
-            missed: list[Moment] = []
-            at = 0
-            while at < kills or (missed and at < 2 * kills):
-                if at >= kills:
-                    moment = missed.pop(0)
-                else:
-                    if not order:
-                        order, missed = missed + dice.sample(list(Moment), len(Moment)), []
-                        order.reverse()
-                    moment = order.pop()
-                if not await harness.kill(moment):
-                    missed.append(moment)
-                at += 1
+            order = Order(list(Moment), kills, random.Random(seed))
+            for at, moment in enumerate(order, start=1):
+                if not await harness.kill(Moment(moment)):
+                    order.missed.append(moment)
                 tell(f"{at} kills, {len(harness.load.said)} messages")
             verdict = await harness.finish()
             return Outcome(verdict, harness.kills, len(harness.load.said))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,6 +46,30 @@ COUNTERS: Mapping[StrEnum, tuple[str, str]] = {
 }
 """Numbers that grow when the moment comes."""
 LOOK_S = 0.003
+
+
+class Order:
+    """The moments of so many kills: all of them in turns, each turn in another order, and at the end (at most as many
+    kills again) those that did not come."""
+
+    def __init__(self, moments: Sequence[StrEnum], kills: int, dice: random.Random) -> None:
+        self._moments = moments
+        self._kills = kills
+        self._dice = dice
+        self.missed: list[StrEnum] = []
+        """To be tried again; whoever finds that one has come takes it out."""
+
+    def __iter__(self) -> Iterator[StrEnum]:
+        order: list[StrEnum] = []
+        for _ in range(self._kills):
+            if not order:
+                order, self.missed = self.missed + self._dice.sample(self._moments, len(self._moments)), []
+                order.reverse()
+            yield order.pop()
+        for _ in range(self._kills):
+            if not self.missed:
+                return
+            yield self.missed.pop(0)
 
 
 class Moments:

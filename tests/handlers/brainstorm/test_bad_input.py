@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -282,22 +284,31 @@ async def test_a_vote_does_not_open_on_drafts_that_never_began(
     assert (await storm.seen()).phase is Phase.OPEN
 
 
-async def test_a_finish_that_comes_late_ends_no_vote_that_was_opened_again(
-    storm: Brainstorm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await storm.begin()
-    await storm.press(Action.CLOSE, 1)
+def once_looked_at(storm: Brainstorm, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Awaitable[object]]) -> None:
+    """Do this between the moment in which the next press reads the round and its step."""
     store = storm.world.store
     real = store.round_with
 
     async def round_with(thread: ThreadKey, picture: int) -> Round | None:
         found = await real(thread, picture)
         monkeypatch.setattr(store, "round_with", real)
-        await storm.press(Action.OPEN, 1, MODERATOR)
-        await storm.press(Action.DOT, 2, BEN)
+        await act()
         return found
 
     monkeypatch.setattr(store, "round_with", round_with)
+
+
+async def test_a_finish_that_comes_late_ends_no_vote_that_was_opened_again(
+    storm: Brainstorm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await storm.begin()
+    await storm.press(Action.CLOSE, 1)
+
+    async def opened_again() -> None:
+        await storm.press(Action.OPEN, 1, MODERATOR)
+        await storm.press(Action.DOT, 2, BEN)
+
+    once_looked_at(storm, monkeypatch, opened_again)
     assert "no winner" not in (await storm.press(Action.FINISH, 1)).text
     assert (await storm.seen()).phase is Phase.OPEN
     assert (await storm.votes())[2] == 1
@@ -308,16 +319,8 @@ async def test_a_next_round_is_as_anonymous_as_its_brainstorm_was_made_just_befo
 ) -> None:
     await storm.begin()
     await storm.press(Action.CLOSE, 1)
-    store = storm.world.store
-    real = store.round_with
-
-    async def round_with(thread: ThreadKey, picture: int) -> Round | None:
-        found = await real(thread, picture)
-        monkeypatch.setattr(store, "round_with", real)
-        await storm.command("brainstorm", MODERATOR, anonymous="yes", votes=3, minutes=5)
-        return found
-
-    monkeypatch.setattr(store, "round_with", round_with)
+    changed = partial(storm.command, "brainstorm", MODERATOR, anonymous="yes", votes=3, minutes=5)
+    once_looked_at(storm, monkeypatch, changed)
     storm.world.model.scripts.append(directions())
     await storm.press(Action.NEXT, 1)
     part = await storm.seen()
