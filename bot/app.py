@@ -152,17 +152,23 @@ async def program(settings: Settings) -> AsyncIterator[Program]:
             settings, home, store, marking, MeasuredHandlers(desk, metrics), studio.queue, model, memory, metrics,
             probes.look, people, audit=store,
         )  # fmt: skip
-        tidy = Housekeeping(
-            desk,
-            store,
-            studio.queue,
-            files,
-            retention_days=settings.retention_days,
-            job_days=settings.job_days,
-            audit_days=settings.audit_days,
-            record_days=settings.moderation_record_days,
-        )
+        tidy = _housekeeping(settings, desk, store, studio.queue, files)
         yield Program(parts, desk, studio, chats, files, tidy, services)
+
+
+def _housekeeping(
+    settings: Settings, desk: Desk, store: SqliteStore, queue: JobQueue, files: PictureFiles
+) -> Housekeeping:
+    return Housekeeping(
+        desk,
+        store,
+        queue,
+        files,
+        retention_days=settings.retention_days,
+        job_days=settings.job_days,
+        audit_days=settings.audit_days,
+        record_days=settings.moderation_record_days,
+    )
 
 
 def _forget_jobs(queue: JobQueue) -> Forget:

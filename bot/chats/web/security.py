@@ -9,7 +9,7 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -270,57 +270,57 @@ def middleware(gate: Gate, residents: Residents) -> Middleware:
 
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         unnamed.look(request)
+        request[TLS] = gate.by_tls(request)
         if by_link(request):
-            return await look(request, handler)
+            return await _told(request, look(request, handler), SHARED_HEADERS)
         known = request.cookies.get(COOKIE, "")
         request[PERSON] = known if _PERSON.fullmatch(known) else secrets.token_urlsafe(18)
-        request[TLS] = gate.by_tls(request)
-        try:
-            try:
-                gate.check(request)
-                request[MEMBER] = await residents.who(request)
-                if request[MEMBER] is None:
-                    if residents and not gate.for_strangers(request.path) and not gate.may_measure(request):
-                        raise web.HTTPUnauthorized(text=residents.way_in)
-                    gate.admit(request)
-            except web.HTTPException as error:
-                _note(gate, request, error.status)
-                raise
-            response = await handler(request)
-        except StoreError as error:
-            raise web.HTTPServiceUnavailable(text=str(error), headers=_headers(request)) from None
-        except web.HTTPException as error:
-            error.headers.update(_headers(request))
-            raise
-        except Exception as error:
-            if request.transport is None:
-                log.debug("a visitor has gone: %s", error)
-                raise web.HTTPBadRequest(text="The connection was lost.") from None
-            log.exception("%s %s could not be answered", request.method, _route(request))
-            raise web.HTTPInternalServerError(text=BROKE, headers=_headers(request)) from None
+        response = await _told(request, enter(request, handler))
         if not response.prepared:
             seal(request, response)
         return response
 
+    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            gate.check(request)
+            request[MEMBER] = await residents.who(request)
+            if request[MEMBER] is None:
+                if residents and not gate.for_strangers(request.path) and not gate.may_measure(request):
+                    raise web.HTTPUnauthorized(text=residents.way_in)
+                gate.admit(request)
+        except web.HTTPException as error:
+            _note(gate, request, error.status)
+            raise
+        return await handler(request)
+
     async def look(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Nobody is known again here: no cookie is read or set."""
-        request[TLS] = gate.by_tls(request)
-        headers = _headers(request) | SHARED_HEADERS
-        try:
-            gate.check_link(request)
-            response = await handler(request)
-        except StoreError as error:
-            raise web.HTTPServiceUnavailable(text=str(error), headers=headers) from None
-        except web.HTTPException as error:
-            error.headers.update(headers)
-            raise
-        except Exception:
-            log.exception("%s %s could not be answered", request.method, _route(request))
-            raise web.HTTPInternalServerError(text=BROKE, headers=headers) from None
-        response.headers.update(headers)
+        gate.check_link(request)
+        response = await handler(request)
+        response.headers.update(_headers(request) | SHARED_HEADERS)
         return response
 
     return guard
+
+
+async def _told(
+    request: web.Request, answering: Awaitable[web.StreamResponse], more: dict[str, str] | None = None
+) -> web.StreamResponse:
+    """The answer, or why there is none: as a sentence with the headers of every answer, and `more`."""
+    headers = _headers(request) | (more or {})
+    try:
+        return await answering
+    except StoreError as error:
+        raise web.HTTPServiceUnavailable(text=str(error), headers=headers) from None
+    except web.HTTPException as error:
+        error.headers.update(headers)
+        raise
+    except Exception as error:
+        if request.transport is None:
+            log.debug("a visitor has gone: %s", error)
+            raise web.HTTPBadRequest(text="The connection was lost.") from None
+        log.exception("%s %s could not be answered", request.method, _route(request))
+        raise web.HTTPInternalServerError(text=BROKE, headers=headers) from None
 
 
 def by_link(request: web.Request) -> bool:

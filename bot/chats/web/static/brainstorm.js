@@ -35,7 +35,10 @@ export class Brainstorm {
     const topic = el("textarea", { name: "topic", rows: 2, maxlength: MAX_TOPIC, required: true, placeholder: "mascots for a bakery" });
     this.#ask("Brainstorm together", "Begin", el("label", {}, "What shall the ideas be for?", topic),
       number("ideas", "Ideas in a round", 2, 8, 4), number("votes", "Votes for each person", 1, 5, 2),
-      number("minutes", "Minutes to vote", 1, 10080, null, "Empty: until it is closed."), this.#anonymous(false));
+      number("minutes", "Minutes to vote", 1, 10080, null, "Empty: until it is closed, a week at most."), this.#anonymous(false));
+    topic.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); topic.form.requestSubmit(); } // a topic is one line
+    });
     topic.focus();
   }
 
