@@ -1,6 +1,6 @@
 """A round of a brainstorm and how it goes on: pure, each step a function of the round and the time.
 
-The store runs a step inside one transaction (`handlers.ports.Store.change_round`), so what is told to people holds.
+The store runs a step inside one transaction (`handlers.ports.Store.step_round`), so what is told to people holds.
 """
 
 from __future__ import annotations

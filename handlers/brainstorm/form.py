@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from handlers.brainstorm.wish import NO, SPEC, YES
 from handlers.command_text import BadCommand, read_value
-from handlers.model import NOWHERE, CommandCall, CommandSpec, Option, Person, ThreadKey
+from handlers.model import NOWHERE, CommandCall, Person, ThreadKey
 from handlers.ports import Store
 from handlers.presentation import round_of
 from handlers.round import RoundPart
 
-COMMAND = "brainstorm"
-FIELDS = ("minutes", "votes", "anonymous")
-"""The options of the command that hold for a round that is under way."""
-YES = frozenset({"yes", "on", "true"})
-
-
-def round_fields(commands: Sequence[CommandSpec]) -> tuple[Option, ...]:
-    """The fields of the form, in their order."""
-    options = {option.name: option for spec in commands if spec.name == COMMAND for option in spec.options}
-    return tuple(options[name] for name in FIELDS if name in options)
+FIELDS = tuple(option for option in SPEC.options if option.name in ("minutes", "votes", "anonymous"))
+"""The options of the command that hold for a round that is under way: the fields of the form, in their order."""
 
 
 async def round_with(store: Store, thread: ThreadKey, number: int | None) -> RoundPart | None:
@@ -34,16 +27,9 @@ async def round_with(store: Store, thread: ThreadKey, number: int | None) -> Rou
     return None if turn is None else round_of(turn.parts)
 
 
-def settings_of(shown: RoundPart | None, fields: Sequence[Option]) -> Mapping[str, str]:
+def settings_of(shown: RoundPart | None) -> Mapping[str, str]:
     """What stands in the form; the minutes stay empty, which leaves them as they are."""
-    if shown is None:
-        return {}
-    told = {"votes": str(shown.dots)}
-    for option in fields:
-        chosen = next((choice for choice in option.choices if (choice in YES) is shown.anonymous), None)
-        if option.name == "anonymous" and chosen is not None:
-            told[option.name] = chosen
-    return told
+    return {} if shown is None else {"votes": str(shown.dots), "anonymous": YES if shown.anonymous else NO}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +41,14 @@ class Given:
 
     def call(self, event: str, thread: ThreadKey, person: Person) -> CommandCall:
         in_thread = thread.thread != NOWHERE and not (thread.has_tenant and thread.thread == thread.channel)
-        return CommandCall(event, thread, person, COMMAND, dict(self.arguments), in_thread=in_thread)
+        return CommandCall(event, thread, person, SPEC.name, dict(self.arguments), in_thread=in_thread)
 
 
-def read_given(values: Mapping[str, str], fields: Sequence[Option]) -> Given:
+def read_given(values: Mapping[str, str]) -> Given:
     """What people filled in, by field; empty ones are left out."""
     arguments: dict[str, str | int] = {}
     errors: dict[str, str] = {}
-    for option in fields:
+    for option in FIELDS:
         if text := values.get(option.name, "").strip():
             try:
                 arguments[option.name] = read_value(option, text)

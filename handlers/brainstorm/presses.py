@@ -65,8 +65,10 @@ class Presses:
                 return await self._led(press, round, voting.reopen)
             case Action.NEXT | Action.FINISH:
                 return await self._follow(press, round)
-            case _:
+            case Action.LEAD:
                 return await self._lead(press, round)
+            case _:
+                raise AssertionError(f"{press.action} is no press of a round")
 
     async def settings(self, call: CommandCall) -> Answer:
         """Change minutes, votes or anonymity of the brainstorm of a thread.

@@ -165,7 +165,7 @@ class DiscordChat:
         client = EaselClient(self._config, self._tasks, self._memory, message_content=message_content)
         answers = Answers(client, self._media)
         arrivals = Arrivals(client, self, self._handlers, self._config, self._memory)
-        forms = RoundForms(self._handlers, self._store, answers, self._tasks, self._commands)
+        forms = RoundForms(self._handlers, self._store, answers, self._tasks)
         presses = Presses(
             client, self, self._handlers, self._store, answers, self._tokens, self._tasks, self._config, forms
         )

@@ -100,7 +100,6 @@ class SlackChat:
             self.arrivals,
             self.calls,
             self.answers,
-            commands,
             memory,
         )
         self.home = HomePage(self.clients, handlers, store, self._people, self.answers, self.presses, commands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -16,10 +16,10 @@ from bot.chats.discord.incoming.entry import may_press
 from bot.chats.discord.incoming.modals import fields_of
 from bot.chats.discord.outgoing.answers import Answers
 from bot.chats.discord.people import Interaction, person_of_interaction
-from handlers.brainstorm.form import Given, read_given, round_fields, round_with, settings_of
+from handlers.brainstorm.form import FIELDS, Given, read_given, round_with, settings_of
 from handlers.english import Sentence
 from handlers.errors import UserError
-from handlers.model import NOWHERE, Action, CommandSpec, Option, ThreadKey
+from handlers.model import NOWHERE, Action, Option, ThreadKey
 from handlers.ports import Handlers, Store
 from handlers.presentation import shorten
 from imaging.tasks import Tasks
@@ -31,23 +31,18 @@ LOOK_UP_S = 1.0
 
 
 class RoundForms:
-    def __init__(
-        self, handlers: Handlers, store: Store, answers: Answers, tasks: Tasks, commands: Sequence[CommandSpec]
-    ) -> None:
+    def __init__(self, handlers: Handlers, store: Store, answers: Answers, tasks: Tasks) -> None:
         self._handlers = handlers
         self._store = store
         self._answers = answers
         self._tasks = tasks
-        self._fields = round_fields(commands)
 
     async def open(self, interaction: Interaction, key: ThreadKey, id: ButtonId) -> None:
         refusal = await may_press(self._handlers, interaction, key)
         if refusal is not None:
             await interaction.response.send_message(refusal, ephemeral=True)
-        elif not self._fields:
-            await interaction.response.send_message(Sentence.ROUND_SETTINGS, ephemeral=True)
         else:
-            await interaction.response.send_modal(round_form(id, self._fields, await self._chosen(key, id.picture)))
+            await interaction.response.send_modal(round_form(id, await self._chosen(key, id.picture)))
 
     async def _chosen(self, key: ThreadKey, number: int | None) -> Mapping[str, str]:
         try:
@@ -55,7 +50,7 @@ class RoundForms:
         except (TimeoutError, UserError) as error:
             log.warning("the round with picture %s of %s is not known in time: %s", number, key, error)
             return {}
-        return settings_of(found, self._fields)
+        return settings_of(found)
 
     async def take(self, interaction: Interaction) -> bool:
         """Do what a form says that was sent; False when it is none of ours."""
@@ -64,7 +59,7 @@ class RoundForms:
         if FORM.fullmatch(custom_id) is None or (id := ButtonId.parse(custom_id)) is None:
             return False
         await interaction.response.defer()
-        given = read_given(_values(interaction), self._fields)
+        given = read_given(_values(interaction))
         self._tasks.spawn(self._change(interaction, id, given), f"discord settings {interaction.id}")
         return True
 
@@ -78,10 +73,10 @@ class RoundForms:
         await self._answers.give(interaction, await self._handlers.command(call))
 
 
-def round_form(id: ButtonId, fields: Sequence[Option], chosen: Mapping[str, str]) -> ui.Modal:
+def round_form(id: ButtonId, chosen: Mapping[str, str]) -> ui.Modal:
     """`chosen`: what holds now, by field."""
     form = ui.Modal(title=Sentence.ROUND, custom_id=str(id), timeout=900)
-    for option in fields:
+    for option in FIELDS:
         form.add_item(
             ui.Label(
                 text=option.name.capitalize(),

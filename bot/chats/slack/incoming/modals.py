@@ -13,7 +13,7 @@ from typing import Any
 from bot.chats.slack import files, ids
 from bot.chats.slack.config import SlackConfig
 from bot.chats.slack.incoming.inbound import Payload, text_at
-from handlers.brainstorm.form import Given, read_given
+from handlers.brainstorm.form import FIELDS, Given, read_given
 from handlers.english import Sentence
 from handlers.model import CommandSpec, Option, OptionKind, Press, ThreadKey
 from handlers.presentation import KEEPS, read_change
@@ -95,9 +95,9 @@ def settings_view(spec: CommandSpec, channel: str, chosen: Mapping[str, str]) ->
     return _view(ids.SETTINGS_VIEW, "My settings", "Save", {"channel": channel}, shown)
 
 
-def round_view(press: Press, fields: Sequence[Option], chosen: Mapping[str, str]) -> dict[str, Any]:
+def round_view(press: Press, chosen: Mapping[str, str]) -> dict[str, Any]:
     """The settings of a brainstorm; `chosen`: what holds now, by field."""
-    shown = [_setting(option, chosen.get(option.name, "")) for option in fields]
+    shown = [_setting(option, chosen.get(option.name, "")) for option in FIELDS]
     return _view(ids.ROUND_VIEW, Sentence.ROUND, Sentence.ROUND_SAVE, _private(press), shown)
 
 
@@ -165,10 +165,10 @@ def read_settings(body: Payload, spec: CommandSpec) -> tuple[dict[str, str | int
     return given, errors
 
 
-def read_round(body: Payload, fields: Sequence[Option]) -> Given:
+def read_round(body: Payload) -> Given:
     """A brainstorm's settings as they were sent."""
     values = _values(body)
-    return read_given({option.name: _value(values, option) for option in fields}, fields)
+    return read_given({option.name: _value(values, option) for option in FIELDS})
 
 
 def _value(values: Mapping[str, Any], option: Option) -> str:

@@ -28,7 +28,7 @@ from bot.chats.slack.outgoing.stream import Destination
 from bot.chats.slack.people import People
 from bot.chats.slack.ports import KeyValue
 from bot.chats.slack.trouble import FAILURES
-from handlers.brainstorm.form import round_fields, round_with, settings_of
+from handlers.brainstorm.form import round_with, settings_of
 from handlers.english import Sentence
 from handlers.errors import UserError
 from handlers.intake import going_by
@@ -37,7 +37,6 @@ from handlers.model import (
     Action,
     Answer,
     Attachment,
-    CommandSpec,
     Incoming,
     Person,
     PicturePart,
@@ -59,7 +58,7 @@ TOO_LATE = "Slack took too long to open the form; please press the button again.
 class Presses:
     def __init__(
         self, config: SlackConfig, clients: Clients, handlers: Handlers, store: Store, people: People,
-        arrivals: Arrivals, calls: Calls, answers: Answers, commands: Sequence[CommandSpec],
+        arrivals: Arrivals, calls: Calls, answers: Answers,
         memory: KeyValue,
     ) -> None:  # fmt: skip
         self._config = config
@@ -70,7 +69,6 @@ class Presses:
         self._arrivals = arrivals
         self._calls = calls
         self._answers = answers
-        self._round = round_fields(commands)
         self._memory = memory
 
     # Buttons
@@ -93,16 +91,13 @@ class Presses:
 
     async def open_round(self, press: Press, trigger: str, client: AsyncWebClient) -> None:
         """The settings of a brainstorm, likewise; empty where they are not known in time."""
-        if not self._round:
-            await self._answers.tell(press.thread, press.person, Sentence.ROUND_SETTINGS)
-            return
         found = None
         try:
             async with asyncio.timeout(LOOK_UP_S):
                 found = await round_with(self._store, press.thread, press.picture)
         except (TimeoutError, UserError) as error:
             log.warning("the round with picture %s is not known in time: %s", press.picture, error)
-        await self._open(modals.round_view(press, self._round, settings_of(found, self._round)), trigger, client, press)
+        await self._open(modals.round_view(press, settings_of(found)), trigger, client, press)
 
     async def _open(self, view: dict[str, Any], trigger: str, client: AsyncWebClient, press: Press) -> None:
         person = press.person
@@ -202,7 +197,7 @@ class Presses:
 
     def round_errors(self, body: Mapping[str, Any]) -> Mapping[str, str]:
         """What is wrong in the form with a brainstorm's settings, by field."""
-        return modals.read_round(body, self._round).errors
+        return modals.read_round(body).errors
 
     async def change_round(self, entry: Entry) -> None:
         """That form, valid."""
@@ -213,7 +208,7 @@ class Presses:
         person = await self._people.of(await self._clients.of(entry.team), entry.team, user)
         if await self._refused(target[0], person):
             return
-        call = modals.read_round(entry.body, self._round).call(f"slack/{entry.name}", target[0], person)
+        call = modals.read_round(entry.body).call(f"slack/{entry.name}", target[0], person)
         await self._answers.answer(target[0], person, await self._handlers.command(call))
 
     async def _brought(
