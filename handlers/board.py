@@ -195,6 +195,6 @@ async def sheet(
 
 
 def _drawn(cells: list[tuple[str, bytes]]) -> bytes:
-    from imaging.outputs import contact_sheet  # decoders are loaded by the first picture only
+    from imaging.sheets import contact_sheet  # decoders are loaded by the first picture only
 
     return contact_sheet(cells)

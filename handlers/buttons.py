@@ -300,6 +300,6 @@ async def existing(store: Store, thread: ThreadKey, number: int) -> Picture:
 
 
 def _side_by_side(before: bytes, after: bytes, labels: tuple[str, str]) -> bytes:
-    from imaging.outputs import compare_pair
+    from imaging.sheets import compare_pair
 
     return compare_pair(before, after, labels)

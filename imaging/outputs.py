@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import math
-from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from imaging.decoding.scan import MAX_SIDE, is_png, known, png_pixels, png_text
 from imaging.errors import BadPicture
@@ -16,8 +14,6 @@ from imaging.model import Recipe
 __all__ = [
     "RECIPE_KEY",
     "as_jpeg",
-    "compare_pair",
-    "contact_sheet",
     "encode_picture",
     "enlarged",
     "for_document",
@@ -47,10 +43,6 @@ MAX_RECIPE_BYTES = 1 << 20
 MAX_KEPT_PIXELS = 64_000_000
 """Of a sheet; pictures are smaller."""
 NO_PICTURE = "This file is not a picture that can be opened."
-_GAP = 8
-_CAPTION = 18
-_PAPER = (250, 249, 246)
-_INK = (40, 40, 44)
 
 
 def encode_picture(image: Image.Image, recipe: Recipe) -> bytes:
@@ -172,48 +164,6 @@ def as_jpeg(image: Image.Image, xmp: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-def contact_sheet(pictures: Sequence[tuple[str, bytes]], columns: int | None = None, cell: int = 256) -> bytes:
-    """Pictures in a grid with a caption under each, as PNG.
-
-    Args:
-        pictures: (caption, picture file) pairs.
-        columns: Pictures a row; the squarest grid if None.
-        cell: Longest side of one picture, pixels.
-
-    Raises:
-        BadPicture: one of the files is not a picture, or there are none.
-    """
-    if not pictures:
-        raise BadPicture("There are no pictures for a sheet.")
-    columns = columns or math.ceil(math.sqrt(len(pictures)))
-    columns = max(1, min(columns, len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
-    step_x, step_y = cell + _GAP, cell + _CAPTION + _GAP
-    sheet = Image.new("RGB", (columns * step_x + _GAP, rows * step_y + _GAP), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(12)
-    for index, (caption, data) in enumerate(pictures):
-        left, top = _GAP + index % columns * step_x, _GAP + index // columns * step_y
-        image = open_kept(data)
-        scale = min(cell / image.width, cell / image.height)
-        image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-        sheet.paste(image, (left + (cell - image.width) // 2, top + (cell - image.height) // 2))
-        draw.text((left, top + cell + 2), _fitted(draw, caption, cell, font), fill=_INK, font=font)
-    out = io.BytesIO()
-    sheet.save(out, "PNG")
-    return out.getvalue()
-
-
-def compare_pair(parent: bytes, child: bytes, labels: tuple[str, str] = ("before", "after")) -> bytes:
-    """Two pictures side by side, at the height of the taller as a chat posts it, as PNG.
-
-    Raises:
-        BadPicture: one of the files is not a picture.
-    """
-    height = max(posted_size(*open_kept(data).size)[1] for data in (parent, child))
-    return contact_sheet([(labels[0], parent), (labels[1], child)], columns=2, cell=max(96, min(height, 1024)))
-
-
 def open_kept(data: bytes) -> Image.Image:
     """RGB pixels of a file that the program made and keeps: a PNG, which costs no more than its pixels.
 
@@ -229,15 +179,3 @@ def open_kept(data: bytes) -> Image.Image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadPicture(NO_PICTURE) from error
-
-
-def _fitted(
-    draw: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> str:
-    """The caption, cut with an ellipsis to the width of its picture."""
-    text = " ".join(text.split())[:200]
-    if draw.textlength(text, font=font) <= width:
-        return text
-    while text and draw.textlength(text + "…", font=font) > width:
-        text = text[:-1]
-    return text + "…"

@@ -266,7 +266,7 @@ def _grid(
     parents: Sequence[RenderedPicture],
     made: Mapping[str, Sequence[RenderedPicture]],
 ) -> None:
-    from imaging.outputs import contact_sheet
+    from imaging.sheets import contact_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
     for group in GROUPS:

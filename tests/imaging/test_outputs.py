@@ -15,14 +15,13 @@ from imaging.errors import BadPicture
 from imaging.model import Control, Operation, Recipe, Technique
 from imaging.outputs import (
     RECIPE_KEY,
-    compare_pair,
-    contact_sheet,
     encode_picture,
     preview_bytes,
     read_recipe,
     shrink_to,
     with_recipe,
 )
+from imaging.sheets import contact_sheet
 from tests.bombs import BOMBS
 
 RECIPE = Recipe(
@@ -115,16 +114,6 @@ def test_shrinking_keeps_what_fits_and_meets_the_limit() -> None:
     assert media_type in {"image/webp", "image/jpeg"}
     with pytest.raises(BadPicture):
         shrink_to(data, 10)
-
-
-def test_sheets_and_pairs() -> None:
-    pictures = [(f"picture {i} " * 20, png(noise((90 + i, 60), i + 1))) for i in range(5)]
-    with Image.open(io.BytesIO(contact_sheet(pictures, cell=64))) as sheet:
-        assert sheet.width < sheet.height * 3
-    with Image.open(io.BytesIO(compare_pair(pictures[0][1], pictures[1][1]))) as pair:
-        assert pair.width > pair.height
-    with pytest.raises(BadPicture):
-        contact_sheet([])
 
 
 def test_change_is_nought_for_the_same_and_grows() -> None:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from imaging.errors import BadPicture
-from imaging.sheets import GAP, numbered_sheet
+from imaging.lettering import fitted, length
+from imaging.sheets import GAP, compare_pair, contact_sheet, numbered_sheet
 from tests.fakes import png
 
 
@@ -44,3 +45,26 @@ def test_what_is_no_picture_is_refused() -> None:
         numbered_sheet([])
     with pytest.raises(BadPicture):
         numbered_sheet([(1, b"no picture")])
+
+
+def test_a_sheet_with_captions_is_a_grid_and_a_pair_stands_side_by_side() -> None:
+    pictures = [(f"picture {n} " * 20, png(n, 90 + n, 60)) for n in range(5)]
+    sheet = opened(contact_sheet(pictures, cell=64))
+    assert sheet.width < sheet.height * 3
+    pair = opened(compare_pair(pictures[0][1], pictures[1][1]))
+    assert pair.width > pair.height
+    with pytest.raises(BadPicture):
+        contact_sheet([])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Käse", "Möwe"), ("日本", "中国"), ("ひと", "カニ"), ("한국", "서울"), ("حصان", "بستان"), ("סוס", "חתול"),
+     ("घर", "फल"), ("แมว", "หมา"), ("🦊", "🐼"), ("Лис", "Сад")],
+)  # fmt: skip
+def test_captions_are_written_in_every_script(one: str, other: str) -> None:
+    """Signs without a font are all the same box."""
+    picture = png(1)
+    first, second = (contact_sheet([(f"#1 {word} · 2 votes", picture)], cell=200) for word in (one, other))
+    assert opened(first).tobytes() != opened(second).tobytes()
+    assert 0 < length(fitted(f"#1 {one * 40}", 150, 13), 13) <= 150
