@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from handlers.english import alt_text, round_head, votes_told
 from handlers.errors import StoreError, UserError
-from handlers.export.parts import media_type
 from handlers.model import Answer, CommandCall, File, Picture, Tally, ThreadKey, Turn
 from handlers.ports import Store
 from handlers.presentation import round_of
@@ -20,6 +19,7 @@ from handlers.round import Card, RoundPart
 from handlers.services import Services
 from handlers.unnamed import is_anonymous
 from imaging.errors import BadPicture
+from imaging.kinds import media_type
 
 if TYPE_CHECKING:
     from imaging.likeness import Glance

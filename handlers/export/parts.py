@@ -15,6 +15,7 @@ from handlers.export.archive import Content, bundle, collect, file_name, page_an
 from handlers.model import File, Picture, ThreadKey
 from handlers.ports import Marking, Store
 from imaging.errors import BadPicture
+from imaging.kinds import media_type
 
 log = logging.getLogger(__name__)
 MAX_PARTS = 10
@@ -113,10 +114,6 @@ class _Split:
 
 async def _zipped(entries: Mapping[str, bytes]) -> bytes:
     return await asyncio.to_thread(zipped, entries)
-
-
-def media_type(data: bytes) -> str:
-    return "image/webp" if data.startswith(b"RIFF") else "image/jpeg" if data.startswith(b"\xff\xd8") else "image/png"
 
 
 def _packed(entries: dict[str, bytes], max_bytes: int) -> Iterator[dict[str, bytes]]:

@@ -56,14 +56,3 @@ class Shelf:
     def _fresh(self) -> list[_Kept]:
         now = self._clock()
         return [kept for kept in self._kept if kept.until > now]
-
-
-def sniff(data: bytes) -> tuple[str, str]:
-    """The media type of a picture's bytes, and the ending of its name."""
-    if data.startswith(b"\x89PNG"):
-        return "image/png", "png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp", "webp"
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg", "jpg"
-    return "application/octet-stream", "bin"

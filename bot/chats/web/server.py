@@ -22,7 +22,6 @@ from bot.chats.web.boards import Boards
 from bot.chats.web.chat import DELETED, WebChat, new_thread
 from bot.chats.web.connections import Doorman, connection
 from bot.chats.web.events import Subscriber
-from bot.chats.web.files import sniff
 from bot.chats.web.forms import MAX_TEXT, json_object, message_form, number
 from bot.chats.web.residents import EVERYBODYS
 from bot.chats.web.security import MEMBER
@@ -37,6 +36,7 @@ from handlers.model import NOWHERE, Action, CommandCall, Incoming, Press, Thread
 from handlers.presentation import read_change
 from handlers.whose import began_by, governs
 from imaging.errors import BadPicture
+from imaging.kinds import kind_of, media_type
 from imaging.places import without_places
 from prompts.adapter import style_names
 
@@ -338,7 +338,7 @@ class Pages:
             raise web.HTTPNotFound(text=GONE) from None
         except StoreError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from None
-        kind, ending = sniff(data)
+        kind, ending = kind_of(data)
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         if "download" in request.query:
             name = _file_name(request.query["download"]) or f"easel-{sha256[:12]}"
@@ -369,7 +369,7 @@ class Pages:
         if preview is None:
             raise web.HTTPNotFound(text="This preview has passed.")
         return web.Response(
-            body=preview.data, content_type=sniff(preview.data)[0], headers={"Cache-Control": "no-store"}
+            body=preview.data, content_type=media_type(preview.data), headers={"Cache-Control": "no-store"}
         )
 
     async def health(self, request: web.Request) -> web.Response:

@@ -14,7 +14,6 @@ from typing import assert_never
 from aiohttp import web
 
 from bot.chats.web.chat import WebChat
-from bot.chats.web.files import sniff
 from handlers.english import Sentence, alt_text, gone_sentence, missing, round_lines, words
 from handlers.errors import PictureGone
 from handlers.marking import GONE
@@ -36,6 +35,7 @@ from handlers.round import RoundPart
 from handlers.sharing import link_hash
 from handlers.unnamed import Names, names_of
 from imaging.errors import BadPicture
+from imaging.kinds import media_type
 
 TURNS, PICTURES = 400, 1000
 """The newest, as on the page of those who talk there."""
@@ -81,7 +81,7 @@ class Shared:
             data = await self.chat.marking.copy(picture.sha256)
         except (PictureGone, BadPicture):
             raise web.HTTPNotFound(text=GONE) from None
-        return web.Response(body=data, content_type=sniff(data)[0])
+        return web.Response(body=data, content_type=media_type(data))
 
     async def _link(self, request: web.Request) -> ShareLink:
         """

@@ -11,14 +11,9 @@ from bot.chats.discord.outgoing.views import Shown
 from handlers.errors import StoreError
 from handlers.ports import Marking
 from imaging.errors import BadPicture
+from imaging.kinds import ending
 
 log = logging.getLogger(__name__)
-SIGNATURES = ((b"\x89PNG", "png"), (b"RIFF", "webp"), (b"\xff\xd8", "jpg"), (b"GIF8", "gif"))
-
-
-def extension(data: bytes) -> str:
-    """By the first bytes; `bin` for anything else."""
-    return next((name for signature, name in SIGNATURES if data.startswith(signature)), "bin")
 
 
 class Unfitting(Exception):
@@ -39,7 +34,7 @@ class Media:
         if data is None:
             return None
         stem = shown.file.rpartition(".")[0]
-        return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
+        return discord.File(io.BytesIO(data), filename=f"{stem}.{ending(data)}", description=shown.alt)
 
     async def small(self, shown: Shown, limit: int) -> discord.File | None:
         """The same for one of many pictures, which need not be large; None too where it is no picture any more."""
@@ -49,7 +44,7 @@ class Media:
             log.warning("picture %.12s is left out of a list: %s", shown.sha256, error)
             return None
         stem = shown.file.rpartition(".")[0]
-        return discord.File(io.BytesIO(data), filename=f"{stem}.{extension(data)}", description=shown.alt)
+        return discord.File(io.BytesIO(data), filename=f"{stem}.{ending(data)}", description=shown.alt)
 
     async def within(self, data: bytes, limit: int) -> bytes | None:
         """A picture of an answer, or re-encoded to fit; None when nothing fits."""

@@ -20,6 +20,7 @@ from handlers.english import alt_text, sheet_alt
 from handlers.model import PicturePart, Reply, SlotState
 from handlers.ports import ChatUnavailable
 from handlers.presentation import apart
+from imaging.kinds import ending
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Uploads:
 
         data = await file.read()
         file_id = await upload(
-            await self._client(), f"{file.name}.{_kind(data)}", data, file.alt,
+            await self._client(), f"{file.name}.{ending(data)}", data, file.alt,
             known=known.sent.get(file.slot), note=note, poll_s=self._poll_s,
         )  # fmt: skip
         known.files[file.slot] = file_id
@@ -123,7 +124,3 @@ def may_help(error: BaseException) -> bool:
     if isinstance(error, SlackApiError):
         return is_passing(error) or code(error) in NO_ACCESS
     return isinstance(error, (*FAILURES, ChatUnavailable))
-
-
-def _kind(data: bytes) -> str:
-    return "webp" if data[:4] == b"RIFF" else "jpg" if data[:3] == b"\xff\xd8\xff" else "png"
