@@ -236,6 +236,22 @@ def beside_hung(hung: Hung) -> str:
     return " · ".join(filter(None, (picture.person.name, made, f"{picture.created:%Y-%m-%d}", votes)))
 
 
+def hung_told(hung: Hung) -> tuple[str, ...]:
+    """All that is said of a picture beside its number, shortened for lists."""
+    title = f"“{shorten(hung.title, 60)}”" if hung.title else ""
+    return tuple(filter(None, (shorten(hung.picture.description, 110), beside_hung(hung), title)))
+
+
+def turns(page: GalleryPage) -> tuple[tuple[str, str], ...]:
+    """The ways from a page to the next ones: what stands on a button, and the search that it is for."""
+    return tuple((label, to) for label, to in (("‹ Newer", page.newer), ("Older ›", page.older)) if to)
+
+
+def way_on(label: str, search: str) -> str:
+    """Where there is no button."""
+    return f"{label}: /gallery {search}"
+
+
 def gallery_words(page: GalleryPage) -> str:
     """A page for chats that show no pictures, one a line, and how to go on."""
     if not page.hung:
@@ -244,7 +260,7 @@ def gallery_words(page: GalleryPage) -> str:
     for hung in page.hung:
         where = f" · “{hung.title}”" if hung.title else ""
         lines.append(f"#{hung.picture.number} {hung.picture.description} · {beside_hung(hung)}{where}")
-    lines += [f"{name}: /gallery {to}" for name, to in (("Newer ones", page.newer), ("Older ones", page.older)) if to]
+    lines += [way_on(label, search) for label, search in turns(page)]
     return "\n".join(lines)
 
 

@@ -165,7 +165,7 @@ async def test_words_say_the_same_where_no_pictures_are_shown(world: World) -> N
     await world.say("two", '<image count="2"> a fox </image>')
     lines = (await look(world, most=1)).text.splitlines()
     assert re.fullmatch(r"#[12] a fox · Anna · \d{4}-\d\d-\d\d · “two”", lines[0])
-    assert re.fullmatch(r"Older ones: /gallery older:\d+", lines[1])
+    assert re.fullmatch(r"Older ›: /gallery older:\d+", lines[1])
 
 
 @pytest.mark.parametrize(

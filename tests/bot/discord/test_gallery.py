@@ -82,6 +82,7 @@ async def test_a_search_too_long_for_a_button_has_none(world: World) -> None:
     shown = (await world.ann.slash(world.channel, "gallery")).response
     assert shown is not None
     assert len(shown.components) == 2
+    assert f"Older ›: /gallery {'x' * 200}" in shown.components[0]["content"]
 
 
 @pytest.fixture

@@ -5,29 +5,26 @@ from __future__ import annotations
 from bot.chats.discord.ids import LIMIT, gallery_id
 from bot.chats.discord.outgoing.markup import plain
 from bot.chats.discord.outgoing.views import Block, Button, Buttons, Gallery, MessageView, Shown, Words
-from handlers.english import alt_text, beside_hung
+from handlers.english import alt_text, hung_told, turns, way_on
 from handlers.model import GalleryPage, Hung, ThreadKey
-from handlers.presentation import shorten
 
 MOST = 10
 """Pictures of one gallery."""
-LONGEST_DESCRIPTION, LONGEST_TITLE, LONGEST_ALT = 110, 60, 1000
-"""Characters: ten lines stay below the 4,000 of a message."""
+LONGEST_ALT = 1000
 
 
 def gallery_view(page: GalleryPage) -> MessageView:
-    """A button whose search is too long to be carried by it is left out: the words say how to go on."""
     hung = page.hung[:MOST]
-    blocks: list[Block] = [
-        Words("\n".join(_line(at, one) for at, one in enumerate(hung, start=1))),
-        Gallery(tuple(map(hung_shown, hung))),
-    ]
-    turns = (("‹ Newer", page.newer), ("Older ›", page.older))
-    buttons = [Button(label, gallery_id(search)) for label, search in turns if search]
-    buttons = [button for button in buttons if len(button.id) <= LIMIT]
-    if buttons:
-        blocks.append(Buttons(tuple(buttons)))
-    return MessageView(tuple(blocks))
+    lines = [_line(at, one) for at, one in enumerate(hung, start=1)]
+    buttons = []
+    for label, search in turns(page):
+        button = Button(label, gallery_id(search))
+        if len(button.id) <= LIMIT:
+            buttons.append(button)
+        else:
+            lines.append(plain(way_on(label, search)))
+    blocks: list[Block] = [Words("\n".join(lines)), Gallery(tuple(map(hung_shown, hung)))]
+    return MessageView((*blocks, Buttons(tuple(buttons))) if buttons else tuple(blocks))
 
 
 def hung_name(hung: Hung) -> str:
@@ -42,11 +39,9 @@ def hung_shown(hung: Hung) -> Shown:
 
 
 def _line(at: int, hung: Hung) -> str:
-    picture = hung.picture
-    told = [plain(shorten(picture.description, LONGEST_DESCRIPTION)), plain(beside_hung(hung))]
-    if hung.title:
-        told.append(f"“{plain(shorten(hung.title, LONGEST_TITLE))}”")
-    return f"{at}. [#{picture.number}]({link_to(hung)}) {' · '.join(told)}"
+    """Ten of them stay below the 4,000 characters of a message."""
+    told = " · ".join(map(plain, hung_told(hung)))
+    return f"{at}. [#{hung.picture.number}]({link_to(hung)}) {told}"
 
 
 def link_to(hung: Hung) -> str:

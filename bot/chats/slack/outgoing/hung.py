@@ -7,14 +7,13 @@ from typing import Any
 
 from bot.chats.slack.outgoing import markup
 from bot.chats.slack.outgoing.blocks import Block, plain, section
-from handlers.english import Sentence, beside_hung
+from handlers.english import Sentence, hung_told, turns
 from handlers.model import GalleryPage, Hung
-from handlers.presentation import shorten
 
 PREFIX = "easel.gallery."
 """Of the ids of its buttons; their value is the search."""
 LONGEST_VALUE = 2_000
-LONGEST_DESCRIPTION, LONGEST_TITLE = 110, 60
+"""Characters; no search is so long (`handlers.search.LONGEST`)."""
 
 
 def on_sheet(page: GalleryPage) -> dict[int, Hung]:
@@ -29,27 +28,21 @@ def gallery_blocks(page: GalleryPage, links: Mapping[int, str], sheet: Mapping[s
         blocks.append({"type": "image", "block_id": "gallery", **sheet})
     lines = [_line(at, hung, links.get(hung.place)) for at, hung in enumerate(page.hung, 1)]
     blocks += [section(piece) for piece in markup.split("\n".join(lines))]
-    turns = (("newer", "‹ Newer", page.newer), ("older", "Older ›", page.older))
     buttons = [
-        {"type": "button", "action_id": f"{PREFIX}{way}", "text": plain(label), "value": search}
-        for way, label, search in turns
-        if search and len(search) <= LONGEST_VALUE
+        {"type": "button", "action_id": f"{PREFIX}{at}", "text": plain(label), "value": search}
+        for at, (label, search) in enumerate(turns(page))
+        if len(search) <= LONGEST_VALUE
     ]
     return [*blocks, {"type": "actions", "block_id": "gallery.turn", "elements": buttons}] if buttons else blocks
 
 
 def alt_of(pictures: Sequence[Hung]) -> str:
-    return "; ".join(f"{hung.picture.description}" for hung in pictures)
+    return "; ".join(hung.picture.description for hung in pictures)
 
 
 def _line(at: int, hung: Hung, link: str | None) -> str:
-    picture = hung.picture
-    name = f"#{picture.number}"
-    told = [f"*{at}.* " + (f"<{link}|{name}>" if link else name)]
-    told.append(markup.escape(shorten(picture.description, LONGEST_DESCRIPTION)))
-    told.append(markup.escape(beside_hung(hung)))
-    if picture.spoiler:
-        told.append(Sentence.COVERED)
-    if hung.title:
-        told.append(f"“{markup.escape(shorten(hung.title, LONGEST_TITLE))}”")
-    return " · ".join(told)
+    name = f"#{hung.picture.number}"
+    covered = (str(Sentence.COVERED),) if hung.picture.spoiler else ()
+    return " · ".join(
+        (f"*{at}.* " + (f"<{link}|{name}>" if link else name), *map(markup.escape, hung_told(hung)), *covered)
+    )
