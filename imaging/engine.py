@@ -47,8 +47,8 @@ class Engine(Protocol):
     def admit(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> None:
         """Take a request in; it takes part from the next `step` on.
 
-        `images` maps SHA-256 (hex) to the bytes of every picture that the recipe's `source_image`
-        fields name (its own and its sources').
+        `images` maps SHA-256 (hex) to the bytes of every picture that the recipe names, and its sources
+        (`Recipe.images`).
 
         Raises:
             imaging.errors.EngineError: the recipe cannot run here (unknown sampler, size, …).

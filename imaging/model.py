@@ -14,6 +14,8 @@ from imaging.recipes import Control as Control
 from imaging.recipes import Makes as Makes
 from imaging.recipes import Operation as Operation
 from imaging.recipes import Recipe as Recipe
+from imaging.recipes import Reference as Reference
+from imaging.recipes import Role as Role
 from imaging.recipes import plain as plain
 from imaging.techniques import Technique as Technique
 
@@ -175,6 +177,14 @@ class Abilities:
     seeds: bool = True
     """Whether the same recipe gives the same picture (hosted endpoints often ignore seeds)."""
     vocabulary: Vocabulary | None = None
+    references: int = 0
+    """Pictures that can be looked at besides the parent."""
+    roles: frozenset[Role] = frozenset()
+    """What can be taken over from those alone; all of it wherever there may be any."""
+    named_regions: bool = False
+    """Whether a part is found by its name; else inpainting wants a mask."""
+    transparent: bool = False
+    """Whether it draws on no background."""
     prompt_prefix: str = ""
     prompt_suffix: str = ""
     negative_prompt: str = ""

@@ -50,6 +50,24 @@ class Operation(StrEnum):
     UPLOAD = "upload", Makes.BROUGHT
 
 
+class Role(StrEnum):
+    """What is taken over from a picture that serves as a prompt."""
+
+    BOTH = "both"
+    """What it shows, and how."""
+    STYLE = "style"
+    CHARACTER = "character"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture that is looked at besides the parent."""
+
+    image: str
+    """SHA-256 (hex) of its stored file."""
+    role: Role = Role.BOTH
+
+
 def plain(text: str) -> str:
     """Text that files, databases and tokenizers take: halves of characters (lone surrogates) are replaced."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
@@ -79,7 +97,7 @@ class Recipe:
 
     Sizes are pixels, a multiple of 8. `source` is the parent's own recipe for techniques that run
     the parent beside its child; `source_image` is the SHA-256 (hex) of the parent's stored file for
-    techniques that look at its pixels (image-to-image, IP-Adapter, refine, uploads).
+    techniques that look at its pixels (image-to-image, IP-Adapter, inpainting, refine, uploads).
     `description` is what people and the LLM call the picture; `prompt` is what the engine is given.
     """
 
@@ -107,6 +125,18 @@ class Recipe:
     """SHA-256 (hex) of the files that it was made with, by the names of model, LoRAs, VAE and IP-Adapter."""
     setup: Mapping[str, str] = field(default_factory=dict)
     """What a host had set of the model: another VAE, prediction or layer of the text encoders."""
+    references: tuple[Reference, ...] = ()
+    """Pictures that are looked at besides `source_image`."""
+    mask: str | None = None
+    """SHA-256 (hex) of a stored greyscale PNG of the parent's size: white may change, black stays."""
+    background: str | None = None
+    """`none`: what is shown stands free, on transparent pixels."""
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every file that this recipe names itself, without those of its source; SHA-256 (hex)."""
+        named = (self.source_image, *(one.image for one in self.references), self.mask)
+        return tuple(dict.fromkeys(sha for sha in named if sha is not None))
 
     def __post_init__(self) -> None:
         # Words come from models and files of anybody; a recipe can always be written down.
@@ -122,7 +152,7 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """A plain JSON object; `from_json` is its inverse. Fields that older recipes have not are left out where they
         are empty, so that their pictures have the same bytes again."""
-        newer = {name: dict(getattr(self, name)) for name in _NEWER if getattr(self, name)}
+        newer = {name: _as_json(getattr(self, name)) for name in _NEWER if getattr(self, name)}
         return (
             {name: getattr(self, name) for name in _RECIPE_FIELDS if name not in _NEWER}
             | newer
@@ -152,8 +182,14 @@ class Recipe:
         return _parse(cls, data)
 
 
-_NEWER = ("hashes", "setup")
+_NEWER = ("hashes", "setup", "references", "mask", "background")
 _RECIPE_FIELDS = tuple(one.name for one in dataclasses.fields(Recipe))
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [{"image": one.image, "role": one.role.value} for one in value]
+    return value if isinstance(value, str) else dict(value)
 
 
 R = TypeVar("R", bound=Recipe)
@@ -206,6 +242,20 @@ def _operation(name: str) -> Operation:
         raise ValueError(f"The recipe's operation {name[:40]!r} is unknown.") from None
 
 
+MOST_REFERENCES = 16
+"""More in a file is garbage, not what a picture was made of."""
+
+
+def _references(data: Mapping[str, Any]) -> tuple[Reference, ...]:
+    found = _take(data, "references", (list, tuple), optional=True) or ()
+    if len(found) > MOST_REFERENCES:
+        raise ValueError("The recipe names too many references.")
+    try:
+        return tuple(Reference(_take(one, "image", str), Role(one.get("role", Role.BOTH))) for one in found)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("The recipe's 'references' must have an image each, and a role that is known.") from None
+
+
 def _words(data: Mapping[str, Any], key: str) -> dict[str, str]:
     found = _take(data, key, Mapping, optional=True) or {}
     return {str(name): str(value) for name, value in found.items()}
@@ -251,4 +301,7 @@ def _parse(cls: type[R], data: Any, depth: int = 0) -> R:
         version=_take(data, "version", int, optional=True) or 1,
         hashes=_words(data, "hashes"),
         setup=_words(data, "setup"),
+        references=_references(data),
+        mask=_take(data, "mask", str, optional=True),
+        background=_take(data, "background", str, optional=True),
     )

@@ -71,6 +71,21 @@ class Technique(StrEnum):
         ),
     )
 
+    INPAINTING = (
+        "inpainting",
+        Traits(
+            pixels=True,
+            needs="masks",
+            fallbacks=("instruction-edit", "prompt-to-prompt", "image-to-image", "ip-adapter"),
+        ),
+    )
+    """Only where a mask allows it, all else stays (Avrahami et al. 2022, arXiv 2206.02779); more canvas, too."""
+    INSTRUCTION = (
+        "instruction-edit",
+        Traits(pixels=True, needs="instructions", fallbacks=("ip-adapter", "image-to-image", "same-seed")),
+    )
+    """A model that was trained to change the picture that it is given, as it is told."""
+
     @property
     def fallbacks(self) -> tuple[Technique, ...]:
         return tuple(Technique(name) for name in self.traits.fallbacks)

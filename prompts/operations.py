@@ -15,6 +15,9 @@ from imaging.model import Operation
 
 SIZES: Final = ("square", "wide", "tall")
 CHANGES: Final = ("small", "large")
+ROLES: Final = ("style", "character")
+SIDES: Final = ("left", "right", "up", "down", "all")
+BACKGROUNDS: Final = ("none",)
 MAX_COUNT: Final = 4
 
 
@@ -112,6 +115,7 @@ class Directive:
     operation: Operation
     id: int | None = None
     source: int | None = None
+    """The first parent, or the only one."""
     description: str = ""
     count: int = 1
     size: str | None = None
@@ -119,6 +123,21 @@ class Directive:
     style: str | None = None
     negative: str | None = None
     problem: str | None = None
+    others: tuple[int, ...] = ()
+    """The parents behind the first, in the order in which they were written."""
+    role: str | None = None
+    """Written `as`: what is taken over from a picture, `style` or `character`; None takes all of it."""
+    region: str | None = None
+    """The only part that shall change, in words."""
+    expand: str | None = None
+    """On which side there shall be more canvas, one of `SIDES`."""
+    background: str | None = None
+    """`none`: what is shown stands free."""
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Every picture that it refers to."""
+        return () if self.source is None else (self.source, *self.others)
 
 
 Segment: TypeAlias = Text | Directive

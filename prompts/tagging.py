@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from imaging.model import Operation
 from prompts.operations import OPERATIONS, Body, Directive, Segment, Text
 from prompts.reading import escape, unescape
+
+_WRITTEN: Final = {"role": "as"}
+"""Attributes that have another name in a tag."""
 
 
 def escape_user_text(text: str) -> str:
@@ -74,4 +77,8 @@ def _json(segment: Segment) -> dict[str, Any]:
         return {"kind": "text", "text": segment.text}
     fields = asdict(segment)
     operation: Operation = fields.pop("operation")
-    return {"kind": "directive", "operation": operation.value, **fields}
+    newer = {_WRITTEN.get(name, name): fields.pop(name) for name in ("role", "region", "expand", "background")}
+    if fields.pop("others"):
+        newer["sources"] = list(segment.sources)
+    newer = {name: value for name, value in newer.items() if value is not None}
+    return {"kind": "directive", "operation": operation.value, **fields, **newer}

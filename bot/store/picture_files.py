@@ -29,8 +29,13 @@ def with_recipe(data: bytes, recipe: Recipe) -> bytes:
 
 def renamed(recipe: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
     """The recipe with the new names of files that were written again."""
-    image = recipe.get("source_image")
-    return {**recipe, "source_image": names.get(image, image)} if isinstance(image, str) else recipe
+    found = dict(recipe)
+    for field in ("source_image", "mask"):
+        if isinstance(image := recipe.get(field), str):
+            found[field] = names.get(image, image)
+    if references := recipe.get("references"):
+        found["references"] = [{**one, "image": names.get(one["image"], one["image"])} for one in references]
+    return found
 
 
 def bare_copy(files: Files, heir: Heir, recipe: Mapping[str, Any]) -> str:

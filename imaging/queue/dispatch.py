@@ -132,8 +132,7 @@ class Dispatcher:
         found: dict[str, bytes] = {}
         at: Recipe | None = recipe
         while at is not None:
-            if at.source_image is not None and at.source_image not in found:
-                found[at.source_image] = self._files.get(at.source_image)
+            found |= {image: self._files.get(image) for image in at.images if image not in found}
             at = at.source
         return found
 
