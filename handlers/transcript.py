@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handlers.model import PicturePart, Role, Session, Turn, TurnState
-from imaging.model import Operation, Vocabulary
+from imaging.model import Abilities, Operation
+from prompts.operations import skills
 from prompts.protocol import escape_user_text
 from prompts.request import LanguageRequest, PictureLine, Repair, Said
 from prompts.thoughts import without_thoughts
@@ -26,6 +27,7 @@ def picture_lines(session: Session, current: int | None) -> tuple[PictureLine, .
             author=escape_user_text(picture.person.name[:LONGEST_NAME]),
             current=picture.number == current,
             latest_batch=picture.turn == batch,
+            others=picture.parents[1:],
         )
         for picture in session.pictures
     )
@@ -61,7 +63,7 @@ def language_request(
     *,
     replies_to: int | None = None,
     max_pictures: int,
-    vocabulary: Vocabulary | None = None,
+    engine: Abilities | None = None,
     repair: Repair | None = None,
 ) -> LanguageRequest:
     """Everything that the language model may know for one reply."""
@@ -73,7 +75,8 @@ def language_request(
         pictures=picture_lines(session, current),
         next_number=session.next_number,
         max_pictures=max_pictures,
-        vocabulary=vocabulary,
+        vocabulary=engine.vocabulary if engine else None,
+        skills=skills(engine) if engine else frozenset(),
         language=session.settings.get("language"),
         repair=repair,
     )

@@ -107,7 +107,7 @@ def picture_table(
 
 def _table_line(line: PictureLine) -> str:
     """Brackets are ours: no description can say who its picture is for, or that it is the current one."""
-    parent = f" of {line.parent}" if line.parent is not None else ""
+    parent = f" of {' and '.join(map(str, (line.parent, *line.others)))}" if line.parent is not None else ""
     words = _CLOSING.sub("", _OPENING.sub(", ", " ".join(line.description.split())[:MAX_DESCRIPTION]))
     author = name_of(line.author)
     marks = [mark for mark, holds in (("current", line.current), ("latest", line.latest_batch)) if holds]

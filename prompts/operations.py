@@ -5,13 +5,13 @@ Source of the idea: Lai et al. 2023, "Mini-DALLE3", arXiv 2310.07653.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from imaging.model import Operation
+from imaging.model import Abilities, Operation, Role, Technique
 
 SIZES: Final = ("square", "wide", "tall")
 CHANGES: Final = ("small", "large")
@@ -19,6 +19,7 @@ ROLES: Final = ("style", "character")
 SIDES: Final = ("left", "right", "up", "down", "all")
 BACKGROUNDS: Final = ("none",)
 MAX_COUNT: Final = 4
+MAX_PARENTS: Final = 4
 
 
 class Body(StrEnum):
@@ -51,14 +52,14 @@ OPERATIONS: Final[Mapping[str, OperationRow]] = MappingProxyType(
             OperationRow(
                 Operation.IMAGE,
                 Body.DESCRIPTION,
-                ("id", "count", "size", "style", "negative"),
+                ("id", "from", "as", "count", "size", "style", "negative", "background"),
                 "a new picture from words",
                 '<image id="1"> a chipped enamel jug on a stile </image>',
             ),
             OperationRow(
                 Operation.EDIT,
                 Body.DESCRIPTION,
-                ("id", "prev_id", "change", "size", "style", "negative"),
+                ("id", "prev_id", "as", "change", "region", "expand", "size", "style", "negative", "background"),
                 "a changed picture that stays consistent with picture prev_id; write the full description "
                 "of the wanted picture, not only the change",
                 '<edit id="2" prev_id="1" change="small"> a chipped enamel jug on a stile at night </edit>',
@@ -88,7 +89,36 @@ OPERATIONS: Final[Mapping[str, OperationRow]] = MappingProxyType(
     }
 )
 
-ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+
+class Skill(StrEnum):
+    """What not every engine can do. A language model is told only of what those at hand can."""
+
+    SEVERAL = "several"
+    STYLE = "style"
+    CHARACTER = "character"
+    REGION = "region"
+    EXPAND = "expand"
+    FREE = "free"
+
+
+_SKILLS: Final[Mapping[Skill, Callable[[Abilities], bool]]] = MappingProxyType(
+    {
+        Skill.SEVERAL: lambda engine: engine.references > 0,
+        Skill.STYLE: lambda engine: Role.STYLE in engine.roles,
+        Skill.CHARACTER: lambda engine: Role.CHARACTER in engine.roles,
+        Skill.REGION: lambda engine: engine.named_regions or Technique.INSTRUCTION in engine.techniques,
+        Skill.EXPAND: lambda engine: Technique.INPAINTING in engine.techniques,
+        Skill.FREE: lambda engine: engine.transparent,
+    }
+)
+
+
+def skills(*engines: Abilities) -> frozenset[Skill]:
+    """What one of these engines at least can do."""
+    return frozenset(skill for skill, has in _SKILLS.items() if any(map(has, engines)))
+
+
+ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "id": "the number of the new picture",
         "prev_id": "the number of the picture that is changed",
@@ -99,6 +129,38 @@ ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "negative": "what must not be in the picture",
     }
 )
+"""What every engine understands, as it is taught."""
+
+TAUGHT: Final[Mapping[Skill, tuple[tuple[str, ...], str]]] = MappingProxyType(
+    {
+        Skill.SEVERAL: (
+            ("from",),
+            "To blend pictures, name all of them and describe the one picture that they become: "
+            '<edit id="5" prev_id="1,3" change="large"> … </edit>',
+        ),
+        Skill.STYLE: (
+            ("from", "as"),
+            'A new picture in the look of another: <image id="5" from="2" as="style"> … </image>; another picture in '
+            'that look: <edit id="5" prev_id="1,2" as="style"> … </edit>, the one that is changed first',
+        ),
+        Skill.CHARACTER: (
+            ("from", "as"),
+            'The same figure in a new picture: <image id="5" from="2" as="character"> … </image>',
+        ),
+        Skill.REGION: (
+            ("region",),
+            'If only a part shall change, name it as well: <edit id="5" prev_id="2" region="the sky"> … </edit>; the '
+            "rest stays as it is",
+        ),
+        Skill.EXPAND: (
+            ("expand",),
+            f"More canvas around a picture (zoom out, pan, wider): expand, one of {', '.join(SIDES)}: "
+            '<edit id="5" prev_id="2" expand="left"> … </edit>',
+        ),
+        Skill.FREE: (("background",), 'Without a background (a sticker, a logo): background="none" on image and edit'),
+    }
+)
+"""Of each skill: the attributes that it brings, and how it is taught."""
 
 
 @dataclass(frozen=True, slots=True)

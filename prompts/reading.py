@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from imaging.model import Operation
 from prompts.markup import DOUBLE_QUOTES, SINGLE_QUOTES, Markup
-from prompts.operations import CHANGES, MAX_COUNT, OPERATIONS, SIZES, Body, Directive, OperationRow
+from prompts.operations import (
+    BACKGROUNDS,
+    CHANGES,
+    MAX_COUNT,
+    MAX_PARENTS,
+    OPERATIONS,
+    ROLES,
+    SIDES,
+    SIZES,
+    Body,
+    Directive,
+    OperationRow,
+)
 
 MAX_DESCRIPTION: Final = 8000
 """Characters; more is not a description of a picture."""
@@ -41,6 +53,14 @@ _ALIASES = {
     "aspectratio": "size",
     "ratio": "size",
     "orientation": "size",
+    "role": "as",
+    "area": "region",
+    "part": "region",
+    "outpaint": "expand",
+    "extend": "expand",
+    "zoom": "expand",
+    "pan": "expand",
+    "bg": "background",
 }
 _ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBER_WORDS = {word: n for words in (_ENGLISH, "一二三四五六七八九十") for n, word in enumerate(words, 1)}
@@ -73,6 +93,18 @@ _SIZE_WORDS = {
     "vertical": "tall",
 }
 _CHANGE_WORDS = {"minor": "small", "slight": "small", "little": "small", "big": "large", "major": "large"}
+_ROLE_WORDS = {"look": "style", "figure": "character", "subject": "character", "person": "character"}
+_SIDE_WORDS = {
+    "top": "up",
+    "above": "up",
+    "bottom": "down",
+    "below": "down",
+    "out": "all",
+    "around": "all",
+    "every side": "all",
+    "all sides": "all",
+}
+_BACKGROUND_WORDS = dict.fromkeys(("transparent", "no", "remove", "removed", "alpha"), "none")
 _HTML_SELECT = re.compile(r"<\s*(?:option|optgroup)\b", re.IGNORECASE)
 _NAMES = "|".join(OPERATIONS)
 _TAG_START = re.compile(
@@ -98,6 +130,19 @@ def names_several(text: str) -> bool:
     parts = [part.lower() for part in _LISTED.findall(text)]
     rest = [part for part in parts if not part.isdecimal() and part not in _NUMBER_WORDS]
     return len(parts) - len(rest) > 1 and all(_AROUND_NUMBERS.fullmatch(part) for part in rest)
+
+
+def read_numbers(text: str) -> Iterator[int]:
+    """The numbers in a text that `names_several`; `1-3` is three of them."""
+    if run := _RUN.fullmatch(text.strip()):
+        first, last = int(run["first"]), int(run["last"])
+        if first < last:
+            yield from range(first, min(last, first + _LONGEST_REFERENCE) + 1)
+            return
+    for part in _LISTED.findall(text.lower()):
+        number = _NUMBER_WORDS.get(part) or (int(part) if part.isdecimal() else None)
+        if number is not None:
+            yield number
 
 
 def read_size(text: str) -> str | None:
@@ -137,13 +182,16 @@ class _Reader:
 
     def read(self) -> Directive:
         id_ = self._number("id", "id")
-        source = self._number("source", "prev_id")
+        role = self._word("as", ROLES, _ROLE_WORDS)
+        others: list[int] = []
         description = ""
         match self._row.body:
             case Body.DESCRIPTION:
+                parents = self._parents(role)
+                source, others = next(iter(parents), None), parents[1:]
                 description = self._description()
             case Body.REFERENCE:
-                id_, source, description = self._referred(id_, source)
+                id_, source, description = self._referred(id_, self._number("source", "prev_id"))
         return Directive(
             self._row.operation,
             id=id_,
@@ -151,9 +199,14 @@ class _Reader:
             description=description,
             count=self._count(),
             size=self._size(),
-            change=self._change(),
+            change=self._word("change", CHANGES, _CHANGE_WORDS),
             style=self._free("style"),
             negative=self._free("negative"),
+            others=tuple(others),
+            role=role,
+            region=self._free("region"),
+            expand=self._word("expand", SIDES, _SIDE_WORDS, needed=True),
+            background=self._word("background", BACKGROUNDS, _BACKGROUND_WORDS, needed=True),
             problem=self._problem(),
         )
 
@@ -165,7 +218,7 @@ class _Reader:
 
     def _given(self, name: str) -> str | None:
         """An attribute's value where the operation has that attribute and it is not empty."""
-        refers = self._row.body is Body.REFERENCE or "prev_id" in self._row.attributes
+        refers = self._row.body is Body.REFERENCE or not {"prev_id", "from"}.isdisjoint(self._row.attributes)
         known = refers if name == "source" else name in self._row.attributes
         return (self._values.get(name) or None) if known else None
 
@@ -183,6 +236,32 @@ class _Reader:
         if number is None:
             self._problems.append(f"{shown}={_quoted(value)} is not the number of a picture")
         return number
+
+    def _parents(self, role: str | None) -> list[int]:
+        """The pictures that something is made from. A number on a new picture is no parent unless it says what is taken
+        over from it, or stands beside others: models write the number of the last picture there for no reason."""
+        value = self._given("source") or ""
+        if "from" in self._row.attributes and role is None and not names_several(value):
+            return []
+        if not names_several(value):
+            number = self._number("source", "prev_id")
+            return [] if number is None else [number]
+        numbers = list(dict.fromkeys(read_numbers(value)))
+        if len(numbers) > MAX_PARENTS:
+            self._problems.append(
+                f"prev_id={_quoted(value)} names {len(numbers)} pictures; a picture is made from at most {MAX_PARENTS}"
+            )
+        return numbers[:MAX_PARENTS]
+
+    def _word(self, name: str, known: tuple[str, ...], others: dict[str, str], *, needed: bool = False) -> str | None:
+        """An attribute that has only a few values; `needed`: another one is a problem, not read over."""
+        said = (self._given(name) or "").lower().removeprefix("the ")
+        value = others.get(said, said)
+        if value in known:
+            return value
+        if value and needed:
+            self._problems.append(f"{name}={_quoted(said)} must be {_either(known)}")
+        return None
 
     def _description(self) -> str:
         description = self._body or self._values.get("description", "")
@@ -257,11 +336,6 @@ class _Reader:
             self._problems.append(f"size={_quoted(value)} must be square, wide or tall")
         return size
 
-    def _change(self) -> str | None:
-        value = (self._given("change") or "").lower()
-        value = _CHANGE_WORDS.get(value, value)
-        return value if value in CHANGES else None
-
     def _free(self, name: str) -> str | None:
         value = self._given(name)
         return value[:MAX_WORDS].rstrip() if value else None
@@ -301,6 +375,10 @@ def unescape(text: str) -> str:
 
 def _with_backslashes(text: str, change: Callable[[str], str]) -> str:
     return _TAG_START.sub(lambda found: found[1] + found[2] + change(found[3]) + found[4], text)
+
+
+def _either(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _quoted(value: str) -> str:

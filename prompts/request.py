@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from imaging.model import Operation, Vocabulary
+from prompts.operations import Skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,15 @@ class PictureLine:
     number: int
     operation: Operation
     parent: int | None
+    """The first, or the only one."""
     description: str
     author: str
     """Who asked for it; display name."""
     current: bool = False
     latest_batch: bool = False
     """Whether it belongs to the last reply that had pictures ("the second one" counts in these)."""
+    others: tuple[int, ...] = ()
+    """The parents behind the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class LanguageRequest:
     next_number: int = 1
     max_pictures: int = 4
     vocabulary: Vocabulary | None = None
+    skills: frozenset[Skill] = frozenset()
+    """What the engines at hand can do beside what every engine can."""
     language: str | None = None
     repair: Repair | None = None
     plain: bool = False

@@ -19,7 +19,7 @@ from typing import Final, Literal, TypedDict
 
 from prompts.examples import example_marks, few_shots
 from prompts.marks import harmless, message, newest, picture_table, spoken
-from prompts.operations import ATTRIBUTE_MEANINGS, OPERATIONS, Body
+from prompts.operations import ATTRIBUTES, OPERATIONS, TAUGHT, Body, Skill
 from prompts.profiles import Profile
 from prompts.request import LanguageRequest, Said
 from prompts.tokens import CUT_MARK, cut, estimate_tokens
@@ -71,11 +71,12 @@ def _template(language: str) -> string.Template:
     return string.Template(files("prompts").joinpath(f"system.{language}.md").read_text("utf-8").strip())
 
 
-def operations_text(*, brief: bool = False) -> str:
+def operations_text(skills: frozenset[Skill] = frozenset(), *, brief: bool = False) -> str:
     """The operations table as the model reads it; `brief` leaves its examples out."""
     rows = []
+    known = {*ATTRIBUTES, *(name for skill in skills for name in TAUGHT[skill][0])}
     for row in OPERATIONS.values():
-        attributes = "".join(f' {name}="…"' for name in row.attributes)
+        attributes = "".join(f' {name}="…"' for name in row.attributes if name in known)
         body = "description" if row.body is Body.DESCRIPTION else "number of a picture"
         rows.append(f"- <{row.name}{attributes}> {body} </{row.name}>: {row.meaning}.")
         if not brief:
@@ -87,11 +88,12 @@ def system_text(request: LanguageRequest, language: str, *, brief: bool = False)
     """The system prompt without examples. It does not change while a thread goes on."""
     sentences = LANGUAGES.get(language, LANGUAGES["en"])
     text = _template(language if language in LANGUAGES else "en").substitute(
-        operations=operations_text(brief=brief),
-        attributes="; ".join(f"{name}: {meaning}" for name, meaning in ATTRIBUTE_MEANINGS.items()),
+        operations=operations_text(request.skills, brief=brief),
+        attributes="; ".join(f"{name}: {meaning}" for name, meaning in ATTRIBUTES.items()),
         language=sentences.get(request.language or None, sentences[""]).format(code=request.language),
         most=request.max_pictures,
     )
+    text += "".join(f"\n- {lesson}." for skill, (_, lesson) in TAUGHT.items() if skill in request.skills)
     if request.vocabulary is not None:
         known = request.vocabulary
         text += (

@@ -39,16 +39,22 @@ def render_directive(directive: Directive) -> str:
     row = OPERATIONS.get(directive.operation.value)
     if row is None:
         raise ValueError(f"There is no tag for the operation {directive.operation.value}.")
+    referred = ",".join(map(str, directive.sources)) or None
     values = {
         "id": directive.id,
-        "prev_id": directive.source,
+        "prev_id": referred,
+        "from": referred,
+        "as": directive.role,
         "count": directive.count if directive.count != 1 else None,
         "size": directive.size,
         "change": directive.change,
         "style": directive.style,
         "negative": directive.negative,
+        "region": directive.region,
+        "expand": directive.expand,
+        "background": directive.background,
     }
-    reference = "" if directive.source is None else str(directive.source)
+    reference = referred or ""
     source = ""
     body = reference
     if row.body is Body.DESCRIPTION:

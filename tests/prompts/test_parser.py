@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from imaging.model import Operation
 from prompts import parse_tool
+from prompts.operations import ROLES, SIDES
 from prompts.protocol import (
     OPERATIONS,
     Body,
@@ -192,13 +193,15 @@ def test_quotes_may_hold_a_closing_bracket_and_an_apostrophe() -> None:
         ('<variation id="4" 2 3/>', "several"),
         ("<select>#1 and #3</select>", "several"),
         ("<refine>1-3</refine>", "several"),
+        ('<edit prev_id="1,2,3,4,5">a fox</edit>', "at most 4"),
+        ('<edit prev_id="1-99">a fox</edit>', "at most 4"),
+        ('<edit prev_id="2" expand="sideways">a fox</edit>', "left, right, up, down or all"),
+        ('<image background="white">a fox</image>', "must be none"),
         ("<refine id=9>pictures 1 & 2</refine>", "several"),
         ("<select>2 (and 3)</select>", "several"),
         ("<variation>1: 3</variation>", "several"),
         ("<variation>第二张和第三张</variation>", "several"),
         ("<variation ref=2>2, 3</variation>", "several"),
-        ('<edit prev_id="1,3">a fox</edit>', "several"),
-        ('<edit prev_id="1" from="3">a fox</edit>', "several"),
         ('<image id="1, 2">a fox</image>', "several"),
         ('<image id="1-3" count="2">a fox</image>', "several"),
         ('<variation id="4"> a fox in snow </variation>', "a fox in snow"),
@@ -369,7 +372,13 @@ def directives(draw: st.DrawFn) -> Directive:
     row = draw(st.sampled_from(list(OPERATIONS.values())))
     has = set(row.attributes)
     described = row.body is Body.DESCRIPTION
-    source = draw(NUMBERS if "prev_id" in has else st.none() if described else st.integers(0, 999_999_999))
+    parents = draw(st.lists(st.integers(0, 999_999_999), unique=True, max_size=4 if described else 1))
+    role = draw(st.sampled_from([None, *ROLES])) if "as" in has else None
+    if "from" in has and role is None and len(parents) == 1:
+        parents = []  # on a new picture one number without a role says nothing
+    if not described:
+        parents = parents or [draw(st.integers(0, 999_999_999))]
+    source, others = next(iter(parents), None), tuple(parents[1:])
     return Directive(
         row.operation,
         id=draw(NUMBERS),
@@ -380,6 +389,11 @@ def directives(draw: st.DrawFn) -> Directive:
         change=draw(st.sampled_from([None, "small", "large"])) if "change" in has else None,
         style=draw(st.none() | WORDS.filter(bool)) if "style" in has else None,
         negative=draw(st.none() | WORDS.filter(bool)) if "negative" in has else None,
+        others=others,
+        role=role,
+        region=draw(st.none() | WORDS.filter(bool)) if "region" in has else None,
+        expand=draw(st.sampled_from([None, *SIDES])) if "expand" in has else None,
+        background=draw(st.sampled_from([None, "none"])) if "background" in has else None,
     )
 
 
@@ -422,3 +436,54 @@ def test_the_command_takes_any_bytes(data: bytes, chunk: int | None) -> None:
     out = io.StringIO()
     assert parse_tool.run(io.BytesIO(data), out, chunk) == 0
     assert isinstance(json.loads(out.getvalue().encode("ascii")), list)
+
+
+@pytest.mark.parametrize(
+    ("tag", "sources"),
+    [
+        ('<edit prev_id="1,3">a fox</edit>', (1, 3)),
+        ('<edit prev_id="1" from="3">a fox</edit>', (1, 3)),
+        ('<edit prev_id="#3 and #1">a fox</edit>', (3, 1)),
+        ('<edit prev_id="1-3">a fox</edit>', (1, 2, 3)),
+        ('<edit prev_id="2, 2">a fox</edit>', (2,)),
+        ('<edit from="pictures one, two & 4">a fox</edit>', (1, 2, 4)),
+        ('<image prev_id="1, 3">a fox</image>', (1, 3)),
+        ('<image from="2" as="style">a fox</image>', (2,)),
+        ('<image from="2" as="the look">a fox</image>', (2,)),
+        ('<image from="2">a fox</image>', ()),
+        ('<image as="style">a fox</image>', ()),
+    ],
+)
+def test_every_parent_that_is_named_is_one(tag: str, sources: tuple[int, ...]) -> None:
+    [directive] = parse(tag)
+    assert isinstance(directive, Directive)
+    assert (directive.sources, directive.problem) == (sources, None)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "value"),
+    [
+        ('region="the sky"', "region", "the sky"),
+        ("area='the left door'", "region", "the left door"),
+        ('expand="left"', "expand", "left"),
+        ('zoom="out"', "expand", "all"),
+        ("expand=top", "expand", "up"),
+        ('background="transparent"', "background", "none"),
+        ('as="the style"', "role", "style"),
+        ('as="person"', "role", "character"),
+        ('as="inspiration"', "role", None),
+    ],
+)
+def test_attributes_of_some_engines_are_read_as_meant(attributes: str, field: str, value: str | None) -> None:
+    [directive] = parse(f'<edit prev_id="2" {attributes}>a fox</edit>')
+    assert isinstance(directive, Directive)
+    assert (getattr(directive, field), directive.problem) == (value, None)
+    [told] = segments_to_json([directive])
+    name = {"role": "as"}.get(field, field)
+    assert told.get(name) == value
+    assert (name in told) == (value is not None)
+
+
+def test_the_json_of_a_blend_has_all_its_parents() -> None:
+    [told] = segments_to_json(parse('<edit prev_id="1,3">a fox</edit>'))
+    assert (told["source"], told["sources"]) == (1, [1, 3])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imaging.model import Operation, Vocabulary
-from prompts.operations import ATTRIBUTE_MEANINGS
+from prompts.operations import ATTRIBUTES, TAUGHT, Skill
 from prompts.profiles import Profile, profile_for, profiles
-from prompts.protocol import OPERATIONS, Directive, parse
+from prompts.protocol import OPERATIONS, Directive, Text, parse
 from prompts.request import LanguageRequest, PictureLine, Repair, Said
 from prompts.system import (
     CUT_MARK,
@@ -21,6 +22,7 @@ from prompts.system import (
     estimate_tokens,
     example_marks,
     few_shots,
+    picture_table,
     render_messages,
     system_text,
 )
@@ -50,8 +52,31 @@ def test_the_system_prompt_teaches_every_row_of_the_table(language: str, row: ob
     text = system_text(asked(), language)
     assert row.example in text
     assert row.meaning in text
+    tag = next(line for line in text.splitlines() if line.startswith(f"- <{row.name} "))
     for name in row.attributes:
-        assert f"{name}: {ATTRIBUTE_MEANINGS[name]}" in text
+        assert (f' {name}="' in tag) == (name in ATTRIBUTES)
+        assert f"{name}: {ATTRIBUTES.get(name, '')}" in text or name not in ATTRIBUTES
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("skill", Skill)
+def test_a_model_is_taught_what_the_engines_can_do_and_nothing_else(language: str, skill: Skill) -> None:
+    attributes, lesson = TAUGHT[skill]
+    without, text = (
+        system_text(replace(asked(), skills=has), language) for has in (frozenset[Skill](), frozenset({skill}))
+    )
+    assert lesson in text
+    assert lesson not in without
+    for name in attributes:
+        assert f' {name}="…"' in text
+        assert f' {name}="…"' not in without
+    for tag in parse(lesson.replace("…", "a fox")):
+        assert isinstance(tag, Text) or tag.problem is None
+
+
+def test_the_table_shows_every_parent() -> None:
+    line = PictureLine(4, Operation.EDIT, 1, "a fox", "Ada", others=(3,))
+    assert "#4 edit of 1 and 3: a fox (for Ada)" in picture_table((line,), 5)
 
 
 def test_the_examples_show_everything_that_a_tag_can_make_and_a_plain_answer() -> None:
