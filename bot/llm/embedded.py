@@ -30,6 +30,7 @@ from prompts.tiny.format import (
 from prompts.tiny.reply import ReplyContext, TaggedReply
 from prompts.tiny.resolve import resolve
 from prompts.tiny.sentences import sentence
+from prompts.tiny.wishes import wish
 
 COMMAND_TOKENS = 256
 REPLY_BIAS = 1.0
@@ -135,6 +136,9 @@ class EmbeddedLanguageModel:
                 yield chunk
             return
         turn = tiny_turn(request)
+        found = wish(english(turn.user, MAX_USER), shown(turn.pictures), request.skills)
+        if found.message is not None:
+            turn = replace(turn, user=found.message)
         context = ReplyContext(
             request.next_number,
             max_count=request.max_pictures,
@@ -142,7 +146,13 @@ class EmbeddedLanguageModel:
             language=request.language,
             descriptions={p.id: harmless(p.description, MAX_DESCRIPTION) for p in turn.pictures},
             current=next((p.id for p in turn.pictures if p.current), None),
+            wish=found,
         )
+        if found.line is not None:
+            reply = TaggedReply(context)
+            for chunk in (*reply.feed(found.line), *reply.finish()):
+                yield chunk
+            return
         reply = TaggedReply(replace(context, doubt=True))
         async for chunk in self._command(turn, reply):
             yield chunk

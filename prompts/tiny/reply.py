@@ -15,6 +15,7 @@ from prompts.tiny.changes import asks_for_change, copied, removes, with_change
 from prompts.tiny.format import MAX_USER, english, harmless
 from prompts.tiny.resolve import undoes
 from prompts.tiny.sentences import Occasion, sentence, size_wanted
+from prompts.tiny.wishes import NOTHING, Wish
 
 _IMAGE_HEAD = re.compile(r"image(?: x(\d{1,3}))?: ?")
 _EDIT_HEAD = re.compile(r"edit (\d{1,9})(?: (small|large))?: ?")
@@ -44,6 +45,8 @@ class ReplyContext:
     """Of the thread's pictures, by number: an edit that would say the same again gets the change itself."""
     current: int | None = None
     """The picture that is talked about, where there is one: going back to it is going nowhere."""
+    wish: Wish = NOTHING
+    """What its tags get besides (`prompts.tiny.wishes`)."""
     doubt: bool = False
     """Whether an edit that says nothing new, to a message that orders no change, may be doubted (`copied`)."""
 
@@ -55,7 +58,7 @@ class TaggedReply:
         self._context = context
         self.language = context.language or foreign_language(context.user) or "en"
         """Of the sentences around the tags: what the thread is set to, else what the message seems to be in."""
-        self._size = size_wanted(context.user)
+        self._size = None if context.wish.expand else size_wanted(context.user)
         self._buffer = ""
         self._next_id = context.next_id
         self._left = max(1, context.max_count)
@@ -170,7 +173,8 @@ class TaggedReply:
     def _tag(self, head: _Head, description: str, *, closes: bool) -> Iterator[str]:
         if not description:
             return
-        if head.target is not None:
+        wish = self._context.wish
+        if head.target is not None and wish.line is None:
             repeated = copied(description, self._context.descriptions, head.target)
             message = english(self._context.user, MAX_USER)
             old = self._context.descriptions.get(head.target, "")
@@ -199,13 +203,14 @@ class TaggedReply:
         number, self._next_id = self._next_id, self._next_id + count
         self._left -= count
         head.written += 1
-        attributes = f' id="{number}"'
-        if head.target is not None:
-            attributes += f' prev_id="{head.target}"'
+        attributes = f' id="{number}"' + _parents(head, wish)
         if count > 1:
             attributes += f' count="{count}"'
         attributes += f' size="{head.size}"' if head.size else ""
         attributes += f' change="{head.change}"' if head.change else ""
+        of_edits = {} if head.target is None else {"region": wish.region, "expand": wish.expand}
+        for name, value in (*of_edits.items(), ("background", wish.background)):
+            attributes += f' {name}="{value}"' if value else ""
         self._tags += 1
         yield f" <{head.name}{attributes}> {description} </{head.name}>"
 
@@ -247,6 +252,16 @@ class TaggedReply:
 
     def _say(self, occasion: Occasion, *, n: int = 0, i: int | None = None) -> str:
         return sentence(occasion, self.language, f"{self._context.user}{self._next_id}", n=n, i=i)
+
+
+def _parents(head: _Head, wish: Wish) -> str:
+    """The attributes that say what it is made from."""
+    named = [number for number in (head.target, *wish.others) if number is not None]
+    numbers = ",".join(map(str, dict.fromkeys(named)))
+    if not numbers:
+        return ""
+    name = "from" if head.target is None else "prev_id"
+    return f' {name}="{numbers}"' + (f' as="{wish.role}"' if wish.role and wish.others else "")
 
 
 @dataclass
