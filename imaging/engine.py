@@ -64,6 +64,10 @@ class Engine(Protocol):
     def room(self) -> int:
         """How many more requests can be admitted now."""
 
+    def close(self) -> None:
+        """Let go of everything, also of what is under way; nothing is asked of it afterwards. Also after a `load`
+        that failed."""
+
 
 Settings: TypeAlias = Mapping[str, Any]
 """What the host has set, by the names of the settings in small letters, secrets in plain."""

@@ -2,8 +2,8 @@
 
 One thread reads what the program sends; the main thread owns the device and drives the engine step
 by step, taking requests in and dropping cancelled ones between steps. It ends when its socket does,
-so it never outlives the program that started it. An engine that breaks in mid-step ends the process:
-what it was doing is then given to a fresh one by the queue, one job at a time.
+so it never outlives the program that started it, and lets its engine go then. An engine that breaks in
+mid-step ends the process: what it was doing is then given to a fresh one by the queue, one job at a time.
 
 Messages in: load, job, cancel. Out: hello, ready, fatal, room, accepted, step, done, failed.
 """
@@ -159,11 +159,14 @@ def _load(connection: socket.socket) -> Engine | None:
     if message is None or message.kind != "load":
         return None
     header = message.header
+    engine = None
     try:
         engine = build_engine(EngineSpec.from_json(header["engine"]), Path(header["home"]), header.get("device"))
         engine.load()
     except EngineError as error:
         connection.sendall(wire.encode("fatal", {"sentence": str(error)}))
+        if engine is not None:
+            engine.close()
         return None
     connection.sendall(wire.encode("ready", {"model": engine.abilities.model}))
     return engine
@@ -189,7 +192,10 @@ def main() -> int:
             engine = _load(connection)
             if engine is None:
                 return 1
-            Worker(connection, engine).serve()
+            # One that breaks is not closed: its device may never answer again, and the queue waits for the end.
+            with contextlib.suppress(BrokenPipeError, ConnectionError):
+                Worker(connection, engine).serve()
+            engine.close()
         except (BrokenPipeError, ConnectionError):
             return 0
         except Exception:

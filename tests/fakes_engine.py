@@ -49,6 +49,10 @@ class FakeEngine:
         if self._options.get("cannot_load"):
             raise EngineError("The model's folder is empty; name another.")
 
+    def close(self) -> None:
+        if "closed" in self._options:
+            Path(self._options["closed"]).touch()
+
     @property
     def room(self) -> int:
         return int(self._options.get("rows", 2)) - len(self._flying)

@@ -59,6 +59,12 @@ class SdxlEngine:
         """Advance those whose turn it is by one denoising step; empty when nothing is in flight."""
         return self._loaded.step()
 
+    def close(self) -> None:
+        """Let go of the weights; see `imaging.engine.Engine.close`."""
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.close()
+
     @property
     def room(self) -> int:
         return self._loaded.room

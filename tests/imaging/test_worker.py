@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
 import pytest
 
 from imaging.engine_table import EngineSpec
+from imaging.errors import EngineError
 from imaging.worker_client import Finished, JobRefused, SubprocessWorker, WorkerMessage
 from tests.fakes_engine import recipe
 from tests.imaging.samples import PLANTED
@@ -50,3 +52,12 @@ async def test_no_program_is_taken_from_the_folder_that_it_was_started_in(
     monkeypatch.chdir(tmp_path)
     await (await SubprocessWorker(ENGINE, tmp_path).open()).close()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"cannot_load": True}])
+async def test_an_engine_is_let_go_when_its_worker_ends(tmp_path: Path, options: dict[str, bool]) -> None:
+    gone = tmp_path / "closed"
+    spec = EngineSpec("tests.fakes_engine:make", {"closed": str(gone), **options})
+    with contextlib.suppress(EngineError):
+        await (await SubprocessWorker(spec, tmp_path).open()).close()
+    assert gone.exists()

@@ -40,6 +40,9 @@ class TintEngine:
     def cancel(self, id):
         self.flying.pop(id, None)
 
+    def close(self):
+        pass
+
     def step(self):
         from PIL import Image
         from imaging.outputs import encode_picture
