@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     )
     steps: int = _group("Pictures", "Denoising steps; 0: the family's.", 0, ge=0, le=200)
     guidance: float = _group("Pictures", "Guidance scale, 0 to 50; -1: the family's.", -1, ge=-1, le=50)
+    guidance_rescale: float = _group(
+        "Pictures", "How far guidance is rescaled against overexposure, 0 to 1; -1: the family's.", -1, ge=-1, le=1
+    )
     sampler: str = _group(
         "Pictures",
         "euler, euler_a, dpmpp_2m, dpmpp_2m_sde, unipc (with -karras or -trailing), ddim, lcm; auto: the family's.",

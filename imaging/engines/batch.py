@@ -122,10 +122,19 @@ def _predictions(
         output, _ = other.result()
         plain = {i: output[p] for i, p in first.unconditional.items()}
     guided = [
-        plain[index] + row.recipe.guidance_scale * (worded[index] - plain[index]) if index in plain else worded[index]
-        for index, row in enumerate(rows)
+        _guided(row, plain[index], worded[index]) if index in plain else worded[index] for index, row in enumerate(rows)
     ]
     return torch.stack(guided), seen
+
+
+def _guided(row: Row, plain: Tensor, worded: Tensor) -> Tensor:
+    """Classifier-free guidance of one row [C, h, w], rescaled as Lin et al. have it (2023, arXiv 2305.08891, section
+    3.4): by the deviation of the conditional prediction, so that large scales do not overexpose."""
+    found = plain + row.recipe.guidance_scale * (worded - plain)
+    if not row.rescale:
+        return found
+    rescaled = found * (worded.std() / found.std().clamp(min=1e-12))
+    return row.rescale * rescaled + (1 - row.rescale) * found
 
 
 def noise(row: Row) -> Tensor:

@@ -1,4 +1,8 @@
-"""Words to embeddings: both CLIP text encoders of SDXL, in chunks when a prompt is long, cached."""
+"""Words to embeddings: both CLIP text encoders of SDXL, in chunks when a prompt is long, cached.
+
+A word's weight (`imaging.engines.emphasis`) moves its embedding along the line from that of the empty prompt at its
+place, as ComfyUI has it; all others stay what they are.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import torch
 from torch import Tensor
 
 from imaging.controls.prompt import Prompt
+from imaging.engines.emphasis import pieces
 
 CACHE_SIZE = 512
 MAX_CHUNKS = 4
@@ -75,15 +80,38 @@ class TextEncoding:
             rows = self._rows(tokenizer, self._ids(tokenizer, text), chunks)
             states = []
             for row in rows:
-                out = encoder(torch.tensor([row], device=self._device), output_hidden_states=True)
-                # SDXL reads the last layer but one (Podell et al. 2023, section 2.1): people's "clip skip 2".
-                states.append(out.hidden_states[-self._clip_skip][0])
+                found, projected = self._states(encoder, row)
+                states.append(found)
                 if encoder is self.encoders[1] and len(states) == 1:
-                    pooled = out[0][0]
+                    pooled = projected
+            weights = self._weights(tokenizer, text, chunks)
+            if weights is not None:
+                empty = self._states(encoder, self._rows(tokenizer, [], 1)[0])[0]
+                states = [self._weighted(each, empty, of) for each, of in zip(states, weights, strict=True)]
             parts.append(torch.cat(states))
         assert pooled is not None
         ids = self._ids(self._tokenizers[0], text)
         return Prompt(torch.cat(parts, dim=-1), pooled, tuple(ids), self._words(text, ids))
+
+    def _states(self, encoder: Any, row: list[int]) -> tuple[Tensor, Tensor]:
+        """[length, width] of one chunk, and what the encoder makes of all of it."""
+        out = encoder(torch.tensor([row], device=self._device), output_hidden_states=True)
+        # SDXL reads the last layer but one (Podell et al. 2023, section 2.1): people's "clip skip 2".
+        return out.hidden_states[-self._clip_skip][0], out[0][0]
+
+    def _weights(self, tokenizer: Any, text: str, chunks: int) -> list[list[float]] | None:
+        """A weight for each position of each chunk; None where all are 1."""
+        found = [piece.weight for piece in pieces(text) for _ in self._ids_of(tokenizer, piece.text)]
+        if all(weight == 1 for weight in found):
+            return None
+        room = self.length - 2
+        bodies = (found[index * room : (index + 1) * room] for index in range(chunks))
+        return [[1.0, *body, *[1.0] * (self.length - 1 - len(body))] for body in bodies]
+
+    def _weighted(self, states: Tensor, empty: Tensor, weights: list[float]) -> Tensor:
+        factors = torch.tensor(weights, device=states.device)[:, None]
+        moved = (empty.float() + factors * (states.float() - empty.float())).to(states.dtype)
+        return torch.where(factors == 1, states, moved)
 
     def _rows(self, tokenizer: Any, ids: list[int], chunks: int) -> list[list[int]]:
         room = self.length - 2
@@ -95,13 +123,16 @@ class TextEncoding:
         return rows
 
     def _ids(self, tokenizer: Any, text: str) -> list[int]:
+        return [id for piece in pieces(text) for id in self._ids_of(tokenizer, piece.text)]
+
+    def _ids_of(self, tokenizer: Any, text: str) -> list[int]:
         return list(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
 
     def _words(self, text: str, ids: list[int]) -> tuple[tuple[str, int], ...]:
         words = []
         joined: list[int] = []
-        for word in text.split():
-            own = self._ids(self._tokenizers[0], word)
+        for word in (word for piece in pieces(text) for word in piece.text.split()):
+            own = self._ids_of(self._tokenizers[0], word)
             joined += own
             words.append((word.lower().strip(".,;:!?"), len(own)))
         # A tokenizer that reads across spaces leaves no words; each token then stands for itself.

@@ -30,6 +30,8 @@ class Preset:
     """A fact of a folder's configuration or of a file's tensors (`_facts`)."""
     steps: int | None = None
     guidance: float | None = None
+    rescale: float | None = None
+    """Of guidance, 0–1 (Lin et al. 2023, arXiv 2305.08891)."""
     sampler: str | None = None
     quality: str | None = None
     """Words for every prompt."""
@@ -44,7 +46,9 @@ class Preset:
 
 
 _ANIME = "worst quality, low quality, lowres, bad anatomy, bad hands, watermark, signature"
-SDXL = Preset("SDXL", steps=30, guidance=6.0, sampler="euler", quality="", first=False, negative="", side=1024)
+SDXL = Preset(
+    "SDXL", steps=30, guidance=6.0, rescale=0.0, sampler="euler", quality="", first=False, negative="", side=1024
+)
 # One row a family, from its maker's card. Rows above go before rows below, number by number: how a model was made fast
 # goes before what it draws.
 FAMILIES: tuple[Preset, ...] = (
@@ -62,6 +66,7 @@ FAMILIES: tuple[Preset, ...] = (
     Preset("Turbo", r"turbo", steps=6, guidance=2.0, sampler="dpmpp_2m_sde-karras"),
     Preset("Playground 2.5", r"playground.*2[._]5", "edm_mean", "edm", steps=30, guidance=3.0, sampler="dpmpp_2m"),
     Preset("CosXL", r"cosxl", "edm_vpred.sigma_max", steps=30, guidance=5.0, sampler="dpmpp_2m"),
+    Preset("Zero SNR", r"noob.*v.?pred", "ztsnr", "zero_snr", rescale=0.7),
     Preset("Pony", r"pony", steps=25, guidance=7.0, sampler="euler_a", first=True,
            quality="score_9, score_8_up, score_7_up", negative="score_6, score_5, score_4"),
     Preset("NoobAI", r"noob", steps=28, guidance=5.0, sampler="euler", first=True,
@@ -97,6 +102,7 @@ class Overrides:
     """Names of families, joined by +."""
     steps: int | None = None
     guidance: float | None = None
+    rescale: float | None = None
     sampler: str | None = None
     quality: str | None = None
     negative: str | None = None
@@ -115,6 +121,7 @@ class Recognised:
     families: tuple[str, ...]
     steps: int
     guidance: float
+    rescale: float
     sampler: str
     quality: str
     first: bool
@@ -128,9 +135,10 @@ class Recognised:
         words = f"; words {self.quality!r}" if self.quality else ""
         words += f"; negative {self.negative!r}" if self.negative else ""
         own = f" (set: {', '.join(self.set_by_host)})" if self.set_by_host else ""
+        rescaled = f" rescaled by {self.rescale:g}" if self.rescale else ""
         predicts = f", predicts {self.prediction}" if self.prediction else ""
         return (
-            f"recognised as {' + '.join(self.families)}: {self.steps} steps, guidance {self.guidance:g}, "
+            f"recognised as {' + '.join(self.families)}: {self.steps} steps, guidance {self.guidance:g}{rescaled}, "
             f"{self.sampler}, {self.side} × {self.side}{predicts}{words}{own}"
         )
 
@@ -149,7 +157,7 @@ def recognise(model: str, loras: Sequence[str] = (), overrides: Overrides | None
     presets = _named(overrides.family) if overrides.family else _found(model, loras)
     merged: dict[str, Any] = {}
     for preset, said in [*presets, (SDXL, "")]:
-        for name in ("steps", "guidance", "sampler", "quality", "first", "negative", "side", "prediction"):
+        for name in ("steps", "guidance", "rescale", "sampler", "quality", "first", "negative", "side", "prediction"):
             if merged.get(name) is None:
                 merged[name] = _steps(preset, said) if name == "steps" else getattr(preset, name)
     mine = [name for name in merged if getattr(overrides, name, None) is not None]
@@ -224,6 +232,8 @@ def _flags(folder: Path) -> frozenset[str]:
         found.add("time_cond_proj_dim")
     if unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") != "UNetMidBlock2DCrossAttn":
         found.add("pruned")
+    if scheduler.get("rescale_betas_zero_snr"):
+        found.add("zero_snr")
     if "sigma_data" in scheduler:
         found.add("edm")
     return frozenset(found)

@@ -27,6 +27,8 @@ class EngineOptions:
     vae: str | None = None
     prediction: str | None = None
     clip_skip: int = 2
+    rescale: float = 0.0
+    """Of guidance, 0–1."""
     recorded: bool = False
     """Whether recipes name the files that pictures are made with; those that come with the program need none."""
     precision: str = "auto"

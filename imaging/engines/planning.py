@@ -10,6 +10,7 @@ from PIL import Image
 
 from imaging.controls.control import Making, Numbers, like
 from imaging.controls.families import Family, make, number, resolve
+from imaging.engines.emphasis import is_marked, literal, plain
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
 from imaging.engines.rows import Job, Row, lineage, trimmed
@@ -23,19 +24,33 @@ from imaging.outputs import open_kept
 MAX_GUIDANCE = 50.0
 LONGEST_NOTE = 500
 """Characters of words left out that a recipe's notes repeat."""
+WEIGHTS, RESCALE = "word weights", "guidance rescale"
+"""In a recipe's setup, where they are used: a picture of before is drawn again without."""
 
 
 class Planner:
     """Makes jobs of recipes. Text is encoded here, off the step loop."""
 
     def __init__(
-        self, abilities: Abilities, parts: Parts, family: Family, latents: Latents, origin: Origin | None = None
+        self,
+        abilities: Abilities,
+        parts: Parts,
+        family: Family,
+        latents: Latents,
+        origin: Origin | None = None,
+        *,
+        rescale: float = 0.0,
     ) -> None:
+        """
+        Args:
+            rescale: How far guidance is rescaled in new pictures, 0–1 (`imaging.engines.batch`).
+        """
         self._abilities = abilities
         self._parts = parts
         self._family = family
         self._latents = latents
         self._origin = origin
+        self._rescale = rescale
         self._schedules: dict[tuple[str, int], Schedule] = {}
 
     def plan(self, id: str, recipe: Recipe, images: Mapping[str, bytes]) -> Job:
@@ -48,7 +63,7 @@ class Planner:
         recipe = self._named(recipe)
         recipes = lineage(recipe)
         text = self._parts.text
-        chunks = max(text.chunks(words) for each in recipes for words in (each.prompt, each.negative_prompt))
+        chunks = max(text.chunks(words) for each in recipes for words in _words(each))
         rows: list[Row] = []
         for each in recipes:
             rows.append(self._row(each, rows[-1] if rows else None, chunks, images))
@@ -58,17 +73,34 @@ class Planner:
     def _named(self, recipe: Recipe) -> Recipe:
         """The recipe with what it needs and every number of its control, so that it renders the same later."""
         recipe = self._noted(trimmed(recipe))
+        ways = self._ways(recipe)
         if self._origin is not None:
             recipe = self._origin.stamp(recipe)
+        recipe = _with_ways(recipe, ways)
         if recipe.control is None:
             return recipe
         options = resolve(recipe.control, self._family, recipe.num_inference_steps)
         return dataclasses.replace(recipe, control=dataclasses.replace(recipe.control, options=options))
 
+    def _ways(self, recipe: Recipe) -> list[dict[str, str]]:
+        """How this recipe and each of its sources is drawn: as it says itself if it was drawn before, else as the host
+        has set."""
+        found: list[dict[str, str]] = []
+        each: Recipe | None = recipe
+        while each is not None:
+            own = {WEIGHTS: "read"} if is_marked(each.prompt) or is_marked(each.negative_prompt) else {}
+            if self._rescale:
+                own[RESCALE] = f"{self._rescale:g}"
+            found.append(
+                {name: each.setup[name] for name in (WEIGHTS, RESCALE) if name in each.setup} if each.hashes else own
+            )
+            each = each.source
+        return found
+
     def _noted(self, recipe: Recipe) -> Recipe:
         """With a note of the words for which there is no room; a recipe that is rendered again has it already."""
         notes = list(recipe.notes)
-        for name, words in (("prompt", recipe.prompt), ("negative prompt", recipe.negative_prompt)):
+        for name, words in zip(("prompt", "negative prompt"), _words(recipe), strict=True):
             rest = self._parts.text.left_out(words)
             note = f"Left out at the end of the {name}, which is too long: {rest[:LONGEST_NOTE]}"
             if rest and note not in notes:
@@ -97,19 +129,21 @@ class Planner:
     def _row(self, recipe: Recipe, source: Row | None, chunks: int, images: Mapping[str, bytes]) -> Row:
         table = self._schedule(recipe.sampler, recipe.num_inference_steps)
         text = self._parts.text
+        words, unwanted = _words(recipe)
         guided = recipe.guidance_scale > 1 and not self._parts.guides_itself
         draw = torch.Generator().manual_seed(recipe.seed % 2**63)
         shape = (1, self._parts.channels, recipe.height // self._parts.scale, recipe.width // self._parts.scale)
         noise = torch.randn(shape, generator=draw)
         row = Row(
             recipe=recipe,
-            prompt=text.encode(recipe.prompt, chunks),
-            negative=text.encode(recipe.negative_prompt, chunks, negative=True) if guided else None,
+            prompt=text.encode(words, chunks),
+            negative=text.encode(unwanted, chunks, negative=True) if guided else None,
             schedule=table,
             latents=(noise * table.initial).to(self._parts.device),
             index=0,
             draw=draw,
             source=source,
+            rescale=_share(recipe.setup.get(RESCALE, "0")),
         )
         options = {} if recipe.control is None else resolve(recipe.control, self._family, len(table))
         self._start_from_image(row, noise, options, images)
@@ -145,9 +179,9 @@ class Planner:
                 options=options,
                 numbers=numbers,
                 steps=len(row.schedule),
-                words=row.recipe.prompt,
+                words=plain(_words(row.recipe)[0]),
                 prompt=row.prompt,
-                source=None if row.source is None else (row.source.recipe.prompt, row.source.prompt),
+                source=None if row.source is None else (plain(_words(row.source.recipe)[0]), row.source.prompt),
                 length=self._parts.text.length,
                 latent_size=(row.latents.shape[-2], row.latents.shape[-1]),
                 picture=lambda: _picture(row.recipe, images),
@@ -162,6 +196,31 @@ class Planner:
         if key not in self._schedules:
             self._schedules[key] = schedule(sampler, steps, self._parts.scheduler)
         return self._schedules[key]
+
+
+def _words(recipe: Recipe) -> tuple[str, str]:
+    """Prompt and negative prompt as they are read: of a picture from before words could have weights, as they are."""
+    if recipe.hashes and WEIGHTS not in recipe.setup:
+        return literal(recipe.prompt), literal(recipe.negative_prompt)
+    return recipe.prompt, recipe.negative_prompt
+
+
+def _share(said: str) -> float:
+    """0–1, of a recipe from anywhere."""
+    try:
+        share = float(said)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise EngineError(f"A {RESCALE} of {said[:20]} cannot be used; 0 to 1 can.")
+    return share
+
+
+def _with_ways(recipe: Recipe, ways: list[dict[str, str]]) -> Recipe:
+    source = None if recipe.source is None else _with_ways(recipe.source, ways[1:])
+    if not ways[0] and source is recipe.source:
+        return recipe
+    return dataclasses.replace(recipe, setup={**recipe.setup, **ways[0]}, source=source)
 
 
 def _picture(recipe: Recipe, images: Mapping[str, bytes]) -> Image.Image:

@@ -35,6 +35,8 @@ class Row:
     """On the CPU, so that every device gets the same noise."""
     past: tuple[Tensor, ...] = ()
     """What a solver remembers, newest first; new tensors each step, so that a step can be taken back."""
+    rescale: float = 0.0
+    """How far guidance is brought back to the deviation of the conditional prediction, 0–1."""
     source: Row | None = None
     controls: tuple[Control, ...] = ()
     trajectory: dict[int, Tensor] = field(default_factory=dict)

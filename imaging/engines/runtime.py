@@ -104,7 +104,14 @@ class Runtime:
         self._parts = parts
         self._latents = Latents(parts.vae, parts.scale, free_memory)
         family = options.family.fitted(attention.layer_numbers(parts.unet))
-        self._planner = Planner(abilities, parts, family, self._latents, _origin(parts, options))
+        self._planner = Planner(
+            abilities,
+            parts,
+            family,
+            self._latents,
+            _origin(parts, options),
+            rescale=options.rescale,
+        )
         self._finisher = Finisher(self._latents)
         self._trajectories = Trajectories()
         self._limit = options.max_pictures

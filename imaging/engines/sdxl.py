@@ -122,7 +122,7 @@ def sdxl_engine(
     )
     options = EngineOptions(
         model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision,
-        vae=vae, prediction=known.prediction, clip_skip=clip_skip, recorded=True,
+        vae=vae, prediction=known.prediction, clip_skip=clip_skip, rescale=known.rescale, recorded=True,
     )  # fmt: skip
     return SdxlEngine(abilities, options)
 

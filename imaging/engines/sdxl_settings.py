@@ -21,6 +21,7 @@ UNSET: dict[str, tuple[str, Any]] = {
     "family": ("sdxl_family", "auto"),
     "steps": ("steps", 0),
     "guidance": ("guidance", -1),
+    "rescale": ("guidance_rescale", -1),
     "sampler": ("sampler", "auto"),
     "quality": ("quality_words", "auto"),
     "negative": ("negative_words", "auto"),

@@ -50,7 +50,7 @@ KNOWN: list[tuple[str, list[str], str, int, float, str, int]] = [
     ("/m/ponyDiffusionV6XL_v6StartWithThisOne.safetensors", [], "Pony", 25, 7.0, "euler_a", 1024),
     ("/m/ponyRealism_V22.safetensors", ["/l/sdxl_lightning_8step_lora.safetensors"], "Lightning + Pony", 8, 1.0,
      "euler-trailing", 1024),
-    ("/m/noobaiXLNAIXL_vPred10Version.safetensors", [], "NoobAI", 28, 5.0, "euler", 1024),
+    ("/m/noobaiXLNAIXL_vPred10Version.safetensors", [], "Zero SNR + NoobAI", 28, 5.0, "euler", 1024),
     ("OnomaAIResearch/Illustrious-XL-v1.0", [], "Illustrious", 28, 5.5, "euler_a", 1024),
     ("/m/waiIllustriousSDXL_v150.safetensors", [], "Illustrious", 28, 5.5, "euler_a", 1024),
     ("cagliostrolab/animagine-xl-4.0", [], "Animagine", 28, 5.0, "euler_a", 1024),
@@ -72,7 +72,7 @@ def test_models_and_loras_are_known_by_their_names(
 
 
 def test_every_row_names_samplers_that_are_there_and_can_be_named() -> None:
-    assert {row.sampler for row in FAMILIES} <= SAMPLERS
+    assert {row.sampler for row in FAMILIES if row.sampler is not None} <= SAMPLERS
     for row in FAMILIES:
         assert recognise("x", [], Overrides(family=row.family.upper())).families == (row.family,)
 
@@ -82,6 +82,9 @@ def test_tensors_titles_and_configurations_tell_a_family(tiny_folder: Path, tmp_
     for tensor, family in (("edm_mean", "Playground 2.5"), ("edm_vpred.sigma_max", "CosXL")):
         save_file({tensor: torch.zeros(4)}, file)
         assert recognise(str(file)).families == (family,)
+    save_file({"ztsnr": torch.zeros(0)}, file)
+    assert recognise(str(file)).rescale == 0.7
+    assert recognise(str(file), [], Overrides(rescale=0.0)).rescale == 0
     for key in ("modelspec.title", "ss_output_name"):
         save_file({"x": torch.zeros(1)}, file, {key: "my_PonyMix"})
         assert recognise(str(file)).families == ("Pony",)

@@ -160,6 +160,39 @@ def test_alone_equals_the_stock_pipeline(bench: Bench, stock: StableDiffusionXLP
     assert relative(bench.solo(wanted), stock_latents(stock, wanted)) < CLOSE
 
 
+def test_rescaled_guidance_equals_the_stock_pipeline(bench: Bench, stock: StableDiffusionXLPipeline) -> None:
+    planner = Planner(ABILITIES, bench.parts, SDXL, Latents(bench.parts.vae, 8), rescale=0.7)
+    job = planner.plan("a", DOG, IMAGES)
+    beside = bench.job("b", CAT)
+    while not job.finished:
+        advance(bench.parts, Group([each for each in (beside, job) if not each.finished]).rows)
+    assert job.recipe.setup == {"guidance rescale": "0.7"}
+    assert relative(job.target.latents, stock_latents(stock, DOG, guidance_rescale=0.7)) < CLOSE
+    assert relative(beside.target.latents, bench.solo(CAT)) < CLOSE
+
+
+def test_words_of_before_are_drawn_as_they_were_and_of_now_as_they_weigh(bench: Bench) -> None:
+    marked = recipe("a (red:1.6) cat")
+    now = bench.job("a", marked).recipe
+    assert now.setup == {"word weights": "read"}
+    before = recipe("a (red:1.6) cat", hashes={"model": "0" * 64})
+    escaped = recipe(r"a \(red:1.6\) cat")
+    assert torch.equal(bench.solo(before), bench.solo(escaped))
+    assert torch.equal(bench.solo(now), bench.solo(marked))
+    assert relative(bench.solo(marked), bench.solo(before)) > 10 * CLOSE
+
+
+def test_prompt_to_prompt_and_masks_see_the_words_without_their_weights(bench: Bench) -> None:
+    shares = {"cross_replace_steps": 1.0, "self_replace_steps": 1.0}
+    heavy = edit(CAT, "a (cat:1.4) on grass", Technique.PROMPT_TO_PROMPT, shares)
+    (control,) = bench.job("a", heavy).target.controls
+    assert control.lends  # type: ignore[attr-defined]
+    assert control.blend is None  # type: ignore[attr-defined]
+    masked = edit(CAT, "a (dog:1.2) on grass", Technique.MASACTRL, {"start_step": 1.0, "mask": 0.9})
+    (control,) = bench.job("b", masked).target.controls
+    assert control.subjects is not None  # type: ignore[attr-defined]
+
+
 def test_image_prompts_equal_the_stock_pipeline(bench: Bench, tiny_folder: Path) -> None:
     pipe = StableDiffusionXLPipeline.from_pretrained(str(tiny_folder), add_watermarker=False)
     pipe.set_progress_bar_config(disable=True)
