@@ -14,6 +14,8 @@ from prompts.adapter import AdaptedPrompt
 from prompts.protocol import Directive
 
 BESIDE = frozenset(technique for technique in Technique if technique.traits.beside)
+REDRAWING = (Technique.IMAGE_TO_IMAGE, Technique.INSTRUCTION)
+"""What draws a picture's own pixels over in more detail, the best first."""
 LONGEST_CHAIN = 4
 """How many recipes may nest: an edit deeper than this starts from its parent's pixels instead."""
 LARGEST_SIDE = 2048
@@ -80,7 +82,7 @@ def draws_words(plan: Planned, abilities: Abilities) -> bool:
         case Makes.REDRAWN:
             return _base(plan.parent, abilities) is None
         case Makes.ENLARGED:
-            return plan.parent.recipe is None or Technique.IMAGE_TO_IMAGE not in abilities.techniques
+            return plan.parent.recipe is None or _redrawing(abilities) is None
         case _:
             return True
 
@@ -236,16 +238,21 @@ def _built_refine(parent: Parent, fresh: Recipe, abilities: Abilities) -> Built:
         raise UserError(f"Picture {parent.number} is as large as pictures get here; edit it or vary it instead.")
     reason = "The same picture, larger: its pixels are drawn over in more detail."
     recipe = replace(fresh, description=parent.description, width=size[0], height=size[1])
-    if Technique.IMAGE_TO_IMAGE not in abilities.techniques:
+    technique = _redrawing(abilities)
+    if technique is None:
         control = Control(Technique.NONE, 0.0, "This engine cannot start from a picture: a new draw of the same words.")
         return Built(replace(recipe, control=control))
-    control = Control(Technique.IMAGE_TO_IMAGE, 0.7, reason)
+    control = Control(technique, 0.7, reason)
     built = _controlled(recipe, control, parent, None)
     if whole is None:
         return built
     base = canonical(whole)
     kept = replace(built.recipe, prompt=base.prompt, negative_prompt=base.negative_prompt, seed=base.seed, source=base)
     return Built(kept, built.needs)
+
+
+def _redrawing(abilities: Abilities) -> Technique | None:
+    return next((technique for technique in REDRAWING if technique in abilities.techniques), None)
 
 
 def _multiple(side: float, of: int = 16) -> int:
@@ -261,7 +268,7 @@ def _built_variation(parent: Parent, fresh: Recipe, abilities: Abilities) -> Bui
         )
         return Built(recipe)
     recipe = replace(fresh, description=parent.description)
-    for technique in (Technique.IP_ADAPTER, Technique.IMAGE_TO_IMAGE):
+    for technique in (Technique.IP_ADAPTER, *REDRAWING):
         if technique in abilities.techniques:
             control = Control(technique, 0.6, "The parent was not drawn here: its pixels are the model.")
             return _controlled(recipe, control, parent, None)

@@ -177,7 +177,7 @@ EVERYTHING = 0.45
 STEP = 0.25
 RETRIED = "retried"
 """Option that marks a control as already adjusted once, so that rendering the recipe again does not."""
-_GRADED: frozenset[Technique] = frozenset(Technique) - {Technique.NONE, Technique.SAME_SEED}
+_GRADED: frozenset[Technique] = frozenset(Technique) - {Technique.NONE, Technique.SAME_SEED, Technique.INSTRUCTION}
 
 
 def adjust(control: Control | None, measured: float) -> Control | None:

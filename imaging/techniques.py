@@ -41,23 +41,35 @@ class Technique(StrEnum):
 
     NONE = "none", Traits()
     """A new draw: nothing of the parent is kept."""
-    SAME_SEED = "same-seed", Traits(fallbacks=("image-to-image",))
+    SAME_SEED = "same-seed", Traits(fallbacks=("image-to-image", "instruction-edit"))
     """The parent's seed and settings with the new words."""
     IMAGE_TO_IMAGE = (
         "image-to-image",
-        Traits(("image_to_image",), pixels=True, enters_late=True, fallbacks=("ip-adapter",)),
+        Traits(("image_to_image",), pixels=True, enters_late=True, fallbacks=("ip-adapter", "instruction-edit")),
     )
     """Start from the parent's noised pixels (SDEdit, Meng et al. 2021, arXiv 2108.01073)."""
     PROMPT_TO_PROMPT = (
         "prompt-to-prompt",
-        Traits(("prompt_to_prompt",), beside=True, fallbacks=("masactrl", "same-seed", "image-to-image")),
+        Traits(
+            ("prompt_to_prompt",),
+            beside=True,
+            fallbacks=("masactrl", "same-seed", "image-to-image", "instruction-edit"),
+        ),
     )
     """Hertz et al. 2022, arXiv 2208.01626."""
-    MASACTRL = "masactrl", Traits(("masactrl",), beside=True, fallbacks=("same-seed", "image-to-image"))
+    MASACTRL = (
+        "masactrl",
+        Traits(("masactrl",), beside=True, fallbacks=("same-seed", "image-to-image", "instruction-edit")),
+    )
     """Cao et al. 2023, arXiv 2304.08465."""
     IP_ADAPTER = (
         "ip-adapter",
-        Traits(("ip_adapter",), pixels=True, needs="ip-adapter", fallbacks=("image-to-image", "same-seed")),
+        Traits(
+            ("ip_adapter",),
+            pixels=True,
+            needs="ip-adapter",
+            fallbacks=("image-to-image", "instruction-edit", "same-seed"),
+        ),
     )
     """Ye et al. 2023, arXiv 2308.06721."""
     MASACTRL_IP_ADAPTER = (

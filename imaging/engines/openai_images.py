@@ -165,7 +165,8 @@ class OpenAIImagesEngine:
         """The pixels to edit; None for a new draw."""
         if recipe.source_image is None or (recipe.control and recipe.control.technique is Technique.NONE):
             return None
-        if Technique.IMAGE_TO_IMAGE not in self._abilities.techniques:
+        # A recipe of an earlier version calls the same thing image-to-image.
+        if Technique.INSTRUCTION not in self._abilities.techniques:
             raise EngineError(f"{self._abilities.model} cannot edit pictures; choose a model that can.")
         if recipe.source_image not in images:
             raise EngineError("The picture to be changed is no longer there.")

@@ -158,6 +158,15 @@ def test_an_engine_that_draws_at_its_own_size_refines_as_often_as_is_wished() ->
     assert refined(1024, 1024, hosted) == (1024, 1024)
 
 
+@pytest.mark.parametrize("operation", [Operation.REFINE, Operation.VARIATION])
+def test_an_engine_that_changes_pictures_by_words_refines_and_varies_what_it_is_given(operation: Operation) -> None:
+    told = with_techniques(Technique.INSTRUCTION)
+    upload = Parent(1, Operation.UPLOAD, "me.png", None, "sha-up", 64, 64)
+    recipe = made(Directive(operation, source=1), thread(upload), told).recipe
+    assert recipe.control is not None
+    assert (recipe.control.technique, recipe.source_image) == (Technique.INSTRUCTION, "sha-up")
+
+
 def test_an_edit_of_an_upload_looks_at_its_pixels() -> None:
     upload = Parent(1, Operation.UPLOAD, "me.png", None, "sha-up", 300, 200)
     recipe = made(Directive(Operation.EDIT, description="me as a knight"), thread(upload)).recipe

@@ -46,6 +46,7 @@ def test_everyday_edits(change: str | None, parent: str, new: str, expected: Tec
         (frozenset({T.IP_ADAPTER, T.IMAGE_TO_IMAGE}), T.IP_ADAPTER),
         (frozenset({T.IMAGE_TO_IMAGE, T.SAME_SEED}), T.IMAGE_TO_IMAGE),
         (frozenset({T.SAME_SEED}), T.NONE),
+        (frozenset({T.INSTRUCTION}), T.INSTRUCTION),
         (frozenset[Technique](), T.NONE),
     ],
 )
@@ -87,6 +88,26 @@ def test_a_missing_technique_is_named_in_the_reason() -> None:
     )
     assert control.technique is T.SAME_SEED
     assert "masactrl" in control.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "parent", "new"),
+    [
+        ("small", "a red car on grass", "a blue car on grass"),
+        ("small", "a dog standing", "a dog sitting"),
+        ("large", "a fox on grass", "a fox on the beach"),
+        (None, "a dog", "a dog"),
+    ],
+)
+def test_an_engine_that_changes_pictures_by_words_is_never_given_words_alone(
+    change: str | None, parent: str, new: str
+) -> None:
+    control = decide(
+        change=change, parent=parent, description=new, techniques=frozenset({T.INSTRUCTION}), parent_is_upload=False
+    )
+    assert control.technique is T.INSTRUCTION
+    assert "instruction-edit" in control.reason
+    assert adjust(control, 0.0) is None  # it has no strength: another try would only cost again
 
 
 @given(

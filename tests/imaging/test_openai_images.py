@@ -478,6 +478,7 @@ def test_abilities_are_known_without_network() -> None:
     assert not image.seeds
     assert image.sizes["wide"] == (1536, 1024)
     dalle = openai_images_engine("http://127.0.0.1:1/v1", model="dall-e-3").abilities
+    assert image.techniques == {Technique.NONE, Technique.INSTRUCTION}
     assert dalle.techniques == {Technique.NONE}
     assert dalle.sizes["tall"] == (1024, 1792)
 

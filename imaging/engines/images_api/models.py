@@ -38,8 +38,7 @@ def abilities_of(model: str) -> Abilities:
     return Abilities(
         name="openai",
         model=model or UNNAMED,
-        # Looking at the parent's pixels is what these endpoints call an edit.
-        techniques=frozenset({Technique.NONE, Technique.IMAGE_TO_IMAGE} if edits else {Technique.NONE}),
+        techniques=frozenset({Technique.NONE, Technique.INSTRUCTION} if edits else {Technique.NONE}),
         sizes=sizes,
         num_inference_steps=1,
         guidance_scale=0.0,
