@@ -9,7 +9,7 @@ A file in `imaging/controls/` named by a row of `imaging.techniques` has three t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from imaging.controls.attention import NOTHING, KeysValues, Probe, RowControl
 from imaging.controls.prompt import Prompt
+from imaging.model import Role
 
 Numbers = Mapping[str, float]
 Options = Mapping[str, float | str]
@@ -43,16 +44,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ImageTokens:
-    """One picture, ready for every cross-attention layer, conditional and unconditional."""
+    """One row's pictures, ready for every cross-attention layer, conditional and unconditional."""
 
     conditional: KeysValues
     unconditional: KeysValues
 
 
 class PictureReader(Protocol):
-    """What makes a picture into a prompt, where the engine has the weights for it (`imaging.controls.ip_adapter`)."""
+    """What makes pictures into a prompt, where the engine has the weights for it (`imaging.controls.ip_adapter`)."""
 
-    def tokens(self, image: Image.Image) -> ImageTokens: ...
+    def tokens(self, images: Sequence[Image.Image], joined: str) -> ImageTokens: ...
     def scales(self, scale: float, blocks: str) -> Mapping[int, float]: ...
 
 
@@ -73,6 +74,8 @@ class Making:
     """Height and width of the latents."""
     picture: Callable[[], Image.Image]
     """The parent's pixels; raises `EngineError` where they are gone."""
+    references: Callable[[], Sequence[tuple[Role, Image.Image]]]
+    """The pictures that serve as prompts, in their order; raises `EngineError` where one is gone."""
     ip_adapter: PictureReader | None
     like: Tensor
     """Any tensor of the UNet's device and dtype. What a step needs of ours is put there once, not in every step."""
@@ -114,6 +117,13 @@ class TechniqueFile(Protocol):
 
     @staticmethod
     def make(making: Making) -> tuple[Control, ...]: ...
+
+
+class ReferenceFile(Protocol):
+    """What the module that reads references says of them besides."""
+
+    @staticmethod
+    def references(roles: Collection[Role], family: str) -> dict[str, float | str]: ...
 
 
 def like(device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -7,16 +7,16 @@ of a technique's numbers never changes an old picture.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from imaging.model import Control
+from imaging.model import Control, Role
 from imaging.techniques import Technique
 
 if TYPE_CHECKING:
     from imaging.controls.control import Control as RowControls
-    from imaging.controls.control import Making, Numbers, TechniqueFile
+    from imaging.controls.control import Making, Numbers, ReferenceFile, TechniqueFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +51,44 @@ SDXL = Family("sdxl", refine_strength=0.35, layers=70, start_block="up_blocks.0.
 MINI = Family("mini", refine_strength=0.05)
 
 
-def resolve(control: Control, family: Family, steps: int) -> dict[str, float | str]:
-    """The numbers of a control on `steps` denoising steps; options that the control names win."""
+REFERENCES = "ip_adapter"
+"""The file that reads pictures as prompts: a technique's own parent, and whatever else a recipe names."""
+
+
+def resolve(control: Control, family: Family, steps: int, roles: Collection[Role] = ()) -> dict[str, float | str]:
+    """The numbers of a control on `steps` denoising steps, and of references with these roles; options that the
+    control names win."""
     strength = min(1.0, max(0.0, control.strength))
     found: dict[str, float | str] = {}
+    if roles:
+        found |= cast("ReferenceFile", _file(REFERENCES)).references(roles, family.name)
     for file in files(control.technique):
         found |= file.options(strength, numbers(file, family), steps)
     return {**found, **control.options}
 
 
-def make(technique: Technique, family: Family, making: Callable[[Numbers], Making]) -> tuple[RowControls, ...]:
-    """The controls of one row."""
-    return tuple(control for file in files(technique) for control in file.make(making(numbers(file, family))))
+def make(
+    technique: Technique, family: Family, making: Callable[[Numbers], Making], *, references: bool = False
+) -> tuple[RowControls, ...]:
+    """The controls of one row; where its recipe names references, one that reads them stands beside its technique's."""
+    every = files(technique)
+    if references and not reads_parent(technique):
+        every = (*every, cast("TechniqueFile", _file(REFERENCES)))
+    return tuple(control for file in every for control in file.make(making(numbers(file, family))))
+
+
+def reads_parent(technique: Technique) -> bool:
+    """Whether the parent's picture is one of those that serve as prompts."""
+    return REFERENCES in technique.traits.files
 
 
 def files(technique: Technique) -> tuple[TechniqueFile, ...]:
     """The modules that carry a technique out."""
-    found = (importlib.import_module(f"imaging.controls.{name}") for name in technique.traits.files)
-    return tuple(cast("TechniqueFile", module) for module in found)
+    return tuple(cast("TechniqueFile", _file(name)) for name in technique.traits.files)
+
+
+def _file(name: str) -> object:
+    return importlib.import_module(f"imaging.controls.{name}")
 
 
 def numbers(file: TechniqueFile, family: Family) -> Numbers:

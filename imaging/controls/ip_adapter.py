@@ -4,12 +4,15 @@ A CLIP vision encoder and a small projection turn a picture into image tokens [t
 cross-attention layer has its own key and value matrices for them, [h · d, C], and adds
 scale · Attention(Q, K_image, V_image) to what the words give. The tokens of a row are its own: they are
 made into keys and values once per request and travel with it.
+
+A row may follow several pictures. Those of one role are joined, by the mean of their embeddings or by attending to
+the tokens of all, and each role has its scale and its blocks (InstantStyle, Wang et al. 2024, arXiv 2404.02733).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +27,27 @@ from imaging.controls.attention import NOTHING, ImagePrompt, KeysValues, RowCont
 from imaging.controls.control import Control, ImageTokens, Making, Numbers, Standing
 from imaging.controls.families import number
 from imaging.errors import EngineError
+from imaging.model import Role
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 """Of CLIP's pictures (Radford et al. 2021)."""
 STYLE, LAYOUT = "up_blocks.0.attentions.1", "down_blocks.2.attentions.1"
 """SDXL blocks that carry style and layout alone (Wang et al. 2024, InstantStyle, arXiv 2404.02733)."""
+CONTENT = "up_blocks.0.attentions.0"
+"""And what is shown (Frenkel et al. 2024, B-LoRA, arXiv 2403.14572)."""
 
 NUMBERS: Mapping[str, Numbers] = {"sdxl": {"scale": 1.0}, "mini": {"scale": 1.6}}
 """Scale at strength 1, before it is cut at the 1 that it was trained with."""
+
+MEAN_OF_ALL, BESIDE_EACH_OTHER = "mean", "tokens"
+JOINED: Mapping[str, str] = {"sdxl": MEAN_OF_ALL, "mini": MEAN_OF_ALL}
+"""How the pictures of one role become one prompt."""
+ROLES: Mapping[str, Mapping[Role, tuple[float, str]]] = {
+    "sdxl": {Role.BOTH: (0.6, "all"), Role.STYLE: (1.0, STYLE), Role.CHARACTER: (0.8, f"{LAYOUT} {CONTENT}")},
+    "mini": {Role.BOTH: (1.0, "all"), Role.STYLE: (1.0, "all"), Role.CHARACTER: (1.0, "all")},
+}
+"""Scale and blocks of references, by what is taken over from them."""
 
 
 def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | str]:
@@ -40,17 +55,40 @@ def options(strength: float, numbers: Numbers, steps: int) -> dict[str, float | 
     return {"scale": round(min(1.0, strength * numbers["scale"]), 3), "blocks": "all"}
 
 
+def references(roles: Collection[Role], family: str) -> dict[str, float | str]:
+    """How much the references of each role count, and in which blocks."""
+    table = ROLES.get(family, ROLES["sdxl"])
+    found: dict[str, float | str] = {"joined": JOINED.get(family, JOINED["sdxl"])}
+    for role in sorted(roles):
+        scale, blocks = table[role]
+        found |= {f"{_prefix(role)}scale": scale, f"{_prefix(role)}blocks": blocks}
+    return found
+
+
+def _prefix(role: Role) -> str:
+    """Of a role's options; those of whole pictures have their own from the beginning."""
+    return "" if role is Role.BOTH else f"{role.value}_"
+
+
 def make(making: Making) -> tuple[Control, ...]:
-    """The parent's picture as prompt, where the engine has the weights for it."""
-    if making.ip_adapter is None:
+    """The row's pictures as prompts, one control a role, where the engine has the weights for it."""
+    adapter, options = making.ip_adapter, making.options
+    if adapter is None:
         return ()
-    scales = making.ip_adapter.scales(number(making.options, "scale", 0.5), str(making.options.get("blocks", "all")))
-    return (ImageControl(making.ip_adapter.tokens(making.picture()), scales),) if scales else ()
+    pictures = making.references()
+    found = []
+    for role in sorted({role for role, _ in pictures}):
+        blocks = str(options.get(f"{_prefix(role)}blocks", "all"))
+        scales = adapter.scales(number(options, f"{_prefix(role)}scale", 0.5), blocks)
+        if scales:
+            shown = [picture for its, picture in pictures if its is role]
+            found.append(ImageControl(adapter.tokens(shown, str(options.get("joined", MEAN_OF_ALL))), scales))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageControl(Control):
-    """A picture beside one row's words, with a scale per layer."""
+    """Pictures beside one row's words, with a scale per layer."""
 
     tokens: ImageTokens
     scales: Mapping[int, float]
@@ -101,23 +139,38 @@ class IpAdapter:
             )
 
     @torch.inference_mode()
-    def tokens(self, image: Image.Image) -> ImageTokens:
-        """Keys and values of a picture, with those of "no picture" for the unconditional rows."""
-        pixels = self._pixels(image)
+    def tokens(self, images: Sequence[Image.Image], joined: str = MEAN_OF_ALL) -> ImageTokens:
+        """Keys and values of pictures, with those of "no picture" for the unconditional rows.
+
+        Args:
+            images: One at least. The encoder sees each alone, so that its bytes do not depend on the others.
+            joined: `mean`, one embedding for all, or `tokens`, those of each beside each other. The patches of a Plus
+                adapter show places, which have no mean; they always stand beside each other.
+        """
+        each = [self._seen(self._pixels(image)) for image in images]
+        if joined == MEAN_OF_ALL and not self._plus:
+            each = [(torch.stack([seen for seen, _ in each]).mean(0), each[0][1])] if len(each) > 1 else each
+        seen, blank = (torch.cat([self._projection(one) for one in half], dim=1) for half in zip(*each, strict=True))
+        return ImageTokens(self._keys_values(seen), self._keys_values(blank))
+
+    def _seen(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder makes of a picture, and of none."""
         if self._plus:
             seen = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
-            blank = self._encoder(torch.zeros_like(pixels), output_hidden_states=True).hidden_states[-2]
-        else:
-            seen = self._encoder(pixels).image_embeds
-            blank = torch.zeros_like(seen)
-        return ImageTokens(self._keys_values(self._projection(seen)), self._keys_values(self._projection(blank)))
+            return seen, self._encoder(torch.zeros_like(pixels), output_hidden_states=True).hidden_states[-2]
+        seen = self._encoder(pixels).image_embeds
+        return seen, torch.zeros_like(seen)
 
     def scales(self, scale: float, blocks: str) -> dict[int, float]:
-        """Scale per layer: everywhere, or in the `style` or `layout` blocks of SDXL alone."""
+        """Scale per layer: everywhere, or in some blocks alone.
+
+        Args:
+            blocks: `all`, `style` or `layout` (those of SDXL), or the beginnings of blocks' names, with spaces between.
+        """
         if not scale:
             return {}
-        prefix = {"style": STYLE, "layout": LAYOUT}.get(blocks, "")
-        chosen = {layer: scale for layer, name in self._names.items() if name.startswith(prefix)}
+        beginnings = tuple({"all": "", "style": STYLE, "layout": LAYOUT}.get(blocks, blocks).split()) or ("",)
+        chosen = {layer: scale for layer, name in self._names.items() if name.startswith(beginnings)}
         return chosen or dict.fromkeys(self._names, scale)
 
     def _keys_values(self, tokens: Tensor) -> KeysValues:

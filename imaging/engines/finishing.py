@@ -31,7 +31,8 @@ class Finisher:
             parent = self._latents.decode(row.source.latents)
         if parent is not None:
             metrics["change"] = change(parent, image)
-            if job.recipe.operation.makes is Makes.CHANGED:
+            # How much the look of another picture shall change, nobody knows.
+            if job.recipe.operation.makes is Makes.CHANGED and not job.recipe.references:
                 control = adjust(job.recipe.control, metrics["change"])
                 again = None if control is None else dataclasses.replace(job.recipe, control=control)
         data = encode_picture(image, job.recipe)

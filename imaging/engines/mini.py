@@ -11,7 +11,7 @@ from imaging.controls.families import MINI
 from imaging.cpu import cores
 from imaging.engine import Ask, Declaration, Settings
 from imaging.engines.options import EngineOptions
-from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, SdxlEngine
+from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, SdxlEngine, references
 from imaging.errors import EngineError
 from imaging.findings import Finding, broken, ok
 from imaging.mini import DEFAULTS, VOCABULARY, WEIGHTS
@@ -79,6 +79,7 @@ def mini_abilities() -> Abilities:
             sampler=str(defaults.get("sampler", "euler")),
             refine_scale=float(defaults.get("refine_scale", 1.5)),
             vocabulary=_vocabulary(words),
+            **references(ip_adapter),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError("The bundled picture model's files are damaged; install the program again.") from error

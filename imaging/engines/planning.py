@@ -6,20 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
-from PIL import Image
 
 from imaging.controls.control import Making, Numbers, like
 from imaging.controls.families import Family, make, number, resolve
 from imaging.engines.emphasis import is_marked, literal, plain
 from imaging.engines.latents import Latents, fitted
 from imaging.engines.loading import Parts
+from imaging.engines.references import check_references, control_of, parent_of, references_of, roles_of
 from imaging.engines.rows import Job, Row, lineage, trimmed
 from imaging.engines.samplers import schedule
 from imaging.engines.schedules import Schedule
-from imaging.errors import BadPicture, EngineError
+from imaging.errors import EngineError
 from imaging.model import Abilities, Control, Makes, Recipe, Technique
 from imaging.origins import Origin
-from imaging.outputs import open_kept
 
 MAX_GUIDANCE = 50.0
 LONGEST_NOTE = 500
@@ -77,10 +76,11 @@ class Planner:
         if self._origin is not None:
             recipe = self._origin.stamp(recipe)
         recipe = _with_ways(recipe, ways)
-        if recipe.control is None:
+        control = control_of(recipe)
+        if control is None:
             return recipe
-        options = resolve(recipe.control, self._family, recipe.num_inference_steps)
-        return dataclasses.replace(recipe, control=dataclasses.replace(recipe.control, options=options))
+        options = resolve(control, self._family, recipe.num_inference_steps, roles_of(recipe))
+        return dataclasses.replace(recipe, control=dataclasses.replace(control, options=options))
 
     def _ways(self, recipe: Recipe) -> list[dict[str, str]]:
         """How this recipe and each of its sources is drawn: as it says itself if it was drawn before, else as the host
@@ -125,6 +125,7 @@ class Planner:
             raise EngineError(f"The engine {self._abilities.name} has no {wanted.value}.")
         if wanted.traits.beside and recipe.source is None:
             raise EngineError(f"An edit by {wanted.value} needs the parent's recipe.")
+        check_references(recipe, self._abilities)
 
     def _row(self, recipe: Recipe, source: Row | None, chunks: int, images: Mapping[str, bytes]) -> Row:
         table = self._schedule(recipe.sampler, recipe.num_inference_steps)
@@ -145,13 +146,14 @@ class Planner:
             source=source,
             rescale=_share(recipe.setup.get(RESCALE, "0")),
         )
-        options = {} if recipe.control is None else resolve(recipe.control, self._family, len(table))
+        control = control_of(recipe)
+        options = {} if control is None else resolve(control, self._family, len(table), roles_of(recipe))
         self._start_from_image(row, noise, options, images)
         if source is not None and source.index > 0 and row.index == 0:
             # The source began at a noised picture; its target has to begin where it did.
             row.latents, row.index = source.latents.clone(), source.index
-        if recipe.control is not None:
-            self._add_control(row, recipe.control, options, images)
+        if control is not None:
+            self._add_control(row, control, options, images)
         return row
 
     def _start_from_image(
@@ -164,7 +166,7 @@ class Planner:
         if not (by_control or refine):
             return
         strength = number(options, "denoising_strength", self._family.refine_strength)
-        image = fitted(_picture(recipe, images), recipe.width, recipe.height)
+        image = fitted(parent_of(recipe, images), recipe.width, recipe.height)
         steps = len(row.schedule)
         start = min(steps - 1, max(0, steps - int(steps * strength)))
         clean = self._latents.encode(image)
@@ -184,12 +186,13 @@ class Planner:
                 source=None if row.source is None else (plain(_words(row.source.recipe)[0]), row.source.prompt),
                 length=self._parts.text.length,
                 latent_size=(row.latents.shape[-2], row.latents.shape[-1]),
-                picture=lambda: _picture(row.recipe, images),
+                picture=lambda: parent_of(row.recipe, images),
+                references=lambda: references_of(row.recipe, control, images),
                 ip_adapter=self._parts.ip_adapter,
                 like=like(self._parts.device, self._parts.dtype),
             )
 
-        row.controls = make(control.technique, self._family, making)
+        row.controls = make(control.technique, self._family, making, references=bool(row.recipe.references))
 
     def _schedule(self, sampler: str, steps: int) -> Schedule:
         key = (sampler, steps)
@@ -221,14 +224,3 @@ def _with_ways(recipe: Recipe, ways: list[dict[str, str]]) -> Recipe:
     if not ways[0] and source is recipe.source:
         return recipe
     return dataclasses.replace(recipe, setup={**recipe.setup, **ways[0]}, source=source)
-
-
-def _picture(recipe: Recipe, images: Mapping[str, bytes]) -> Image.Image:
-    """The parent's pixels that a recipe names."""
-    data = images.get(recipe.source_image or "")
-    if data is None:
-        raise EngineError("The parent's picture is not there any more, so this edit cannot be rendered.")
-    try:
-        return open_kept(data)
-    except BadPicture as error:
-        raise EngineError("The parent's picture cannot be opened, so this edit cannot be rendered.") from error

@@ -14,7 +14,7 @@ from imaging.controls.control import Control
 from imaging.controls.prompt import Prompt
 from imaging.engines.schedules import Schedule
 from imaging.engines.trajectories import Trajectory
-from imaging.model import Recipe
+from imaging.model import Recipe, Technique
 
 MAX_SOURCES = 3
 """Sources of sources that run beside an edit. An older ancestor is drawn without its own control."""
@@ -152,7 +152,9 @@ def trimmed(recipe: Recipe, sources: int = MAX_SOURCES) -> Recipe:
         chain.append(source)
     kept = dataclasses.replace(chain[-1], source=None)
     if len(chain) > 1 and _beside(kept):
-        kept = dataclasses.replace(kept, control=None)  # it would read a source that it has not
+        # It would read a source that it has not.
+        rest = dataclasses.replace(kept.control, technique=Technique.NONE) if kept.control and kept.references else None
+        kept = dataclasses.replace(kept, control=rest)
     newest = chain[:-1] if len(chain) <= sources + 1 else chain[:sources]
     for each in reversed(newest):
         kept = dataclasses.replace(each, source=kept)

@@ -12,7 +12,7 @@ from imaging.engines.families import Overrides, draft_steps, recognise, sizes
 from imaging.engines.options import EngineOptions
 from imaging.errors import EngineError
 from imaging.findings import Finding
-from imaging.model import Abilities, Recipe
+from imaging.model import Abilities, Recipe, Role
 from imaging.origins import public_name
 from imaging.techniques import techniques
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 BUILT_IN = techniques()
 WITH_IP_ADAPTER = techniques("ip-adapter")
+MOST_REFERENCES = 4
+"""Pictures that one picture follows beside its parent: each takes tokens of every layer, and a person's patience."""
+
+
+def references(ip_adapter: bool) -> dict[str, Any]:
+    """What an engine declares of references, which take an IP-Adapter."""
+    return {"references": MOST_REFERENCES, "roles": frozenset(Role)} if ip_adapter else {}
 
 
 class SdxlEngine:
@@ -119,6 +126,7 @@ def sdxl_engine(
         prompt_prefix=known.quality if known.first else "",
         prompt_suffix="" if known.first else known.quality,
         negative_prompt=known.negative,
+        **references(ip_adapter is not None),
     )
     options = EngineOptions(
         model, home, device=device, loras=tuple(loras), ip_adapter=ip_adapter, precision=precision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from imaging.engines.latents import Latents
 from imaging.engines.loading import Parts
 from imaging.engines.planning import Planner
 from imaging.engines.rows import Job
-from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER
-from imaging.model import Abilities, Control, Operation, Recipe, Technique
+from imaging.engines.sdxl import BUILT_IN, WITH_IP_ADAPTER, references
+from imaging.errors import EngineError
+from imaging.model import Abilities, Control, Operation, Recipe, Reference, Role, Technique
 from measure.engine.random_sdxl import SIDE, WIDTHS
 from tests.imaging.engines.tiny import edit, recipe, relative
 
 CLOSE = 1e-4
-ABILITIES = Abilities("tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler")
+ABILITIES = Abilities(
+    "tiny", "tiny", BUILT_IN | WITH_IP_ADAPTER, {"square": (SIDE, SIDE)}, 4, 5.0, "euler", **references(True)
+)
 
 
 def picture(seed: int) -> bytes:
@@ -37,7 +41,7 @@ def picture(seed: int) -> bytes:
     return out.getvalue()
 
 
-IMAGES = {"one": picture(1), "two": picture(2)}
+IMAGES = {"one": picture(1), "two": picture(2), "three": picture(3)}
 
 
 @dataclass(frozen=True)
@@ -97,14 +101,35 @@ def image_prompt(name: str, scale: float, prompt: str, seed: int = 1) -> Recipe:
     return recipe(prompt, seed, operation=Operation.EDIT, control=control, source_image=name)
 
 
+def following(wanted: Recipe, name: str, role: Role = Role.BOTH, **options: float | str) -> Recipe:
+    """The same with one more picture that it follows."""
+    control = wanted.control or Control(Technique.NONE, 0.0)
+    return dataclasses.replace(
+        wanted,
+        control=dataclasses.replace(control, options={**control.options, **options}),
+        references=(*wanted.references, Reference(name, role)),
+    )
+
+
 CAT = recipe("a cat on grass", 1)
 DOG = recipe("a red dog on the beach", 2, num_inference_steps=6, guidance_scale=7.5)
 TURBO = recipe("a house", 5, guidance_scale=1.0, sampler="lcm", num_inference_steps=3)
 MASA = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0})
 MASKED = edit(CAT, "a dog on grass", Technique.MASACTRL, {"start_step": 1.0, "start_layer": 44.0, "mask": 0.995})
 P2P = edit(CAT, "a dog on grass", Technique.PROMPT_TO_PROMPT, {"cross_replace_steps": 0.8, "self_replace_steps": 0.5})
+LOOK = dataclasses.replace(P2P, references=(Reference("two", Role.STYLE),))
 ONE, TWO = image_prompt("one", 0.9, "a cat on grass"), image_prompt("two", 0.6, "a red dog", 2)
-EVERY = {"cat": CAT, "dog": DOG, "turbo": TURBO, "masa": MASA, "masked": MASKED, "p2p": P2P, "one": ONE, "two": TWO}
+EVERY = {
+    "cat": CAT,
+    "dog": DOG,
+    "turbo": TURBO,
+    "masa": MASA,
+    "masked": MASKED,
+    "p2p": P2P,
+    "look": LOOK,
+    "one": ONE,
+    "two": TWO,
+}
 
 
 def test_idle_attention_is_bit_identical_to_stock_and_comes_out_without_trace(tiny_parts: Parts) -> None:
@@ -201,9 +226,18 @@ def test_image_prompts_equal_the_stock_pipeline(bench: Bench, tiny_folder: Path)
     )
     encoder, adapter = bench.parts.ip_adapter._encoder, bench.parts.ip_adapter  # type: ignore[union-attr]
     assert adapter is not None
-    for name, wanted, scale in (("one", ONE, 0.9), ("two", TWO, 0.6)):
-        with torch.no_grad():
-            embeds = encoder(adapter._pixels(Image.open(io.BytesIO(IMAGES[name])))).image_embeds[None]
+    with torch.no_grad():
+        one, two = (
+            encoder(adapter._pixels(Image.open(io.BytesIO(IMAGES[name])))).image_embeds[None] for name in ("one", "two")
+        )
+    for embeds, wanted, scale in (
+        (one, ONE, 0.9),
+        (two, TWO, 0.6),
+        ((one + two) / 2, following(ONE, "two", joined="mean"), 0.9),
+        (torch.cat([one, two], dim=1), following(ONE, "two", joined="tokens"), 0.9),
+        (two, following(CAT, "two", Role.STYLE, style_scale=0.8), {"up": {"block_0": [0.0, 0.8, 0.0]}}),
+        (two, following(CAT, "two", Role.CHARACTER, character_blocks="layout"), {"down": {"block_2": [0.0, 0.8]}}),
+    ):
         pipe.set_ip_adapter_scale(scale)
         both = torch.cat([torch.zeros_like(embeds), embeds])
         expected = stock_latents(pipe, wanted, ip_adapter_image_embeds=[both])
@@ -223,6 +257,67 @@ def test_rows_never_see_another_rows_picture(bench: Bench) -> None:
     with_two, with_one = bench.run({"a": ONE, "b": TWO}), bench.run({"a": ONE, "b": other})
     assert torch.equal(with_two["a"], with_one["a"])
     assert relative(with_two["b"], with_one["b"]) > 10 * CLOSE
+
+
+def test_rows_of_several_pictures_never_see_those_of_another(bench: Bench) -> None:
+    """What is joined within a row is joined there alone: with other neighbours every bit is the same."""
+    own = following(following(ONE, "three"), "two", Role.STYLE)
+    for joined in ("mean", "tokens"):
+        mine, theirs = following(own, "one", joined=joined), following(TWO, "three", joined=joined)
+        strangers = dataclasses.replace(theirs, source_image="three", references=(Reference("one"), Reference("two")))
+        beside, among = bench.run({"a": mine, "b": theirs}), bench.run({"a": mine, "b": strangers})
+        assert torch.equal(beside["a"], among["a"])
+        assert relative(beside["b"], among["b"]) > 10 * CLOSE
+        assert relative(beside["a"], bench.solo(mine)) < CLOSE
+
+
+def test_a_look_stands_beside_an_edits_own_technique(bench: Bench) -> None:
+    plain, look = bench.solo(P2P), bench.solo(LOOK)
+    assert relative(look, plain) > 10 * CLOSE
+    assert torch.equal(bench.solo(following(P2P, "two", Role.STYLE, style_scale=0.0)), plain)
+    together = bench.run({"look": LOOK, "p2p": P2P, "masa": following(MASA, "one", Role.STYLE)})
+    assert relative(together["look"], look) < CLOSE
+    assert relative(together["p2p"], plain) < CLOSE
+
+
+def test_a_recipe_says_how_its_references_counted_and_is_the_same_again(bench: Bench) -> None:
+    wanted = dataclasses.replace(CAT, references=(Reference("one", Role.STYLE), Reference("two", Role.CHARACTER)))
+    named = bench.job("first", wanted).recipe
+    assert named.control is not None
+    assert {name: value for name, value in named.control.options.items() if "_" in name} == {
+        "style_scale": 1.0,
+        "style_blocks": "up_blocks.0.attentions.1",
+        "character_scale": 0.8,
+        "character_blocks": "down_blocks.2.attentions.1 up_blocks.0.attentions.0",
+    }
+    again = Recipe.from_json(named.to_json())
+    assert bench.job("second", again).recipe == named
+    assert torch.equal(bench.solo(again), bench.solo(wanted))
+    assert relative(bench.solo(wanted), bench.solo(CAT)) > 10 * CLOSE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (dataclasses.replace(CAT, references=(Reference("gone"),)), "is not there any more"),
+        (dataclasses.replace(CAT, references=(Reference("broken", Role.STYLE),)), "cannot be opened"),
+        (dataclasses.replace(CAT, references=(Reference("one"),) * 5), "at most 4 pictures beside the parent"),
+        (image_prompt("gone", 0.5, "a cat"), "parent's picture is not there"),
+        (recipe("a cat", control=Control(Technique.IP_ADAPTER, 0.5)), "picture .*is not there"),
+    ],
+    ids=["gone", "broken", "many", "parent", "none"],
+)
+def test_a_picture_that_cannot_be_followed_is_told(bench: Bench, wanted: Recipe, sentence: str) -> None:
+    with pytest.raises(EngineError, match=rf"^[^\n]*{sentence}[^\n]*\.$"):
+        bench.planner.plan("a", wanted, IMAGES | {"broken": b"no picture"})
+
+
+def test_an_engine_without_an_ip_adapter_follows_no_picture(tiny_parts: Parts) -> None:
+    blind = dataclasses.replace(tiny_parts, ip_adapter=None)
+    abilities = dataclasses.replace(ABILITIES, techniques=BUILT_IN, references=0, roles=frozenset())
+    planner = Planner(abilities, blind, SDXL, Latents(blind.vae, 8))
+    with pytest.raises(EngineError, match=r"no picture beside the parent\.$"):
+        planner.plan("a", dataclasses.replace(CAT, references=(Reference("one"),)), IMAGES)
 
 
 def test_scale_nought_changes_nothing(bench: Bench) -> None:
@@ -274,6 +369,18 @@ def test_controls_that_are_off_leave_the_plain_picture(bench: Bench) -> None:
     for wanted in (late, none):
         assert relative(bench.solo(wanted), plain) < CLOSE
     assert relative(bench.solo(MASA), plain) > 10 * CLOSE
+
+
+def test_a_long_chain_keeps_what_its_oldest_followed(bench: Bench) -> None:
+    chain = LOOK
+    for word in ("dog", "house", "car", "tree"):
+        chain = edit(chain, f"a {word} on grass", Technique.MASACTRL, {"start_step": 1.0})
+    job = bench.job("chain", chain)
+    oldest = job.rows[0].recipe
+    assert (oldest.references, oldest.prompt) == ((), CAT.prompt)
+    cut = job.recipe.source and job.recipe.source.source
+    assert cut is not None
+    assert torch.equal(bench.solo(job.recipe), bench.solo(chain))
 
 
 def test_a_chain_of_sources_is_bounded(bench: Bench) -> None:
