@@ -46,12 +46,28 @@ NO_PICTURE = "This file is not a picture that can be opened."
 
 
 def encode_picture(image: Image.Image, recipe: Recipe) -> bytes:
-    """A PNG with the recipe inside; the same image and recipe give the same bytes."""
+    """A PNG with the recipe inside; the same image and recipe give the same bytes. Transparency stays where the recipe
+    asks for no background."""
     info = PngImagePlugin.PngInfo()
     info.add_itxt(RECIPE_KEY, json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True))
     out = io.BytesIO()
-    image.convert("RGB").save(out, "PNG", pnginfo=info, compress_level=6)
+    image.convert("RGBA" if recipe.background and is_clear(image) else "RGB").save(
+        out, "PNG", pnginfo=info, compress_level=6
+    )
     return out.getvalue()
+
+
+def is_clear(image: Image.Image) -> bool:
+    """Whether some of it can be seen through."""
+    return image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() != (255, 255)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """RGB pixels of it on white paper."""
+    if image.mode not in ("RGBA", "LA", "P"):
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
 def with_recipe(data: bytes, recipe: Recipe) -> bytes:
@@ -60,7 +76,7 @@ def with_recipe(data: bytes, recipe: Recipe) -> bytes:
     Raises:
         BadPicture: not a picture.
     """
-    return encode_picture(open_kept(data), recipe)
+    return encode_picture(open_kept(data, clear=True), recipe)
 
 
 def read_recipe(data: bytes) -> Recipe:
@@ -143,7 +159,7 @@ def smaller(image: Image.Image, max_bytes: int, xmp: bytes = b"") -> tuple[bytes
     while min(image.size) >= 16:
         for kind, quality in (("WEBP", 90), ("JPEG", 85), ("WEBP", 70), ("JPEG", 60)):
             out = io.BytesIO()
-            image.save(out, kind, quality=quality, **more)
+            (image if kind == "WEBP" else on_white(image)).save(out, kind, quality=quality, **more)
             if out.tell() <= max_bytes:
                 return out.getvalue(), f"image/{kind.lower()}"
         image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)
@@ -158,14 +174,16 @@ def for_document(image: Image.Image, side: int) -> Image.Image:
 
 
 def as_jpeg(image: Image.Image, xmp: bytes = b"") -> bytes:
-    """RGB pixels as every program that shows documents opens them, with an XMP packet where one is given."""
+    """Pixels as every program that shows documents opens them, with an XMP packet where one is given."""
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=85, **({"xmp": xmp} if xmp else {}))
+    on_white(image).save(out, "JPEG", quality=85, **({"xmp": xmp} if xmp else {}))
     return out.getvalue()
 
 
-def open_kept(data: bytes) -> Image.Image:
+def open_kept(data: bytes, *, clear: bool = False) -> Image.Image:
     """RGB pixels of a file that the program made and keeps: a PNG, which costs no more than its pixels.
+
+    What is transparent lies on white; with `clear` it stays so (RGBA).
 
     What comes from outside goes through `imaging.decoding.pool` first.
 
@@ -176,6 +194,6 @@ def open_kept(data: bytes) -> Image.Image:
         with Image.open(io.BytesIO(png_pixels(data)), formats=("PNG",)) as image:
             if max(image.size) > MAX_SIDE or image.width * image.height > MAX_KEPT_PIXELS:
                 raise BadPicture("The picture has far too many pixels to be one of ours.")
-            return image.convert("RGB")
+            return image.convert("RGBA") if clear and image.mode == "RGBA" else on_white(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadPicture(NO_PICTURE) from error

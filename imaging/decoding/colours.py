@@ -61,14 +61,17 @@ def _range(mode: str, high: float) -> float:
     return next((most for most in usual if high <= most), high)
 
 
-def as_rgb(image: Image.Image) -> Image.Image:
-    """sRGB, by the picture's own profile where it has one that fits; transparency laid on white."""
+def as_rgb(image: Image.Image, *, clear: bool = False) -> Image.Image:
+    """sRGB, by the picture's own profile where it has one that fits; transparency laid on white, or kept with `clear`
+    (RGBA)."""
     image = _profiled(image)
     if image.mode not in ("RGBA", "LA"):
         return image.convert("RGB")
-    clear = image.convert("RGBA")
-    paper = Image.new("RGBA", clear.size, "white")
-    return Image.alpha_composite(paper, clear).convert("RGB")
+    shown = image.convert("RGBA")
+    if clear:
+        return shown
+    paper = Image.new("RGBA", shown.size, "white")
+    return Image.alpha_composite(paper, shown).convert("RGB")
 
 
 def _profiled(image: Image.Image) -> Image.Image:

@@ -29,7 +29,7 @@ UNUSUAL = (
 register_heif_opener(thumbnails=False)
 
 
-def read_upload(data: bytes, kept_side: int = KEPT_SIDE) -> CleanUpload:
+def read_upload(data: bytes, kept_side: int = KEPT_SIDE, *, clear: bool = False) -> CleanUpload:
     """Check an uploaded file and make it ours.
 
     The first frame of an animation is taken, EXIF rotation is applied, transparency is laid on
@@ -38,6 +38,7 @@ def read_upload(data: bytes, kept_side: int = KEPT_SIDE) -> CleanUpload:
     Args:
         data: The file.
         kept_side: Longest side of the result, pixels.
+        clear: Transparency stays (RGBA) where there is some.
 
     Raises:
         BadPicture: one sentence that says what is wrong with the file.
@@ -53,7 +54,7 @@ def read_upload(data: bytes, kept_side: int = KEPT_SIDE) -> CleanUpload:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(scanned.data), formats=FORMATS) as opened:
                 check_size(*opened.size)
-                return _clean(opened, scanned, kept_side)
+                return _clean(opened, scanned, kept_side, clear=clear)
     except Image.DecompressionBombError as error:
         raise BadPicture("The picture has far too many pixels; please send a smaller one.") from error
     except UnidentifiedImageError as error:
@@ -63,7 +64,7 @@ def read_upload(data: bytes, kept_side: int = KEPT_SIDE) -> CleanUpload:
         raise BadPicture(BROKEN) from error
 
 
-def _clean(opened: Image.Image, scanned: Scanned, kept_side: int) -> CleanUpload:
+def _clean(opened: Image.Image, scanned: Scanned, kept_side: int, *, clear: bool) -> CleanUpload:
     notes = []
     if scanned.animated:
         notes.append("The first frame of the animation is used.")
@@ -74,9 +75,9 @@ def _clean(opened: Image.Image, scanned: Scanned, kept_side: int) -> CleanUpload
     if large:
         image.thumbnail((kept_side, kept_side), Image.Resampling.LANCZOS)
         notes.append(f"The picture was made smaller, to {image.width} × {image.height} pixels.")
-    image = as_rgb(image)
+    image = as_rgb(image, clear=clear)
     # A copy of the bare pixels: nothing of `info` (EXIF, location, profiles, comments) can come along.
-    bare = Image.frombytes("RGB", image.size, image.tobytes())
+    bare = Image.frombytes(image.mode, image.size, image.tobytes())
     out = io.BytesIO()
     bare.save(out, "PNG")
     return CleanUpload(out.getvalue(), bare.width, bare.height, tuple(notes))

@@ -18,7 +18,7 @@ from imaging.marking.looks import look
 from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import CannotSign, Credential, Statement, sign
 from imaging.marking.watermark import embed
-from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, as_jpeg, enlarged, for_document, open_kept, smaller
+from imaging.outputs import MAX_RECIPE_BYTES, RECIPE_KEY, as_jpeg, enlarged, for_document, on_white, open_kept, smaller
 
 XMP_KEY = "XML:com.adobe.xmp"
 """The iTXt keyword under which a PNG carries XMP (XMP Specification Part 3, 1.1.5)."""
@@ -62,15 +62,18 @@ def marked(
     Raises:
         BadPicture: it is no picture of ours, or cannot be made so small.
     """
-    image = open_kept(stored)
+    image = open_kept(stored, clear=True)
     if posted and (large := enlarged(image)) is not image:
         image, statement = large, replace(statement, enlarged=True)
     if side is not None:
         image = for_document(image, side)
     if layers.label:
         image = labelled(image)
+    clear = image.getchannel("A") if image.mode == "RGBA" else None
     if layers.watermark:
-        image = embed(image)
+        image = embed(image.convert("RGB"))
+    if clear is not None:
+        image.putalpha(clear)
     packet = xmp(statement.source, statement.version) if layers.metadata else b""
     room = statement.room if layers.credential is not None else 0
     if side is None:
@@ -82,7 +85,9 @@ def marked(
     if layers.credential is None:
         return Copy(data, media_type)
     try:
-        return Copy(sign(data, media_type, replace(statement, look=look(image)), layers.credential), media_type)
+        return Copy(
+            sign(data, media_type, replace(statement, look=look(on_white(image))), layers.credential), media_type
+        )
     except CannotSign as error:
         return Copy(data, media_type, str(error))
 
@@ -90,7 +95,7 @@ def marked(
 def enlarged_file(stored: bytes) -> bytes:
     """A small PNG of ours enlarged for a chat, with no mark but its recipe; everything else as it is."""
     try:
-        image = open_kept(stored)
+        image = open_kept(stored, clear=True)
     except BadPicture:
         return stored
     large = enlarged(image)

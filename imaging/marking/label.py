@@ -10,7 +10,7 @@ MIN_SIDE = 128
 
 
 def labelled(image: Image.Image) -> Image.Image:
-    """An RGB picture with the label at the bottom right, white on a dark ground; one that is too small as it is."""
+    """A picture with the label at the bottom right, white on a dark ground; one that is too small as it is."""
     if min(image.size) < MIN_SIDE:
         return image
     size = max(11, min(image.size) // 40)
@@ -22,4 +22,4 @@ def labelled(image: Image.Image) -> Image.Image:
     x, y = image.width - (right - left) - 2 * pad, image.height - (bottom - top) - 2 * pad
     draw.rectangle((x, y, image.width, image.height), fill=(0, 0, 0, 150))
     draw.text((x + pad - left, y + pad - top), WORDS, font=font, fill=(255, 255, 255, 255))
-    return Image.alpha_composite(image.convert("RGBA"), ground).convert("RGB")
+    return Image.alpha_composite(image.convert("RGBA"), ground).convert(image.mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from imaging.marking import watermark
 from imaging.marking.copies import XMP_KEY, Layers, enlarged_file, marked, preview
 from imaging.marking.metadata import SourceType, source_type, xmp
 from imaging.marking.signature import Credential, Ingredient, Statement
-from imaging.outputs import encode_picture, preview_bytes, read_recipe
+from imaging.outputs import encode_picture, open_kept, preview_bytes, read_recipe, with_recipe
 from tests.fakes_engine import recipe
 from tests.marking.reading import is_copy, media_type, pixels, said, signed
 from tests.marking.test_watermark import painted
@@ -109,6 +110,38 @@ def test_the_label_is_read_in_a_corner_and_nowhere_else() -> None:
     )
     assert np.abs(change[-12:, -40:]).max() > 50
     assert not change[:200].any()
+
+
+def free_standing(size: int = 256) -> bytes:
+    """A stored picture whose left half can be seen through."""
+    image = painted(size).convert("RGBA")
+    image.paste((255, 0, 0, 0), (0, 0, size // 2, size))
+    return encode_picture(image, replace(recipe("a fox"), background="none"))
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_what_stands_free_leaves_so_with_every_layer(credential: Credential, posted: bool) -> None:
+    layers = Layers(label=True, credential=credential)
+    copy = marked(free_standing(), layers, STATEMENT, posted=posted)
+    with Image.open(io.BytesIO(copy.data)) as image:
+        alpha = np.asarray(image)[..., 3]
+        assert (image.mode, alpha[5, 5], alpha[5, -5]) == ("RGBA", 0, 255)
+        assert watermark.detect(image.crop((image.width // 2, 0, *image.size))).found
+    assert said(copy.data).wrong == ["signingCredential.untrusted"]
+
+
+def test_what_stands_free_lies_on_white_where_a_kind_of_file_or_reader_has_no_transparency() -> None:
+    stored = free_standing()
+    assert open_kept(stored).getpixel((5, 5)) == (255, 255, 255)
+    page = marked(stored, Layers(), STATEMENT, side=128)
+    with Image.open(io.BytesIO(page.data)) as image:
+        assert np.asarray(image)[5, 5].min() > 245
+    small = marked(stored, Layers(), STATEMENT, 12_000)
+    with Image.open(io.BytesIO(small.data)) as image:
+        assert image.size[0] <= 256
+    assert read_recipe(with_recipe(stored, recipe("another"))).description == "another"
+    with Image.open(io.BytesIO(with_recipe(stored, replace(recipe("another"), background="none")))) as image:
+        assert np.asarray(image)[5, 5, 3] == 0
 
 
 def test_a_broken_certificate_keeps_the_other_layers(credential: Credential) -> None:
