@@ -160,19 +160,24 @@ class QueueNumbers(Collector):
         self._queue = queue
 
     def collect(self) -> Iterable[Metric]:
-        depth = GaugeMetricFamily("easel_queue_depth", "Pictures that wait.", labels=["class"])
-        oldest = GaugeMetricFamily("easel_queue_oldest_seconds", "How long the oldest waits.", labels=["class"])
+        by = ["class", "engine"]
+        depth = GaugeMetricFamily("easel_queue_depth", "Pictures that wait.", labels=by)
+        oldest = GaugeMetricFamily("easel_queue_oldest_seconds", "How long the oldest waits.", labels=by)
         for one in self._queue.waiting():
-            depth.add_metric([one.name], one.count)
-            oldest.add_metric([one.name], one.oldest_s)
+            depth.add_metric([one.name, one.engine], one.count)
+            oldest.add_metric([one.name, one.engine], one.oldest_s)
         health = self._queue.health()
-        running = GaugeMetricFamily("easel_jobs_running", "Pictures being drawn.", labels=["device"])
-        up = GaugeMetricFamily("easel_device_up", "1 while the device draws or would at once.", labels=["device"])
-        busy = CounterMetricFamily("easel_device_busy_seconds", "Seconds with work in hand.", labels=["device"])
-        failures = GaugeMetricFamily("easel_device_failures", "Failures in a row.", labels=["device"])
+        by = ["device", "engine"]
+        running = GaugeMetricFamily("easel_jobs_running", "Pictures being drawn.", labels=by)
+        up = GaugeMetricFamily("easel_device_up", "1 while the device draws or would at once.", labels=by)
+        busy = CounterMetricFamily("easel_device_busy_seconds", "Seconds with work in hand.", labels=by)
+        failures = GaugeMetricFamily("easel_device_failures", "Failures in a row.", labels=by)
         for worker in health.workers:
-            running.add_metric([worker.name], worker.running)
-            up.add_metric([worker.name], worker.state in (WorkerState.READY, WorkerState.ASLEEP))
-            busy.add_metric([worker.name], worker.busy_s)
-            failures.add_metric([worker.name], worker.failures)
-        return [depth, oldest, running, up, busy, failures]
+            running.add_metric([worker.name, worker.engine], worker.running)
+            up.add_metric([worker.name, worker.engine], worker.state in (WorkerState.READY, WorkerState.ASLEEP))
+            busy.add_metric([worker.name, worker.engine], worker.busy_s)
+            failures.add_metric([worker.name, worker.engine], worker.failures)
+        draws = GaugeMetricFamily("easel_engine_up", "1 while the engine draws or would at once.", labels=["engine"])
+        for engine in health.engines:
+            draws.add_metric([engine.name], engine.draws)
+        return [depth, oldest, running, up, busy, failures, draws]

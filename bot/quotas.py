@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bot.settings import Settings, loopback
+from bot.settings import Settings, loopback, prices
 from handlers.limits import Limits
 from handlers.quota_rules import Rule, Sharers, Unit, read_rules, with_defaults
 from imaging.engine_table import ENGINES
@@ -33,6 +33,7 @@ def limits(settings: Settings, others: bool) -> Limits:
         pictures_per_reply=settings.max_pictures_per_reply,
         quotas=quotas(settings, others),
         picture_price=settings.picture_price,
+        engine_prices=prices(settings.engine_prices),
         call_price=settings.call_price,
         reports_to_hide=settings.moderation_reports,
         answers_at_once=settings.answers_at_once,
@@ -49,8 +50,8 @@ def _defaults(settings: Settings, others: bool) -> list[str]:
     defaults = [OTHERS_COME] if others else []
     if others or _elsewhere(settings.llm_base_url):
         defaults.append(CALLS)
-    address = ENGINES[settings.engine].address
-    if address and (others or _elsewhere(getattr(settings, address))):
+    addresses = [address for name in settings.engines if (address := ENGINES[name].address)]
+    if any(others or _elsewhere(getattr(settings, address)) for address in addresses):
         defaults.append(PAID_PICTURES)
     return defaults
 

@@ -9,6 +9,7 @@ import difflib
 import importlib.util
 import ipaddress
 import json
+import math
 import os
 import shlex
 import shutil
@@ -112,6 +113,20 @@ class Settings(BaseSettings):
     refine_prompts: Refine = _group("Language model", "May it embellish descriptions: off, auto, always.", Refine.OFF)
 
     engine: str = _group("Pictures", f"{', '.join(f'{row.name} ({row.kind})' for row in ENGINES.values())}.", "mini")
+    edit_engine: str = _group("Pictures", "Engine that changes pictures; empty: EASEL_ENGINE. See docs/engines.md.", "")
+    edit_engine_takes: Literal["all", "hard"] = _group(
+        "Pictures", "all changes, or the hard ones: those that the picture's own engine does not make beside it.", "all"
+    )
+    overflow_engine: str = _group(
+        "Pictures", "Engine that draws new pictures while EASEL_ENGINE is busy; empty: they wait.", ""
+    )
+    overflow_after_s: float = _group("Pictures", "Busy is who has work for more seconds than this.", 60, ge=0)
+    thread_engines: str = _group(
+        "Pictures", "Engines that people may choose for a thread (/settings), by commas; empty: none.", ""
+    )
+    engine_devices: str = _group(
+        "Pictures", "Devices of single engines, by semicolons: diffusers=cuda:1; else EASEL_DEVICES.", ""
+    )
     devices: str = _group("Pictures", "auto, cpu, mps, cuda:0 or several by commas: one worker each.", "auto")
     worker_idle_minutes: float = _group("Pictures", "Let a worker go after so long without work; 0 keeps it.", 0, ge=0)
     worker_silence_s: float = _group("Pictures", "A worker with work that is silent for so long is killed.", 900, gt=0)
@@ -188,6 +203,7 @@ class Settings(BaseSettings):
         "",
     )
     picture_price: float = _group("Limits", "What one picture costs you, in the currency of the quotas.", 0.0, ge=0)
+    engine_prices: str = _group("Limits", "The same of single engines, by semicolons: openai=0.04; mini=0.", "")
     call_price: float = _group("Limits", "What one call of the language model costs you, likewise.", 0.0, ge=0)
     answers_at_once: int = _group("Limits", "Answers written at once; others wait their turn. 0: no limit.", 100, ge=0)
     answers_per_person: int = _group("Limits", "The same of one person.", 8, ge=0)
@@ -401,9 +417,28 @@ class Settings(BaseSettings):
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str) -> str:
-        quote = "'"
-        if value not in ENGINES:
-            raise ValueError(f"Input should be {engine_names(quote)}")
+        return known_engine(value)
+
+    @field_validator("edit_engine", "overflow_engine")
+    @classmethod
+    def _other_engine(cls, value: str) -> str:
+        return value and known_engine(value)
+
+    @field_validator("thread_engines")
+    @classmethod
+    def _engines(cls, value: str) -> str:
+        return ", ".join(known_engine(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("engine_devices")
+    @classmethod
+    def _devices_of_engines(cls, value: str) -> str:
+        of_engines(value)
+        return value
+
+    @field_validator("engine_prices")
+    @classmethod
+    def _prices_of_engines(cls, value: str) -> str:
+        prices(value)
         return value
 
     @field_validator("sampler")
@@ -434,7 +469,8 @@ class Settings(BaseSettings):
         return self
 
     def _missing(self) -> list[str]:
-        found = list(declared(self.engine).missing(self.plain()))
+        found = [line for name in self.engines for line in declared(name).missing(self.plain())]
+        found += self._overflow()
         if self.moderation_local and importlib.util.find_spec("nudenet") is None:
             found.append(
                 "EASEL_MODERATION_LOCAL needs a package more: .venv/bin/pip install nudenet==3.4.2 (AGPL-3.0)."
@@ -445,7 +481,7 @@ class Settings(BaseSettings):
         if bool(self.mark_certificate) != bool(self.mark_key):
             found.append("EASEL_MARK_CERTIFICATE and EASEL_MARK_KEY belong together; one of them is empty.")
         priced = any(rule.unit is Unit.MONEY for rule in read_rules(self.quotas))
-        if priced and not (self.picture_price or self.call_price):
+        if priced and not (self.picture_price or self.call_price or any(prices(self.engine_prices).values())):
             found.append("EASEL_PICTURE_PRICE is 0, but EASEL_QUOTAS limits money.")
         if not self.web_password.get_secret_value() and self.web_login is Login.NONE:
             way_out = "set EASEL_WEB_PASSWORD, or EASEL_WEB_LOGIN"
@@ -459,6 +495,32 @@ class Settings(BaseSettings):
         if slack and not (self.slack_app_token.get_secret_value() or self.slack_signing_secret.get_secret_value()):
             found.append("EASEL_SLACK_BOT_TOKEN needs EASEL_SLACK_APP_TOKEN or EASEL_SLACK_SIGNING_SECRET too.")
         return found
+
+    def _overflow(self) -> list[str]:
+        """Who lets others spend money says how much, before anything is spent."""
+        name = self.overflow_engine
+        if not name:
+            return []
+        if name == self.engine:
+            return ["EASEL_OVERFLOW_ENGINE is EASEL_ENGINE itself; name another engine, or none."]
+        if not ENGINES[name].address:
+            return []
+        found = []
+        if not prices(self.engine_prices).get(name, self.picture_price):
+            found.append(
+                f"EASEL_OVERFLOW_ENGINE may cost you money: say what one picture does, EASEL_ENGINE_PRICES={name}=0.04."
+            )
+        if not any(rule.unit is Unit.MONEY and rule.role is None for rule in read_rules(self.quotas)):
+            found.append(
+                "EASEL_OVERFLOW_ENGINE may cost you money: say how much at most in EASEL_QUOTAS (5 USD a day in all)."
+            )
+        return found
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All engines that run, without repeats; the first draws new pictures."""
+        others = (part.strip() for part in self.thread_engines.split(","))
+        return tuple(dict.fromkeys(filter(None, (self.engine, self.edit_engine, *others, self.overflow_engine))))
 
     def plain(self) -> dict[str, Any]:
         """Every setting by its name, secrets in plain, for who may not know this class."""
@@ -509,6 +571,49 @@ def extra_body(value: str) -> dict[str, Any]:
     if own:
         raise ValueError(f"must not set {', '.join(own)}: Easel does")
     return fields
+
+
+def known_engine(value: str) -> str:
+    """
+    Raises:
+        ValueError: there is none of that name.
+    """
+    quote = "'"
+    if value not in ENGINES:
+        raise ValueError(f"Input should be {engine_names(quote)}")
+    return value
+
+
+def of_engines(value: str) -> dict[str, str]:
+    """`NAME=value; NAME=value` → by engine.
+
+    Raises:
+        ValueError: a part is none, or names no engine.
+    """
+    found = {}
+    for part in filter(None, (part.strip() for part in value.split(";"))):
+        name, equals, said = (each.strip() for each in part.partition("="))
+        if not equals or not said:
+            raise ValueError(f"has a part that is not like NAME=VALUE: {part[:80]!r}")
+        found[known_engine(name)] = said
+    return found
+
+
+def prices(value: str) -> dict[str, float]:
+    """What one picture costs, by engine.
+
+    Raises:
+        ValueError: it cannot be read, or is less than nothing.
+    """
+    found = {}
+    for name, said in of_engines(value).items():
+        try:
+            found[name] = float(said)
+        except ValueError:
+            raise ValueError(f"has a price that is no number: {said[:40]!r}") from None
+        if not 0 <= found[name] < math.inf:
+            raise ValueError(f"has a price that is less than 0, or no number: {said[:40]!r}")
+    return found
 
 
 def known_sampler(value: str) -> str:

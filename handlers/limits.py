@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from handlers.quota_rules import Rule
 
@@ -25,6 +26,8 @@ class Limits:
     """What people may have made; see `handlers.quota_rules`."""
     picture_price: float = 0.0
     """What one picture costs the host, in the currency of the quotas."""
+    engine_prices: Mapping[str, float] = field(default_factory=dict)
+    """The same by engine, where it is another price."""
     call_price: float = 0.0
     """What one call of the language model costs, likewise."""
     answers_at_once: int = 0
@@ -33,3 +36,7 @@ class Limits:
     """The same of one person."""
     export_pictures: int = 500
     """The newest ones go into an export."""
+
+    def price(self, engine: str) -> float:
+        """What one picture of an engine costs the host."""
+        return self.engine_prices.get(engine, self.picture_price)

@@ -32,6 +32,7 @@ from handlers.presentation import Why
 from handlers.quota_rules import Amounts, Sharers
 from handlers.search import Search
 from handlers.voting import Round
+from imaging.engine_choice import AtHand
 from imaging.model import Abilities, ImageRequest, JobEvent, Recipe
 from prompts.request import LanguageRequest
 
@@ -432,6 +433,9 @@ class Pictures(Protocol):
     def abilities(self) -> Abilities:
         """Of the engine that new pictures are rendered with."""
 
+    def at_hand(self) -> AtHand:
+        """The engines, what they are for, and how they are now."""
+
     def estimate(self, recipe: Recipe) -> float:
         """Device seconds that the recipe will take, as far as is known."""
 
@@ -439,7 +443,7 @@ class Pictures(Protocol):
         """Accept durably; the same id again is the same job.
 
         Raises:
-            imaging.errors.QueueFull: with the sentence for the user."""
+            imaging.errors.QueueFull, imaging.errors.NoSuchEngine: with the sentence for the user."""
 
     def events(self, id: str) -> AsyncIterator[JobEvent]:
         """What happens to the job from now on, ending with Done, Failed or Cancelled; a job that has

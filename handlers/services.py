@@ -63,7 +63,7 @@ class Services:
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""
         size = BYTES_A_PIXEL * recipe.width * recipe.height
-        return Amounts(1, self.pictures.estimate(recipe), self.limits.picture_price, bytes=size)
+        return Amounts(1, self.pictures.estimate(recipe), self.limits.price(recipe.engine), bytes=size)
 
     def asking(self, thread: ThreadKey, person: Person) -> LanguageModel:
         """The language model on a person's account, for one answer."""

@@ -254,15 +254,15 @@ class Slots:
                 person=self._person,
                 created=self._clock(),
                 turn=self._assembly.turn.id,
-                metrics=dict(rendered.metrics) | self._cost(),
+                metrics=dict(rendered.metrics) | self._cost(job),
                 device_seconds=rendered.device_seconds,
                 spoiler=spoiler,
             ),
             rendered.data,
         )
 
-    def _cost(self) -> dict[str, float]:
-        price = self._services.limits.picture_price
+    def _cost(self, job: PendingJob) -> dict[str, float]:
+        price = self._services.limits.price(job.request.recipe.engine)
         return {"cost": price} if price else {}
 
     def _tell_notes(self, job: PendingJob, picture: RenderedPicture) -> None:

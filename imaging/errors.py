@@ -21,6 +21,10 @@ class QueueFull(ImagingError):
     """The queue, the person's or the thread's share of it is full."""
 
 
+class NoSuchEngine(ImagingError):
+    """A recipe is for an engine that is not here (any more)."""
+
+
 class RecordRefused(ImagingError):
     """The queue's record cannot be read or written now; the sentence is for whoever runs the program."""
 

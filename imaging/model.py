@@ -127,6 +127,8 @@ class FailureKind(StrEnum):
     """A picture that it builds on is gone."""
     OVERDUE = "overdue"
     NO_DEVICE = "no-device"
+    NO_ENGINE = "no-engine"
+    """Its recipe is for an engine that is not here any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey, Turn
 from handlers.ports import LanguageModel, ReplyPost
 from handlers.presentation import Why
+from imaging.engine_choice import AtHand, alone
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
@@ -36,6 +37,9 @@ class NoPictures:
         Image.new("RGB", (8, 8), (128, 128, 128)).save(out, "PNG")
         self._data = out.getvalue()
         self._requests: dict[str, ImageRequest] = {}
+
+    def at_hand(self) -> AtHand:
+        return alone(self.abilities)
 
     def estimate(self, recipe: Recipe) -> float:
         return 0.0

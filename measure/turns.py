@@ -16,6 +16,7 @@ from handlers.desk import Desk
 from handlers.model import Answer, CommandCall, Incoming, Person, Reply, ThreadKey, Turn
 from handlers.ports import ReplyPost, Store
 from handlers.presentation import Why
+from imaging.engine_choice import AtHand, alone
 from imaging.model import Abilities, Done, ImageRequest, JobEvent, Recipe, RenderedPicture, Technique
 from prompts.request import LanguageRequest
 
@@ -62,6 +63,9 @@ class _Pictures:
 
     def __init__(self) -> None:
         self._jobs: dict[str, ImageRequest] = {}
+
+    def at_hand(self) -> AtHand:
+        return alone(self.abilities)
 
     def estimate(self, recipe: Recipe) -> float:
         return 0.0

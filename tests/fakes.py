@@ -15,6 +15,7 @@ from handlers.errors import LanguageModelError
 from handlers.model import Answer, CommandCall, Incoming, Person, PicturePart, Reply, TextPart, ThreadKey, Turn
 from handlers.ports import ChatUnavailable, ReplyPost
 from handlers.presentation import Why
+from imaging.engine_choice import AtHand, alone
 from imaging.model import (
     Abilities,
     Cancelled,
@@ -216,6 +217,9 @@ class FakePictures:
         self.fail_kind = FailureKind.ENGINE
         self.refuse: Exception | None = None
         self._changed = asyncio.Condition()
+
+    def at_hand(self) -> AtHand:
+        return alone(self.abilities)
 
     def estimate(self, recipe: Recipe) -> float:
         return 0.5

@@ -8,6 +8,7 @@ import json
 import secrets
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from bot import logs
@@ -56,6 +57,12 @@ def settings_for(recipe: Recipe, home: str | None, engine: str | None) -> Settin
     return load_settings(home=home, engine=recipe.engine)
 
 
+def _by(engine: str, recipe: Recipe) -> Recipe:
+    """A recipe, with all that is drawn beside it, for another engine than it names."""
+    source = None if recipe.source is None else _by(engine, recipe.source)
+    return replace(recipe, engine=engine, source=source)
+
+
 def load_recipe(path: Path) -> Recipe:
     """From JSON, or out of a picture.
 
@@ -76,10 +83,10 @@ def load_recipe(path: Path) -> Recipe:
 async def render(settings: Settings, recipe: Recipe) -> RenderedPicture:
     """Render on a ledger of its own, so that it works beside a running Easel; sources come from its home."""
     owner = Owner("-", "local", "render")
-    request = ImageRequest(f"render-{secrets.token_hex(8)}", recipe, owner)
+    request = ImageRequest(f"render-{secrets.token_hex(8)}", _by(settings.engine, recipe), owner)
     files = PictureFiles(Home(settings.home).pictures)
     with tempfile.TemporaryDirectory(prefix="easel-render-") as folder:
-        async with open_studio(settings, Path(folder) / "jobs.db", files) as studio:
+        async with open_studio(settings, Path(folder) / "jobs.db", files, alone=True) as studio:
             await studio.queue.submit(request)
             async for event in studio.queue.events(request.id):
                 match event:

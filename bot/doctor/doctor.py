@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.app import CHATS, others_come
-from bot.doctor import device, home, limits, running, uploads
+from bot.doctor import device, engines, home, limits, running, uploads
 from bot.env_file import env_file
 from bot.home import Home
 from bot.llm import checkup
@@ -35,6 +35,7 @@ HERE: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     home.rights,
     home.databases,
     checkup.packaged,
+    engines.examine,
     limits.examine,
     uploads.examine,
     marking.examine,
@@ -50,8 +51,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 def _questions(settings: Settings) -> Iterable[Awaitable[Iterable[Finding]]]:
-    yield declared(settings.engine).examine(settings.plain(), ask)
-    if not ENGINES[settings.engine].address:
+    yield from (declared(name).examine(settings.plain(), ask) for name in settings.engines)
+    if any(not ENGINES[name].address for name in settings.engines):
         yield device.examine(settings)
     if settings.llm_base_url:
         yield checkup.examine(settings)

@@ -1,17 +1,18 @@
-"""What goes to which worker, and how it ends there: the queue's side of `imaging.queue.runner.Dispatch`."""
+"""What goes to which worker of an engine, and how it ends there: the queue's side of `runner.Dispatch`."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from imaging.disk import Trouble, picture_sentence
 from imaging.errors import RecordRefused
 from imaging.files import PictureFiles
-from imaging.model import Done, Failed, FailureKind, JobEvent, Recipe, RenderedPicture, Started, Step
+from imaging.model import Abilities, Done, Failed, FailureKind, JobEvent, Recipe, RenderedPicture, Started, Step
 from imaging.places import without_places
+from imaging.queue.forecast import forecast
 from imaging.queue.open_jobs import OpenJobs
 from imaging.queue.runner import Claimed, Runner, WorkerState
 from imaging.queue.types import QueueObserver
@@ -32,10 +33,14 @@ UNWRITABLE_S = 1.0
 
 
 class Dispatcher:
-    """One for all runners, which are put in once they are made."""
+    """One for all runners of an engine, which are put in once they are made."""
 
-    def __init__(self, jobs: OpenJobs, records: Records, files: PictureFiles, observer: QueueObserver) -> None:
+    def __init__(
+        self, abilities: Abilities, jobs: OpenJobs, records: Records, files: PictureFiles, observer: QueueObserver
+    ) -> None:
+        self.abilities = abilities
         self._jobs = jobs
+        self._lane = jobs.lanes[abilities.name]
         self._records = records
         self._files = files
         self._observer = observer
@@ -47,9 +52,27 @@ class Dispatcher:
             return None
         return next((without_places(r.problem) for r in self.runners.values() if r.problem), None)
 
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is drawn now, for people; None where something is, or will be once a worker has started."""
+        if any(runner.able for runner in self.runners.values()):
+            return None
+        out = [r.problem for r in self.runners.values() if r.state is WorkerState.TAKEN_OUT and r.problem]
+        return self.hopeless() or (without_places(out[0]) if len(out) == len(self.runners) > 0 else None)
+
+    def ends(self, more: Sequence[float] = ()) -> list[float]:
+        """In how many seconds each waiting job will be finished, in the order of service; then so much more work."""
+        runners = self.runners.values()
+        running = [self._jobs.seconds_left(claimed.job) for runner in runners for claimed in runner.held]
+        servers = sum(runner.able for runner in runners) * self.abilities.parallel
+        return forecast([*self._jobs.seconds_waiting(self._lane), *more], running, servers)
+
+    def publish_positions(self) -> None:
+        self._jobs.publish_positions(self._lane, self.ends())
+
     async def fail_waiting(self, job: Job, sentence: str, kind: FailureKind) -> None:
         """End a job that has not been taken."""
-        if self._jobs.line.remove(job.id):
+        if self._jobs.stop_waiting(job.id):
             await self._record_failure(lambda record: record.fail(job.id, sentence))
             self._jobs.close(job.id, Failed(sentence, kind=kind))
 
@@ -69,7 +92,7 @@ class Dispatcher:
 
     def _has_work(self, worker: str) -> bool:
         """A worker that sleeps is woken only for what those with their weights loaded have no room for."""
-        line = self._jobs.line
+        line = self._lane.line
         if not line.has_work(worker, self._able()):
             return False
         if self.runners[worker].state is WorkerState.READY:
@@ -79,22 +102,22 @@ class Dispatcher:
 
     async def wait_for_work(self, worker: str) -> None:
         while not self._has_work(worker):
-            self._jobs.work.clear()
-            await self._jobs.work.wait()
+            self._lane.work.clear()
+            await self._lane.work.wait()
 
     async def changed(self, worker: str) -> None:
-        self._jobs.work.set()
+        self._lane.work.set()
         self._jobs.moved.set()
         sentence = self.hopeless()
         if sentence is not None and not any(runner.held for runner in self.runners.values()):
-            for waiting in self._jobs.line.order():
+            for waiting in self._lane.line.order():
                 await self.fail_waiting(self._jobs[waiting.id], sentence, FailureKind.NO_DEVICE)
 
     def must_run_alone(self, worker: str) -> bool:
-        return self._jobs.line.next_is_alone(worker, self._able())
+        return self._lane.line.next_is_alone(worker, self._able())
 
     async def take(self, worker: str) -> tuple[Claimed, dict[str, bytes]] | None:
-        waiting = self._jobs.line.take(worker, self._able())
+        waiting = self._lane.line.take(worker, self._able())
         if waiting is None:
             return None
         job = self._jobs[waiting.id]

@@ -11,19 +11,39 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeAlias
 
-from imaging.engine_table import EngineSpec, build_engine
-from imaging.errors import QueueFull, RecordRefused
+from imaging.engine_choice import AtHand, Purposes, Standing
+from imaging.engine_table import build_engine
+from imaging.errors import NoSuchEngine, QueueFull, RecordRefused
 from imaging.files import PictureFiles
-from imaging.model import Abilities, Cancelled, Done, Failed, ImageRequest, JobEvent, Owner, Recipe, RenderedPicture
+from imaging.model import (
+    Abilities,
+    Cancelled,
+    Done,
+    Failed,
+    FailureKind,
+    ImageRequest,
+    JobEvent,
+    Owner,
+    Recipe,
+    RenderedPicture,
+)
+from imaging.queue.crews import Crew
 from imaging.queue.dispatch import KEEP_TRYING_S, UNKNOWN, Dispatcher
 from imaging.queue.open_jobs import OpenJobs
 from imaging.queue.positions import Positions
 from imaging.queue.runner import SILENCE_S, Runner
-from imaging.queue.types import NoObserver, QueueHealth, QueueLimits, QueueObserver, WaitingClass, WorkerHealth
+from imaging.queue.types import (
+    EngineHealth,
+    NoObserver,
+    QueueHealth,
+    QueueLimits,
+    QueueObserver,
+    WaitingClass,
+    WorkerHealth,
+)
 from imaging.record.patience import Records
-from imaging.record.port import JobRecord, JobState, outcome
+from imaging.record.port import Job, JobRecord, JobState, outcome
 from imaging.tasks import Tasks
-from imaging.worker_client import WorkerTransport
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +61,18 @@ async def _all(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
+def gone(recipe: Recipe) -> str:
+    """For people, where a recipe's engine is not here."""
+    return f"This picture was to be drawn by {recipe.engine}, which is not here (any more); ask for it again."
+
+
+def _workers(engine: str, dispatcher: Dispatcher) -> tuple[WorkerHealth, ...]:
+    return tuple(
+        WorkerHealth(engine, r.name, r.state, r.problem, len(r.held), r.busy_s, r.failures)
+        for r in dispatcher.runners.values()
+    )
+
+
 class JobQueue:
     """Implements `handlers.ports.Pictures`. Use it with `async with`, or `start` and `stop`."""
 
@@ -48,10 +80,10 @@ class JobQueue:
         self,
         record: JobRecord,
         files: PictureFiles,
-        workers: Sequence[WorkerTransport],
-        engine: EngineSpec,
+        crews: Sequence[Crew],
         *,
         home: Path,
+        purposes: Purposes | None = None,
         limits: QueueLimits | None = None,
         idle_stop_s: float | None = None,
         silence_s: float = SILENCE_S,
@@ -61,39 +93,55 @@ class JobQueue:
     ) -> None:
         """
         Args:
-            home: Where the engine may keep what it measured.
+            crews: The engines; the first draws new pictures.
+            home: Where an engine may keep what it measured.
+            purposes: What they are for; without it the first does all.
             unneeded: Which of some files nobody needs who took pictures over; a recipe drawn twice has one file.
             idle_stop_s, silence_s, warm: See `imaging.queue.runner.Runner`.
 
         Raises:
-            ValueError: two workers have the same name.
-            EngineError: the engine's files are missing.
+            ValueError: two workers have the same name, or two crews the same engine.
+            EngineError: an engine's files are missing.
         """
         self._records = Records(record)
         self._files = files
         self._limits = limits or QueueLimits()
         self._observer = observer or NoObserver()
         self._unneeded = unneeded or _all
-        self._abilities = build_engine(engine, home).abilities
-        self._jobs = OpenJobs(self._records, self._observer)
-        self._dispatcher = Dispatcher(self._jobs, self._records, files, self._observer)
-        self._runners = {
-            transport.name: Runner(transport, self._dispatcher, idle_stop_s=idle_stop_s, silence_s=silence_s, warm=warm)
-            for transport in workers
-        }
-        if len(self._runners) < len(workers):
+        able = [build_engine(crew.spec, home).abilities for crew in crews]
+        self._purposes = purposes or Purposes(able[0].name)
+        self._jobs = OpenJobs(self._records, self._observer, [one.name for one in able])
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._runners: dict[str, Runner] = {}
+        for abilities, crew in zip(able, crews, strict=True):
+            dispatcher = Dispatcher(abilities, self._jobs, self._records, files, self._observer)
+            dispatcher.runners = {
+                one.name: Runner(one, dispatcher, idle_stop_s=idle_stop_s, silence_s=silence_s, warm=warm)
+                for one in crew.workers
+            }
+            self._dispatchers[abilities.name] = dispatcher
+            self._runners |= dispatcher.runners
+        if len(self._runners) < sum(len(crew.workers) for crew in crews):
             raise ValueError("two workers have the same name")
-        self._dispatcher.runners = self._runners
-        self._positions = Positions(
-            self._jobs, self._dispatcher, self._records,
-            parallel=self._abilities.parallel, deadline_s=self._limits.deadline_s,
-        )  # fmt: skip
+        if len(self._dispatchers) < len(crews):
+            raise ValueError("two crews have the same engine")
+        self._positions = Positions(self._jobs, self._dispatchers, self._records, deadline_s=self._limits.deadline_s)
         self._tasks = Tasks(self._part_failed)
         self._problem: str | None = None
 
     @property
     def abilities(self) -> Abilities:
-        return self._abilities
+        return self._dispatchers[self._purposes.new].abilities
+
+    def at_hand(self) -> AtHand:
+        """The engines, and how they are now."""
+        return AtHand(
+            {
+                name: Standing(one.abilities, one.ends([0.0])[-1], one.problem)
+                for name, one in self._dispatchers.items()
+            },
+            self._purposes,
+        )
 
     def estimate(self, recipe: Recipe) -> float:
         """Device seconds that the recipe will take, from what earlier ones took."""
@@ -115,10 +163,21 @@ class JobQueue:
         for result in await self._records.run(lambda record: record.latest_results(REMEMBERED)):
             self._jobs.estimates.learn(result.recipe, result.device_seconds)
         for job in await self._records.run(lambda record: record.recover()):
-            self._jobs.wait(job)
+            if job.request.recipe.engine in self._dispatchers:
+                self._jobs.wait(job)
+            else:
+                await self._give_up(job)
         for one in self._runners.values():
             self._tasks.spawn(one.run(), f"runner {one.name}")
         self._tasks.spawn(self._positions.run(), "queue positions")
+
+    async def _give_up(self, job: Job) -> None:
+        """Its recipe is for an engine that the host has taken out: no other one would draw the same."""
+        sentence = gone(job.request.recipe)
+        log.warning("job %s fails: %s", job.id, sentence)
+        await self._records.run(lambda record: record.fail(job.id, sentence))
+        failed = Failed(sentence, kind=FailureKind.NO_ENGINE)
+        self._observer.ended(job.request, failed, self._records.now() - job.submitted)
 
     def _part_failed(self, _: BaseException) -> None:
         self._problem = "A part of the picture queue has failed; restart the program."
@@ -135,10 +194,15 @@ class JobQueue:
 
         Raises:
             QueueFull: a limit is reached, no device can draw, or the job cannot be written down; with the sentence.
+            NoSuchEngine: the recipe is for an engine that is not here.
         """
         if request.id in self._jobs:
             return
-        if sentence := self._dispatcher.hopeless():
+        if (dispatcher := self._dispatchers.get(request.recipe.engine)) is None:
+            if await self._records.run(lambda record: record.get(request.id)) is None:
+                raise NoSuchEngine(gone(request.recipe))
+            return  # it has ended, also where it was drawn before the engine went
+        if sentence := dispatcher.hopeless():
             raise QueueFull(sentence)
         self._check_limits(request.owner)
         try:
@@ -199,7 +263,7 @@ class JobQueue:
                 return False
         except RecordRefused as error:
             raise RecordRefused(NO_RECORD, error.trouble) from error
-        self._jobs.line.remove(id)
+        self._jobs.stop_waiting(id)
         for runner in self._runners.values():
             await runner.cancel(id)
         self._jobs.close(id, Cancelled(by))
@@ -222,12 +286,12 @@ class JobQueue:
     # What whoever runs the program looks at, and housekeeping
 
     def health(self) -> QueueHealth:
-        """How the devices and the record are now."""
-        workers = tuple(
-            WorkerHealth(r.name, r.state, r.problem, len(r.held), r.busy_s, r.failures) for r in self._runners.values()
+        """How the engines, their devices and the record are now."""
+        engines = tuple(
+            EngineHealth(name, _workers(name, one), len(self._jobs.lanes[name].line), one.problem)
+            for name, one in self._dispatchers.items()
         )
-        running = sum(worker.running for worker in workers)
-        return QueueHealth(workers, len(self._jobs.line), running, self._problem or self._records.problem)
+        return QueueHealth(engines, self._problem or self._records.problem, self._purposes.overflow)
 
     async def probe(self) -> None:
         """Use the record, so that health tells the truth about it.
@@ -238,7 +302,7 @@ class JobQueue:
         await self._records.run(lambda record: record.probe())
 
     def waiting(self) -> list[WaitingClass]:
-        """How many wait and since when, by class."""
+        """How many wait and since when, by class and engine."""
         return self._jobs.waiting_classes()
 
     async def wanted_files(self) -> set[str]:

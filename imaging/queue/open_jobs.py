@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from imaging.model import Cancelled, Done, Failed, JobEvent, Owner, Queued, Step
+from imaging.queue.crews import Lane
 from imaging.queue.estimates import Estimates
 from imaging.queue.fairness import Waiting
 from imaging.queue.feeds import Feed
 from imaging.queue.types import QueueObserver, WaitingClass
-from imaging.queue.waiting_line import WaitingLine
 from imaging.record.patience import Records
 from imaging.record.port import Job
 from imaging.trace import of_job, trace
@@ -21,16 +22,14 @@ log = logging.getLogger(__name__)
 class OpenJobs:
     """Everything of a job that only lives as long as this program does. On one event loop."""
 
-    def __init__(self, records: Records, observer: QueueObserver) -> None:
+    def __init__(self, records: Records, observer: QueueObserver, engines: Iterable[str]) -> None:
         self._records = records
         self._observer = observer
         self._jobs: dict[str, Job] = {}
         self._feeds: dict[str, Feed] = {}
         self._crashed_on: dict[str, frozenset[str]] = {}
-        self.line = WaitingLine()
+        self.lanes = {name: Lane() for name in engines}
         self.estimates = Estimates()
-        self.work = asyncio.Event()
-        """Something waits that did not before."""
         self.moved = asyncio.Event()
         """Positions may have changed."""
 
@@ -44,22 +43,38 @@ class OpenJobs:
     def owners(self) -> list[Owner]:
         return [job.request.owner for job in self._jobs.values()]
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(lane.line) for lane in self.lanes.values())
+
+    def _lane(self, job: Job) -> Lane:
+        return self.lanes[job.request.recipe.engine]
+
+    def _waits(self, job: Job) -> bool:
+        return job.id in self._lane(job).line
+
+    def stop_waiting(self, id: str) -> bool:
+        """Take a job out of its line; False when it does not wait."""
+        return any(lane.line.remove(id) for lane in self.lanes.values())
+
     def feed(self, id: str) -> Feed | None:
         """What listeners of a job see; None when it is not open here."""
         return self._feeds.get(id)
 
     def wait(self, job: Job) -> None:
-        """A job waits (again)."""
+        """A job waits (again), for an engine that is here."""
         self._jobs[job.id] = job
         self._feeds.setdefault(job.id, Feed())
         request = job.request
         waiting = Waiting(job.id, request.owner, request.priority, self.estimates.seconds(request.recipe))
+        lane = self._lane(job)
         if job.crashes:
-            self.line.add_again(waiting, self._crashed_on.get(job.id, frozenset()))
+            lane.line.add_again(waiting, self._crashed_on.get(job.id, frozenset()))
         else:
             # One that was taken before (its worker was stopped) goes before its owner's others.
-            self.line.add(waiting, front=job.fence > 0)
-        self.work.set()
+            lane.line.add(waiting, front=job.fence > 0)
+        lane.work.set()
         self.moved.set()
 
     def crashed(self, id: str, worker: str) -> None:
@@ -85,15 +100,16 @@ class OpenJobs:
         if (feed := self._feeds.get(id)) is not None:
             feed.publish(event)
 
-    def publish_positions(self, ends: list[float]) -> None:
-        """Tell everybody who waits where they stand, and when they will be served: seconds, in the order of service."""
-        for position, (waiting, end) in enumerate(zip(self.line.order(), ends, strict=True)):
+    def publish_positions(self, lane: Lane, ends: list[float]) -> None:
+        """Tell everybody who waits there where they stand, and when they will be served: seconds, in the order of
+        service."""
+        for position, (waiting, end) in enumerate(zip(lane.line.order(), ends, strict=True)):
             known = self.estimates.known(self._jobs[waiting.id].request.recipe)
             self.publish(waiting.id, Queued(position, round(end, 1) if known else None))
 
-    def seconds_waiting(self) -> list[float]:
-        """Device seconds that each waiting job will take, in the order of service."""
-        return [self.estimates.seconds(self._jobs[waiting.id].request.recipe) for waiting in self.line.order()]
+    def seconds_waiting(self, lane: Lane) -> list[float]:
+        """Device seconds that each waiting job will take there, in the order of service."""
+        return [self.estimates.seconds(self._jobs[waiting.id].request.recipe) for waiting in lane.line.order()]
 
     def seconds_left(self, job: Job) -> float:
         """Device seconds that a running job still takes."""
@@ -104,13 +120,14 @@ class OpenJobs:
 
     def waiting_since(self, before: float) -> list[Job]:
         """What waits and was submitted before a Unix time."""
-        return [job for job in self._jobs.values() if job.submitted < before and job.id in self.line]
+        return [job for job in self._jobs.values() if job.submitted < before and self._waits(job)]
 
     def waiting_classes(self) -> list[WaitingClass]:
-        """How many wait and since when, by class."""
-        found: dict[str, list[float]] = {}
+        """How many wait and since when, by class and engine."""
+        found: dict[tuple[str, str], list[float]] = {}
         for job in self._jobs.values():
-            if job.id in self.line:
-                found.setdefault(job.request.priority.value, []).append(job.submitted)
+            if self._waits(job):
+                name = job.request.priority.value, job.request.recipe.engine
+                found.setdefault(name, []).append(job.submitted)
         now = self._records.now()
-        return [WaitingClass(name, len(since), max(0.0, now - min(since))) for name, since in sorted(found.items())]
+        return [WaitingClass(*name, len(since), max(0.0, now - min(since))) for name, since in sorted(found.items())]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from imaging.model import FailureKind
 from imaging.queue.dispatch import Dispatcher
-from imaging.queue.forecast import forecast
 from imaging.queue.open_jobs import OpenJobs
 from imaging.record.patience import Records
 
@@ -21,15 +21,14 @@ OVERDUE = "This picture has waited for hours without being drawn; ask for it aga
 
 
 class Positions:
-    """`parallel`: jobs that make full progress beside each other on one worker; `deadline_s`: the longest wait."""
+    """`deadline_s`: the longest wait. Every engine has its own positions."""
 
     def __init__(
-        self, jobs: OpenJobs, dispatcher: Dispatcher, records: Records, *, parallel: int, deadline_s: float
+        self, jobs: OpenJobs, dispatchers: Mapping[str, Dispatcher], records: Records, *, deadline_s: float
     ) -> None:
         self._jobs = jobs
-        self._dispatcher = dispatcher
+        self._dispatchers = dispatchers
         self._records = records
-        self._parallel = parallel
         self._deadline_s = deadline_s
 
     async def run(self) -> None:
@@ -39,21 +38,16 @@ class Positions:
         while True:
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ETA_S if len(self._jobs.line) else OVERDUE_S):
+                async with asyncio.timeout(ETA_S if self._jobs.waiting else OVERDUE_S):
                     await self._jobs.moved.wait()
             if loop.time() - looked >= OVERDUE_S:
                 looked = loop.time()
                 await self._end_overdue()
             self._jobs.moved.clear()
-            self._publish()
+            for dispatcher in self._dispatchers.values():
+                dispatcher.publish_positions()
             await asyncio.sleep(POSITIONS_S)
-
-    def _publish(self) -> None:
-        runners = self._dispatcher.runners.values()
-        running = [self._jobs.seconds_left(claimed.job) for runner in runners for claimed in runner.held]
-        servers = sum(runner.able for runner in runners) * self._parallel
-        self._jobs.publish_positions(forecast(self._jobs.seconds_waiting(), running, servers))
 
     async def _end_overdue(self) -> None:
         for job in self._jobs.waiting_since(self._records.now() - self._deadline_s):
-            await self._dispatcher.fail_waiting(job, OVERDUE, FailureKind.OVERDUE)
+            await self._dispatchers[job.request.recipe.engine].fail_waiting(job, OVERDUE, FailureKind.OVERDUE)

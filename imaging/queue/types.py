@@ -22,8 +22,9 @@ class QueueLimits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerHealth:
-    """One device. `busy_s` is how long it has had work since the program began."""
+    """One device of one engine. `busy_s` is how long it has had work since the program began."""
 
+    engine: str
     name: str
     state: WorkerState
     problem: str | None
@@ -48,29 +49,67 @@ class WorkerHealth:
 
 @dataclass(frozen=True, slots=True)
 class WaitingClass:
-    """What waits of one priority: how many, and for how long the oldest, seconds."""
+    """What waits of one priority for one engine: how many, and for how long the oldest, seconds."""
 
     name: str
+    engine: str
     count: int
     oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """One engine, what waits for it, and why it draws nothing now (`imaging.engine_choice.Standing`)."""
+
+    name: str
+    workers: tuple[WorkerHealth, ...]
+    waiting: int
+    problem: str | None
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong with its devices."""
+        return [sentence for worker in self.workers if (sentence := worker.sentence)]
+
+    @property
+    def draws(self) -> bool:
+        """Whether one of its devices does, or would at once."""
+        return len(self.sentences) < len(self.workers)
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHealth:
     """The truth for `/readyz` and doctor."""
 
-    workers: tuple[WorkerHealth, ...]
-    waiting: int
-    running: int
+    engines: tuple[EngineHealth, ...]
+    """The first draws new pictures."""
     problem: str | None
     """Of the queue as a whole: its record cannot be written, or a part of it has failed."""
+    relief: str = ""
+    """The engine that draws new pictures where the first does not."""
+
+    @property
+    def workers(self) -> tuple[WorkerHealth, ...]:
+        return tuple(worker for engine in self.engines for worker in engine.workers)
+
+    @property
+    def waiting(self) -> int:
+        return sum(engine.waiting for engine in self.engines)
+
+    @property
+    def running(self) -> int:
+        return sum(worker.running for worker in self.workers)
+
+    @property
+    def _without(self) -> list[str]:
+        """What is wrong where no new pictures can be made."""
+        drawing = any(engine.draws for engine in self.engines[1:] if engine.name == self.relief)
+        return [] if drawing or self.engines[0].draws else self.engines[0].sentences
 
     @property
     def problems(self) -> list[str]:
-        """What keeps pictures from being made; empty as long as one device can."""
-        whole = [self.problem] if self.problem else []
-        wrong = [sentence for worker in self.workers if (sentence := worker.sentence)]
-        return whole + (wrong if len(wrong) == len(self.workers) else [])
+        """What keeps pictures from being made; empty as long as one device can draw new ones."""
+        return ([self.problem] if self.problem else []) + self._without
 
     @property
     def passing(self) -> list[str]:
@@ -81,8 +120,8 @@ class QueueHealth:
     @property
     def warnings(self) -> list[str]:
         """Devices that do not draw while others do."""
-        wrong = [sentence for worker in self.workers if (sentence := worker.sentence)]
-        return wrong if len(wrong) < len(self.workers) else []
+        told = self._without
+        return [one for engine in self.engines for one in engine.sentences if one not in told]
 
     @property
     def ready(self) -> bool:

@@ -15,6 +15,7 @@ from bot.settings import load_settings
 from bot.store.store import SqliteStore
 from handlers.desk import Desk
 from handlers.model import Incoming, Person, ThreadKey
+from imaging.engine_choice import AtHand
 from imaging.files import PictureFiles
 from imaging.model import Done, ImageRequest, JobEvent, Operation, Owner, Recipe, Started
 from imaging.queue import JobQueue
@@ -63,6 +64,9 @@ class Watched:
         self._queue = queue
         self.abilities = queue.abilities
         self.submitted = 0.0
+
+    def at_hand(self) -> AtHand:
+        return self._queue.at_hand()
 
     def estimate(self, recipe: Recipe) -> float:
         return self._queue.estimate(recipe)

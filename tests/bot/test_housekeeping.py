@@ -18,6 +18,7 @@ from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.model import ImageRequest, Owner
 from imaging.queue import JobQueue
+from imaging.queue.crews import Crew
 from imaging.record.port import JobState, Result
 from imaging.record.sqlite import open_record
 from tests.fakes import THREAD, FakeChat, FakePictures, ScriptedModel, message, png
@@ -32,7 +33,7 @@ class Place:
         self.chat = FakeChat()
         self.model = ScriptedModel()
         self.ledger = open_record(home / "jobs.db")
-        self.queue = JobQueue(self.ledger, self.files, [], EngineSpec("tests.fakes_engine:make"), home=home)
+        self.queue = JobQueue(self.ledger, self.files, [Crew(EngineSpec("tests.fakes_engine:make"), [])], home=home)
         self.store: SqliteStore
         self.desk: Desk
 

@@ -23,6 +23,7 @@ from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.model import Priority
 from imaging.queue import JobQueue
+from imaging.queue.crews import Crew
 from imaging.record.sqlite import open_record
 from tests.fakes import ANNA, BEN, THREAD, FakeChat, ScriptedModel, message
 from tests.fakes_worker import ScriptedWorker
@@ -41,7 +42,9 @@ class Studio:
         self.worker = ScriptedWorker("cuda:0")
         ledger = open_record(home / "jobs.db")
         spec = EngineSpec("tests.fakes_engine:make")
-        self.queue = JobQueue(ledger, self.files, [self.worker], spec, home=home, warm=True, observer=self.metrics)
+        self.queue = JobQueue(
+            ledger, self.files, [Crew(spec, [self.worker])], home=home, warm=True, observer=self.metrics
+        )
         self.model = ScriptedModel()
         self.chat = FakeChat()
         self.store: SqliteStore
@@ -90,8 +93,8 @@ async def test_a_message_is_counted_from_its_arrival_to_its_post(studio: Studio)
     assert studio.number("easel_messages_dropped_total", chat="web", why="finished") == 1
     assert studio.number("easel_llm_first_chunk_seconds_count") == 1
     assert studio.number("easel_llm_reply_seconds_count") == 1
-    assert studio.number("easel_device_busy_seconds_total", device="cuda:0") > 0
-    assert studio.number("easel_device_up", device="cuda:0") == 1
+    assert studio.number("easel_device_busy_seconds_total", engine="fake", device="cuda:0") > 0
+    assert studio.number("easel_device_up", engine="fake", device="cuda:0") == 1
     assert studio.number("easel_disk_free_bytes") > 0
 
 
@@ -101,8 +104,8 @@ async def test_the_queues_depth_and_age_are_told_by_class(studio: Studio) -> Non
         asyncio.create_task(studio.handlers.receive(message("x", f"e{at}", person, replace(THREAD, thread=f"t{at}"))))
         for at, person in enumerate((ANNA, BEN, BEN))
     ]
-    interactive = {"class": Priority.INTERACTIVE.value}
-    await until(lambda: studio.number("easel_jobs_running", device="cuda:0") == 1)
+    interactive = {"class": Priority.INTERACTIVE.value, "engine": "fake"}
+    await until(lambda: studio.number("easel_jobs_running", engine="fake", device="cuda:0") == 1)
     await until(lambda: studio.number("easel_queue_depth", **interactive) == 2)
     assert studio.number("easel_turns_under_way") == 3
     assert studio.number("easel_queue_oldest_seconds", **interactive) >= 0

@@ -29,6 +29,7 @@ from imaging.engine_table import EngineSpec
 from imaging.files import PictureFiles
 from imaging.findings import Level
 from imaging.queue import JobQueue
+from imaging.queue.crews import Crew
 from imaging.record.sqlite import open_record
 from tests.fakes_worker import ScriptedWorker
 from tests.peers.moderation_peer import ModerationPeer
@@ -54,7 +55,7 @@ class Place:
         self.screen = Screen()
         ledger = open_record(home / "jobs.db", busy_s=0.02)
         spec = EngineSpec("tests.fakes_engine:make")
-        self.queue = JobQueue(ledger, self.files, [self.worker], spec, home=home, warm=True)
+        self.queue = JobQueue(ledger, self.files, [Crew(spec, [self.worker])], home=home, warm=True)
         self.store: SqliteStore
         self.probes: Probes
 

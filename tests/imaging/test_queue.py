@@ -31,6 +31,7 @@ from imaging.model import (
     Step,
 )
 from imaging.queue import JobQueue
+from imaging.queue.crews import Crew
 from imaging.queue.jobs import Unneeded
 from imaging.queue.types import QueueLimits
 from imaging.record.port import JobState
@@ -70,7 +71,7 @@ class Place:
         spec = EngineSpec("tests.fakes_engine:make", options)
         worker = Watched(spec, self.home)
         queue = JobQueue(
-            self.ledger(), PictureFiles(self.home / "pictures"), [worker], spec, home=self.home, limits=limits,
+            self.ledger(), PictureFiles(self.home / "pictures"), [Crew(spec, [worker])], home=self.home, limits=limits,
             unneeded=unneeded,
         )  # fmt: skip
         return queue, worker

@@ -16,6 +16,7 @@ from imaging.errors import QueueFull, RecordRefused
 from imaging.files import PictureFiles
 from imaging.model import Cancelled, Done, Failed, FailureKind, ImageRequest, JobEvent, Owner, Queued
 from imaging.queue import JobQueue, dispatch, positions, runner
+from imaging.queue.crews import Crew
 from imaging.queue.runner import WorkerState
 from imaging.queue.types import QueueLimits
 from imaging.record import patience
@@ -46,7 +47,7 @@ def request(id: str, description: str = "a fox", owner: Owner = ADA) -> ImageReq
 @asynccontextmanager
 async def running(home: Path, *workers: ScriptedWorker, **more: Any) -> AsyncIterator[JobQueue]:
     ledger = open_record(home / "jobs.db", busy_s=0.02)
-    async with JobQueue(ledger, PictureFiles(home / "pictures"), workers, ENGINE, home=home, **more) as queue:
+    async with JobQueue(ledger, PictureFiles(home / "pictures"), [Crew(ENGINE, workers)], home=home, **more) as queue:
         yield queue
 
 
@@ -194,7 +195,7 @@ async def test_those_with_their_weights_loaded_are_chosen_and_others_woken_only_
 def test_two_workers_cannot_have_one_name(tmp_path: Path) -> None:
     ledger = open_record(tmp_path / "jobs.db")
     with pytest.raises(ValueError, match="same name"):
-        JobQueue(ledger, PictureFiles(tmp_path), [ScriptedWorker(), ScriptedWorker()], ENGINE, home=tmp_path)
+        JobQueue(ledger, PictureFiles(tmp_path), [Crew(ENGINE, [ScriptedWorker(), ScriptedWorker()])], home=tmp_path)
     ledger.close()
 
 
@@ -272,7 +273,7 @@ async def test_a_job_cancelled_while_it_is_claimed_is_not_drawn(tmp_path: Path) 
 async def test_a_record_that_cannot_be_read_at_the_start_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "jobs.db").write_bytes(b"")
     ledger = open_record(tmp_path / "jobs.db", busy_s=0.02)
-    queue = JobQueue(ledger, PictureFiles(tmp_path), [], ENGINE, home=tmp_path)
+    queue = JobQueue(ledger, PictureFiles(tmp_path), [Crew(ENGINE, [])], home=tmp_path)
     with locked(tmp_path), pytest.raises(RecordRefused, match="locked by another program"):
         await queue.start()
     await queue.stop()
