@@ -177,7 +177,4 @@ class QueueNumbers(Collector):
             up.add_metric([worker.name, worker.engine], worker.state in (WorkerState.READY, WorkerState.ASLEEP))
             busy.add_metric([worker.name, worker.engine], worker.busy_s)
             failures.add_metric([worker.name, worker.engine], worker.failures)
-        draws = GaugeMetricFamily("easel_engine_up", "1 while the engine draws or would at once.", labels=["engine"])
-        for engine in health.engines:
-            draws.add_metric([engine.name], engine.draws)
-        return [depth, oldest, running, up, busy, failures, draws]
+        return [depth, oldest, running, up, busy, failures]

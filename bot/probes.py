@@ -15,8 +15,10 @@ from bot.readiness import Readiness
 from bot.store.store import SqliteStore
 from handlers.errors import StoreError
 from handlers.screen import Screen
+from imaging.engine_choice import Purposes
 from imaging.errors import RecordRefused
 from imaging.queue import JobQueue
+from imaging.queue.types import EngineHealth
 
 KEPT_S = 2.0
 """How long an answer holds: probes write to the disk, and anybody may ask."""
@@ -77,7 +79,8 @@ class Probes:
             passing += silent  # they are asked again until they answer
         else:
             warnings += silent
-        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)), tuple(passing))
+        engines = tuple(_row(engine, self._queue.at_hand().purposes) for engine in health.engines)
+        return Readiness(tuple(filter(None, problems)), tuple(filter(None, warnings)), tuple(passing), engines)
 
     def _disk(self) -> str | None:
         """A full or read-only disk refuses the probe; one that is nearly full will refuse the next pictures."""
@@ -97,3 +100,17 @@ class Probes:
         except StoreError as error:
             return str(error)
         return None
+
+
+def _row(engine: EngineHealth, purposes: Purposes) -> str:
+    """What an engine is for, and how it is: one line for the host."""
+    duties = (
+        (engine.name == purposes.new, "new pictures"),
+        (engine.name == (purposes.edit or purposes.new), "changes"),
+        (engine.name in purposes.choosable, "threads that choose it"),
+        (engine.name == purposes.overflow, "overflow"),
+    )
+    duty = ", ".join(told for has, told in duties if has)
+    drawn = sum(worker.running for worker in engine.workers)
+    how = "draws" if engine.draws else "does not draw"
+    return f"{engine.name} ({duty}): {how}; {drawn} being drawn, {engine.waiting} waiting"

@@ -231,7 +231,7 @@ class Answering:
             asked,
             replies_to=asked.replies_to,
             max_pictures=services.limits.pictures_per_reply,
-            engine=services.pictures.abilities,
+            engine=services.abilities_in(session),
         )
         current = next((line.number for line in request.pictures if line.current), None)
         model = services.asking(asked.thread, run.person)

@@ -182,7 +182,7 @@ class Buttons:
         shown = (part for part in (turn.parts if turn else ()) if isinstance(part, PicturePart))
         part = next((part for part in shown if part.number == picture.number), None)
         part = part or PicturePart("", picture.number, picture.operation, picture.description, picture.parents)
-        abilities = self._services.pictures.abilities  # another engine may draw larger ones since
+        abilities = self._services.drawn_by(picture.recipe)  # it may draw larger ones since
         largest = refined(picture.width, picture.height, abilities) is None
         part = replace(
             part, state=SlotState.READY, sha256=picture.sha256, spoiler=picture.spoiler, largest=largest, preview=None

@@ -14,6 +14,7 @@ from handlers.moderation.policy import strictest
 from handlers.refinement import Refine
 from handlers.screen import SETTING
 from handlers.services import Services
+from imaging.engine_table import ENGINES
 from prompts.operations import SIZES
 
 SCOPES: Final = ("thread", "channel", "everywhere")
@@ -26,6 +27,12 @@ OPTIONS: Final = (
         "Write descriptions out before drawing",
         OptionKind.CHOICE,
         choices=(*(mode.value for mode in Refine), RESET),
+    ),
+    Option(
+        "engine",
+        "Who draws, where the host lets people choose",
+        OptionKind.CHOICE,
+        choices=(*ENGINES, RESET),
     ),
     Option(
         "moderation",
@@ -67,6 +74,7 @@ class Choosing:
             raise UserError(f"A size is {', '.join(SIZES)} or {RESET}.")
         if changes.get("refinement") not in (None, *(mode.value for mode in Refine)):
             raise UserError(f"Refinement is {', '.join(Refine)} or {RESET}.")
+        self._offered(changes.get("engine"))
         await self._screen(call, changes, scope)
         names_of = {
             "thread": str(call.thread),
@@ -83,8 +91,34 @@ class Choosing:
     async def _now(self, call: CommandCall) -> Answer:
         settings = (await self._store.session(call.thread)).settings
         lines = [f"{name}: {settings.get(name, RESET)}" for name in ("style", "size", "language", "refinement")]
+        lines.append(f"engine: {self._who_draws(settings.get('engine'))}")
         level = (await self._services.screen.policy(call.thread)).level
         return Answer("\n".join([*lines, f"{SETTING}: {level}"]))
+
+    def _who_draws(self, chosen: str | None) -> str:
+        """Who draws in a thread now, and who else could be chosen."""
+        at_hand = self._services.pictures.at_hand()
+        purposes = at_hand.purposes
+        if (mine := at_hand.chosen(chosen)) is not None:
+            who = mine
+        elif purposes.edit in ("", purposes.new):
+            who = f"{RESET} ({purposes.new})"
+        else:
+            who = f"{RESET} ({purposes.new}; changes by {purposes.edit})"
+        others = [name for name in purposes.choosable if name != mine]
+        return f"{who}; to choose from: {', '.join(others)}" if others else who
+
+    def _offered(self, engine: str | None) -> None:
+        """
+        Raises:
+            UserError: the host lets nobody choose that engine.
+        """
+        choosable = self._services.pictures.at_hand().purposes.choosable
+        if engine is None or engine in choosable:
+            return
+        if not choosable:
+            raise UserError("Whoever runs me has set who draws here; there is nothing to choose.")
+        raise UserError(f"An engine to choose here is {', '.join(choosable)} or {RESET}.")
 
     async def _screen(self, call: CommandCall, changes: Mapping[str, str | None], scope: str) -> None:
         """

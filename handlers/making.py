@@ -11,16 +11,18 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from handlers.engines import choose
+from handlers.errors import QuotaUsedUp
 from handlers.ids import slot_id
 from handlers.lineage import Lineage, lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
 from handlers.moderation.model import Category, Kind, Subject
 from handlers.ports import LanguageModel
 from handlers.quota import Share
-from handlers.recipes import Built, again, build, drafted, draws_words, finished, seed_of
+from handlers.recipes import Built, again, build, drafted, draws_words, elsewhere, finished, seed_of, shape
 from handlers.router import Parent, Planned
 from handlers.services import Services
-from imaging.model import ImageRequest, Operation, Priority, Recipe
+from imaging.model import Abilities, ImageRequest, Operation, Priority, Recipe
 from prompts.adapter import adapt
 from prompts.kinds import concrete
 from prompts.protocol import OPERATIONS, Body, Directive
@@ -42,6 +44,8 @@ class Draft:
     again: int | None = None
     """The picture that is drawn again."""
     priority: Priority = Priority.INTERACTIVE
+    instead: tuple[Built, ...] = ()
+    """The same by the engine that they wait for, where no money is left for the one that is free at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,15 @@ class Order:
     tag: Directive
     left_out: int = 0
     """Pictures of the draft for which there was no quota."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Recipes of one engine, all words of them that are looked at, and what people are told of its words."""
+
+    built: tuple[Built, ...] = ()
+    asked: tuple[str, ...] = ()
+    remark: str | None = None
 
 
 def parent_of(picture: Picture) -> Parent:
@@ -126,31 +139,17 @@ class Making:
         Raises:
             Moderated: it may not be drawn here.
         """
-        abilities, settings = self._services.pictures.abilities, self._settings
-        directive = plan.directive
-        description = directive.description or (plan.parent.description if plan.parent else "")
-        style = directive.style or style or settings.get("style")
-        words, note = description, None
-        if draws_words(plan, abilities):
-            refine = self._services.refinement.refine
-            words, note = await refine(self._model, description, settings.get("refinement"), abilities)
-        notes = () if note is None else (note,)
-        built: list[Built] = []
-        asked: list[str] = [description, words]
-        remark: str | None = None
-        pick = seed_of(self._turn)
-        for at in range(first, first + count):
-            drawn, called = (concrete(text, abilities.vocabulary, pick + at) for text in (words, description))
-            adapted = adapt(drawn, style=style, negative=directive.negative, abilities=abilities)
-            adapted = replace(adapted, notes=(*notes, *adapted.notes))
-            one = replace(plan, directive=replace(directive, description=called))
-            seed, size = seed_of(slot_id(self._turn, at)), settings.get("size")
-            built.append(
-                build(one, adapted, abilities=abilities, seed=seed, size=size, style=style, keep_layout=keep_layout)
-            )
-            asked += (drawn, called, built[-1].recipe.prompt)
-            remark = remark or adapted.remark
-        asked.append(await self._taken_away(description, built[-1].recipe))
+        at_hand = self._services.pictures.at_hand()
+        choice = choose(plan, at_hand, self._settings, keep_layout=keep_layout, waited_for=not quick)
+        abilities, directive = at_hand.of(choice.engine), plan.directive
+        style = directive.style or style or self._settings.get("style")
+        numbers = range(first, first + count)
+        drawn = await self._drawn(plan, abilities, numbers, style, keep_layout, choice.reason)
+        built, asked, instead = list(drawn.built), list(drawn.asked), _Drawn()
+        if choice.home:
+            home = at_hand.of(choice.home)
+            instead = await self._drawn(plan, home, numbers, style, keep_layout, choice.home_reason)
+            asked += instead.asked
         made_of = await self._made_of(plan.parent)
         if made_of.brought:  # a model may write harmlessly what was asked to be done to somebody's photo
             asked.append(self._asked)
@@ -159,7 +158,46 @@ class Making:
         if quick:
             built = [drafted(one, abilities) for one in built]
         priority = Priority.BULK if quick else Priority.INTERACTIVE
-        return Draft(directive, parents, tuple(built), first, remark, spoiler, priority=priority)
+        return Draft(
+            directive, parents, tuple(built), first, drawn.remark, spoiler, priority=priority, instead=instead.built
+        )
+
+    async def _drawn(
+        self,
+        plan: Planned,
+        abilities: Abilities,
+        numbers: Iterable[int],
+        style: str | None,
+        keep_layout: bool | None,
+        why: str,
+    ) -> _Drawn:
+        """The recipes of one engine; `why` it is that one stands in each."""
+        directive, parent, settings = plan.directive, plan.parent, self._settings
+        description = directive.description or (parent.description if parent else "")
+        words, note = description, None
+        if draws_words(plan, abilities):
+            refine = self._services.refinement.refine
+            words, note = await refine(self._model, description, settings.get("refinement"), abilities)
+        notes = tuple(filter(None, (why, note)))
+        built: list[Built] = []
+        asked: list[str] = [description, words]
+        remark: str | None = None
+        pick, size = seed_of(self._turn), settings.get("size")
+        if parent is not None and parent.recipe is not None and parent.recipe.engine != abilities.name:
+            size = shape(parent.recipe.width, parent.recipe.height, abilities)
+        for at in numbers:
+            drawn, called = (concrete(text, abilities.vocabulary, pick + at) for text in (words, description))
+            adapted = adapt(drawn, style=style, negative=directive.negative, abilities=abilities)
+            adapted = replace(adapted, notes=(*notes, *adapted.notes))
+            one = replace(plan, directive=replace(directive, description=called))
+            seed = seed_of(slot_id(self._turn, at))
+            built.append(
+                build(one, adapted, abilities=abilities, seed=seed, size=size, style=style, keep_layout=keep_layout)
+            )
+            asked += (drawn, called, built[-1].recipe.prompt)
+            remark = remark or adapted.remark
+        asked.append(await self._taken_away(description, built[-1].recipe))
+        return _Drawn(tuple(built), tuple(asked), remark)
 
     async def _made_of(self, parent: Parent | None) -> Lineage:
         """What a picture of this parent goes back to; the parent itself may not be finished yet."""
@@ -173,7 +211,7 @@ class Making:
         """The description with what shall not be there, in words; empty where that asks for nothing. To have clothes
         left out is a request; to name what would be refused if it were there is none. What the host has left
         out of every picture is nobody's request."""
-        negative = recipe.negative_prompt.removesuffix(self._services.pictures.abilities.negative_prompt)
+        negative = recipe.negative_prompt.removesuffix(self._services.drawn_by(recipe).negative_prompt)
         parts = [part.strip() for part in negative.split(",") if part.strip()]
         if not parts or not await self._found(_without(description, parts)):
             return ""
@@ -188,8 +226,7 @@ class Making:
         """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
         nor are the words that the host has set for every prompt. Whom an edit shows, the words of what it was made
         from may say."""
-        abilities = self._services.pictures.abilities
-        bare = (text.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix) for text in texts)
+        bare = (self._bare(text) for text in texts)
         wanted = sorted({*(text.strip(" ,") for text in bare), style or ""}, key=len, reverse=True)
         asked: list[str] = []
         for text in wanted:
@@ -202,20 +239,36 @@ class Making:
         )
         return any(await asyncio.gather(*looks))
 
+    def _bare(self, text: str) -> str:
+        """A prompt without what the host has put around all of an engine's."""
+        for one in self._services.pictures.at_hand().engines.values():
+            text = text.removeprefix(one.abilities.prompt_prefix).removesuffix(one.abilities.prompt_suffix)
+        return text
+
     async def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
         """The same request once more, with a new seed.
 
         Raises:
             Moderated: it may not be drawn here (any more).
         """
-        abilities = self._services.pictures.abilities
-        remark = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities).remark
+        here, abilities = self._here(recipe)
+        seed = seed_of(slot_id(self._turn, 0))
+        adapted = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities)
         directive = Directive(recipe.operation, description=recipe.description)
-        built = again(recipe, seed_of(slot_id(self._turn, 0)))
+        built = again(recipe, seed) if here else elsewhere(recipe, adapted, abilities, seed)
         made_of = await lineage(self._services.store, self._thread, picture.parents)
-        texts = (recipe.description, recipe.prompt, await self._taken_away(recipe.description, recipe))
+        taken = await self._taken_away(recipe.description, built.recipe)
+        texts = (recipe.description, built.recipe.prompt, taken)
         spoiler = await self._screened(texts, recipe.style, made_of)
-        return Draft(directive, picture.parents, (built,), 0, remark, spoiler or picture.spoiler, picture.number)
+        return Draft(
+            directive, picture.parents, (built,), 0, adapted.remark, spoiler or picture.spoiler, picture.number
+        )
+
+    def _here(self, recipe: Recipe) -> tuple[bool, Abilities]:
+        """Whether who drew it may draw it again at any time (an overflow may not), and the abilities of who will."""
+        at_hand = self._services.pictures.at_hand()
+        here = recipe.engine in at_hand.engines and recipe.engine in at_hand.purposes.regular
+        return here, at_hand.of(recipe.engine) if here else at_hand.new
 
     async def draft_finished(self, picture: Picture, recipe: Recipe, first: int) -> Draft:
         """A draft's picture in full quality, as the `first`-th of the answer.
@@ -225,9 +278,11 @@ class Making:
         """
         directive = Directive(Operation.REFINE, source=picture.number, description=recipe.description)
         made_of = await lineage(self._services.store, self._thread, picture.parents)
-        texts = (recipe.description, recipe.prompt, await self._taken_away(recipe.description, recipe))
+        here, abilities = self._here(recipe)
+        adapted = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities)
+        built = Built(finished(recipe, abilities)) if here else elsewhere(recipe, adapted, abilities, recipe.seed)
+        texts = (recipe.description, built.recipe.prompt, await self._taken_away(recipe.description, built.recipe))
         spoiler = await self._screened(texts, recipe.style, made_of)
-        built = Built(finished(recipe, self._services.pictures.abilities))
         return Draft(directive, (picture.number,), (built,), first, None, spoiler or picture.spoiler)
 
     @asynccontextmanager
@@ -241,8 +296,7 @@ class Making:
             QuotaUsedUp: there is not enough for so many.
             StoreError: no number can be had.
         """
-        wanted = [self._services.amounts(one.recipe) for one in draft.built]
-        shares = tuple(await self._services.quota.take(self._thread, self._person, wanted, least=least))
+        draft, shares = await self._taken(draft, least)
         left_out = len(draft.built) - len(shares)
         draft = replace(draft, built=draft.built[: len(shares)])
         try:
@@ -252,6 +306,17 @@ class Making:
             for share in shares:
                 self._services.quota.give_back(share)
             raise
+
+    async def _taken(self, draft: Draft, least: int | None) -> tuple[Draft, tuple[Share, ...]]:
+        """A draft with its quota; where an overflow's price is too much, the draft that waits."""
+        wanted = [self._services.amounts(one.recipe) for one in draft.built]
+        try:
+            enough = None if draft.instead else least
+            return draft, tuple(await self._services.quota.take(self._thread, self._person, wanted, least=enough))
+        except QuotaUsedUp:
+            if not draft.instead:
+                raise
+        return await self._taken(replace(draft, built=draft.instead, instead=()), least)
 
     def _ordered(self, draft: Draft, number: int, shares: tuple[Share, ...]) -> Order:
         operation = draft.directive.operation

@@ -427,7 +427,7 @@ class Session:
     recent: tuple[Turn, ...]
     """The latest turns, oldest first, bounded: turn 500 costs what turn 5 costs."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """`style`, `size`, `language`, `refinement` as chosen for the thread, else for its channel, else for the
+    """`style`, `size`, `language`, `refinement`, `engine` as chosen for the thread, else for its channel, else for the
     whole server or workspace."""
 
 

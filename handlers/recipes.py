@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -97,6 +98,28 @@ def again(recipe: Recipe, seed: int) -> Built:
         return Built(replace(recipe, seed=seed, source=None))
     control = Control(Technique.NONE, 0.0, "Asked for again: a new draw of the same words.")
     return Built(replace(recipe, seed=seed, control=control, source=None))
+
+
+ELSEWHERE = "{then} drew it before and is not here (any more), so {now} draws the same words anew."
+"""The note of such a recipe."""
+
+
+def elsewhere(recipe: Recipe, adapted: AdaptedPrompt, abilities: Abilities, seed: int) -> Built:
+    """The words of a recipe whose engine is gone, drawn by another in its own way; its parents are not looked at."""
+    size = shape(recipe.width, recipe.height, abilities)
+    fresh = _fresh(Directive(recipe.operation, description=recipe.description), adapted, abilities, seed, size, None)
+    note = ELSEWHERE.format(then=recipe.engine, now=abilities.name)
+    return Built(replace(fresh, style=recipe.style, notes=(*fresh.notes, note)))
+
+
+def shape(width: int, height: int, abilities: Abilities) -> str:
+    """The name of the engine's size that is nearest to the shape of a picture of so many pixels."""
+
+    def apart(name: str) -> float:
+        wide, high = abilities.sizes[name]
+        return abs(math.log(wide / high * height / width))
+
+    return min(abilities.sizes, key=apart)
 
 
 def _fresh(

@@ -10,7 +10,7 @@ from handlers.asking import Asking
 from handlers.at_once import AtOnce
 from handlers.audit import Act, Audit, NoAudit
 from handlers.limits import Limits
-from handlers.model import Person, ThreadKey
+from handlers.model import Person, Session, ThreadKey
 from handlers.observer import NoObserver, Observer
 from handlers.ports import LanguageModel, Marking, Pictures, Store
 from handlers.quota import Quota, Share
@@ -18,7 +18,7 @@ from handlers.quota_rules import Amounts
 from handlers.refinement import Refinement
 from handlers.screen import Screen
 from imaging.decoding.pool import Decoders
-from imaging.model import Recipe
+from imaging.model import Abilities, Recipe
 
 Forget: TypeAlias = Callable[[ThreadKey, Person, Sequence[str]], Awaitable[object]]
 """Deletes what is kept of a person in the workspace of a thread, and what of theirs is in these threads."""
@@ -59,6 +59,14 @@ class Services:
         """Somebody was told no: counted, and written down."""
         self.observer.refused(thread.chat, type(error).__name__)
         await self.audit.note(Act.REFUSAL, type(error).__name__, thread, person)
+
+    def drawn_by(self, recipe: Recipe | None) -> Abilities:
+        """Of the engine that drew something; of the one for new pictures where none did, or it is gone."""
+        return self.pictures.at_hand().of("" if recipe is None else recipe.engine)
+
+    def abilities_in(self, session: Session) -> Abilities:
+        """All that can be asked for in a thread, whichever engine carries it out."""
+        return self.pictures.at_hand().together(session.settings.get("engine"))
 
     def amounts(self, recipe: Recipe) -> Amounts:
         """What a picture is estimated to take of its person's quotas."""

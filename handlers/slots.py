@@ -208,7 +208,7 @@ class Slots:
 
     def _words_of(self, job: PendingJob) -> str:
         """What is drawn, without what the host has put around every prompt."""
-        abilities, prompt = self._pictures.abilities, job.request.recipe.prompt
+        abilities, prompt = self._services.drawn_by(job.request.recipe), job.request.recipe.prompt
         return prompt.removeprefix(abilities.prompt_prefix).removesuffix(abilities.prompt_suffix).strip(" ,")
 
     async def _look(self, kind: Kind, part: PicturePart, picture: bytes | None = None, words: str = "") -> bool:
@@ -272,7 +272,7 @@ class Slots:
                 self._assembly.notice(f"Picture {job.number}: {note}")
 
     def _ready(self, job: PendingJob, picture: Picture) -> None:
-        largest = refined(picture.width, picture.height, self._pictures.abilities) is None
+        largest = refined(picture.width, picture.height, self._services.drawn_by(picture.recipe)) is None
         if job.number in self._files:  # not when the answer is given up
             self._files[job.number].set_result(picture.sha256)
         if (why := GONE.get(picture.state)) is not None:  # since an earlier program drew it

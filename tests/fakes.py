@@ -216,10 +216,12 @@ class FakePictures:
         """A word of a description → the sentence with which its job fails."""
         self.fail_kind = FailureKind.ENGINE
         self.refuse: Exception | None = None
+        self.hand: AtHand | None = None
+        """Where there are several engines."""
         self._changed = asyncio.Condition()
 
     def at_hand(self) -> AtHand:
-        return alone(self.abilities)
+        return self.hand or alone(self.abilities)
 
     def estimate(self, recipe: Recipe) -> float:
         return 0.5

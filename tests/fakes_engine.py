@@ -10,6 +10,7 @@ import io
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from imaging.model import Abilities, Operation, Recipe, RenderedPicture, Techniq
 ABILITIES = Abilities("fake", "fake-1", frozenset(Technique), {"square": (8, 8)}, 3, 1.0, "euler")
 
 
-def recipe(description: str = "a fox", *, prompt: str = "", seed: int = 1, steps: int = 3, **more: Any) -> Recipe:
+def recipe(
+    description: str = "a fox", *, engine: str = "fake", prompt: str = "", seed: int = 1, steps: int = 3, **more: Any
+) -> Recipe:
     return Recipe(
-        engine="fake", model="fake-1", operation=Operation.IMAGE, description=description, prompt=prompt,
+        engine=engine, model="fake-1", operation=Operation.IMAGE, description=description, prompt=prompt,
         negative_prompt="", seed=seed, width=8, height=8, num_inference_steps=steps, guidance_scale=1.0,
         sampler="euler", **more,
     )  # fmt: skip
@@ -43,7 +46,7 @@ class FakeEngine:
 
     @property
     def abilities(self) -> Abilities:
-        return ABILITIES
+        return replace(ABILITIES, name=self._options.get("name", ABILITIES.name))
 
     def load(self) -> None:
         if self._options.get("cannot_load"):

@@ -17,7 +17,7 @@ from handlers.round import Card
 from handlers.router import Planned
 from handlers.services import Services
 from handlers.voting import Round
-from imaging.model import Operation
+from imaging.model import Abilities, Operation
 from prompts.directions import MAX_TITLE, Direction
 from prompts.protocol import Directive
 from prompts.templates import blended, twisted
@@ -103,10 +103,10 @@ class Planner:
         best = [] if before is None else await self._best(before, round.ideas)
         if not best:
             wanted = Wanted(round.part.topic, round.ideas, said=said, pick=round.part.number)
-            found = await find(model, self._services.pictures.abilities, wanted)
+            found = await find(model, self._services.abilities_in(session), wanted)
             took = "" if before is None else f"Round {round.part.number}: new ideas{_heard(said)}."
             return Plan(tuple(map(_new, found.directions)), found.remarks, took, said)
-        return await self._further(model, round, best, said)
+        return await self._further(model, session, round, best, said)
 
     async def _end(self, round: Round, before: Round | None) -> Plan:
         best = [] if before is None else await self._best(before, round.ideas, winners=True)
@@ -150,7 +150,9 @@ class Planner:
         ]
         return tuple(told[-COMMENTS:])
 
-    async def _further(self, model: LanguageModel, round: Round, best: Sequence[_Best], said: tuple[str, ...]) -> Plan:
+    async def _further(
+        self, model: LanguageModel, session: Session, round: Round, best: Sequence[_Best], said: tuple[str, ...]
+    ) -> Plan:
         edits = list(best[: round.ideas])
         room = round.ideas - len(edits)  # a wild card before a blend before other takes on what won
         blend = len(edits) > 1 < room
@@ -164,7 +166,7 @@ class Planner:
         if blend:
             each.append(f"“{best[0].card.title}” and “{best[1].card.title}” in one picture")
         wanted = Wanted(round.part.topic, len(each) + free, tuple(each), said, round.part.number)
-        found = await self._found(model, wanted, edits, blend)
+        found = await self._found(model, self._services.abilities_in(session), wanted, edits, blend)
         told = list(found.directions)
         items = [
             Item(direction.title, direction.why, Operation.EDIT, direction.description, one.picture)
@@ -199,10 +201,11 @@ class Planner:
             tuple(items[: round.ideas]), found.remarks, _took_up(round, edits, said, varied, blend, len(wild)), said
         )
 
-    async def _found(self, model: LanguageModel, wanted: Wanted, edits: Sequence[_Best], blend: bool) -> Found:
+    async def _found(
+        self, model: LanguageModel, abilities: Abilities, wanted: Wanted, edits: Sequence[_Best], blend: bool
+    ) -> Found:
         """The directions of a later round in order: edits, the blend, what is free. Where they come from templates,
         the ones with a source are made of its own words."""
-        abilities = self._services.pictures.abilities
         found = await find(model, abilities, wanted)
         templates = {words.NO_SKILL, words.UNREADABLE, words.NO_MODEL}
         if templates.isdisjoint(found.remarks):

@@ -382,6 +382,7 @@ class Pages:
         if self.gate.knows(request):
             shown = str if self.gate.is_host(request) else without_places
             why = {"problems": found.problems, "warnings": found.warnings, "passing": found.passing}
+            why["engines"] = found.engines
             told |= {name: [shown(sentence) for sentence in said] for name, said in why.items()}
         return web.json_response(told, status=200 if found.ready else 503)
 
