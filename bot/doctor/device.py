@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 
+from bot.pictures import devices_of
 from bot.settings import Settings
+from imaging.engine_table import ENGINES
 from imaging.findings import Finding, broken, ok
 
 TIMEOUT_S = 120.0
@@ -20,6 +22,12 @@ _ASK_TORCH = (
 
 async def examine(settings: Settings) -> list[Finding]:
     return [await device(settings)]
+
+
+def wanted(settings: Settings) -> list[str]:
+    """The devices that are named for engines of this machine, each once."""
+    named = (devices_of(settings, name).values() for name in settings.engines if not ENGINES[name].address)
+    return list(dict.fromkeys(device for each in named for device in each if device is not None))
 
 
 async def device(settings: Settings) -> Finding:
@@ -38,9 +46,8 @@ async def device(settings: Settings) -> Finding:
         last = (err.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         return broken("device", f"torch cannot be loaded ({last}); install it again (see README)")
     found = json.loads(out)
-    wanted = [name.strip() for name in settings.devices.split(",")]
-    for name in wanted:
+    for name in wanted(settings):
         if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= len(found["cuda"]):
-            return broken("device", f"EASEL_DEVICES names {name}, but torch {found['torch']} sees no such GPU")
+            return broken("device", f"the settings name {name}, but torch {found['torch']} sees no such GPU")
     seen = found["cuda"] or (["Apple GPU"] if found["mps"] else ["CPU"])
     return ok("device", f"torch {found['torch']} on {', '.join(seen)}")
