@@ -17,6 +17,8 @@ from handlers.services import Services
 from imaging.engine_table import ENGINES
 from prompts.operations import SIZES
 
+ENGINE: Final = Option("engine", "Who draws", OptionKind.CHOICE, choices=(*ENGINES, RESET))
+"""Platforms show those that the host lets people choose (`handlers.commands.commands_here`)."""
 SCOPES: Final = ("thread", "channel", "everywhere")
 OPTIONS: Final = (
     Option("style", f"Style of new pictures; {RESET} for none", OptionKind.STYLE, choices=(RESET,), maximum=60),
@@ -28,12 +30,7 @@ OPTIONS: Final = (
         OptionKind.CHOICE,
         choices=(*(mode.value for mode in Refine), RESET),
     ),
-    Option(
-        "engine",
-        "Who draws, where the host lets people choose",
-        OptionKind.CHOICE,
-        choices=(*ENGINES, RESET),
-    ),
+    ENGINE,
     Option(
         "moderation",
         "How much is let through in a channel or everywhere here (admins)",

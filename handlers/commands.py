@@ -6,7 +6,8 @@ chats hand it to `receive`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 from handlers.access import DEFAULT, AgeRestricted, Gate, Rule
@@ -16,8 +17,8 @@ from handlers.brainstorm.presses import Presses
 from handlers.brainstorm.wish import DOES, ROUND, VOTE
 from handlers.brainstorm.wish import SPEC as BRAINSTORM
 from handlers.buttons import existing
+from handlers.choosing import ENGINE, Choosing
 from handlers.choosing import OPTIONS as SETTINGS
-from handlers.choosing import Choosing
 from handlers.command_text import as_message, help_rows
 from handlers.english import words
 from handlers.errors import NotAllowed, UserError
@@ -48,6 +49,7 @@ from handlers.sharing import OPTIONS as SHARE
 from handlers.sharing import Sharing
 from handlers.slots import ENDED
 from handlers.verifying import NEITHER, verify_files, verify_picture
+from imaging.engine_choice import AtHand
 
 WHERE = ("thread", "everywhere")
 SEARCH = Option("search", "Words, by:NAME, in:TITLE, in:here, style:NAME, votes:>2, since:2026-11-01", maximum=LONGEST)
@@ -138,6 +140,20 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec("help", "What I can do"),
 )
+
+
+def commands_here(at_hand: AtHand) -> tuple[CommandSpec, ...]:
+    """The table as platforms show it: of engines only those to choose from on this host, and no choice of none."""
+    return tuple(replace(spec, options=tuple(_options_here(spec, at_hand.purposes.choosable))) for spec in COMMANDS)
+
+
+def _options_here(spec: CommandSpec, choosable: tuple[str, ...]) -> Iterable[Option]:
+    for option in spec.options:
+        if option is not ENGINE:
+            yield option
+        elif choosable:
+            yield replace(option, choices=(*choosable, DEFAULT))
+
 
 STANDS = {
     Sharers.PERSON: "You",
@@ -340,7 +356,9 @@ class Commands:
         )
 
     async def _help(self, call: CommandCall) -> Answer:
-        rows = help_rows(COMMANDS, admin=call.person.admin and call.thread.has_tenant)
+        rows = help_rows(
+            commands_here(self._services.pictures.at_hand()), admin=call.person.admin and call.thread.has_tenant
+        )
         lines = [
             "Tell me what you would like to see; every message in a thread goes on from what is there. "
             '"the second one", "make it blue", "more like 3" and "refine it" work as the buttons do, and '

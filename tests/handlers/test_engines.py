@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from handlers.commands import commands_here
 from handlers.model import Action, Picture
-from imaging.engine_choice import AtHand, Purposes, Standing
+from imaging.engine_choice import AtHand, Purposes, Standing, alone
 from imaging.model import Technique
 from prompts.request import LanguageRequest
 from tests.fakes import ABILITIES, THREAD
@@ -145,3 +146,13 @@ async def test_settings_takes_the_engines_that_the_host_allows(
     if choosable:
         assert "From now on" in await give(world, "settings", engine="editor")
         assert "engine: editor" in await give(world, "settings")
+
+
+def test_forms_show_the_engines_to_choose_from_and_none_where_there_is_no_choice() -> None:
+    def shown(*choosable: str) -> list[tuple[str, ...]]:
+        at_hand = replace(alone(ABILITIES), purposes=Purposes(ABILITIES.name, choosable=choosable))
+        (settings,) = (spec for spec in commands_here(at_hand) if spec.name == "settings")
+        return [option.choices for option in settings.options if option.name == "engine"]
+
+    assert shown() == []
+    assert shown("mini", "openai") == [("mini", "openai", "default")]

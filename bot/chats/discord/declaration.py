@@ -41,7 +41,7 @@ def wanted(settings: Settings) -> bool:
 def build(parts: Parts) -> Service:
     from bot.chats.discord.build import build_discord
     from bot.chats.discord.config import DiscordConfig
-    from handlers.commands import COMMANDS
+    from handlers.commands import commands_here
 
     settings = parts.settings
     config = DiscordConfig(
@@ -52,7 +52,8 @@ def build(parts: Parts) -> Service:
         max_upload_bytes=settings.max_upload_mb * 2**20,
     )
     memory = parts.memory.corner("discord")
-    return DiscordService(build_discord(config, parts.handlers, parts.store, COMMANDS, memory, parts.marking))
+    commands = commands_here(parts.pictures.at_hand())
+    return DiscordService(build_discord(config, parts.handlers, parts.store, commands, memory, parts.marking))
 
 
 def access(settings: Settings) -> Access:

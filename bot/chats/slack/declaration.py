@@ -25,7 +25,7 @@ def wanted(settings: Settings) -> bool:
 def build(parts: Parts) -> SlackService:
     from bot.chats.slack.chat import SlackChat
     from bot.chats.slack.gateway.service import SlackService
-    from handlers.commands import COMMANDS
+    from handlers.commands import commands_here
 
     config = SlackConfig.of(parts.settings)
     problems = config.problems()
@@ -36,7 +36,7 @@ def build(parts: Parts) -> SlackService:
         parts.handlers,
         parts.store,
         parts.memory.corner("slack"),
-        COMMANDS,
+        commands_here(parts.pictures.at_hand()),
         parts.home.root / "slack.db",
         parts.marking,
     )

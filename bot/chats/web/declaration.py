@@ -23,6 +23,7 @@ def build(parts: Parts) -> WebService:
     from bot.chats.web.chat import WebChat
     from bot.chats.web.residents import ProxyLogin
     from bot.chats.web.service import About, WebService
+    from handlers.commands import commands_here
 
     settings = parts.settings
     public_url = urlsplit(settings.web_public_url)
@@ -64,6 +65,7 @@ def build(parts: Parts) -> WebService:
         max_upload_bytes=settings.max_upload_mb * 2**20,
         readiness=parts.readiness,
         metrics=parts.metrics.text,
+        commands=commands_here(parts.pictures.at_hand()),
         about=About(*about(parts), share_days=settings.web_share_days),
         routes=parts.routes,
     )
@@ -78,6 +80,9 @@ def about(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ..
             "It is tiny: it draws well and chats modestly. A real LLM is one setting away: EASEL_LLM_BASE_URL."
         )
     lines.append(f"Pictures: {without_places(abilities.model)}.")
+    at_hand = parts.pictures.at_hand()
+    if at_hand.purposes.edit not in ("", at_hand.purposes.new):
+        lines.append(f"Changes of pictures: {without_places(at_hand.of(at_hand.purposes.edit).model)}.")
     ideas: tuple[str, ...] = (
         "three ideas for a fox logo",
         "a lighthouse in a storm, oil painting",

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib import resources
@@ -29,10 +29,9 @@ from bot.chats.web.shared import Shared
 from bot.people import House, Member, ThreadRights
 from bot.readiness import Readiness
 from handlers.command_text import BadCommand, read_values
-from handlers.commands import COMMANDS
 from handlers.errors import PictureGone, StoreError
 from handlers.marking import GONE
-from handlers.model import NOWHERE, Action, CommandCall, Incoming, Press, ThreadKey
+from handlers.model import NOWHERE, Action, CommandCall, CommandSpec, Incoming, Press, ThreadKey
 from handlers.presentation import read_change
 from handlers.whose import began_by, governs
 from imaging.errors import BadPicture
@@ -73,6 +72,7 @@ class Pages:
         metrics: Callable[[], bytes],
         max_upload_bytes: int,
         about: dict[str, Any],
+        commands: Sequence[CommandSpec],
     ) -> None:
         self.chat = chat
         self.doorman = doorman
@@ -85,11 +85,10 @@ class Pages:
         self.gate = chat.gate
         self.residents = chat.residents
         # What is for admins of a server is for nobody here.
-        self._commands = [spec for spec in COMMANDS if not spec.admin_only]
-        commands = [views.command(spec) for spec in self._commands]
+        self._commands = [spec for spec in commands if not spec.admin_only]
         self._about = about | {
             "max_upload_mb": max_upload_bytes // 2**20,
-            "commands": commands,
+            "commands": [views.command(spec) for spec in self._commands],
             "styles": style_names(),
         }
         folder = resources.files("bot.chats.web") / "static"

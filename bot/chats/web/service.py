@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from bot.chats.web.connections import Doorman, room
 from bot.chats.web.server import Pages, build
 from bot.platforms import Routes, Service
 from bot.readiness import Readiness
-from handlers.model import Person
+from handlers.commands import COMMANDS
+from handlers.model import CommandSpec, Person
 from handlers.ports import Handlers
 
 http_log = logging.getLogger(f"{__name__}.http")
@@ -61,6 +62,7 @@ class WebService(Service):
         metrics: Callable[[], bytes] = bytes,
         about: About | None = None,
         routes: Mapping[str, Routes] | None = None,
+        commands: Sequence[CommandSpec] = COMMANDS,
     ) -> None:
         self._chat = chat
         self._handlers = handlers
@@ -71,7 +73,7 @@ class WebService(Service):
         self.doorman = Doorman(room(), is_proxy=chat.visitors.is_proxy)
         self.port = 0
         said = (about or About()).to_json()
-        self._pages = Pages(chat, self.doorman, readiness or _nothing_wrong, metrics, max_upload_bytes, said)
+        self._pages = Pages(chat, self.doorman, readiness or _nothing_wrong, metrics, max_upload_bytes, said, commands)
 
     @property
     def chat(self) -> WebChat:

@@ -34,6 +34,7 @@ from bot.settings import Settings
 from handlers.model import Action
 from handlers.ports import ChatUnavailable, Handlers, Store
 from tests.bot.slack.conftest import SPECS, FewThings, Memory, Recorder, click, slash
+from tests.fakes import FakePictures
 from tests.peers.slack_peer import BOT_USER, TEAM, SlackPeer
 from tests.peers.slack_socket import event_payload
 
@@ -388,6 +389,7 @@ def slack_of(tmp_path: Path, **settings: Any) -> Any:
     parts = SimpleNamespace(
         settings=Settings(_env_file=None, **settings), handlers=Recorder(), store=FewThings(),
         memory=SimpleNamespace(corner=lambda _: Memory()), home=SimpleNamespace(root=tmp_path), marking=None,
+        pictures=FakePictures(),
     )  # fmt: skip
     return declaration.build(cast(Parts, parts))
 
