@@ -168,6 +168,17 @@ class Settings(BaseSettings):
     loras: str = _group(
         "Pictures", "SDXL LoRAs: name=weight, several by commas; a name is a .safetensors file, folder or hub id.", ""
     )
+    diffusers_model: str = _group(
+        "Pictures", "Pipeline of diffusers: folder or hub id (black-forest-labs/FLUX.2-klein-4B).", ""
+    )
+    diffusers_steps: int = _group("Pictures", "Its steps; 0: the pipeline's own.", 0, ge=0, le=200)
+    diffusers_guidance: float = _group("Pictures", "Its guidance; -1: the pipeline's own.", -1, ge=-1, le=50)
+    diffusers_size: int = _group(
+        "Pictures", "Pixels a side of its square pictures; 0: the pipeline's own.", 0, ge=0, le=2048, multiple_of=16
+    )
+    diffusers_offload: Literal["auto", "none", "model", "sequential"] = _group(
+        "Pictures", "Weights that wait in main memory: none, all but one part (model), all but one layer.", "auto"
+    )
     images_base_url: str = _group("Pictures", "OpenAI-compatible images endpoint (…/v1).", "")
     images_model: str = _group("Pictures", "The model's name at that endpoint; empty: one that it lists.", "")
     images_api_key: SecretStr = _group("Pictures", "Its key.", SecretStr(""))

@@ -37,6 +37,7 @@ ENGINES: Mapping[str, EngineRow] = {
     for row in (
         EngineRow("mini", "bundled", "mini"),
         EngineRow("sdxl", "checkpoint", "sdxl"),
+        EngineRow("diffusers", "pipelines", "diffusers_pipelines"),
         EngineRow("openai", "endpoint", "openai_images", address="images_base_url"),
         EngineRow("comfyui", "workflows", "comfyui", address="comfyui_url"),
     )

@@ -48,7 +48,7 @@ def open_checkpoint(model: str, dtype: torch.dtype, *, exact: bool = False, vae:
     Raises:
         EngineError: it is not there, not SDXL, incomplete, or damaged. Pickled weights are never read.
     """
-    _quiet()
+    quiet()
     path = Path(model).expanduser()
     name = (path.name or model)[:80]
     usual = torch.get_default_dtype()
@@ -181,7 +181,7 @@ def _lacks(name: str, part: str) -> str:
     return f"The model {name} is incomplete: weights of its {part} are missing; get it again."
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Errors only: progress bars and advice of the libraries do not belong on a chat server's console."""
     from transformers.utils import logging as transformers_logging
 

@@ -89,10 +89,9 @@ def test_an_engine_is_one_file_and_one_row(tmp_path: Path) -> None:
     tree.after("bot/settings.py", key, SETTING)
     assert tree.touched == {"imaging/engines/tint.py", "imaging/engine_table.py", "bot/settings.py"}
 
-    assert "mini, sdxl, tint, openai or comfyui" in tree.easel("render", "--help")
-    assert "mini (bundled), sdxl (checkpoint), tint (colour), openai (endpoint), comfyui (workflows)" in tree.easel(
-        "settings", "--example"
-    )
+    assert "mini, sdxl, tint, diffusers, openai or comfyui" in tree.easel("render", "--help")
+    told = "sdxl (checkpoint), tint (colour), diffusers (pipelines), openai (endpoint), comfyui (workflows)"
+    assert told in tree.easel("settings", "--example")
     home = ("--home", str(tmp_path / "home"))
     assert "EASEL_TINT_COLOUR is empty" in tree.easel("doctor", *home, code=1, engine="tint")
     here = {"engine": "tint", "tint_colour": "red", "llm_base_url": "http://127.0.0.1:9/v1"}

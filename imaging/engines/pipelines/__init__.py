@@ -1,0 +1,1 @@
+"""What the engine `diffusers` is made of; nothing here loads torch but `opening`, `drawing` and `previews`."""
