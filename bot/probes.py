@@ -112,5 +112,5 @@ def _row(engine: EngineHealth, purposes: Purposes) -> str:
     )
     duty = ", ".join(told for has, told in duties if has)
     drawn = sum(worker.running for worker in engine.workers)
-    how = "draws" if engine.draws else "does not draw"
+    how = "draws" if engine.draws and engine.problem is None else "does not draw"
     return f"{engine.name} ({duty}): {how}; {drawn} being drawn, {engine.waiting} waiting"

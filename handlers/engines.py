@@ -37,11 +37,12 @@ def wanted_of(plan: Planned, at_hand: AtHand, *, keep_layout: bool | None = None
     makes = directive.operation.makes
     drawn_by = parent.recipe.engine if parent is not None and parent.recipe is not None else None
     looked_at = len(directive.sources)
+    asks = makes is Makes.CHANGED and at_hand.purposes.hard_edits_only and drawn_by in at_hand.engines
     return Wanted(
         makes,
         drawn_by,
         brought=parent is not None and parent.recipe is None,
-        beside=makes is Makes.CHANGED and drawn_by in at_hand.engines and _beside(plan, at_hand, drawn_by, keep_layout),
+        beside=asks and _beside(plan, at_hand, drawn_by, keep_layout),
         region=bool(directive.region),
         masked=bool(directive.expand),
         references=looked_at - 1 if makes.keeps_source and looked_at else looked_at if makes is Makes.NEW else 0,

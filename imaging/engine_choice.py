@@ -36,7 +36,8 @@ class Purposes:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One engine as it is now. `wait_s`: seconds until a picture more would begin; `problem`: why none would."""
+    """One engine as it is now. `wait_s`: seconds until a picture more would begin, where there is an overflow;
+    `problem`: why none would."""
 
     abilities: Abilities
     wait_s: float = 0.0

@@ -23,6 +23,8 @@ class ScriptedWorker:
         self.faulty = False
         self.refuses: str | None = None
         """Why it cannot do any job."""
+        self.retryable = False
+        """Whether another try may do, then."""
         self.loading: asyncio.Event | None = None
         """Set when a model that takes its time is loaded."""
         self.opened = 0
@@ -65,7 +67,7 @@ class ScriptedLink:
             return
         if self._worker.refuses is not None:
             del self._jobs[id]
-            self._out.put_nowait(JobRefused(id, self._worker.refuses, retryable=False))
+            self._out.put_nowait(JobRefused(id, self._worker.refuses, self._worker.retryable))
             return
         if recipe.description == "hang":
             await asyncio.Event().wait()

@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 UNKNOWN = "This picture's job is not on file any more; ask for the picture again."
 GIVE_UP = 2
 """Failed starts in a row of every worker after which what waits is told so, instead of waiting for a mended host."""
+FAILING = 3
+"""Pictures in a row that failed, after which others are asked to draw where they may."""
+FAILING_S = 60.0
+"""After the last of them; then it is tried again."""
 KEEP_TRYING_S = 60.0
 """How long a locked record is waited for with a finished picture in hand."""
 UNWRITABLE_S = 1.0
@@ -45,6 +49,8 @@ class Dispatcher:
         self._files = files
         self._observer = observer
         self.runners: Mapping[str, Runner] = {}
+        self._failures: tuple[int, float, str] = (0, 0.0, "")
+        """In a row, of pictures for which another try may do; when the last was, Unix time, and its sentence."""
 
     def hopeless(self) -> str | None:
         """Why no device can be had, for people; None while one can. The host's log and health have the whole of it."""
@@ -54,7 +60,11 @@ class Dispatcher:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing is drawn now, for people; None where something is, or will be once a worker has started."""
+        """Why nothing is drawn now, for people; None where something is, or will be once a worker has started. A
+        worker may be well where what it asks (an endpoint) is not."""
+        count, at, sentence = self._failures
+        if count >= FAILING and self._records.now() - at < FAILING_S:
+            return sentence
         if any(runner.able for runner in self.runners.values()):
             return None
         out = [r.problem for r in self.runners.values() if r.state is WorkerState.TAKEN_OUT and r.problem]
@@ -184,6 +194,7 @@ class Dispatcher:
         except (OSError, RecordRefused) as error:
             await self._fail(claimed, Failed(picture_sentence(error), kind=FailureKind.DISK))
             return
+        self._failures = (0, 0.0, "")
         if kept:
             self._jobs.close(job.id, Done(picture))
 
@@ -203,6 +214,8 @@ class Dispatcher:
         sentence = without_places(message.sentence)
         if sentence != message.sentence:
             log.warning("job %s failed: %s", claimed.job.id, message.sentence)
+        if kind is FailureKind.ENGINE:
+            self._failures = (self._failures[0] + 1, self._records.now(), sentence)
         await self._fail(claimed, Failed(sentence, message.retryable, kind))
 
     async def _fail(self, claimed: Claimed, failed: Failed) -> None:

@@ -135,13 +135,11 @@ class JobQueue:
 
     def at_hand(self) -> AtHand:
         """The engines, and how they are now."""
-        return AtHand(
-            {
-                name: Standing(one.abilities, one.ends([0.0])[-1], one.problem)
-                for name, one in self._dispatchers.items()
-            },
-            self._purposes,
-        )
+        purposes, known = self._purposes, {}
+        for name, one in self._dispatchers.items():
+            busy = one.ends([0.0])[-1] if name == purposes.new and purposes.overflow else 0.0  # nobody else asks
+            known[name] = Standing(one.abilities, busy, one.problem)
+        return AtHand(known, purposes)
 
     def estimate(self, recipe: Recipe) -> float:
         """Device seconds that the recipe will take, from what earlier ones took."""

@@ -72,6 +72,11 @@ class EngineHealth:
         return [sentence for worker in self.workers if (sentence := worker.sentence)]
 
     @property
+    def failing(self) -> list[str]:
+        """Its devices are well, and it draws nothing."""
+        return [f"{self.name} fails every picture: {self.problem}"] if self.draws and self.problem else []
+
+    @property
     def draws(self) -> bool:
         """Whether one of its devices does, or would at once."""
         return len(self.sentences) < len(self.workers)
@@ -119,9 +124,10 @@ class QueueHealth:
 
     @property
     def warnings(self) -> list[str]:
-        """Devices that do not draw while others do."""
+        """Devices that do not draw while others do, and engines that fail."""
         told = self._without
-        return [one for engine in self.engines for one in engine.sentences if one not in told]
+        wrong = [one for engine in self.engines for one in (*engine.sentences, *engine.failing)]
+        return [one for one in wrong if one not in told]
 
     @property
     def ready(self) -> bool:

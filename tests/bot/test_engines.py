@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from bot.pictures import devices_of, purposes
 from bot.quotas import must_be_bounded
 from bot.settings import SettingsError, load_settings
 from handlers.model import Picture, ThreadKey
+from handlers.ports import Chat
 from handlers.quota_rules import Unit
 from imaging.findings import Level
 from imaging.model import ImageRequest, Owner
@@ -91,6 +92,32 @@ async def test_edits_by_an_endpoint_and_new_pictures_by_the_miniature_until_it_i
         assert [one.metrics.get("cost") for one in spilt] == [0.4, 0.4, None]
         assert spilt[2].recipe is not None
         assert spilt[2].recipe.notes[0].endswith("but what may be spent on openai is used up, so it waits.")
+
+
+async def test_a_restart_without_an_engine_ends_its_pictures_and_goes_on_with_the_others(tmp_path: Path) -> None:
+    async with OpenAIPeer() as peer:
+        peer.paints.clear()  # the endpoint draws nothing yet
+        async with running(tmp_path, peer, engine="openai", edit_engine="mini", thread_engines="mini") as (made, chat):
+            peer.replies.append(Reply(["<image> a cat in the snow </image>"]))
+            lost = asyncio.create_task(made.parts.handlers.receive(message("a", thread=THREAD)))
+            await until(lambda: made.studio.queue.health().running == 1)
+            other = replace(THREAD, thread="other")
+            await made.parts.store.choose(str(other), {"engine": "mini"})
+            peer.replies.append(Reply(["<image> a dog in the snow </image>"]))
+            kept = asyncio.create_task(made.parts.handlers.receive(message("b", thread=other)))
+            await until(lambda: made.studio.queue.health().running + made.studio.queue.health().waiting == 2)
+            for task in (lost, kept):
+                task.cancel()
+            await asyncio.gather(lost, kept, return_exceptions=True)
+        async with running(tmp_path, peer, engine="mini") as (made, chat):
+            await made.parts.handlers.resume(cast(Chat, chat))
+            await until(lambda: len(chat.replies) == 2)
+            told = {reply.thread: words(reply) for reply in chat.replies}
+            assert "was to be drawn by openai, which is not here (any more); ask for it again." in told[THREAD]
+            drawn = await made.parts.store.picture(other, 1)
+            assert drawn is not None
+            assert drawn.recipe is not None
+            assert drawn.recipe.engine == "mini"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from imaging.engine_table import EngineSpec
 from imaging.errors import NoSuchEngine, QueueFull
 from imaging.files import PictureFiles
 from imaging.model import Done, Failed, ImageRequest, JobEvent, Owner, Queued
-from imaging.queue import JobQueue, positions, runner
+from imaging.queue import JobQueue, dispatch, positions, runner
 from imaging.queue.crews import Crew
 from imaging.queue.types import QueueLimits
 from imaging.record.sqlite import open_record
@@ -103,6 +103,28 @@ async def test_one_that_is_down_is_told_and_the_other_draws(tmp_path: Path) -> N
                 await queue.submit(request("fine", "well"))
                 assert isinstance(await outcome(queue, "fine"), Done)
                 assert queue.at_hand().engines["well"].problem is None
+
+
+async def test_one_that_fails_every_picture_is_stood_in_for_until_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = ScriptedWorker("one")
+    async with running(tmp_path, [crew("one", worker)]) as queue:
+        worker.refuses, worker.retryable = "The endpoint does not answer; try again.", True
+        for at in range(3):
+            assert queue.at_hand().engines["one"].problem is None
+            await queue.submit(request(f"{at}", "one"))
+            assert isinstance(await outcome(queue, f"{at}"), Failed)
+        assert queue.at_hand().engines["one"].problem == worker.refuses
+        assert queue.health().ready
+        assert queue.health().warnings == [f"one fails every picture: {worker.refuses}"]
+        monkeypatch.setattr(dispatch, "FAILING_S", -1.0)  # a minute later
+        assert queue.at_hand().engines["one"].problem is None
+        monkeypatch.undo()
+        worker.refuses = None
+        await queue.submit(request("again", "one"))
+        assert isinstance(await outcome(queue, "again"), Done)
+        assert queue.at_hand().engines["one"].problem is None
 
 
 async def test_people_are_served_where_only_the_overflow_draws(tmp_path: Path) -> None:
