@@ -52,7 +52,7 @@ class DiffusersPipelines(Declaration):
         model = settings["diffusers_model"]
         if not model:
             return ("EASEL_DIFFUSERS_MODEL is empty, but the engine diffusers needs a folder or a hub id.",)
-        return ()
+        return checkup.unfit(settings)
 
     def recognised(self, settings: Settings) -> str:
         return checkup.sentence(open_folder(settings["diffusers_model"], weights=False).traits)

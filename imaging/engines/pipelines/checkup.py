@@ -39,6 +39,20 @@ def findings(settings: Settings) -> Iterable[Finding]:
     yield _licence(folder)
 
 
+def unfit(settings: Settings) -> tuple[str, ...]:
+    """What a model that only changes pictures cannot be here for; nothing is fetched to know it."""
+    model = settings["diffusers_model"]
+    if settings.get("engine") != "diffusers" or not Path(model).expanduser().is_dir():
+        return ()
+    try:
+        traits = open_folder(model, weights=False).traits
+    except EngineError:
+        return ()  # told where it is opened
+    if not traits.edits_only:
+        return ()
+    return (f"A {traits.name} only changes pictures: set EASEL_EDIT_ENGINE=diffusers, and another EASEL_ENGINE.",)
+
+
 def sentence(traits: Traits) -> str:
     """What a pipeline is like, in words."""
     looks = f"looks at {traits.images} picture{'s' if traits.images > 1 else ''}" if traits.images else "words alone"

@@ -98,7 +98,10 @@ class Drawing:
 
     def _delivered(self, image: Image.Image) -> Image.Image:
         if self._order.canvas is not None:
-            return self._order.canvas.placed(image)
+            size = self._order.size
+            return self._order.canvas.placed(
+                image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+            )
         recipe = self._order.recipe
         wanted = (recipe.width, recipe.height)
         if image.size == wanted:

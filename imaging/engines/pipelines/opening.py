@@ -106,10 +106,15 @@ def _offloaded(pipe: Any, offload: str, device: torch.device) -> None:
 def _pipeline(folder: Folder, dtype: torch.dtype) -> Any:
     from diffusers import DiffusionPipeline
 
+    from imaging.engines.pipelines import words_and_pictures
+
     quiet()
     usual = torch.get_default_dtype()
     try:
         parts = {part: _part(folder, part, dtype) for part in folder.models} | dict.fromkeys(folder.without)
+        for part, (_, kind) in folder.parts.items():
+            if words_and_pictures.wanted(kind):
+                parts[part] = words_and_pictures.read(folder.path / part)
         return DiffusionPipeline.from_pretrained(str(folder.path), local_files_only=True, dtype=dtype, **parts)
     finally:
         torch.set_default_dtype(usual)  # a load that breaks off leaves transformers' choice behind

@@ -73,8 +73,7 @@ def _painted(
     recipe: Recipe, traits: Traits, words: Mapping[str, Any], canvas: Canvas, others: list[Image.Image]
 ) -> Order:
     """A change of what a mask allows, drawn at a size that the pipeline draws well and laid into its place."""
-    scale = min(1.0, traits.side / math.sqrt(canvas.size[0] * canvas.size[1]))
-    size = _fitting((math.ceil(canvas.size[0] * scale), math.ceil(canvas.size[1] * scale)), traits)
+    size = _painted_size(canvas.size, traits)
     picture, mask = (Image.open(io.BytesIO(data)) for data in canvas.framed(*size))
     arguments = dict(words) | {
         "width": size[0],
@@ -87,6 +86,16 @@ def _painted(
     if others and traits.reference:
         arguments["image_reference"] = others[0]
     return Order(recipe, True, arguments | _own(traits, recipe, size), size, canvas)
+
+
+def _painted_size(size: tuple[int, int], traits: Traits) -> tuple[int, int]:
+    scale = traits.side / math.sqrt(size[0] * size[1])
+    if not traits.paints_area:
+        scale = min(1.0, scale)
+        return _fitting((math.ceil(size[0] * scale), math.ceil(size[1] * scale)), traits)
+    ratio = size[0] / size[1]  # as these classes reckon it
+    width = math.sqrt(traits.paints_area * ratio)
+    return max(32, round(width / 32) * 32), max(32, round(width / ratio / 32) * 32)
 
 
 def _parent(recipe: Recipe, images: Mapping[str, bytes]) -> Image.Image | None:

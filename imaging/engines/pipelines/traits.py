@@ -66,6 +66,8 @@ class Traits:
     """The class of the same parts that changes what a mask allows."""
     reference: bool = False
     """Whether that class looks at one more picture."""
+    paints_area: int = 0
+    """Pixels that it draws whatever is asked for; 0: as many as are."""
     optional: frozenset[str] = frozenset()
     """Parts that a host may leave out of the folder."""
     packing: Packing = Packing.PLAIN
@@ -92,11 +94,13 @@ _TABLE = (
     ),
     Traits(
         "QwenImageEditPlusPipeline", 40, 4.0, guided_by="true_cfg_scale", negative=True, images=3, edits_only=True,
-        inpaint="QwenImageEditInpaintPipeline", packing=Packing.PATCHES, enlarges=False, licence=APACHE,
+        inpaint="QwenImageEditInpaintPipeline", paints_area=1024 * 1024, packing=Packing.PATCHES, enlarges=False,
+        licence=APACHE,
     ),
     Traits(
         "QwenImageEditPipeline", 50, 4.0, guided_by="true_cfg_scale", negative=True, images=1, edits_only=True,
-        inpaint="QwenImageEditInpaintPipeline", packing=Packing.PATCHES, enlarges=False, licence=APACHE,
+        inpaint="QwenImageEditInpaintPipeline", paints_area=1024 * 1024, packing=Packing.PATCHES, enlarges=False,
+        licence=APACHE,
     ),
     Traits(
         "FluxKontextPipeline", 28, 2.5, images=1, inpaint="FluxKontextInpaintPipeline", reference=True,

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from tests.imaging.engines.tiny import recipe as plain_recipe
 from tests.imaging.engines.tiny_pipelines import MAKERS, SIDE, save
 
 KLEIN = "Flux2KleinPipeline"
+QWEN_EDIT = "QwenImageEditPlusPipeline"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,19 @@ def opened(folder: Path | str, home: Path, **options: Any) -> DiffusersEngine:
 def recipe(words: str = "a red fox", **changes: Any) -> Recipe:
     fields: dict[str, Any] = {"engine": "diffusers", "sampler": "diffusers", "width": SIDE, "height": SIDE}
     return plain_recipe(words, **(fields | changes))
+
+
+@pytest.fixture
+def small_qwen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qwen's editors look at pictures of 1024² pixels, whatever is asked for."""
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_inpaint, pipeline_qwenimage_edit_plus
+
+    monkeypatch.setattr(pipeline_qwenimage_edit_plus, "CONDITION_IMAGE_SIZE", SIDE * SIDE)
+    monkeypatch.setattr(pipeline_qwenimage_edit_plus, "VAE_IMAGE_SIZE", SIDE * SIDE)
+    usual = pipeline_qwenimage_edit_inpaint.calculate_dimensions
+    monkeypatch.setattr(
+        pipeline_qwenimage_edit_inpaint, "calculate_dimensions", lambda area, ratio: usual(SIDE * SIDE, ratio)
+    )
 
 
 def png(image: Image.Image) -> tuple[str, bytes]:
@@ -113,7 +128,7 @@ def test_what_an_engine_can_do_is_known_without_torch(folders: Path, tmp_path: P
     assert ran.stdout.split() == ["3", "False"]
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != QWEN_EDIT])
 def test_each_class_draws_and_the_same_seed_gives_the_same_bytes(name: str, folders: Path, tmp_path: Path) -> None:
     engine = opened(folders / name, tmp_path)
     try:
@@ -162,8 +177,28 @@ def test_an_edit_looks_at_its_parent_and_at_the_others(klein: DiffusersEngine) -
     assert alone.data == draw(klein, changed(), images).data
 
 
-@pytest.mark.parametrize("name", [KLEIN, "FluxKontextPipeline"])
-def test_outside_of_a_mask_every_byte_is_the_parents(name: str, folders: Path, tmp_path: Path) -> None:
+def test_an_engine_that_only_edits_draws_nothing_new(folders: Path, tmp_path: Path, small_qwen: None) -> None:
+    engine = opened(folders / QWEN_EDIT, tmp_path)
+    first, second = noise(0), noise(1)
+    try:
+        with pytest.raises(EngineError, match="only changes pictures"):
+            engine.admit("a", recipe(), {})
+        edited = draw(engine, changed(), dict((first,)))
+        assert draw(engine, changed(), dict((first,))).data == edited.data
+        both = changed(references=(Reference(second[0]), Reference(first[0])))
+        assert draw(engine, both, dict((first, second))).data != edited.data
+    finally:
+        engine.close()
+    settings = {"diffusers_model": str(folders / QWEN_EDIT)}
+    assert ENGINE.missing({**settings, "engine": "sdxl"}) == ()
+    (told,) = ENGINE.missing({**settings, "engine": "diffusers"})
+    assert "EASEL_EDIT_ENGINE=diffusers" in told
+
+
+@pytest.mark.parametrize("name", [KLEIN, "FluxKontextPipeline", QWEN_EDIT])
+def test_outside_of_a_mask_every_byte_is_the_parents(
+    name: str, folders: Path, tmp_path: Path, small_qwen: None
+) -> None:
     parent = noise()
     may = Image.new("L", (SIDE, SIDE), 0)
     may.paste(255, (8, 8, 40, 40))
@@ -435,3 +470,28 @@ def test_a_preview_is_where_the_flow_leads(klein: DiffusersEngine) -> None:
     previews.seen(end + (start - end) * sigmas[1])
     pipe.scheduler._step_index = 2
     assert torch.allclose(previews.seen(end + (start - end) * sigmas[2]), end, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_host_draws_edits_and_renders_again(folders: Path, tmp_path: Path) -> None:
+    """The whole program with its worker, as a host starts it."""
+    home, script, again = tmp_path / "home", tmp_path / "script", tmp_path / "again.png"
+    script.write_text("draw a red fox\nmake it blue\n")
+    variables = {
+        **os.environ,
+        "EASEL_DIFFUSERS_MODEL": str(folders / KLEIN),
+        "EASEL_DIFFUSERS_SIZE": str(SIDE),
+        "EASEL_HOME": str(home),
+    }
+
+    def easel(*arguments: str) -> str:
+        command = [sys.executable, "-m", "bot", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=variables).stdout
+
+    said = easel("chat", "--engine", "diffusers", "--script", str(script), "--json")
+    new, edit = (json.loads(line)["pictures"][0] for line in said.splitlines())
+    assert (new["operation"], edit["operation"], edit["parents"]) == ("image", "edit", [1])
+    assert edit["recipe"]["control"]["technique"] == "instruction-edit"
+    easel("render", edit["path"], "--as-stored", "-o", str(again))
+    stored = hashlib.sha256(again.read_bytes()).hexdigest()
+    assert list((home / "pictures").rglob(f"{stored}*"))

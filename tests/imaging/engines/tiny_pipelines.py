@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from diffusers import (
     Flux2Transformer2DModel,
     FluxKontextPipeline,
     FluxTransformer2DModel,
+    QwenImageEditPlusPipeline,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
     SanaSprintPipeline,
@@ -46,6 +48,9 @@ from transformers import (
     T5EncoderModel,
     T5Tokenizer,
 )
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from imaging.engines.pipelines.words_and_pictures import NAME, PicturesOnly
 
 SIDE: Final = 64
 BYTES: Final = {token: number for number, token in enumerate(sorted(ByteLevel.alphabet()))}
@@ -190,6 +195,14 @@ def qwen() -> QwenImagePipeline:
     return QwenImagePipeline(**qwen_parts())
 
 
+def qwen_edit() -> QwenImageEditPlusPipeline:
+    words = qwen_words()
+    pictures = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=SIDE * SIDE)
+    return QwenImageEditPlusPipeline(
+        **qwen_parts(), processor=PicturesOnly(pictures, words, chat_template=words.chat_template)
+    )
+
+
 def stable_diffusion_3() -> StableDiffusion3Pipeline:
     return StableDiffusion3Pipeline(
         scheduler=flow(), vae=vae(), text_encoder=clip(CLIPTextModelWithProjection), tokenizer=clip_words(),
@@ -238,6 +251,7 @@ MAKERS: Final[Mapping[str, Callable[[], Any]]] = {
     "Flux2KleinPipeline": klein,
     "FluxKontextPipeline": kontext,
     "ZImagePipeline": z_image,
+    "QwenImageEditPlusPipeline": qwen_edit,
     "QwenImagePipeline": qwen,
     "StableDiffusion3Pipeline": stable_diffusion_3,
     "SanaSprintPipeline": sana,
@@ -249,4 +263,8 @@ def save(name: str, folder: Path, **changes: Any) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         MAKERS[name](**changes).save_pretrained(folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    if "processor" in index:  # published folders name transformers' own
+        index["processor"] = ["transformers", NAME]
+        (folder / "model_index.json").write_text(json.dumps(index))
     return folder
