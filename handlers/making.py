@@ -6,7 +6,6 @@ is here, so that what one of them learns (a remark, a setting of the thread, wor
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,13 +13,13 @@ from dataclasses import dataclass, replace
 from handlers.engines import choose
 from handlers.errors import QuotaUsedUp
 from handlers.ids import slot_id
-from handlers.lineage import Lineage, lineage
+from handlers.lineage import lineage
 from handlers.model import PendingJob, Person, Picture, PicturePart, Session, owner_of
-from handlers.moderation.model import Category, Kind, Subject
 from handlers.ports import LanguageModel
 from handlers.quota import Share
 from handlers.recipes import Built, again, build, drafted, draws_words, elsewhere, finished, seed_of, shape
 from handlers.router import Parent, Planned
+from handlers.scrutiny import Scrutiny
 from handlers.services import Services
 from imaging.model import Abilities, ImageRequest, Operation, Priority, Recipe
 from prompts.adapter import adapt
@@ -44,7 +43,7 @@ class Draft:
     again: int | None = None
     """The picture that is drawn again."""
     priority: Priority = Priority.INTERACTIVE
-    instead: tuple[Built, ...] = ()
+    instead: Draft | None = None
     """The same by the engine that they wait for, where no money is left for the one that is free at once."""
 
 
@@ -114,7 +113,7 @@ class Making:
         self._settings = session.settings
         self._person = person
         self._turn = turn
-        self._said = said
+        self._scrutiny = Scrutiny(services, session.thread, said)
         self._asked = asked
 
     async def draft(
@@ -145,22 +144,22 @@ class Making:
         style = directive.style or style or self._settings.get("style")
         numbers = range(first, first + count)
         drawn = await self._drawn(plan, abilities, numbers, style, keep_layout, choice.reason)
-        built, asked, instead = list(drawn.built), list(drawn.asked), _Drawn()
+        built, asked, instead = drawn.built, list(drawn.asked), _Drawn()
         if choice.home:
             home = at_hand.of(choice.home)
             instead = await self._drawn(plan, home, numbers, style, keep_layout, choice.home_reason)
             asked += instead.asked
-        made_of = await self._made_of(plan.parent)
+        made_of = await self._scrutiny.made_of(plan.parent)
         if made_of.brought:  # a model may write harmlessly what was asked to be done to somebody's photo
             asked.append(self._asked)
-        spoiler = await self._screened(asked, style, made_of) or made_of.covered
+        spoiler = await self._scrutiny.covered(asked, style, made_of) or made_of.covered
         parents = () if plan.parent is None else (plan.parent.number,)
         if quick:
-            built = [drafted(one, abilities) for one in built]
+            built = tuple(drafted(one, abilities) for one in built)
         priority = Priority.BULK if quick else Priority.INTERACTIVE
-        return Draft(
-            directive, parents, tuple(built), first, drawn.remark, spoiler, priority=priority, instead=instead.built
-        )
+        draft = Draft(directive, parents, built, first, drawn.remark, spoiler, priority=priority)
+        waiting = replace(draft, built=instead.built, remark=instead.remark) if choice.home else None
+        return replace(draft, instead=waiting)
 
     async def _drawn(
         self,
@@ -196,54 +195,8 @@ class Making:
             )
             asked += (drawn, called, built[-1].recipe.prompt)
             remark = remark or adapted.remark
-        asked.append(await self._taken_away(description, built[-1].recipe))
+        asked.append(await self._scrutiny.taken_away(description, built[-1].recipe))
         return _Drawn(tuple(built), tuple(asked), remark)
-
-    async def _made_of(self, parent: Parent | None) -> Lineage:
-        """What a picture of this parent goes back to; the parent itself may not be finished yet."""
-        if parent is None:
-            return Lineage()
-        older = await lineage(self._services.store, self._thread, parent.parents)
-        brought = older.brought or parent.operation is Operation.UPLOAD
-        return Lineage((parent.description, *older.words), brought, older.covered or parent.spoiler)
-
-    async def _taken_away(self, description: str, recipe: Recipe) -> str:
-        """The description with what shall not be there, in words; empty where that asks for nothing. To have clothes
-        left out is a request; to name what would be refused if it were there is none. What the host has left
-        out of every picture is nobody's request."""
-        negative = recipe.negative_prompt.removesuffix(self._services.drawn_by(recipe).negative_prompt)
-        parts = [part.strip() for part in negative.split(",") if part.strip()]
-        if not parts or not await self._found(_without(description, parts)):
-            return ""
-        bare, *there = await asyncio.gather(*(self._found(f"{description}, {part}") for part in ("", *parts)))
-        harmless = [part for part, found in zip(parts, there, strict=True) if found <= bare]
-        return _without(description, harmless) if harmless else ""
-
-    async def _found(self, text: str) -> set[Category]:
-        return {one.category for one in await self._services.screen.findings(Subject(Kind.DESCRIPTION, text))}
-
-    async def _screened(self, texts: Iterable[str], style: str | None, made_of: Lineage) -> bool:
-        """Whether pictures of these words are shown covered. What stands in another of them is not asked for twice,
-        nor are the words that the host has set for every prompt. Whom an edit shows, the words of what it was made
-        from may say."""
-        bare = (self._bare(text) for text in texts)
-        wanted = sorted({*(text.strip(" ,") for text in bare), style or ""}, key=len, reverse=True)
-        asked: list[str] = []
-        for text in wanted:
-            if not any(text.casefold() in longer.casefold() for longer in asked):
-                asked.append(text)
-        check, thread = self._services.screen.check, self._thread
-        said = "\n".join(filter(None, (self._said, *made_of.words)))
-        looks = (
-            check(Subject(Kind.DESCRIPTION, text), thread, said=said, brought=made_of.brought) for text in asked if text
-        )
-        return any(await asyncio.gather(*looks))
-
-    def _bare(self, text: str) -> str:
-        """A prompt without what the host has put around all of an engine's."""
-        for one in self._services.pictures.at_hand().engines.values():
-            text = text.removeprefix(one.abilities.prompt_prefix).removesuffix(one.abilities.prompt_suffix)
-        return text
 
     async def draft_again(self, picture: Picture, recipe: Recipe) -> Draft:
         """The same request once more, with a new seed.
@@ -256,13 +209,15 @@ class Making:
         adapted = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities)
         directive = Directive(recipe.operation, description=recipe.description)
         built = again(recipe, seed) if here else elsewhere(recipe, adapted, abilities, seed)
+        spoiler = await self._covered_still(picture, built.recipe)
+        return Draft(directive, picture.parents, (built,), 0, adapted.remark, spoiler, picture.number)
+
+    async def _covered_still(self, picture: Picture, recipe: Recipe) -> bool:
+        """Whether what is drawn of a picture's own words is shown covered; they may be refused by now."""
         made_of = await lineage(self._services.store, self._thread, picture.parents)
-        taken = await self._taken_away(recipe.description, built.recipe)
-        texts = (recipe.description, built.recipe.prompt, taken)
-        spoiler = await self._screened(texts, recipe.style, made_of)
-        return Draft(
-            directive, picture.parents, (built,), 0, adapted.remark, spoiler or picture.spoiler, picture.number
-        )
+        taken = await self._scrutiny.taken_away(recipe.description, recipe)
+        texts = (recipe.description, recipe.prompt, taken)
+        return await self._scrutiny.covered(texts, recipe.style, made_of) or picture.spoiler
 
     def _here(self, recipe: Recipe) -> tuple[bool, Abilities]:
         """Whether who drew it may draw it again at any time (an overflow may not), and the abilities of who will."""
@@ -277,13 +232,11 @@ class Making:
             Moderated: it may not be drawn here (any more).
         """
         directive = Directive(Operation.REFINE, source=picture.number, description=recipe.description)
-        made_of = await lineage(self._services.store, self._thread, picture.parents)
         here, abilities = self._here(recipe)
         adapted = adapt(recipe.description, style=recipe.style, negative=None, abilities=abilities)
         built = Built(finished(recipe, abilities)) if here else elsewhere(recipe, adapted, abilities, recipe.seed)
-        texts = (recipe.description, built.recipe.prompt, await self._taken_away(recipe.description, built.recipe))
-        spoiler = await self._screened(texts, recipe.style, made_of)
-        return Draft(directive, (picture.number,), (built,), first, None, spoiler or picture.spoiler)
+        spoiler = await self._covered_still(picture, built.recipe)
+        return Draft(directive, (picture.number,), (built,), first, None, spoiler)
 
     @asynccontextmanager
     async def order(self, draft: Draft, *, least: int | None = None) -> AsyncIterator[Order]:
@@ -311,12 +264,12 @@ class Making:
         """A draft with its quota; where an overflow's price is too much, the draft that waits."""
         wanted = [self._services.amounts(one.recipe) for one in draft.built]
         try:
-            enough = None if draft.instead else least
+            enough = least if draft.instead is None else None
             return draft, tuple(await self._services.quota.take(self._thread, self._person, wanted, least=enough))
         except QuotaUsedUp:
-            if not draft.instead:
+            if draft.instead is None:
                 raise
-        return await self._taken(replace(draft, built=draft.instead, instead=()), least)
+        return await self._taken(draft.instead, least)
 
     def _ordered(self, draft: Draft, number: int, shares: tuple[Share, ...]) -> Order:
         operation = draft.directive.operation
@@ -334,10 +287,6 @@ class Making:
             request = ImageRequest(slot, recipe, owner, draft.priority)
             jobs.append(PendingJob(request, number + at, one.needs))
         return Order(number, tuple(parts), tuple(jobs), shares, _tag(draft, number))
-
-
-def _without(description: str, parts: Iterable[str]) -> str:
-    return ", without ".join((description, *parts))
 
 
 def _tag(draft: Draft, number: int) -> Directive:
