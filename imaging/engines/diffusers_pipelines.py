@@ -25,15 +25,21 @@ from imaging.findings import Finding
 from imaging.model import Abilities, Recipe, RenderedPicture, Role, Technique
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from imaging.engines.failures import Failure
     from imaging.engines.pipelines.opening import Opened
     from imaging.origins import Origin
+
+    Ended: TypeAlias = RenderedPicture | Failure | None
+    """How a call has ended; None: its pipeline refuses to show it."""
 
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.05
 SAMPLER: Final = "diffusers"
 """In recipes: the schedule is the pipeline's own."""
+REFUSED: Final = "The picture model's own safety check refuses this picture; ask for something else."
 FAILED: Final = "The picture engine failed on this picture; please try again."
 
 
@@ -97,7 +103,7 @@ def abilities_of(folder: Folder, options: Mapping[str, Any]) -> Abilities:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    future: Future[RenderedPicture | Failure | None]
+    future: Future[Ended]
     stop: Event
 
 
@@ -120,7 +126,7 @@ class DiffusersEngine:
         # All that torch does is done on this thread, so that a picture's bytes do not depend on who asks.
         self._thread = ThreadPoolExecutor(1, "pipeline")
         self._jobs: dict[str, _Job] = {}
-        self._dropped: set[Future[RenderedPicture | Failure | None]] = set()
+        self._dropped: set[Future[Ended]] = set()
         self._said: queue.SimpleQueue[Advance | None] = queue.SimpleQueue()
 
     @property
@@ -195,7 +201,7 @@ class DiffusersEngine:
     def _known(self, advance: Advance | None) -> tuple[Advance, ...]:
         return (advance,) if advance is not None and advance.id in self._jobs else ()
 
-    def _ended(self, id: str, result: RenderedPicture | Failure | None) -> Advance:
+    def _ended(self, id: str, result: Ended) -> Advance:
         """
         Raises:
             DeviceLost: this process can no longer use the device.
@@ -205,7 +211,7 @@ class DiffusersEngine:
         from imaging.engines.failures import Kind, lost
 
         if result is None:
-            return Advance(id, 0, 1, error="The picture was stopped; please ask again.")
+            return Advance(id, 0, 1, error=REFUSED, retryable=False, moderated=True)
         if result.kind is Kind.DEVICE:
             raise lost(result)
         log.error("job %s failed\n%s", id, result.text)
@@ -215,16 +221,16 @@ class DiffusersEngine:
 
     # On the engine's thread
 
-    def _draw(self, id: str, order: Order, opened: Opened, stop: Event) -> RenderedPicture | Failure | None:
+    def _draw(self, id: str, order: Order, opened: Opened, stop: Event) -> Ended:
         from imaging.engines.failures import Failure, Kind, release
-        from imaging.engines.pipelines.drawing import Drawing, Dropped
+        from imaging.engines.pipelines.drawing import Drawing, Dropped, Refused
 
         def tell(step: int, total: int, preview: bytes | None) -> None:
             self._said.put(Advance(id, step, total, preview=preview))
 
         try:
             return Drawing(order, self._folder.traits, tell, stop).picture(opened, self._origin)
-        except Dropped:
+        except (Dropped, Refused):  # nobody asks how a dropped one ended
             return None
         except Exception as error:  # noqa: BLE001 - looked at when it is reported, without its frames
             failure = Failure.of(error)

@@ -35,6 +35,10 @@ class Dropped(Exception):
     """Nobody waits for the picture any more."""
 
 
+class Refused(Exception):
+    """The pipeline's own checker found something, and blackened the picture."""
+
+
 class Drawing:
     """Of one order; `stop` ends it at the next step."""
 
@@ -49,6 +53,7 @@ class Drawing:
         """
         Raises:
             Dropped: it was stopped.
+            Refused: the pipeline shows it to nobody.
             EngineError: it came out as no picture.
             Exception: whatever a pipeline raises.
         """
@@ -62,13 +67,15 @@ class Drawing:
         draw = torch.Generator("cpu").manual_seed(self._order.recipe.seed % 2**63)
         more: dict[str, Any] = {"callback_on_step_end": self._after(previews)} if self._traits.stops else {}
         try:
-            found = pipe(**self._order.arguments, generator=draw, output_type="pt", **more).images
+            made = pipe(**self._order.arguments, generator=draw, output_type="pt", **more)
         finally:
             if opened.offload != "none":
                 pipe.maybe_free_model_hooks()  # a call that breaks off leaves its parts on the device
         if self._stop.is_set():
             raise Dropped
-        image = self._delivered(_image(found[0]))
+        if any(getattr(made, "nsfw_content_detected", None) or ()):
+            raise Refused
+        image = self._delivered(_image(made.images[0]))
         recipe = replace(self._order.recipe, width=image.width, height=image.height)
         recipe = recipe if origin is None else origin.stamp(recipe)
         seconds = time.monotonic() - began

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from PIL import Image
@@ -18,9 +18,9 @@ from imaging.outputs import open_kept
 from imaging.techniques import denoising_strength
 
 ROLES: Final = {
-    Role.BOTH: "",
-    Role.STYLE: " in the style of {which}, taking nothing else from it",
-    Role.CHARACTER: " with the same character as in {which}, taking nothing else from it",
+    Role.BOTH: "{words}, together with what {which} shows",
+    Role.STYLE: "{words}, in the style of {which}, taking nothing else from it",
+    Role.CHARACTER: "{words}, with the same character as in {which}, taking nothing else from it",
 }
 GONE: Final = "The picture to be changed is no longer there."
 
@@ -48,8 +48,11 @@ def order_of(recipe: Recipe, images: Mapping[str, bytes], traits: Traits) -> Ord
     others = [_opened(images, one.image) for one in recipe.references]
     if parent is None and traits.edits_only and not (others and not traits.starts_late):
         raise EngineError("This engine only changes pictures; choose another for new ones (/settings engine).")
-    if (parent is not None) + len(others) > max(traits.images, 1 if traits.images else 0) and not traits.images:
+    looked_at = (parent is not None) + len(others)
+    if looked_at and not traits.images:
         raise EngineError("This engine cannot look at pictures; choose another for that (/settings engine).")
+    if looked_at > traits.images:
+        raise EngineError(f"This engine looks at {traits.images} pictures at most, and this one has {looked_at}.")
     canvas = None
     if parent is not None and traits.inpaint:
         mask = None if recipe.mask is None else images.get(recipe.mask, b"")
@@ -59,7 +62,7 @@ def order_of(recipe: Recipe, images: Mapping[str, bytes], traits: Traits) -> Ord
         return _painted(recipe, traits, words, canvas, others)
     size = _fitting((recipe.width, recipe.height), traits)
     arguments = words | {"width": size[0], "height": size[1]}
-    pictures = [*([parent] if parent is not None else []), *others][: traits.images]
+    pictures = [*([] if parent is None else [parent]), *others]
     if traits.starts_late and parent is not None:
         arguments |= {"image": parent.resize(size, Image.Resampling.LANCZOS), "strength": _strength(recipe)}
         if traits.inpaint == traits.name:
@@ -85,6 +88,9 @@ def _painted(
     }
     if others and traits.reference:
         arguments["image_reference"] = others[0]
+    if left := len(others) - traits.reference:
+        note = f"With a mask this model looks at {int(traits.reference)} more pictures: {left} were left out."
+        recipe = replace(recipe, notes=(*(each for each in recipe.notes if each != note), note)) if left > 0 else recipe
     return Order(recipe, True, arguments | _own(traits, recipe, size), size, canvas)
 
 
@@ -110,12 +116,10 @@ def _opened(images: Mapping[str, bytes], sha256: str) -> Image.Image:
 
 
 def _words(recipe: Recipe, traits: Traits, changes: bool, paints: bool) -> dict[str, Any]:
-    words = recipe.prompt
-    if changes and not paints and not traits.starts_late:
-        words = _told(recipe)
-    shown = 1 if changes else 0
-    for number, one in enumerate(recipe.references, shown + 1):
-        words += ROLES[one.role].format(which=f"picture {number}" if shown + len(recipe.references) > 1 else "it")
+    words = _told(recipe) if changes and not paints and not traits.starts_late else recipe.prompt
+    many = changes + len(recipe.references) > 1
+    for number, one in enumerate(recipe.references[:1] if paints else recipe.references, changes + 1):
+        words = ROLES[one.role].format(words=words, which=f"picture {number}" if many else "the picture")
     arguments: dict[str, Any] = {"prompt": words, "num_inference_steps": recipe.num_inference_steps}
     if traits.guided_by:
         arguments[traits.guided_by] = recipe.guidance_scale
@@ -151,7 +155,8 @@ def _own_strength(recipe: Recipe) -> float | None:
 
 
 def _strength(recipe: Recipe) -> float:
-    return _own_strength(recipe) or denoising_strength(recipe.control.strength if recipe.control else 0.5)
+    found = _own_strength(recipe) or denoising_strength(recipe.control.strength if recipe.control else 0.5)
+    return min(1.0, max(found, 1 / recipe.num_inference_steps))  # one step at least
 
 
 def _own(traits: Traits, recipe: Recipe, size: tuple[int, int]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from imaging.engines.pipelines.traits import Packing
 
+STRAIGHT: Final = ("FlowMatch", "EulerDiscrete")
+"""Schedules whose steps lead straight to the picture that a model sees, by the beginnings of their names."""
 SIDE: Final = 64
 """Latents of a preview, at most: more costs time, and a preview is small."""
 
@@ -24,8 +26,8 @@ class Previews:
         self._before: tuple[Tensor, float] | None = None
 
     def seen(self, latents: Tensor) -> Tensor:
-        """The picture that these latents lead to: along a straight flow (Liu et al. 2022, arXiv 2209.03003) two steps
-        say where it ends; of any other schedule the latents as they are."""
+        """The picture that these latents lead to: where steps are straight (Liu et al. 2022, arXiv 2209.03003; Karras
+        et al. 2022, arXiv 2206.00364) two of them say where they end; of any other schedule the latents as they are."""
         noise = self._noise()
         if noise is None:
             return latents
@@ -35,10 +37,10 @@ class Previews:
         return latents + (latents - before[0]) / (before[1] - noise) * noise
 
     def _noise(self) -> float | None:
-        """Sigma of a flow's latents now, 0–1."""
+        """Sigma of the latents now, where it says how straight steps go on."""
         scheduler = self._pipe.scheduler
         index = getattr(scheduler, "step_index", None)
-        if not type(scheduler).__name__.startswith("FlowMatch") or index is None:
+        if not type(scheduler).__name__.startswith(STRAIGHT) or index is None:
             return None
         return float(scheduler.sigmas[index])
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,10 @@ def test_outside_of_a_mask_every_byte_is_the_parents(
     try:
         masked = draw(engine, changed(Technique.INPAINTING, mask=mask[0]), dict((parent, mask)))
         wider = draw(engine, changed(Technique.INPAINTING, options={"left": 16.0}, width=SIDE + 16), dict((parent,)))
+        if engine.abilities.references > 1:
+            both = changed(Technique.INPAINTING, mask=mask[0], references=(Reference(noise(1)[0]),) * 2)
+            left_out = draw(engine, both, dict((parent, mask, noise(1))))
+            assert "were left out" in left_out.recipe.notes[-1]
     finally:
         engine.close()
     before, after = pixels(parent[1]), pixels(masked.data)
@@ -241,6 +246,10 @@ def test_what_cannot_be_drawn_is_a_sentence_and_nothing_stays_behind(
 ) -> None:
     with pytest.raises(EngineError, match="no longer there"):
         klein.admit("a", changed(), {})
+    second = noise(1)
+    many = changed(references=(Reference(second[0]),) * 4)
+    with pytest.raises(EngineError, match="looks at 4 pictures at most, and this one has 5"):
+        klein.admit("a", many, dict((noise(), second)))
     with pytest.raises(EngineError, match="more than this engine draws"):
         klein.admit("a", recipe(width=4096, height=4096), {})
     small = png(Image.new("L", (8, 8), 255))
@@ -427,6 +436,42 @@ def test_a_class_that_is_not_in_the_table_is_read_from_its_signature(folders: Pa
     told = examined(diffusers_model=str(unknown))
     assert told["diffusers class"].level is Level.WARNING
     assert "read from its signature" in told["diffusers class"].sentence
+
+
+@pytest.mark.parametrize("kind", ["", "Img2Img", "Inpaint"])
+def test_such_a_class_draws_what_its_signature_takes(kind: str, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+    index = json.loads((folder / "model_index.json").read_text())
+    name = f"StableDiffusionXL{kind}Pipeline"
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": name}))
+    engine = opened(folder, tmp_path)
+    parent, mask = noise(), png(Image.linear_gradient("L").resize((SIDE, SIDE)))
+    images = dict((parent, mask))
+    try:
+        if kind:
+            redrawn = draw(engine, changed(Technique.IMAGE_TO_IMAGE), images)
+            assert (pixels(redrawn.data) != pixels(parent[1])).any()
+            with pytest.raises(EngineError, match="only changes pictures"):
+                engine.admit("a", recipe(), {})
+        else:
+            assert draw(engine, recipe()).data == draw(engine, recipe()).data
+        if kind == "Inpaint":
+            masked = draw(engine, changed(Technique.INPAINTING, mask=mask[0]), images)
+            assert (pixels(masked.data)[0] == pixels(parent[1])[0]).all()
+    finally:
+        engine.close()
+
+
+def test_what_the_models_own_checker_refuses_is_moderated(
+    klein: DiffusersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blackened(**arguments: Any) -> SimpleNamespace:
+        return SimpleNamespace(images=torch.zeros(1, 3, SIDE, SIDE), nsfw_content_detected=[True])
+
+    monkeypatch.setattr(opening.Opened, "place", lambda opened, paints: blackened)
+    klein.admit("a", recipe(), {})
+    last = drain(klein)[-1]
+    assert (last.moderated, last.retryable, last.picture) == (True, False, None)
 
 
 def test_the_table_says_what_the_classes_take() -> None:
