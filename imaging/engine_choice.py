@@ -125,6 +125,8 @@ class Choice:
 def lacks(wanted: Wanted, can: Abilities) -> str:
     """What an engine cannot do of it, in a few words; empty where it can do all."""
     known = can.techniques
+    if can.edits_only and not wanted.references and wanted.makes in (Makes.NEW, Makes.REDRAWN):
+        return "only changes pictures"
     painted = Technique.INPAINTING in known
     if wanted.masked and not painted:
         return "cannot keep a part of a picture untouched"
@@ -151,9 +153,9 @@ def engine_for(wanted: Wanted, at_hand: AtHand, chosen: str | None = None, *, wa
         waited_for: Whether somebody waits for it; what can wait never overflows to where it costs.
     """
     mine = at_hand.chosen(chosen)
-    if mine is not None and at_hand.engines[mine].problem is None:
+    gone = _gone(wanted, at_hand, chosen)
+    if mine is not None and not gone:
         return Choice(mine, f"{mine} is what this thread has chosen.")
-    gone = _gone(chosen, mine)
     first, why = _purpose(wanted, at_hand)
     best, instead = _able(wanted, at_hand, first)
     if best == first and wanted.makes is Makes.NEW and waited_for:
@@ -163,12 +165,18 @@ def engine_for(wanted: Wanted, at_hand: AtHand, chosen: str | None = None, *, wa
     return Choice(best, _sentences(gone, instead or why))
 
 
-def _gone(chosen: str | None, mine: str | None) -> str:
+def _gone(wanted: Wanted, at_hand: AtHand, chosen: str | None) -> str:
+    """Why it is not what the thread has chosen; empty where it is, or has chosen none."""
     if chosen is None:
         return ""
-    if mine is None:
+    if (mine := at_hand.chosen(chosen)) is None:
         return f"{chosen}, which this thread has chosen, cannot be chosen here any more."
-    return f"{mine}, which this thread has chosen, draws nothing just now."
+    standing = at_hand.engines[mine]
+    if standing.problem is not None:
+        return f"{mine}, which this thread has chosen, draws nothing just now."
+    if standing.abilities.edits_only and (why := lacks(wanted, standing.abilities)):
+        return f"{mine}, which this thread has chosen, {why}."
+    return ""
 
 
 def _purpose(wanted: Wanted, at_hand: AtHand) -> tuple[str, str]:

@@ -187,6 +187,8 @@ class Abilities:
     """Whether a part is found by its name; else inpainting wants a mask."""
     transparent: bool = False
     """Whether it draws on no background."""
+    edits_only: bool = False
+    """Whether it draws nothing from words alone."""
     prompt_prefix: str = ""
     prompt_suffix: str = ""
     negative_prompt: str = ""

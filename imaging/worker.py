@@ -196,8 +196,10 @@ def main() -> int:
             with contextlib.suppress(BrokenPipeError, ConnectionError):
                 Worker(connection, engine).serve()
             engine.close()
+            logging.shutdown()
+            os._exit(0)  # its threads may still wait for an endpoint, for which nobody waits any more
         except (BrokenPipeError, ConnectionError):
-            return 0
+            log.debug("the program has gone")
         except Exception:
             log.exception("the engine broke")
             return BROKEN

@@ -153,6 +153,7 @@ class SubprocessLink:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._loading_over = False
         self._stderr: deque[str] = deque(maxlen=40)
         self._tasks = Tasks()
 
@@ -211,6 +212,7 @@ class SubprocessLink:
         answer = await wire.read(self._reader)
         if answer is None:
             raise ConnectionError(f"The worker died while it loaded its model: {self.last_words()}")
+        self._loading_over = True
         if answer.kind == "fatal":
             raise EngineError(str(answer.header.get("sentence")))
 
@@ -242,13 +244,14 @@ class SubprocessLink:
                 yield read
 
     async def close(self) -> None:
-        """End the process: closing the socket asks it, a kill makes sure."""
+        """End the process: closing the socket asks it, a kill makes sure. One that loads its weights does not look at
+        the socket and has nothing in hand."""
         if self._writer is not None:
             self._writer.close()
         process = self._process
         if process is not None:
             try:
-                async with asyncio.timeout(STOP_SECONDS if self._writer is not None else 0.1):
+                async with asyncio.timeout(STOP_SECONDS if self._loading_over else 0.1):
                     await process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):

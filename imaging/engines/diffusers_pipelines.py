@@ -98,6 +98,7 @@ def abilities_of(folder: Folder, options: Mapping[str, Any]) -> Abilities:
         refine_scale=1.5 if traits.enlarges else 1.0,
         references=others,
         roles=frozenset(Role) if others else frozenset(),
+        edits_only=traits.edits_only,
     )
 
 

@@ -72,6 +72,18 @@ def test_what_cannot_be_chosen_any_more_is_told() -> None:
     assert found.reason.endswith("cannot be chosen here any more. editor changes pictures here.")
 
 
+def test_who_only_changes_pictures_draws_none_from_words() -> None:
+    only = replace(EDITOR, edits_only=True)
+    at_hand = replace(host(BOTH), engines={**host(BOTH).engines, "editor": Standing(only)})
+    assert engine_for(EDIT, at_hand, "editor").engine == "editor"
+    for wanted in (NEW, Wanted(Makes.REDRAWN, "editor")):
+        found = engine_for(wanted, at_hand, "editor")
+        assert found.engine == "card"
+        assert found.reason.startswith("editor, which this thread has chosen, only changes pictures.")
+    found = engine_for(Wanted(Makes.REDRAWN, "editor"), at_hand)
+    assert found == Choice("card", "editor only changes pictures, so card does it.")
+
+
 def test_an_engine_that_is_down_is_stood_in_for_where_that_costs_nothing_new() -> None:
     found = engine_for(EDIT, host(BOTH, editor="The key is refused."))
     assert found == Choice("card", "editor draws nothing just now, so card does it.")
